@@ -9,6 +9,8 @@ model sees the question and looks nothing up; the other arms differ from it in o
     steady      nothing else is asked for during a plateau (`explore: off`)
     looking     the model looks up a log and prepare.py, and notes what it finds
     noteless    it looks, and writes no notes
+    writers     three drafts are written at once, each with another assignment
+    filled      a search method fills a slot that would wait
 
 Printed is the share of the possible gain, its mean over the seeds with a 95 % interval (Student's
 t), and for each arm the difference to `base`, seed by seed.
@@ -22,8 +24,10 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import product
 from math import sqrt
 from pathlib import Path
@@ -42,6 +46,11 @@ MODELS = (*QUALITIES, SMALL)
 TOOK = ("keep", "simplify", "approved")
 CONTEXT = 8_192
 SHOWN = (5, 10, 20, 40)
+BASE = "base"
+STILL = ("--no-look",)
+ALONE = ("--writers", "1", "--fill", "none")
+PATIENT = "[look]\nwait = 600.0\nprobes = 0\n"
+"""Trials are shorter than any answer here: without it nothing could be looked up."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +60,20 @@ class Arm:
     explore: bool = True
     forgetful: bool = False
     notes: bool = True
-    words: tuple[str, ...] = ("--no-look",)
+    words: tuple[str, ...] = (*STILL, *ALONE)
     """Further words of the command."""
     settings: str = ""
     """Further lines of autoresearch.toml."""
 
 
-BASE = "base"
-PATIENT = "[look]\nwait = 600.0\nprobes = 0\n"
-"""Trials are shorter than any answer here: without it nothing could be looked up."""
 ARMS = {
     BASE: Arm(),
     "ledgerless": Arm(forgetful=True),
     "steady": Arm(explore=False),
-    "looking": Arm(words=("--look",), settings=PATIENT),
-    "noteless": Arm(words=("--look",), settings=PATIENT, notes=False),
+    "looking": Arm(words=ALONE, settings=PATIENT),
+    "noteless": Arm(words=ALONE, settings=PATIENT, notes=False),
+    "writers": Arm(words=(*STILL, "--writers", "3", "--fill", "none")),
+    "filled": Arm(words=(*STILL, "--writers", "1")),
 }
 
 
@@ -79,6 +87,8 @@ class Night:
     statuses: Counter[str]
     questions: int
     looks: int
+    seconds: float
+    """From the baseline's verdict to the last one."""
 
     def after(self, trials: int) -> float:
         """Return the share after so many trials, or at the end."""
@@ -95,11 +105,11 @@ class Provider:
     """Of a scripted model."""
 
 
-def night(quality: str, arm: Arm, seed: int, trials: int) -> Night:
-    """Return what one night comes to."""
+def night(quality: str, arm: Arm, seed: int, trials: int, answer: float = 0.0) -> Night:
+    """Return what one night comes to. answer: seconds that a scripted model takes for one."""
     with tempfile.TemporaryDirectory() as home:
         folder = make(Path(home) / "ladder", arm.explore, arm.settings)
-        with provider(quality, arm, seed, Path(home)) as asked:
+        with provider(quality, arm, seed, answer, Path(home)) as asked:
             words = ["--model", f"openai:{asked.model}", "--method", "code", *arm.words]
             bounds = ["--trials", str(trials), "--budget", "1steps", "--seed", str(seed)]
             typed(folder, asked.url, "start", "--tag", TAG, *words, *bounds, "--trust")
@@ -110,13 +120,14 @@ def night(quality: str, arm: Arm, seed: int, trials: int) -> Night:
 
 
 @contextmanager
-def provider(quality: str, arm: Arm, seed: int, folder: Path) -> Iterator[Provider]:
+def provider(quality: str, arm: Arm, seed: int, answer: float, folder: Path) -> Iterator[Provider]:
     """Open the provider of a night's model."""
     if quality == SMALL:
         with small_model(folder, CONTEXT) as served:
             yield Provider(served.url, NAME)
         return
-    with Researchers(QUALITIES[quality], seed, arm.forgetful, arm.notes) as server:
+    given = (arm.forgetful, arm.notes, answer)
+    with Researchers(QUALITIES[quality], seed, *given) as server:
         yield Provider(server.url, MODEL, server)
 
 
@@ -146,7 +157,12 @@ def _told(log: Sequence[dict[str, Any]], tip: str, counts: Researchers | None) -
         statuses=Counter(str(trial["status"]) for trial in log),
         questions=sum(trial["proposal"]["by"]["calls"] for trial in log),
         looks=counts.looks if counts else 0,
+        seconds=_time(log[-1]) - _time(log[0]),
     )
+
+
+def _time(trial: dict[str, Any]) -> float:
+    return datetime.fromisoformat(trial["at"]).timestamp()
 
 
 def interval(values: Sequence[float]) -> str:
@@ -162,9 +178,8 @@ def tell(quality: str, nights: dict[str, list[Night]], trials: int) -> None:
     """Print a table of the arms of one model."""
     points = [point for point in SHOWN if point < trials] + [trials]
     print(f"\n{quality}, {len(nights[BASE])} seeds: share of the possible gain after trials")
-    print(
-        "arm         " + "".join(f"{point:>15}" for point in points) + "   minus base, at the end"
-    )
+    heads = "".join(f"{point:>15}" for point in points)
+    print(f"{'arm':12}{heads}   minus base, at the end")
     for name, each in nights.items():
         cells = [interval([one.after(point) for one in each]) for point in points]
         pairs = zip(each, nights[BASE], strict=True)
@@ -175,9 +190,9 @@ def tell(quality: str, nights: dict[str, list[Night]], trials: int) -> None:
         made = ", ".join(f"{rung} {rungs[rung]}" for rung in RUNGS)
         questions = fmean(one.questions for one in each)
         looks = fmean(one.looks for one in each)
-        print(
-            f"{name:12}climbed {made}; {questions:.0f} questions a night, {looks:.0f} of them looks"
-        )
+        seconds = fmean(one.seconds for one in each)
+        asked = f"{questions:.0f} questions, {looks:.0f} of them looks, {seconds:.0f} s"
+        print(f"{name:12}climbed {made}; a night has {asked}")
 
 
 def main() -> None:
@@ -190,15 +205,24 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--first-seed", type=int, default=100)
+    parser.add_argument("--answer", type=float, default=0.0, help="seconds of a scripted answer")
+    parser.add_argument("--at-once", type=int, default=1, help="nights")
     options = parser.parse_args()
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     arms = list(dict.fromkeys([BASE, *options.arms.split(",")]))
     for quality in options.models.split(","):
         nights: dict[str, list[Night]] = {name: [] for name in arms}
-        for seed, name in product(seeds, arms):
-            nights[name].append(night(quality, ARMS[name], seed, options.trials))
-            done = nights[name][-1]
+        jobs = list(product(seeds, arms))
+
+        def work(job: tuple[int, str], quality: str = quality) -> Night:
+            seed, name = job
+            done = night(quality, ARMS[name], seed, options.trials, options.answer)
             print(f"{quality} {name} {seed}: {done.after(options.trials):.2f}", file=sys.stderr)
+            return done
+
+        with ThreadPoolExecutor(options.at_once) as pool:
+            for (_, name), done in zip(jobs, pool.map(work, jobs), strict=True):
+                nights[name].append(done)
         tell(quality, nights, options.trials)
 
 

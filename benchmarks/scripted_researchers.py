@@ -3,8 +3,8 @@
 A model of some `insight` sees an improvement where what it is shown gives it away; else it turns
 a constant, or changes code without effect. It proposes no improvement that the ledger in its
 question shows as tried on this incumbent. It does what it is asked for during a plateau, and where
-it is given tools it looks up what it has not seen and notes it. What such a model gains is an
-upper bound on what a question can give: a real one may not see what stands there.
+it is given tools it looks up what it has not seen and notes it. What such a model gains is an upper
+bound on what a question can give: a real one may not see what stands there.
 """
 
 import json
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from itertools import repeat
+from threading import Lock
 from typing import Any
 
 from benchmarks.ladder import RUNGS, SIGNS
@@ -21,15 +22,15 @@ from tests.loopback.openai_server import OpenAIServer, model
 from tests.loopback.wire import Text, ToolCall, Truncated
 
 EVIDENCE = {
-    "rate": r"RATE = 0\.03",
+    "rate": r"RATE = 0\.01",
     "square": r"with its square",
     "scale": r"grows\s+exponentially",
-    "unit": r"rows skipped, such as '[0-9.]+ F'|skips rows",
+    "unit": r"read alike, such as '[0-9.]+ F'|reads two units alike",
     "season": r"season = 17|season of 17",
 }
 """What gives an improvement away. Nothing does for `pair`: its halves are turned by chance."""
 NOTES = {
-    "unit": "the log of a training says that it skips rows in F",
+    "unit": "the log of a training says that it reads two units alike",
     "season": "prepare.py has a season of 17 steps",
 }
 """What a model writes down of what it looked up."""
@@ -43,7 +44,7 @@ TURNED = {
 }
 """The constants, and between which values they are set."""
 COMBINE = "Combine these near misses"
-BOLDER = "change code instead"
+BOLDER = ("change code instead", "Your part: something bolder")
 BROKEN = "def start(count):\n    first = {}\n    return [first.value] * count\n"
 IDLE = "def start(count):\n    first = {}\n    return [first * 0.0 for _ in range(count)]\n"
 MODEL = "ladder"
@@ -75,16 +76,24 @@ class Researchers(OpenAIServer):
     """A provider of one scripted model; `looks` counts its answers that look something up."""
 
     def __init__(
-        self, quality: Quality, seed: int, forgetful: bool = False, notes: bool = True
+        self,
+        quality: Quality,
+        seed: int,
+        forgetful: bool = False,
+        notes: bool = True,
+        seconds: float = 0.0,
     ) -> None:
+        """seconds: of one answer."""
         super().__init__(models=[model(MODEL, 1)])
         self._steps = repeat(Text("unused"))
         self._quality = quality
         self._seed = seed
         self._forgetful = forgetful
         self._notes = notes
+        self._seconds = seconds
         self.asked = 0
         self.looks = 0
+        self._counting = Lock()
 
     def answer(
         self,
@@ -93,10 +102,12 @@ class Researchers(OpenAIServer):
         step: ToolCall | Text | Truncated,
     ) -> None:
         """Answer a question by what it says."""
-        self.asked += 1
-        draw = random.Random(f"{self._seed} {self.asked}")
-        call = self._decide(body, draw)
-        self.looks += call.name not in ("", "propose")
+        self.over.wait(self._seconds)
+        with self._counting:
+            self.asked += 1
+            draw = random.Random(f"{self._seed} {self.asked}")
+            call = self._decide(body, draw)
+            self.looks += call.name != "propose"
         super().answer(request, body, call)
 
     def _decide(self, body: dict[str, Any], draw: random.Random) -> ToolCall:
@@ -115,13 +126,17 @@ class Researchers(OpenAIServer):
         asked_for = seen.rpartition(COMBINE)
         if asked_for[1]:
             return "both near misses at once", _edits_in(asked_for[2])
-        ready = [name for name in EVIDENCE if self._is_open(name, seen)]
+        part = re.search(r"^Your part: (set constants only|remove code)", seen, re.MULTILINE)
+        if part and part[1] == "set constants only":
+            return "turn a constant", [_turn(draw)]
+        ready = [name for name in EVIDENCE if self._is_open(name, seen) and not part]
         if ready and draw.random() < self._quality.insight:
             name = draw.choice(ready)
             edits = [edit.model_dump(mode="json", exclude_none=True) for edit in RUNGS[name]]
             whole = draw.random() < self._quality.insight
             return f"rung {name}", edits if whole else edits[:1]
-        if BOLDER not in seen and draw.random() < self._quality.stubborn:
+        bolder = part or any(words in seen for words in BOLDER)
+        if not bolder and draw.random() < self._quality.stubborn:
             return "turn a constant", [_turn(draw)]
         template = BROKEN if draw.random() < CARELESS else IDLE
         code = template.format(draw.randrange(10**6))

@@ -22,6 +22,10 @@ machine's noise in bits per byte, 0.0001 to 0.0002 by its users' repeats.
 `--scatter chaotic` and `deterministic` are scores that no seed moves: `--repeats seeds` takes the
 equal scores for repeats, `--repeats perturbations` is what the harness does.
 
+With `--machines`, our rule alone on several machines of one model that differ by an offset
+(benchmarks/machine_effect.py): false keeps, the share of nights of 60 trials that keep a no-op,
+false keeps of mixed nights, power, and the shares of runs that repeat and of pairs across machines.
+
 With `--family`, our rule alone on that kind of noise (benchmarks/other_noise.py; `all` for each):
 
     false keeps    in 100 trials that change nothing, and of those in the first 20
@@ -49,6 +53,7 @@ from agent.judge.noise import Sample, critical, noise_in
 from agent.judge.pairing import next_seed
 from benchmarks.families import Family as ScatterFamily
 from benchmarks.families import Name, Noisy, family_of
+from benchmarks.machine_effect import PROPOSALS, print_fleet
 from benchmarks.other_noise import FAMILIES, Family
 
 Decide = Callable[[Case, Rule], Judgement]
@@ -352,6 +357,13 @@ def options_of() -> argparse.Namespace:
     parser.add_argument(
         "--family", choices=[*FAMILIES, "all"], help="our rule alone, on this kind of noise"
     )
+    parser.add_argument(
+        "--machines", type=int, help="our rule alone, on so many machines of one model"
+    )
+    parser.add_argument(
+        "--effect", type=float, default=0.0, help="what a machine does to every score, in tau"
+    )
+    parser.add_argument("--proposals", choices=PROPOSALS, default="idle", help="on machines")
     return parser.parse_args()
 
 
@@ -364,6 +376,10 @@ def main() -> None:
         f"{options.nights} nights from {options.first}; "
         f"budget {options.false_keeps:g} false keeps per 100 trials"
     )
+    if options.machines:
+        made_of = (rule, which, options.machines, options.effect, options.seeds)
+        print_fleet(*made_of, options.proposals)
+        return
     if options.family:
         names = FAMILIES if options.family == "all" else [options.family]
         for name in names:

@@ -35,6 +35,7 @@ CLASSES: dict[str, tuple[type, ...]] = {
     "For a tracker": (Tracker, RunStarted),
 }
 EDITS: tuple[type, ...] = get_args(get_args(Edit)[0])
+EVALUATOR = PAGE.parent.parent / "sandbox/score/evaluator/inside/autoresearch_evaluate.py"
 MAX_TYPE = 90
 
 
@@ -46,7 +47,28 @@ def page() -> str:
     for heading, classes in {**CLASSES, "Edits": EDITS}.items():
         parts.append(f"## {heading}\n")
         parts += [_section(kind.__name__, kind, kind.__module__) for kind in classes]
+    parts += ["## For an evaluator\n", *evaluator()]
     return "\n".join(parts)
+
+
+def evaluator() -> Iterator[str]:
+    """Yield what an evaluator's script imports; that module runs in a sandbox, and is only read."""
+    tree = ast.parse(EVALUATOR.read_text(encoding="utf-8"))
+    names = next(_names_in(tree))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name in names:
+            said = _text(ast.get_docstring(node))
+            yield "\n".join([f"### {node.name}", "", "```python", _call(node), "```", "", said, ""])
+        if isinstance(node, ast.ClassDef) and node.name in names:
+            said = _text(ast.get_docstring(node))
+            yield "\n".join([f"### {node.name}", "", said, "", *_methods_in(node)])
+
+
+def _names_in(tree: ast.Module) -> Iterator[list[str]]:
+    """Yield the value of `__all__`."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            yield ast.literal_eval(node.value)
 
 
 def _section(name: str, thing: type | Callable[..., Any], module: str = "") -> str:
@@ -115,9 +137,13 @@ def _note(node: ast.stmt) -> str:
 
 def _methods(kind: type) -> list[str]:
     """Return the documented methods and properties that a class has of its own."""
-    lines = []
     tree = tree_of(kind)
     assert isinstance(tree, ast.ClassDef)
+    return _methods_in(tree)
+
+
+def _methods_in(tree: ast.ClassDef) -> list[str]:
+    lines = []
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
             continue

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = ROOT / ".site-pages"
 """What the site is built from, as zensical.toml says."""
-SKIPPED = frozenset({".py", ".jsonl"})
+SKIPPED = frozenset({".py"})
 _OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)([^)#]+)(?:#[^)]*)?\)")
 _CELL_CODE = re.compile(r"`([^`\n]*\\\|[^`\n]*)`")
 _LICENCES = re.compile(r"\[([^\]]+)\]\(((?:[A-Z]+(?:\.md)?)|examples/|corpus/README\.md)\)")

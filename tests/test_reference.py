@@ -10,6 +10,7 @@ from agent.project.program import FrontMatter, read_program
 from agent.project.settings import FILE, Caps, Settings, read_settings
 from agent.records.events import PATIENCE
 from agent.records.proposals import EXPLORATIONS
+from agent.space.ranges import range_in_comment
 from docs.api import page as api_page
 from docs.commands import page
 
@@ -76,3 +77,19 @@ def test_the_page_of_variables_has_every_one_that_the_program_names() -> None:
             named |= set(re.findall(r'"(AUTORESEARCH_[A-Z_]*[A-Z])"', path.read_text("utf-8")))
     assert {"AUTORESEARCH_BUDGET", "AUTORESEARCH_CONTROL_TOKEN"} < named
     assert [name for name in sorted(named) if f"`{name}`" not in written] == []
+
+
+def test_every_range_of_the_page_reads_as_one() -> None:
+    rows = re.findall(r"^\| `(\[.+?\])` \|", section("Range comments"), re.MULTILINE)
+    assert len(rows) == 5
+    for text in rows:
+        assert range_in_comment(text.replace("\\|", "|")) is not None, text
+
+
+def test_the_page_of_the_evaluator_has_every_word_of_its_protocol() -> None:
+    written = (DOCS / "evaluate.md").read_text(encoding="utf-8").split("## The protocol")[1]
+    inside = DOCS.parent / "sandbox" / "score" / "evaluator"
+    said = "".join(path.read_text(encoding="utf-8") for path in inside.rglob("*.py"))
+    words = set(re.findall(r'"do": "(\w+)"', said))
+    assert {"open", "call", "run", "report"} <= words
+    assert [word for word in sorted(words) if f"`{word}`" not in written] == []

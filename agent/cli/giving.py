@@ -69,7 +69,7 @@ def try_(
         if values:
             given = giver.of_values(values)
         elif patch:
-            given = giver.of_patch(patch)
+            given = giver.of_patch_file(patch)
         elif source:
             given = giver.of_branch(source)
         else:

@@ -24,7 +24,7 @@ from agent.project.interpreter import interpreter_of
 from agent.project.option import Option, Origin
 from agent.project.resolve import StartOptions, may_cost
 from agent.project.settings import ScoreKind
-from agent.project.staffing import NOBODY
+from agent.project.staffing import AUTO, NO_FILL, NOBODY
 from agent.records.objective import VAL_BPB, Objective
 from agent.space import read_choices
 from sandbox.ground.devices import listed
@@ -143,6 +143,8 @@ def rows(
     yield Row("constants", _constants(chosen), "autoresearch space")
     yield Row("method", _method(options), "--method --writers")
     yield Row("model", _model(options, environment), "--model")
+    if options.model.value is not None and options.writers.value != NOBODY:
+        yield Row("writers", _writers(options), "--writers --fill --effort")
     if chosen.where:
         yield Row("places", f"{chosen.where}; each proves itself before it trains", "--on")
     else:
@@ -206,6 +208,18 @@ def _model(options: StartOptions, environment: Mapping[str, str]) -> str:
         parts.append(f"key from {key}")
     if may_cost(model) and sends_no_bill(model, environment):
         parts.append("no bill is expected")
+    return ", ".join(parts)
+
+
+def _writers(options: StartOptions) -> str:
+    """Return how many drafts are written at once, what fills in, and how hard is thought."""
+    count = options.writers.value
+    how = "as many as keep the slots busy" if count == AUTO else f"{count} at once"
+    fill = options.fill.value
+    idle = "free slots wait" if fill == NO_FILL else f"{fill} fills slots that would wait"
+    parts = [how, idle]
+    if options.effort.value:
+        parts.append(f"effort {options.effort.value}")
     return ", ".join(parts)
 
 

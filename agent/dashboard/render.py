@@ -16,13 +16,14 @@ from agent.dashboard.data import hrefs_of
 from agent.dashboard.flights import Flight, curve_of, flights_of
 from agent.dashboard.highlight import diff_lines
 from agent.dashboard.importance import importances
+from agent.dashboard.local import Local
 from agent.dashboard.metrics import MOST, clouds_of, series_of
 from agent.dashboard.parallel import Parallel
 from agent.dashboard.proposers import proposers
 from agent.dashboard.slots import Slots, clock
 from agent.dashboard.training import training
 from agent.dashboard.tree import Tree
-from agent.dashboard.view import Local, View, comparable, differences, when
+from agent.dashboard.view import View, comparable, differences, when
 from agent.display.claims import written
 from agent.display.format import (
     HEAD,
@@ -191,6 +192,7 @@ def trial_part(
         asked=trial.proposal.by.calls,
         exchanges=local.exchanges if local else (),
         here=local is not None,
+        traces=local.traces if local else (),
     )
     return Markup(html)
 

@@ -21,7 +21,6 @@ from agent.history.runs import trials_folder
 from agent.judge.comparison import Comparison, Measurement, replication_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import Noise, noise_of
-from agent.llm.recorded import Exchange
 from agent.project.settings import RunSettings
 from agent.records.inputs import Admitted
 from agent.records.losses import Loss
@@ -37,6 +36,7 @@ from agent.records.results import (
     on_newest_data,
 )
 from agent.records.steering import steering_of
+from sandbox.limits.usage import SUFFIX
 
 
 @dataclass(frozen=True)
@@ -282,16 +282,6 @@ class View:
         return ", ".join(sorted(filter(None, tiers))) or "unknown"
 
 
-@dataclass(frozen=True)
-class Local:
-    """The part of a trial that only this machine has."""
-
-    logs: tuple[tuple[str, str], ...] = ()
-    """Name and tail of each training log."""
-    exchanges: tuple[Exchange, ...] = ()
-    """With the model."""
-
-
 def when(stamp: str) -> str:
     """Return an ISO 8601 time as `2026-11-24 15:04 UTC`, and any other text unchanged."""
     try:
@@ -342,4 +332,13 @@ def own_diffs(history: History, trials: Sequence[Trial]) -> dict[int, str]:
 
 def log_paths(history: History, number: int) -> list[Path]:
     """Return the training logs of a trial that this machine has."""
-    return files_in(trials_folder(history.project, history.tag, f"{number:04d}"), ".log")
+    return _own_files(history, number, ".log")
+
+
+def usage_paths(history: History, number: int) -> list[Path]:
+    """Return the traces of a trial's trainings that this machine has."""
+    return _own_files(history, number, SUFFIX)
+
+
+def _own_files(history: History, number: int, suffix: str) -> list[Path]:
+    return files_in(trials_folder(history.project, history.tag, f"{number:04d}"), suffix)

@@ -4,7 +4,9 @@ import threading
 import time
 from pathlib import Path
 
-from agent.dashboard.view import Local, View, log_paths, read_view
+from agent.dashboard.local import Local
+from agent.dashboard.usage import traces_in
+from agent.dashboard.view import View, log_paths, read_view, usage_paths
 from agent.display.places_file import places_path
 from agent.errors import HistoryFault
 from agent.git.home import checked
@@ -81,7 +83,8 @@ class Watch:
         transcripts = transcripts_of(self._project, history.tag)
         exchanges = read_exchanges(transcripts, trial.proposal.by.exchanges)
         diff = history.diff(f"{trial.attempt}^", trial.attempt)
-        return view, trial, diff, Local(logs, exchanges)
+        traces = traces_in(usage_paths(history, number))
+        return view, trial, diff, Local(logs, exchanges, traces)
 
     def curves(self, tag: str) -> dict[int, tuple[Point, ...]]:
         """Return the curve of each attempt in flight, by number, from its newest log here."""

@@ -265,15 +265,15 @@ class Bench:
 
     def _result(self, outcome: Outcome, assignment: Assignment) -> Result | None:
         tier = self._runner.tier
+        slot = assignment.slot
         match outcome:
             case Stopped():
                 return None
             case Pruned():
-                return pruned_result(outcome, tier)
+                return pruned_result(outcome, slot, tier)
             case Unscored():
-                return failed_result(outcome, tier)
+                return failed_result(outcome, slot, tier)
             case Scored():
-                slot = assignment.slot
                 result = scored_result(outcome, assignment.order, slot, self._plan.budget, tier)
                 if assignment.attempt.proposal.by.origin == "baseline":
                     seeds = str(outcome.measured.seeding)

@@ -45,7 +45,7 @@ Outcome = Scored | Unscored | Stopped | Pruned
 """What one training came to; Stopped was cancelled and is no result."""
 
 
-def failed_result(run: Unscored, tier: str) -> Result:
+def failed_result(run: Unscored, slot: Slot, tier: str) -> Result:
     """Return the result of a run without a score."""
     return Result(
         status=run.status,
@@ -54,6 +54,7 @@ def failed_result(run: Unscored, tier: str) -> Result:
         peak_memory_mb=_megabytes(run.peak_memory_bytes),
         facts=run.facts,
         tier=tier,
+        machine=slot.machine,
         detail=run.detail,
         tail=run.tail[-MAX_TAIL_CHARACTERS:],
         overshot=run.overshot,
@@ -61,7 +62,7 @@ def failed_result(run: Unscored, tier: str) -> Result:
     )
 
 
-def pruned_result(run: Pruned, tier: str) -> Result:
+def pruned_result(run: Pruned, slot: Slot, tier: str) -> Result:
     """Return the result of a pruned training, which says no more than its curve so far."""
     return Result(
         status="pruned",
@@ -69,6 +70,7 @@ def pruned_result(run: Pruned, tier: str) -> Result:
         seconds=round(run.stopped.seconds, 2),
         peak_memory_mb=_megabytes(run.stopped.peak_memory_bytes),
         tier=tier,
+        machine=slot.machine,
         detail=run.why,
     )
 
@@ -211,6 +213,8 @@ def add_run(before: Result | None, run: Result, order: Order) -> Result:
     """
     if before is None:
         return run
+    if before.status not in ("scored", "over-limit"):  # another run of it was under way
+        return before.model_copy(update={"seconds": round(before.seconds + run.seconds, 2)})
     if order.role == "candidate" and not before.own:
         return _first_own_run(before, run)
     spent: dict[str, object] = {

@@ -8,7 +8,7 @@ before five trials ended. Where schedules make curves cross, what looks hopeless
 `python -m benchmarks.pruning` says when this pays. `--prune off` is the default.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Literal
 
@@ -49,10 +49,15 @@ def passed(fraction: float) -> int:
     return sum(fraction >= checkpoint for checkpoint in CHECKPOINTS)
 
 
-def rivals_of(trials: Sequence[Trial], proposal: Proposal) -> tuple[Curve, ...]:
+def rivals_of(
+    trials: Sequence[Trial],
+    proposal: Proposal,
+    is_alike: Callable[[str], bool] = bool,
+) -> tuple[Curve, ...]:
     """Return the curves that a training of `proposal` is compared with.
 
-    None before LEAST trials were scored. Only constants are compared with constants: what new code
+    is_alike: whether those of a machine are like those of the one that trains, by its name. None
+    before LEAST trials were scored. Only constants are compared with constants: what new code
     prints as its loss may be another loss. So an edit of code is never pruned, and after one was
     kept the comparison begins anew. The curves of pruned trials count as far as they go: without
     them the median would be that of survivors, and ever harder to reach.
@@ -61,6 +66,9 @@ def rivals_of(trials: Sequence[Trial], proposal: Proposal) -> tuple[Curve, ...]:
         return ()
     alike: list[Trial] = []
     for trial in on_newest_data(trials):
+        places = trial.result.places if trial.result else ()
+        if not all(map(is_alike, places)):
+            continue
         if _only_constants(trial.proposal):
             alike.append(trial)
         elif trial.status in KEPT:

@@ -184,6 +184,12 @@ def _arguments_of(call: Any, tool: str) -> dict[str, Any] | None:
     return None
 
 
+def object_in(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that a text begins with, behind blanks and a fence; else None."""
+    value = _first_value(text)
+    return value if isinstance(value, dict) else None
+
+
 def _first_value(text: str) -> Any:
     """Return the JSON value that the text begins with, behind blanks and a fence; else None."""
     text = text.lstrip().removeprefix("```json").removeprefix("```").lstrip()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from agent.records.results import Trial
+from agent.records.results import Result, Trial
 from sandbox.ground.record import Record
 
 PAUSE_SECONDS = 900.0
@@ -51,8 +51,17 @@ def _span(trial: Trial) -> tuple[float, float, float]:
     """Return when a trial began to train and when it was judged, and how long its proposal took."""
     assert trial.result
     end = datetime.fromisoformat(trial.at).timestamp()
-    start = end - trial.result.seconds - trial.result.score_seconds
+    start = end - _one_after_another(trial.result) - trial.result.score_seconds
     return start, end + STAMP_SECONDS, trial.proposal.by.seconds
+
+
+def _one_after_another(result: Result) -> float:
+    """Return the seconds of training that cannot have been at once, as on several machines."""
+    by_machine: dict[str, float] = {}
+    for score in result.scores:
+        by_machine[score.machine] = by_machine.get(score.machine, 0.0) + (score.seconds or 0.0)
+    at_once = sum(by_machine.values()) - max(by_machine.values(), default=0.0)
+    return max(0.0, result.seconds - at_once)
 
 
 def _pauses(spans: Sequence[tuple[float, float, float]]) -> list[float]:

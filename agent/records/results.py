@@ -207,6 +207,8 @@ class Result(Record):
     facts: Annotated[dict[str, Value], Field(max_length=MAX_ITEMS)] = {}
     """What else train.py prints about itself (steps, tokens): self-reported, for display only."""
     tier: Text = ""
+    machine: Text = ""
+    """Name of the machine, of a run without a score; else the scores say it."""
     seeds: Text = ""
     """How the harness's seed reached a baseline's first run, in the training's own words."""
     detail: Text = ""
@@ -235,6 +237,12 @@ class Result(Record):
     def own(self) -> tuple[Score, ...]:
         """The attempt's own scores: the screen's first, then those that confirm."""
         return tuple(score for score in self.scores if score.role == "candidate")
+
+    @property
+    def places(self) -> frozenset[str]:
+        """The machines that the attempt's own runs were made on; empty in older records."""
+        names = {score.machine for score in self.own} | {self.machine}
+        return frozenset(names - {""})
 
     @property
     def failed_check(self) -> Check | None:

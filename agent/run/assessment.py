@@ -1,6 +1,6 @@
 """What an attempt in flight needs next: another run, of it or of its incumbent, or its verdict."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from agent.edit.files import code_lines_of
 from agent.errors import HistoryFault
@@ -21,6 +21,7 @@ from agent.judge.decision import (
 )
 from agent.judge.determinism import is_continuous, repeats_of
 from agent.judge.luck import luck_of
+from agent.judge.machines import model_of
 from agent.judge.noise import across_of, differences_of, noise_of
 from agent.judge.overtime import judge_time, over_reason
 from agent.judge.pace import is_hopeless, is_suspicious, share_of_work
@@ -85,7 +86,7 @@ class Assessment:
             return Order(commit=attempt.commit, seed=seed, audit=_audit(attempt))
         evidence = self._evidence(attempt, result, incumbent, machine)
         step = self._weigh(attempt, evidence, machine)
-        if isinstance(step, Order) and machine != evidence.machine:
+        if isinstance(step, Order) and machine != evidence.machine in self._fleet.machines:
             return step.model_copy(update={"machine": evidence.machine})
         return step
 
@@ -154,9 +155,10 @@ class Assessment:
     def _evidence(
         self, attempt: Attempt, result: Result, incumbent: Trial, machine: str
     ) -> Evidence:
-        """Return what may be compared: where the attempt ran, or on `machine` if that is gone."""
+        """Return what may be compared where the attempt ran, or on `machine` if that is gone."""
         own = result.own[-1].machine
-        home = own if own in self._fleet.machines else machine
+        is_gone = bool(self._fleet.machines) and own not in self._fleet.machines
+        home = machine if is_gone else own
         tolerance = self._tolerance(result.scores)
         return self._evidences.of(attempt, result, incumbent, home, tolerance)
 
@@ -305,6 +307,16 @@ class Assessment:
         return Wait() if shared else order
 
     # ------------------------------------------------------------ the run's state
+
+    def alike(self, machine: str) -> Callable[[str], bool]:
+        """Return whether curves of another machine may be compared with those of `machine`.
+
+        It has to be of its model; and of its speed, where trainings end at a time.
+        """
+        if not self.is_timed:
+            return lambda other: model_of(other) == model_of(machine)
+        reached = self._scores.reach(machine, self._history.trials, timed=True)
+        return lambda other: other in reached
 
     def advice(self, baseline: Trial) -> list[str]:
         """Return a line for each guard that harmless changes would often miss, and on the target.

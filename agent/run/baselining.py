@@ -14,7 +14,7 @@ from agent.judge.determinism import (
     is_deterministic,
     neutral_scores,
 )
-from agent.records.results import Attempt, Order, Result
+from agent.records.results import Attempt, Order, Result, Role
 from agent.run.fleet import Fleet, Wait
 from agent.run.guarding import Guarding
 from agent.run.proving import Proving
@@ -61,35 +61,27 @@ class Baselining:
 
     def _repeat(self, attempt: Attempt, result: Result | None, machine: str) -> Order | None:
         """Return a run under a seed that `machine` lacks; None where it has them all."""
-        run = self._history.run
-        places: set[tuple[str, int]] = set()
-        for score in result.scores if result else ():
-            if score.role in ("candidate", "baseline"):
-                places.add((score.machine, score.seed))
-        for training in self._fleet.runs_of(attempt.number):
-            if not training.order.checks:
-                places.add((training.slot.machine, training.order.seed))
-        is_home = machine == self._home(attempt, result, machine)
-        for seed in range(run.seed, run.seed + run.baseline_repeats):
-            if (machine, seed) in places:
-                continue
-            if is_home:
-                return Order(commit=attempt.commit, seed=seed)
-            return Order(
-                commit=attempt.commit,
-                seed=seed,
-                role="baseline",
-                why="how far do the machines differ?",
-            )
-        return None
+        scores = result.scores if result else ()
+        trainings = [t for t in self._fleet.runs_of(attempt.number) if not t.order.checks]
+        own = [(score.machine, score.seed) for score in scores if score.role == "candidate"]
+        elsewhere = [(score.machine, score.seed) for score in scores if score.role == "baseline"]
+        for training in trainings:
+            runs = own if training.order.role == "candidate" else elsewhere
+            runs.append((training.slot.machine, training.order.seed))
+        home = next((name for name, _ in own if name in self._fleet.machines), machine)
+        if machine == home:
+            return self._run(attempt, "candidate", [seed for _, seed in own])
+        return self._run(attempt, "baseline", [seed for name, seed in elsewhere if name == machine])
 
-    def _home(self, attempt: Attempt, result: Result | None, machine: str) -> str:
-        """Return the machine whose scores are the baseline's own: `machine` where none has any."""
-        own = [score.machine for score in result.own] if result else []
-        for training in self._fleet.runs_of(attempt.number):
-            if training.order.role == "candidate" and not training.order.checks:
-                own.append(training.slot.machine)
-        return next((name for name in own if name in self._fleet.machines), machine)
+    def _run(self, attempt: Attempt, role: Role, seeds: list[int]) -> Order | None:
+        """Return a run under a seed that is not among `seeds`; None where those are enough."""
+        run = self._history.run
+        wanted = range(run.seed, run.seed + run.baseline_repeats)
+        lacking = [seed for seed in wanted if seed not in seeds]
+        if not lacking or len(seeds) >= len(wanted):
+            return None
+        why = "how far do the machines differ?" if role == "baseline" else ""
+        return Order(commit=attempt.commit, seed=lacking[0], role=role, why=why)
 
     def _measured(self, attempt: Attempt, result: Result) -> Step:
         """Return the verdict on a baseline that every machine has run, or what it needs still."""

@@ -60,9 +60,15 @@ class Giver:
             raise self._unchanged(head)
         return self._between(head, tree, "the working tree's change")
 
-    def of_patch(self, path: Path) -> Given:
-        """Return what a patch changes of the run's newest state, else of the checkout's commit."""
-        data = _read(path)
+    def of_patch_file(self, path: Path) -> Given:
+        """Return what the patch in a file changes; see of_patch."""
+        return self.of_patch(_read(path), str(path))
+
+    def of_patch(self, data: bytes, file: str = "") -> Given:
+        """Return what a patch changes of the run's newest state, else of the checkout's commit.
+
+        file: where it comes from, for the words of a hypothesis or an error.
+        """
         bases = [self._history.tip, tip_of(self._git, "HEAD"), self._history.run.start_commit]
         fault: HistoryFault | None = None
         for base in dict.fromkeys(filter(None, bases)):
@@ -74,10 +80,11 @@ class Giver:
             except HistoryFault as failed:
                 fault = fault or failed
                 continue
-            return self._between(base, tree, f"the patch {path.name}")
+            return self._between(base, tree, f"the patch {PurePosixPath(file).name}".rstrip())
         words = fault.message if fault else "there is no commit"
-        message = f"{path} fits no state of the run: {words}"
-        raise UsageFault(message, f"git diff > {quote(str(path))}   # made anew")
+        message = f"{file or 'The patch'} fits no state of the run: {words}"
+        anew = f"git diff > {quote(file)}" if file else "git diff"
+        raise UsageFault(message, f"{anew}   # made anew")
 
     def of_branch(self, name: str) -> Given:
         """Return what a branch, or any commit, changed since it left the run's history."""

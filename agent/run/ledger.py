@@ -253,7 +253,7 @@ class Ledger:
             run=1 + sum(score.role != "baseline" for score in scores),
             usual=self._timing.usual_for(attempt, order, self._incumbent(attempt), slot.machine),
             baseline_speed=self._timing.speed_on(slot.machine),
-            rivals=self._rivals(attempt),
+            rivals=self._rivals(attempt, slot.machine),
         )
 
     def _incumbent(self, attempt: Attempt) -> Trial | None:
@@ -262,11 +262,12 @@ class Ledger:
             return None
         return self._assessment.incumbent(attempt)
 
-    def _rivals(self, attempt: Attempt) -> tuple[Curve, ...]:
-        """Return the curves that a training of `attempt` may be pruned against."""
+    def _rivals(self, attempt: Attempt, machine: str) -> tuple[Curve, ...]:
+        """Return the curves that a training of `attempt` on `machine` may be pruned against."""
         if self.history.run.prune != "median":
             return ()
-        return rivals_of(self.history.comparable, attempt.proposal)
+        is_alike = self._assessment.alike(machine)
+        return rivals_of(self.history.comparable, attempt.proposal, is_alike)
 
     def record(self, attempt: Attempt, order: Order, run: Result | Checks) -> None:
         """Write down the result of an ordered run, so that a killed process loses no other.

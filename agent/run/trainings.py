@@ -106,10 +106,15 @@ class Trainings:
                 self._line.remove(attempt)
                 yield self._ledger.skip(attempt)
 
+    def _skipped(self, attempt: Attempt) -> Iterator[Settled]:
+        """Record that an attempt was skipped, once its last run has ended."""
+        if not self._fleet.runs_of(attempt.number):
+            yield self._ledger.skip(attempt)
+
     def _ended(self, run: Assignment, result: Result | Checks | None) -> Iterator[Event | Settled]:
         """Record the result of a training, and go on with its attempt."""
         if run.attempt.number in self._ledger.steering.skipped:
-            yield self._ledger.skip(run.attempt)
+            yield from self._skipped(run.attempt)
         elif result is not None:
             try:
                 self._record(run, result)
@@ -121,18 +126,22 @@ class Trainings:
     def _record(self, run: Assignment, result: Result | Checks) -> None:
         """Record the result of a training.
 
-        Raise ProjectFault where the baseline fails on a machine, and was scored on another.
+        Raise ProjectFault where the baseline fails on a machine, and another may train it.
         """
         attempt = run.attempt
         if isinstance(result, Result) and result.status != "scored" and is_baseline(attempt):
             before = self._ledger.history.measured(attempt)
-            own = before.own if before else ()
-            if any(score.machine != run.slot.machine for score in own):
+            machines = {score.machine for score in before.scores} if before else set()
+            machines |= {other.slot.machine for other in self._fleet.runs_of(attempt.number)}
+            if machines - {run.slot.machine}:
                 raise baseline_fault(result)
         self._ledger.record(attempt, run.order, result)
 
     def _unfit(self, run: Assignment, fault: ProjectFault) -> Iterator[Event]:
-        """Drop a machine on which the baseline fails; raise `fault` where there is no other."""
+        """Drop a machine on which the baseline fails; raise `fault` where there is no other.
+
+        Where it fails on all of them, the last one's failure is the run's.
+        """
         machine = run.slot.machine
         if set(self._fleet.machines) <= {machine}:
             raise fault
@@ -145,7 +154,7 @@ class Trainings:
     def _lost(self, run: Assignment, why: str) -> Iterator[Event | Settled]:
         """Take in that the place of a training is gone: its attempt is first in line elsewhere."""
         if run.attempt.number in self._ledger.steering.skipped:
-            yield self._ledger.skip(run.attempt)
+            yield from self._skipped(run.attempt)
         elif not self._cancel.is_set():
             yield TrainingLost(run.attempt, run.slot.number, run.slot.place, why)
             if self._ledger.lose(run, why):

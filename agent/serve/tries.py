@@ -21,6 +21,8 @@ from agent.serve.saying import Mouth, said
 from agent.serve.served import Repository
 
 MAX_EDITS = 100
+MAX_PATCH = 200_000
+"""Characters."""
 MAX_WAIT = 300
 MAX_NEW = 20
 LOOK_SECONDS = 0.5
@@ -56,28 +58,45 @@ class TryTools:
             dict[str, Value] | None,
             Field(description="New values of constants, by their names in the tool `constants`."),
         ] = None,
+        patch: Annotated[
+            str | None,
+            Field(
+                max_length=MAX_PATCH,
+                description="A unified diff, as `git diff` writes it: of the run's newest state, "
+                "or of the last commit of the checkout.",
+            ),
+        ] = None,
         run: Run = None,
         id: Id = None,
     ) -> Said:
-        """Have edits of yours run as the next trial.
+        """Have edits of yours run as the next trial: a patch, typed edits, or constants.
 
         It is isolated, scored and judged like any other; what it came to is in the ledger.
         Edits to files that edits may not touch, and what was tried already, are refused.
         """
-        every = [*edits, *self._settings(run, constants or {})]
+        every = [*self._changes(run, patch, constants or {}), *edits]
         if not every:
-            raise UsageFault("There is nothing to try: give edits or constants.")
+            raise UsageFault("There is nothing to try: give a patch, edits or constants.")
         ask = Try(hypothesis=hypothesis, edits=tuple(every))
         return self._mouth.say(run, ask, client_of(context), id)
 
-    def _settings(self, run: str | None, constants: dict[str, Value]) -> tuple[Edit, ...]:
-        if not constants:
+    def _changes(
+        self, run: str | None, patch: str | None, constants: dict[str, Value]
+    ) -> tuple[Edit, ...]:
+        """Return the edits of a patch, and those that set constants."""
+        if not patch and not constants:
             return ()
         from agent.run.given import Giver  # libcst takes long to load
 
+        edits: list[Edit] = []
         with self._repository.reading(run) as served:
             giver = Giver(served.history, Path(served.history.project.root))
-            return giver.of_values([f"{name}={value}" for name, value in constants.items()]).edits
+            if patch:
+                edits += giver.of_patch(patch.encode("utf-8", "replace")).edits
+            if constants:
+                values = [f"{name}={value}" for name, value in constants.items()]
+                edits += giver.of_values(values).edits
+        return tuple(edits)
 
     def note(
         self,

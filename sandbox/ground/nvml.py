@@ -24,6 +24,23 @@ class _Memory(ctypes.Structure):
     ]
 
 
+class _Utilization(ctypes.Structure):
+    """nvmlUtilization_t."""
+
+    _fields_ = [("gpu", ctypes.c_uint), ("memory", ctypes.c_uint)]
+
+
+@dataclass(frozen=True)
+class State:
+    """What a GPU does now; None for what its driver does not say."""
+
+    percent: int | None = None
+    """Of the last moments in which a kernel ran."""
+    memory: int | None = None
+    """Bytes in use."""
+    celsius: int | None = None
+
+
 @dataclass(frozen=True)
 class Slice:
     """One MIG slice."""
@@ -70,17 +87,36 @@ def cards() -> tuple[Card, ...]:
 
 def memory_used(name: str) -> int | None:
     """Return the bytes in use on the GPU or MIG slice with this UUID or index; None if unknown."""
+    return state(name, everything=False).memory
+
+
+def state(name: str, everything: bool = True) -> State:
+    """Return what the GPU or MIG slice with this UUID or index does now.
+
+    everything: ask for its load and its temperature, too; a slice has neither.
+    """
     nvml = library()
-    if nvml is None:
-        return None
-    if name.isdigit():
-        handle = _handle(nvml.nvmlDeviceGetHandleByIndex_v2, ctypes.c_uint(int(name)))
-    else:
-        handle = _handle(nvml.nvmlDeviceGetHandleByUUID, ctypes.c_char_p(name.encode()))
+    handle = _named(nvml, name) if nvml else None
+    if nvml is None or handle is None:
+        return State()
     memory = _Memory()
-    if handle is None or nvml.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory)):
-        return None
-    return int(memory.used)
+    failed = nvml.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory))
+    used = None if failed else int(memory.used)
+    if not everything:
+        return State(memory=used)
+    load = _Utilization()
+    silent = nvml.nvmlDeviceGetUtilizationRates(handle, ctypes.byref(load))
+    return State(
+        percent=None if silent else int(load.gpu),
+        memory=used,
+        celsius=_number(nvml.nvmlDeviceGetTemperature, handle, ctypes.c_int(0)),
+    )
+
+
+def _named(nvml: ctypes.CDLL, name: str) -> ctypes.c_void_p | None:
+    if name.isdigit():
+        return _handle(nvml.nvmlDeviceGetHandleByIndex_v2, ctypes.c_uint(int(name)))
+    return _handle(nvml.nvmlDeviceGetHandleByUUID, ctypes.c_char_p(name.encode()))
 
 
 def _card(nvml: ctypes.CDLL, handle: ctypes.c_void_p) -> Card:

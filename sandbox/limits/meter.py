@@ -31,6 +31,8 @@ class Meter:
     read: Callable[[], int]
     peak: int = 0
     """The greatest number so far."""
+    last: int = 0
+    """The newest number."""
     due: float = 0.0
     """When to ask next, on the monotonic clock."""
     urgent: Callable[[], bool] = lambda: False
@@ -44,6 +46,7 @@ class Meter:
             return False
         before = time.thread_time()
         value = self.read()
+        self.last = value
         self.peak = max(self.peak, value)
         pause = (time.thread_time() - before) / METER_SHARE
         self.due = now + max(self.least, min(pause, LONGEST_PAUSE))

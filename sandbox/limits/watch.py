@@ -8,6 +8,7 @@ from typing import Literal
 from sandbox.ground.fault import SandboxFault
 from sandbox.limits.meter import TICK
 from sandbox.limits.tree import Tree, select_readable
+from sandbox.limits.usage import Usage
 
 Reason = Literal["wall", "memory", "vram", "disk", "output", "cores", "cancel", "dialogue"]
 """Why a tree was ended."""
@@ -31,6 +32,7 @@ class Watch:
     def keep(self) -> None:
         """Log and look at the limits until the tree has ended or must; then kill what is left."""
         tree = self.tree
+        usage = Usage(tree.spec.gpus, tree.members, lambda: tree.gauges.memory.last)
         try:
             open_descriptors = [tree.status, tree.output]
             while self._may_go_on() and tree.process.poll() is None:
@@ -42,12 +44,14 @@ class Watch:
                     if not self._read(descriptor):
                         open_descriptors.remove(descriptor)
                 self.reason = self.reason or self._limit_passed()
+                usage.note(time.monotonic() - tree.started)
         except SandboxFault as fault:
             tree.fault = tree.fault or fault
         finally:
             self.seconds = time.monotonic() - tree.started
             tree.kill()
             self._drain()
+            usage.write(tree.spec.log)
             self.ended.set()
 
     def _may_go_on(self) -> bool:

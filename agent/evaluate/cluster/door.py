@@ -30,7 +30,7 @@ class Door:
             says = {"ray": ray.__version__, "authentication": mode}
             self.station = Station(says=says, leave=lambda: os._exit(0))
         except BaseException as error:
-            what = f"autoresearch cannot be loaded by {sys.executable}"
+            what = f"{sys.executable} cannot load autoresearch"
             self.fault = f"{what}: {type(error).__name__}: {error}"
 
     def ask(self, name: str, question: str, blobs: Sequence[bytes]) -> list[Any]:

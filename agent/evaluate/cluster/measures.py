@@ -5,19 +5,20 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import PlaceLost
 from agent.evaluate.bench import Assignment, PlaceListener, Plan
 from agent.evaluate.cluster.line import Cluster, Gone, Node, Unfit
+from agent.evaluate.cluster.member import Member
 from agent.evaluate.cluster.place import Place
 from agent.evaluate.cluster.sending import Sending
 from agent.evaluate.cluster.software import software
 from agent.evaluate.cluster.trees import Tree
-from agent.evaluate.cluster.wire import Ending, Needs, Setup, Standing
+from agent.evaluate.cluster.wire import Ending, Needs, Setup
 from agent.evaluate.folders import Export
 from agent.evaluate.watch import Listener
 from agent.records.events import PlaceJoined, PlaceLeft
@@ -33,7 +34,10 @@ LOOK_SECONDS = 3.0
 """How often the driver looks for nodes, and asks idle places whether they are there."""
 AGAIN_SECONDS = 60.0
 """A node that was refused is tried again after this, and after twice as long each time."""
-OPEN_SECONDS = 600.0
+LATE_SECONDS = 30.0
+"""How much longer than for the first place a session waits for others before it begins."""
+WAIT_SECONDS = 1.0
+NEVER = float("inf")
 RESUME = "autoresearch resume"
 
 
@@ -55,21 +59,6 @@ class Terms:
     patience: float = PATIENCE_SECONDS
 
 
-@dataclass
-class _Member:
-    """A node that is a place, or was refused."""
-
-    node: Node
-    place: Place | None = None
-    slots: tuple[Slot, ...] = ()
-    share: int = 0
-    """How many of the run's workers it holds."""
-    refused: str = ""
-    tries: int = 0
-    again_at: float = 0.0
-    standing: Standing | None = field(default=None, repr=False)
-
-
 class ClusterBench:
     """Measures. Each place has a station on its node; this side sends, follows, writes logs."""
 
@@ -89,12 +78,12 @@ class ClusterBench:
         self._folder = folder
         self._export = export
         self._export_whole = export_whole
-        self._members: dict[str, _Member] = {}
-        self._places: dict[str, _Member] = {}
+        self._members: dict[str, Member] = {}
+        self._places: dict[str, Member] = {}
         self._proving: set[Place] = set()
-        self._names: set[str] = set()
         self._numbers = itertools.count()
         self._lock = threading.RLock()
+        self._replacing = threading.RLock()
         self._closed = threading.Event()
         self._stack = ExitStack()
         self._listen: PlaceListener = lambda _: None
@@ -113,7 +102,8 @@ class ClusterBench:
     def open(self, listen: PlaceListener) -> None:
         """Connect, and wait until every node that is there has proved itself or was refused.
 
-        Raise PlaceLost where none is fit.
+        Slow ones are waited for only a while once there is a place. Raise PlaceLost where none is
+        fit.
         """
         self._listen = listen
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -126,8 +116,7 @@ class ClusterBench:
             self._joining = ThreadPoolExecutor(32, thread_name_prefix="join")
             self._stack.callback(self._joining.shutdown)
             began = [self._joining.submit(self._join, node) for node in self._new_nodes()]
-            for joined in began:
-                joined.result(OPEN_SECONDS)
+            self._await(began)
             if not self.slots:
                 raise self._nobody()
         except BaseException:
@@ -149,8 +138,19 @@ class ClusterBench:
                 closing.submit(place.close, True)
         self._stack.close()
 
+    def _await(self, began: list[Future[None]]) -> None:
+        """Wait for nodes that prove themselves: for all, or LATE_SECONDS longer than for one."""
+        pending = set(began)
+        late: float | None = None
+        while pending and (late is None or time.monotonic() < late):
+            done, pending = wait(pending, WAIT_SECONDS, FIRST_COMPLETED)
+            for joined in done:
+                joined.result()
+            if self.slots and late is None:
+                late = time.monotonic() + LATE_SECONDS
+
     def _nobody(self) -> PlaceLost:
-        reasons = [f"  {m.node.name}: {m.refused}" for m in self._members.values() if m.refused]
+        reasons = [f"  {m.name}: {m.refused}" for m in self._members.values() if m.refused]
         if not reasons:
             return PlaceLost("the cluster has no node with a CPU to train on", "ray status")
         listing = "\n".join(reasons)
@@ -197,19 +197,20 @@ class ClusterBench:
         now = time.monotonic()
         fresh: list[Node] = []
         with self._lock:
-            for key in [key for key in self._members if key not in alive]:
-                self._lose(self._members.pop(key), "its node is gone")
+            gone = [self._members.pop(key) for key in [*self._members] if key not in alive]
             for key, node in alive.items():
                 member = self._members.get(key)
                 if member is None:
-                    self._members[key] = _Member(node, again_at=float("inf"))
+                    self._members[key] = Member(node, self._name(node), again_at=NEVER)
                     fresh.append(node)
                 elif member.place is None and now >= member.again_at:
-                    member.again_at = float("inf")
+                    member.again_at = NEVER
                     fresh.append(node)
+        for member in gone:
+            self._lose(member, "its node is gone")
         return fresh
 
-    def _ping(self, member: _Member) -> None:
+    def _ping(self, member: Member) -> None:
         place = member.place
         if place is None or not place.is_idle:
             return
@@ -231,7 +232,7 @@ class ClusterBench:
             self._refuse(member, f"{type(error).__name__}: {error}")
             raise
 
-    def _take_in(self, member: _Member) -> None:
+    def _take_in(self, member: Member) -> None:
         node = member.node
         with self._lock:
             member.share = self._share(node)
@@ -241,7 +242,7 @@ class ClusterBench:
         gpus = min(node.gpus, member.share)
         cpus = max(1, node.cpus * gpus // node.gpus) if node.gpus else node.cpus
         line = self._cluster.line(node, cpus, gpus)
-        place = Place(self._name(node), line, self._terms.patience)
+        place = Place(member.name, line, self._terms.patience)
         with self._lock:
             self._proving.add(place)
         try:
@@ -291,26 +292,25 @@ class ClusterBench:
         return max(0, min(most, workers - sum(others)))
 
     def _name(self, node: Node) -> str:
-        """Return a name that no place of the run had."""
-        with self._lock:
-            name = node.name
-            for number in itertools.count(2):
-                if name not in self._names:
-                    break
-                name = f"{node.name}-{number}"
-            self._names.add(name)
-            return name
+        """Return a name that no other node has now: its host, with a number if need be."""
+        taken = {member.name for member in self._members.values()}
+        name = node.name
+        for number in itertools.count(2):
+            if name not in taken:
+                break
+            name = f"{node.name}-{number}"
+        return name
 
-    def _refuse(self, member: _Member, why: str) -> None:
+    def _refuse(self, member: Member, why: str) -> None:
         is_news = why != member.refused
         member.share = 0
         member.refused = why
         member.tries += 1
         member.again_at = time.monotonic() + AGAIN_SECONDS * 2 ** min(member.tries - 1, 6)
         if is_news:
-            self._listen(PlaceLeft(member.node.name, f"refused: {why}"))
+            self._listen(PlaceLeft(member.name, f"refused: {why}"))
 
-    def _lose(self, member: _Member, why: str) -> None:
+    def _lose(self, member: Member, why: str) -> None:
         """Drop a place, once; its node may prove itself anew."""
         with self._lock:
             place = member.place
@@ -322,9 +322,25 @@ class ClusterBench:
             member.tries += 1
             member.again_at = time.monotonic() + AGAIN_SECONDS
             self._places.pop(place.name, None)
-        self._listen(PlaceLeft(place.name, why))
         with suppress(Gone):
             place.close(politely=False)
+        with self._replacing:
+            self._listen(PlaceLeft(place.name, why))
+            if not self._places and not self._closed.is_set():
+                self._replace()
+
+    def _replace(self) -> None:
+        """Have every node that there is prove itself at once, for there is no place left.
+
+        A run that lost the last place waits for this, so that the session ends only if none is fit.
+        """
+        with suppress(Gone):
+            for node in self._cluster.nodes():
+                member = self._members.get(node.key)
+                if member is not None and member.place is None and not self._places:
+                    member.again_at = NEVER
+                    with suppress(Exception):
+                        self._join(node)
 
     # ------------------------------------------------------------ runs
 
@@ -344,7 +360,7 @@ class ClusterBench:
         slot = assignment.slot
         member = self._places.get(slot.place)
         place = member.place if member else None
-        if member is None or place is None:
+        if member is None or place is None or slot not in member.slots:
             raise PlaceLost(f"{slot.place} is gone", RESUME)
         try:
             ending = place.run(assignment, self._sending, listen, cancel, self._folder)
@@ -353,7 +369,9 @@ class ClusterBench:
             _refuse_foreign(ending, assignment)
         except (Gone, Unfit) as error:
             self._lose(member, str(error))
-            raise PlaceLost(f"{slot.place} is lost: {error}", RESUME) from None
+            with self._replacing:
+                pass
+            raise PlaceLost(str(error), RESUME) from None
         return ending
 
 

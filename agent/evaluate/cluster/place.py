@@ -50,6 +50,8 @@ PROOF_SECONDS = 300.0
 QUARANTINE_SECONDS = 2.0
 """What is waited before a silent place is asked anew."""
 OPEN = "its Ray asks nobody for a token, so whoever reaches it runs code there"
+AT_THE_END = 0.3
+"""The share of the patience that a place gets whose run was called off."""
 MAX_LOG_BYTES = 1 << 30
 """Of one run, all logs together."""
 
@@ -80,23 +82,24 @@ class Place:
         answer: type[Answer],
         blobs: Sequence[bytes] = (),
         seconds: float = ANSWER_SECONDS,
+        cancel: threading.Event | None = None,
     ) -> tuple[Answer, list[bytes]]:
         """Return the answer to a question, which is asked anew while the place is silent.
 
-        Every question may come twice. Raise Gone once it is silent for too long, and Unfit for
-        what it says it cannot do.
+        Every question may come twice. cancel: less patience once it is set, for somebody waits for
+        the end. Raise Gone once it is silent for too long, and Unfit for what it says it cannot do.
         """
         text = question.model_dump_json()
-        silent_since: float | None = None
+        answered = time.monotonic()
         while True:
             try:
                 reply, pieces = self._line.ask(name, text, blobs, seconds)
                 return self._believed(reply, pieces, answer)
             except Silent as silence:
-                now = time.monotonic()
-                silent_since = silent_since or now - seconds
-                if now - silent_since > self._patience:
-                    raise Gone(f"it did not answer for {self._patience:g} s: {silence}") from None
+                is_ending = cancel is not None and cancel.is_set()
+                patience = self._patience * (AT_THE_END if is_ending else 1.0)
+                if time.monotonic() - answered > patience:
+                    raise Gone(f"it did not answer for {patience:g} s: {silence}") from None
             time.sleep(min(QUARANTINE_SECONDS, self._patience / 4))
 
     def _believed(
@@ -235,14 +238,14 @@ class _Follower:
         while True:
             if cancel.is_set() and not is_told:
                 is_told = True
-                self._place.ask("cancel", Ticket(ticket=self._ticket), Empty)
+                self._place.ask("cancel", Ticket(ticket=self._ticket), Empty, cancel=cancel)
             asked = Follow(
                 ticket=self._ticket,
                 events=self._events,
                 logs=self._known,
                 seconds=POLL_SECONDS,
             )
-            news, pieces = self._place.ask("follow", asked, News)
+            news, pieces = self._place.ask("follow", asked, News, cancel=cancel)
             self._hear(news, pieces)
             if news.ending is not None:
                 return news.ending

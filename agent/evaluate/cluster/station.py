@@ -113,7 +113,7 @@ class Station:
         self._patience = setup.patience
         here = software()
         if here != setup.version:
-            message = f"autoresearch here is {here}, that of the driver {setup.version}"
+            message = f"version {here} is not that of the driver, {setup.version}"
             raise SandboxFault(message, "pip install autoresearch   # the same on every node")
         os.umask(0o022)
         self._cache = Cache(usual_root(self._scratch))

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from agent.errors import unknown
+from agent.llm.answers import object_in
 from agent.llm.model import Model, Reply, Request, Tool
 from agent.propose.context import Context, Unreadable
 from agent.propose.questions import provenance_of, questions_asked
@@ -73,6 +74,9 @@ class Advice:
             index=questions_asked(self._context) + len(self._replies),
         )
         reply = self._model.complete(request)
+        if reply.arguments is None and not reply.cut_off:
+            # A server without tools is asked for the same JSON as text.
+            reply = reply.model_copy(update={"arguments": object_in(reply.text)})
         self._replies.append(reply)
         return reply
 

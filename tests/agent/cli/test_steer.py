@@ -100,13 +100,13 @@ def test_a_patch_fits_the_newest_state_or_an_older_one(tmp_path: Path) -> None:
         patch = tmp_path.parent / f"{tmp_path.name}.patch"
         patch.write_text(git(tmp_path, "diff") + "\n")
         git(tmp_path, "checkout", "-q", "train.py")
-        given = giver(history).of_patch(patch)
+        given = giver(history).of_patch_file(patch)
         assert given.edits == (SetConstant(name="LR", value="0.3"),)
         patch.write_text(patch.read_text().replace("-LR = 0.1", "-LR = 0.7"))
         with pytest.raises(UsageFault, match="fits no state of the run"):
-            giver(history).of_patch(patch)
+            giver(history).of_patch_file(patch)
         with pytest.raises(UsageFault, match="Cannot read"):
-            giver(history).of_patch(tmp_path / "none.patch")
+            giver(history).of_patch_file(tmp_path / "none.patch")
 
 
 def test_values_of_constants_are_named_as_in_space(tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ import re
 import pytest
 
 from agent.dashboard.captions import conditions
+from agent.dashboard.local import Local
 from agent.dashboard.parallel import AXES, Parallel
 from agent.dashboard.proposers import proposers
 from agent.dashboard.render import report, trial_part
 from agent.dashboard.tree import Tree
-from agent.dashboard.view import Local, View
+from agent.dashboard.view import View
 from agent.records.results import Attempt
 from tests.agent.dashboard.nights import MACHINE, busy, hostile, night, trial
 

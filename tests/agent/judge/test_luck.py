@@ -46,11 +46,11 @@ def test_a_gain_or_a_loss_without_any_noise_is_certain() -> None:
     assert decide(Case(differences=(-0.01, -0.01), noise=still), Rule()).kind == "keep"
 
 
-def test_only_what_was_overtaken_is_tried_again() -> None:
+def test_only_a_winner_that_was_overtaken_is_tried_again() -> None:
     assert not Discard(reason="worse").retry and not Refusal(reason="no-op").retry
     worse = Discard(reason="worse", delta=0.1)
     assert overtaken(worse) == worse
     undecided = overtaken(Rerun(reason="undecided"))
-    assert undecided.retry and undecided.delta is None
+    assert not undecided.retry and undecided.delta is None
     assert undecided.reason.startswith("undecided; ")
     assert Baseline(reason="r").kind == "baseline"

@@ -154,14 +154,14 @@ def test_the_newest_score_under_a_seed_counts() -> None:
     assert list(comparable(unknown[:1], "m", 0.1)) == [0], "none says its speed"
 
 
-def test_each_trial_is_read_once_and_a_run_for_time_is_nobodys_score() -> None:
+def test_each_trial_is_read_once_and_a_run_for_time_is_the_baselines_score() -> None:
     first = trial(0, "baseline", score(1.0, 0))
     second = trial(1, "discard", score(1.2, 0), score(9.0, 5, "baseline"), against=0)
     third = trial(2, "discard", score(1.3, 0), score(1.1, 1, "incumbent"), against=0)
     scores = Scores()
     assert [one.value for one in scores.of(0, [first])] == [1.0]
-    assert [one.value for one in scores.of(0, [first, second])] == [1.0]
-    assert [one.value for one in scores.of(0, [first, second, third])] == [1.0, 1.1]
+    assert [one.value for one in scores.of(0, [first, second])] == [1.0, 9.0]
+    assert [one.value for one in scores.of(0, [first, second, third])] == [1.0, 9.0, 1.1]
     assert [one.value for one in scores.of(1, [first, second, third])] == [1.2]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import PlaceLost
+from agent.errors import PlaceLost, ProjectFault
 from agent.evaluate.bench import Assignment
 from agent.history.history import History
 from agent.records.events import Event, Judged, PlaceJoined, PlaceLeft, TrainingLost, TrialStarted
@@ -21,7 +21,7 @@ from agent.space import read_space
 from sandbox.ground.budget import Budget
 from sandbox.ground.outcome import Crashed, Outcome, RunSpec, Usage
 from tests.agent.run.nodes import HERE, WHY, Nodes, bench_of, loop_over
-from tests.agent.study import ListProposer, project_of, proposal, study, train
+from tests.agent.study import ListProposer, Script, project_of, proposal, seed_of, study, train
 
 WORSE = 0.05
 """A rate that is discarded."""
@@ -61,15 +61,16 @@ def test_what_a_lost_place_trained_runs_elsewhere_first_in_line(tmp_path: Path) 
         trials = by_number(history)
         assert [trial.status for trial in trials] == ["baseline", "keep", "discard"]
         [loss] = trials[1].losses
-        assert (loss.place, loss.machine, loss.own) == ("a", HERE, True)
-        assert loss.why == f"a is gone: {WHY}"
+        assert (loss.machine, loss.own) == (HERE, True)
+        assert loss.why == f"{loss.place} is gone: {WHY}"
     [told] = [event for event in events if isinstance(event, TrainingLost)]
-    assert (told.attempt.number, told.place) == (1, "a")
+    assert (told.attempt.number, told.place) == (1, loss.place)
     begun = events.index(told)
     left = [event for event in events if isinstance(event, PlaceLeft)]
-    assert left == [PlaceLeft("a", WHY)]
+    assert left == [PlaceLeft(loss.place, WHY)]
     later = [event for event in events[begun:] if isinstance(event, TrialStarted)]
-    assert {event.place for event in later} == {"b"}, "nothing more begins at a lost place"
+    places = {event.place for event in later}
+    assert places and loss.place not in places, "nothing more begins at a lost place"
     assert sorted(number for number, _, _ in nodes.done) == [0, 0, 1, 2]
     assert nodes.closed == 1
 
@@ -81,9 +82,7 @@ def test_three_losses_of_one_attempt_are_its_own_fault(tmp_path: Path) -> None:
         trials = history.trials
         _, crash, fine = by_number(history)
         assert (crash.status, fine.status) == ("crash", "keep")
-        assert crash.reason == (
-            f"takes its machine down: 3 were lost under it; the last, a: a is gone: {WHY}"
-        )
+        assert crash.reason == (f"takes its machine down: 3 were lost under it; the last, a: {WHY}")
         assert len(crash.losses) == MOST_LOSSES
         assert crash.result and crash.result.status == "crash" and not crash.result.scores
     with History.open(project_of(tmp_path), "t") as history:
@@ -116,12 +115,12 @@ def test_no_place_left_ends_the_run_which_goes_on_elsewhere(tmp_path: Path) -> N
     with History.open(project_of(tmp_path), "t") as history:
         [attempt, *_] = history.in_flight
         assert attempt.number == 1
-        assert [loss.place for loss in history.losses(attempt)] == ["a", "b"]
+        assert {loss.place for loss in history.losses(attempt)} == {"a", "b"}
         nodes = Nodes(bench_of(history), {"c": 1})
         events_of(history, nodes, (0.06, 0.07, 0.08), trials=1)
         kept = by_number(history)[1]
         assert kept.status == "keep"
-        assert [loss.place for loss in kept.losses] == ["a", "b"]
+        assert {loss.place for loss in kept.losses} == {"a", "b"}
         assert {place for _, place, _ in nodes.done} == {"c"}
 
 
@@ -221,6 +220,80 @@ def test_a_machine_that_cannot_train_the_baseline_is_left_out(tmp_path: Path) ->
     assert left.place == "b" and "the baseline fails on this machine" in left.why
 
 
+def script_of(nodes: list[Nodes], broken: str) -> Script:
+    """Return trainings that fail at the places named in `broken`."""
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        if nodes[0].here in broken:
+            return Crashed(usage=Usage(seconds=1.0), exit_code=1), "ModuleNotFoundError: torch\n"
+        return train(spec)
+
+    return script
+
+
+@pytest.mark.parametrize("broken", ["a", "b", "c", "ab", "bc"])
+def test_a_first_baseline_fails_only_if_no_machine_trains_it(tmp_path: Path, broken: str) -> None:
+    together = threading.Barrier(3, timeout=60)
+    tried: set[str] = set()
+
+    def decide(_: Nodes, assignment: Assignment) -> None:
+        if assignment.attempt.number == 0 and assignment.slot.place not in tried:
+            tried.add(assignment.slot.place)
+            together.wait()
+
+    known: list[Nodes] = []
+    with study(tmp_path, baseline_repeats=1) as history:
+        bench = bench_of(history, script_of(known, broken))
+        nodes = Nodes(bench, dict.fromkeys("abc", 1), decide, MACHINES)
+        known.append(nodes)
+        events = events_of(history, nodes, (WORSE,))
+        assert [trial.status for trial in by_number(history)] == ["baseline", "discard"]
+        machines = {s.machine for t in history.trials if t.result for s in t.result.scores}
+        assert machines == {MACHINES[place] for place in "abc" if place not in broken}
+    left = {event.place for event in events if isinstance(event, PlaceLeft)}
+    assert left == set(broken)
+
+
+def test_a_baseline_that_no_machine_trains_ends_the_run(tmp_path: Path) -> None:
+    known: list[Nodes] = []
+    with study(tmp_path) as history:
+        bench = bench_of(history, script_of(known, "abc"))
+        nodes = Nodes(bench, dict.fromkeys("abc", 1), machines=MACHINES)
+        known.append(nodes)
+        with pytest.raises(ProjectFault, match="torch"):
+            events_of(history, nodes, (WORSE,))
+    assert [trial.status for trial in History.read(project_of(tmp_path), "t").trials] in (
+        ["crash"],
+        [],
+    )
+
+
+def test_a_baseline_that_fails_under_one_seed_fails(tmp_path: Path) -> None:
+    """Its runs train at once, and what ends after the failure does not hide it."""
+    failed = threading.Event()
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        if seed_of(spec) == 1:
+            failed.set()
+            return Crashed(usage=Usage(seconds=1.0), exit_code=1), "RuntimeError: one\n"
+        assert failed.wait(60)
+        return train(spec)
+
+    with study(tmp_path, baseline_repeats=3) as history:
+        nodes = Nodes(bench_of(history, script), {"a": 2})
+        with pytest.raises(ProjectFault, match="one"):
+            events_of(history, nodes, (WORSE,))
+        assert [trial.status for trial in history.trials] == ["crash"]
+        assert history.in_flight == ()
+
+
+def test_an_engine_without_a_slot_ends_the_run_at_once(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        with pytest.raises(PlaceLost, match="no place to train is left"):
+            events_of(history, Nodes(bench_of(history), {}), (0.2,))
+        assert not history.trials and not history.in_flight
+
+
 def test_an_abort_counts_no_loss(tmp_path: Path) -> None:
     with study(tmp_path) as history:
 
@@ -240,19 +313,11 @@ def test_an_abort_counts_no_loss(tmp_path: Path) -> None:
         assert [e.trial.status for e in events if isinstance(e, Judged)] == ["keep"]
 
 
-class Everywhere(Ledger):
-    """Orders a run of the baseline on every machine, and runs of #1 on one of them."""
+class Pinning(Ledger):
+    """Orders every run of #1 on one machine."""
 
     def next(self, attempt: Attempt, machine: str) -> Order | Wait | Settled:
         """Return what the assessment orders, but that."""
-        if attempt.proposal.by.origin == "baseline":
-            result = self.history.measured(attempt)
-            ran = {score.machine for score in result.own} if result else set()
-            under_way = {run.slot.machine for run in self.fleet.runs_of(attempt.number)}
-            if machine not in ran | under_way:
-                return Order(commit=attempt.commit, seed=len(ran))
-            if under_way:
-                return Wait()
         step = super().next(attempt, machine)
         if isinstance(step, Order) and attempt.number == 1:
             return step.model_copy(update={"machine": MACHINES["c"]})
@@ -274,12 +339,13 @@ def test_the_baseline_runs_on_every_machine_at_once_and_an_order_may_name_one(
     with study(tmp_path) as history:
         nodes = Nodes(bench_of(history), dict.fromkeys("abc", 1), decide, MACHINES)
         rates = [proposal(LR=rate) for rate in (WORSE, 0.06, 0.07)]
-        ledger = Everywhere(history, read_space)
+        ledger = Pinning(history, read_space)
         loop = Loop(ledger, nodes, ListProposer(rates), Bounds(trials=3), threading.Event())
         list(loop.events())
         baseline = history.trials[0]
         assert baseline.result
-        assert {score.machine for score in baseline.result.own} == set(MACHINES.values())
+        assert {score.machine for score in baseline.result.scores} == set(MACHINES.values())
+        assert {score.seed for score in baseline.result.scores} == {0, 1}
         assert sorted(trial.number for trial in history.trials) == [0, 1, 2, 3]
     own = {place for number, place, role in nodes.done if number == 1 and role == "candidate"}
     assert own == {"c"}

@@ -1,10 +1,12 @@
 """An agent tries and steers: every input through a real client, into a run that really works."""
 
+import re
 import signal
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,22 @@ def test_a_tool_beyond_the_grant_is_unknown(home: Path) -> None:
     assert not list((home / ".autoresearch" / "runs" / "t").glob("inbox/*"))
 
 
+@pytest.mark.parametrize(
+    ("patch", "why"),
+    [
+        ("--- /dev/null\n+++ b/other.py\n@@ -0,0 +1 @@\n+more\n", "no trial may change"),
+        ("--- a/train.py\n+++ b/train.py\n@@ -1 +1 @@\n-nothing\n+more\n", "fits no state"),
+        ("--- /dev/null\n+++ b/../x.py\n@@ -0,0 +1 @@\n+more\n", "fits no state"),
+        ("words", "fits no state"),
+    ],
+)
+def test_a_patch_of_other_files_or_states_is_refused(home: Path, patch: str, why: str) -> None:
+    call = ("try", {"hypothesis": "mine", "patch": patch})
+    [result] = inside(home, [call], "try").results
+    assert why in error(result)
+    assert not list((home / ".autoresearch" / "runs" / "t").glob("inbox/*"))
+
+
 @pytest.mark.slow
 def test_an_agent_drives_a_run(tmp_path: Path) -> None:
     home = miniature(tmp_path / "home", TRAIN.replace("pause = 0.0", "pause = 1.0"))
@@ -75,6 +93,12 @@ def test_an_agent_drives_a_run(tmp_path: Path) -> None:
         trial = await ask(client, "trial", number=number)
         assert trial["row"]["status"] == "keep"
         assert trial["row"]["untrusted"]["hypothesis"] == "the best of it"
+        before = (home / "train.py").read_text()
+        after = re.sub(r"^LR = \S+", "LR = 0.45", before, flags=re.MULTILINE)
+        names = ("a/train.py", "b/train.py")
+        diff = "".join(unified_diff(before.splitlines(True), after.splitlines(True), *names))
+        patched = await ask(client, "try", hypothesis="a patch", patch=diff)
+        assert patched["state"] == "accepted", patched["untrusted"]["why"]
         again = await client.call_tool("try", {"hypothesis": "again", "constants": {"DEPTH": 8}})
         assert "has these values already" in error(again)
         noted = await ask(client, "note", text="as expected", trial=number)

@@ -40,6 +40,19 @@ int nvmlDeviceGetMigDeviceHandleByIndex(nvmlDevice_t card, unsigned index, nvmlD
 }
 int nvmlDeviceGetGpuInstanceId(nvmlDevice_t device, unsigned *id) { *id = device->gi; return 0; }
 int nvmlDeviceGetComputeInstanceId(nvmlDevice_t device, unsigned *id) { *id = device->ci; return 0; }
+typedef struct { unsigned gpu, memory; } nvmlUtilization_t;
+/* A slice has no load of its own. */
+int nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t *load) {
+    if (device->gi) return 3;
+    load->gpu = 87;
+    load->memory = 12;
+    return 0;
+}
+int nvmlDeviceGetTemperature(nvmlDevice_t device, int sensor, unsigned *celsius) {
+    if (device->gi || sensor != 0) return 3;
+    *celsius = 64;
+    return 0;
+}
 int nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory) {
     memory->total = 1 << 20;
     memory->used = device->used;

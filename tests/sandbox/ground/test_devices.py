@@ -298,6 +298,13 @@ def test_memory_is_read_of_cards_and_of_slices(driver: None, machine: Path) -> N
     assert used(Device(index=0, uuid="GPU-gone")) is None
 
 
+def test_load_and_temperature_are_read_of_cards_and_unknown_of_slices(driver: None) -> None:
+    assert nvml.state("0") == nvml.State(percent=87, memory=1000, celsius=64)
+    slice_ = nvml.state("MIG-c6d4f1ef-42e4-5de3-91c7-45d71c87eb3f")
+    assert slice_ == nvml.State(memory=300)
+    assert nvml.state("GPU-gone") == nvml.State()
+
+
 # ---------------------------------------------------------------- AMD and Intel
 
 

@@ -89,7 +89,8 @@ def bench_on(
     export: Export,
     plan: Plan | None = None,
     patience: float = 5.0,
+    workers: int | None = None,
 ) -> ClusterBench:
     """Return a bench on a cluster, not opened yet."""
-    terms = Terms(patience=patience)
+    terms = Terms(patience=patience, workers=workers)
     return ClusterBench(plan or printed_plan(), terms, lambda: cluster, folder, export)

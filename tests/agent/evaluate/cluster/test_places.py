@@ -3,6 +3,7 @@
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,12 +122,36 @@ def test_a_place_that_dies_is_lost_and_says_so_once(cluster: DirectCluster, tmp_
         if isinstance(event, Progress):
             line.state = "gone"
 
-    with pytest.raises(PlaceLost, match="n0 is lost: its process died"):
+    with pytest.raises(PlaceLost, match="its process died"):
         bench.run(assignment(slot), hear, threading.Event())
-    assert heard == [PlaceJoined("n0", (slot,)), PlaceLeft("n0", "its process died")]
-    assert bench.slots == ()
+    assert heard[:2] == [PlaceJoined("n0", (slot,)), PlaceLeft("n0", "its process died")]
+    [again] = bench.slots
+    assert heard[2:] == [PlaceJoined("n0", (again,))] and again.number != slot.number
     with pytest.raises(PlaceLost):
         bench.run(assignment(slot), hear, threading.Event())
+    line.station.ask("close", "{}")
+    bench.close()
+
+
+def test_the_last_place_that_dies_is_replaced_at_once(
+    cluster: DirectCluster, tmp_path: Path
+) -> None:
+    cluster.alive.append(replace(cluster.alive[0], key="key-1", name="n1"))
+    heard: list[PlaceJoined | PlaceLeft] = []
+    bench = bench_on(cluster, tmp_path / "trials", Exporter(60.0), workers=1)
+    bench.open(heard.append)
+    [slot] = bench.slots
+    line = cluster.lines[slot.place]
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Progress):
+            line.state = "gone"
+
+    with pytest.raises(PlaceLost, match="its process died"):
+        bench.run(assignment(slot), hear, threading.Event())
+    kinds = [type(event) for event in heard]
+    assert kinds == [PlaceJoined, PlaceLeft, PlaceJoined], "before the loss is told"
+    assert len(bench.slots) == 1 and bench.slots[0].number != slot.number
     line.station.ask("close", "{}")
     bench.close()
 
@@ -165,7 +190,7 @@ def test_a_place_ends_its_trainings_when_nobody_asks(
     with pytest.raises(PlaceLost, match="did not answer"):
         bench.run(assignment(bench.slots[0]), hear, threading.Event())
     assert left.wait(60)
-    assert not list((tmp_path / "nodes/key-0").glob("autoresearch-*/autoresearch-place-*"))
+    assert not line.station._folder.exists()
     bench.close()
 
 
@@ -184,7 +209,7 @@ def test_another_version_is_refused(
 ) -> None:
     monkeypatch.setattr("agent.evaluate.cluster.station.software", lambda: "0.0.1 (old)")
     bench = bench_on(cluster, tmp_path / "trials", Exporter())
-    with pytest.raises(PlaceLost, match=r"n0: autoresearch here is 0\.0\.1"):
+    with pytest.raises(PlaceLost, match=r"n0: version 0\.0\.1"):
         bench.open(lambda _: None)
     assert cluster.is_closed
 

@@ -319,3 +319,18 @@ def test_the_papers_llambo_starts_with_draws_recorded_as_such() -> None:
     assert isinstance(proposal, Proposal)
     assert (proposal.by.origin, proposal.by.model) == ("search", None)
     assert proposal.edits and isinstance(proposal.edits[0], SetConstant)
+
+
+def test_a_server_without_tools_answers_in_json() -> None:
+    """It refuses the tool, is asked by a schema, and its JSON is read as the tool's argument."""
+    answer = ToolCall({"reason": "deeper", "configuration": DEEPER})
+    with OpenAIServer([Status(400, "tools are not supported"), answer]) as server:
+        address = {"OPENAI_BASE_URL": f"{server.url}/v1"}
+        model = open_model("openai:small", address, 10.0, threading.Event())
+        made = METHODS["llm-hps"].build(model).propose(context(*TRIALS))
+    assert "tools" in server.questions[0].body and "tools" not in server.questions[1].body
+    assert isinstance(made, Proposal), made
+    assert {edit.name: edit.value for edit in made.edits if isinstance(edit, SetConstant)} == {
+        "DEPTH": "12",
+        "MATRIX_LR": "0.05",
+    }

@@ -1,0 +1,89 @@
+"""What each training took of the machine, as this machine has noted it beside the log."""
+
+import base64
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.dashboard.charts import Frame, Scale
+from sandbox.limits.usage import COLUMNS, SUFFIX
+
+MAX_BYTES = 1 << 20
+"""Of a file: ours have a hundredth."""
+TITLES = {
+    "cores": "busy cores",
+    "memory_mb": "memory, MB",
+    "gpu_percent": "GPU load, %",
+    "gpu_memory_mb": "GPU memory, MB",
+    "gpu_celsius": "GPU, °C",
+}
+Points = list[tuple[float, float]]
+
+
+class Trace:
+    """One column of a training's file over its time."""
+
+    frame = Frame(340, 170, 62, 10, 330, 134)
+
+    def __init__(self, column: str, points: Points) -> None:
+        frame = self.frame
+        self.title = TITLES[column]
+        values = [value for _, value in points]
+        low = min(values)
+        high = max(values)
+        room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+        self.peak = f"{high:g}"
+        self.x = Scale(0.0, max(at for at, _ in points), frame.left, frame.right)
+        self.y = Scale(max(0.0, low - room), high + room, frame.bottom, frame.top)
+        self.line = " ".join(f"{self.x(at)},{self.y(value)}" for at, value in points)
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What one training took."""
+
+    name: str
+    """Of its file."""
+    href: str
+    """The file itself."""
+    charts: tuple[Trace, ...]
+
+
+def traces_in(paths: list[Path]) -> tuple[Traces, ...]:
+    """Return what the trainings with these files took; files that are no traces are left out."""
+    found = [_read(path) for path in paths]
+    return tuple(traces for traces in found if traces and traces.charts)
+
+
+def _read(path: Path) -> Traces | None:
+    try:
+        text = path.read_bytes()[:MAX_BYTES].decode("utf-8", "replace")
+    except OSError:
+        return None
+    rows = list(csv.DictReader(text.splitlines()))
+    charts = [
+        Trace(column, points)
+        for column in COLUMNS[1:]
+        if len(points := list(_points(rows, column))) > 1
+    ]
+    data = base64.b64encode(text.encode()).decode()
+    href = f"data:text/csv;charset=utf-8;base64,{data}"
+    return Traces(path.name.removesuffix(SUFFIX), href, tuple(charts))
+
+
+def _points(rows: list[dict[str, str]], column: str) -> Iterator[tuple[float, float]]:
+    for row in rows:
+        at = _number(row.get("seconds"))
+        value = _number(row.get(column))
+        if at is not None and value is not None:
+            yield at, value
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None

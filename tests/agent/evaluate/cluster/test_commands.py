@@ -1,0 +1,114 @@
+"""The commands on a real Ray cluster: every node examined, a night there, and on without it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.agent.evaluate.cluster.loopback import Loopback, loopback
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.cluster,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
+]
+
+TOML = 'train = "fit.py"\nmetric = "test accuracy"\ndirection = "maximize"\nread_only = ["data"]\n'
+FIT = """
+import os
+LR = 0.1  # [0.01 .. 1 log]
+loss = abs(LR - 0.4) + float(open("data/noise").read())
+print(f"test accuracy: {90 - loss:.2f}%")
+assert not [name for name in os.environ if "KEY" in name or "TOKEN" in name]
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Loopback]:
+    with loopback(nodes=1) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    (folder / "data").mkdir(parents=True)
+    tmp_path.chmod(0o755)
+    (folder / "data/noise").write_text("0.5")
+    (folder / "fit.py").write_text(FIT)
+    (folder / "autoresearch.toml").write_text(TOML)
+    (folder / ".gitignore").write_text("data\n")
+    author = ["-c", "user.name=t", "-c", "user.email=t@t"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "start"]):
+        subprocess.run(["git", *author, *words], cwd=folder, check=True)
+    return folder
+
+
+def command(cluster: Loopback, project: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run autoresearch as a user whose keys are in the environment."""
+    environment = {**cluster.environment, "ANTHROPIC_API_KEY": "sk-not-for-nodes", "COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, "-m", "autoresearch", *words],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+def test_doctor_examines_each_node_and_starts_nothing(cluster: Loopback, project: Path) -> None:
+    done = command(cluster, project, "doctor", "--on", f"ray:{cluster.address}", "--json")
+    assert done.returncode == 0, done.stderr
+    [node] = json.loads(done.stdout)
+    assert node["fit"] and node["refused"] == ""
+    standing = node["standing"]
+    assert standing["authentication"] == "token" and standing["tier"] in ("A", "B", "C")
+    assert standing["cores"] == 1 and len(standing["slots"]) == 1
+    assert node["absent"] == [], "loopback has the same files"
+    assert not (project / ".autoresearch/runs").exists()
+    shown = command(cluster, project, "doctor", "--on", f"ray:{cluster.address}")
+    assert "1 of 1 nodes are fit, for 1 trials at once; nothing was started" in shown.stdout
+
+
+def test_a_night_there_goes_on_here(cluster: Loopback, project: Path) -> None:
+    on = f"ray://127.0.0.1:{cluster.client_port}"
+    words = ["--model", "none", "--trials", "2", "--budget", "1steps", "--tag", "night", "--trust"]
+    started = command(cluster, project, "start", "--on", on, *words, "--json")
+    assert started.returncode == 0, started.stderr
+    events = [json.loads(line) for line in started.stdout.splitlines()]
+    kinds = [event["event"] for event in events]
+    assert kinds.count("PlaceJoined") == 1 and kinds.count("Judged") == 3
+    resumed = command(cluster, project, "resume", "--trials", "1", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    kinds = [json.loads(line)["event"] for line in resumed.stdout.splitlines()]
+    assert "PlaceJoined" not in kinds and kinds.count("Judged") == 1
+
+
+def test_without_a_token_the_next_command_is_said(cluster: Loopback, project: Path) -> None:
+    bare = {"PATH": os.environ["PATH"], "HOME": str(project.parent), "COLUMNS": "200"}
+    for extra, why in (({}, "needs a token"), ({"RAY_AUTH_MODE": "disabled"}, "token")):
+        words = ["start", "--on", cluster_address(cluster), "--model", "none", "--trust"]
+        done = subprocess.run(
+            [sys.executable, "-m", "autoresearch", *words],
+            cwd=project,
+            env={**bare, **extra},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 2, done.stderr
+        assert why in done.stderr and "next:" in done.stderr
+
+
+def cluster_address(cluster: Loopback) -> str:
+    """Return what to type after --on."""
+    return f"ray:{cluster.address}"
