@@ -1,4 +1,4 @@
-"""Tries a wheel or sdist as a stranger would: an empty environment, a repository, a kept change.
+"""Tries a wheel or sdist as a stranger would: a kept change in a repository, a method of one's own.
 
 python3.13 .ci/try_wheel.py dist/autoresearch-*.whl --extras keyring,mcp
 
@@ -13,6 +13,7 @@ import sys
 import tempfile
 import venv
 from pathlib import Path
+from typing import Any
 
 FIT = """\
 import random
@@ -30,11 +31,21 @@ metric = "test accuracy"
 direction = "maximize"
 noise = "none"
 """
-NIGHT = ("start", "--model", "none", "--trials", "8", "--trust")
+NIGHT = ("start", "--model", "none", "--trials", "8", "--trust", "--tag", "night")
 ASK = """\
 import autoresearch
 space = autoresearch.read_space(open("fit.py").read())
 print(autoresearch.ask("trust", space, [autoresearch.Observation(space.default, 1.0)], seed=0))
+"""
+PLUGIN = """\
+def suggest(space, observations, seed):
+    best = min(
+        (trial for trial in observations if trial.value is not None), key=lambda trial: trial.value
+    )
+    constant = space.parameters[seed % len(space.parameters)]
+    bound = constant.low if seed % 2 else constant.high
+    middle = (best.configuration[constant.name] + bound) / 2
+    return space.repair({**best.configuration, constant.name: middle})
 """
 MODULES = {"workspace": "torch", "keyring": "keyring", "mcp": "mcp", "tensorboard": "tensorboard"}
 """What each extra must bring, where that is asked."""
@@ -89,13 +100,24 @@ def first_hour(programs: Path, folder: Path) -> None:
     command = programs / "autoresearch"
     print(run(folder, command, "--version", **places).strip())
     run(folder, command, *NIGHT, **places)
-    trials = json.loads(run(folder, command, "log", "--json", **places))
-    statuses = [trial["status"] for trial in trials]
+    statuses = [trial["status"] for trial in _log(folder, command, "night", places)]
     if "keep" not in statuses or len(statuses) != 9:
         sys.exit(f"the night was to have a baseline, eight trials and a keep: {statuses}")
     for words in (("status",), ("show", "1"), ("report",), ("methods",), ("export",)):
         run(folder, command, *words, **places)
     run(folder, programs / "python", "-c", ASK, **places)
+    (home / "halving.py").write_text(PLUGIN, encoding="utf-8")
+    own = ("--method", "halving:suggest", "--trials", "2", "--tag", "own")
+    run(folder, command, "start", "--trust", *own, PYTHONPATH=str(home), **places)
+    methods = {trial["proposal"]["by"]["method"] for trial in _log(folder, command, "own", places)}
+    if methods != {"baseline", "halving:suggest"}:
+        sys.exit(f"a method of one's own was to propose two trials: {methods}")
+
+
+def _log(folder: Path, command: Path, tag: str, places: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the trials of a run."""
+    trials: list[dict[str, Any]] = json.loads(run(folder, command, "log", tag, "--json", **places))
+    return trials
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from agent.edit.files import Sources
 from agent.evaluate.neighbours import Session, sessions
 from agent.evaluate.slots import Slot
 from agent.history.runs import text_at
+from agent.llm.command import COMMANDS
 from agent.llm.resolve import default_model, key_used, sends_no_bill
 from agent.project.budgets import NOTHING_READS
 from agent.project.evaluator import warnings_of
@@ -24,7 +26,7 @@ from agent.project.interpreter import interpreter_of
 from agent.project.option import Option, Origin
 from agent.project.resolve import StartOptions, may_cost
 from agent.project.settings import ScoreKind
-from agent.project.staffing import NOBODY
+from agent.project.staffing import AUTO, NO_FILL, NOBODY
 from agent.records.objective import VAL_BPB, Objective
 from agent.space import read_choices
 from sandbox.ground.devices import listed
@@ -143,6 +145,11 @@ def rows(
     yield Row("constants", _constants(chosen), "autoresearch space")
     yield Row("method", _method(options), "--method --writers")
     yield Row("model", _model(options, environment), "--model")
+    if _looks_in_vain(options):
+        why = "the model looks at nothing before it proposes: the extra mcp is not installed"
+        yield Row("looks", why, "pip install 'autoresearch[mcp]'")
+    if options.model.value is not None and options.writers.value != NOBODY:
+        yield Row("writers", _writers(options), "--writers --fill --effort")
     if chosen.where:
         yield Row("places", f"{chosen.where}; each proves itself before it trains", "--on")
     else:
@@ -206,6 +213,24 @@ def _model(options: StartOptions, environment: Mapping[str, str]) -> str:
         parts.append(f"key from {key}")
     if may_cost(model) and sends_no_bill(model, environment):
         parts.append("no bill is expected")
+    return ", ".join(parts)
+
+
+def _looks_in_vain(options: StartOptions) -> bool:
+    """Return whether the model is a command, which looks over MCP, and MCP is missing."""
+    command = (options.model.value or "").partition(":")[0] in COMMANDS
+    return command and options.look.value and find_spec("mcp") is None
+
+
+def _writers(options: StartOptions) -> str:
+    """Return how many drafts are written at once, what fills in, and how hard is thought."""
+    count = options.writers.value
+    how = "as many as keep the slots busy" if count == AUTO else f"{count} at once"
+    fill = options.fill.value
+    idle = "free slots wait" if fill == NO_FILL else f"{fill} fills slots that would wait"
+    parts = [how, idle]
+    if options.effort.value:
+        parts.append(f"effort {options.effort.value}")
     return ", ".join(parts)
 
 

@@ -12,7 +12,7 @@ from agent.cli.run_log import RunLog
 from agent.cli.slurm_options import OnSlurm
 from agent.display.format import formatter_for, open_console
 from agent.display.waiting import waiting
-from agent.errors import Fault
+from agent.errors import Fault, PlaceLost
 from agent.evaluate.engines import SLURM, Where, read_where
 from agent.evaluate.slurm.allocation import (
     allocated,
@@ -27,6 +27,7 @@ from agent.git.home import run_folder
 from agent.project.find import Project
 from agent.project.resolve import SessionOptions
 
+RESUME = "autoresearch resume"
 QUEUE = "the partition's other jobs come first; `squeue --me --start` has Slurm's own estimate"
 
 
@@ -39,13 +40,21 @@ def record_path(project: Project, tag: str) -> Path:
 def place_of_trials(
     where: Where, slurm: OnSlurm, options: SessionOptions, project: Project, log: RunLog
 ) -> Iterator[Where]:
-    """Yield where trials run: for Slurm, the Ray cluster of an allocation that ends behind it."""
-    if where.engine != SLURM:
-        yield where
-        return
-    request = slurm.request(where, options.hours.value, options.workers.value)
-    with cluster_on_slurm(request, project, log) as address:
-        yield read_where(address)
+    """Yield where trials run: for Slurm, the Ray cluster of an allocation that ends behind it.
+
+    A run that has lost every place names where it ran in the command that goes on with it.
+    """
+    try:
+        if where.engine != SLURM:
+            yield where
+            return
+        request = slurm.request(where, options.hours.value, options.workers.value)
+        with cluster_on_slurm(request, project, log) as address:
+            yield read_where(address)
+    except PlaceLost as lost:
+        if where.is_local or lost.next_command != RESUME:
+            raise
+        raise PlaceLost(lost.message, f"{RESUME} {log.tag} --on {where}") from None
 
 
 @contextmanager
@@ -60,7 +69,7 @@ def cluster_on_slurm(request: Request, project: Project, log: RunLog) -> Iterato
     cancelled = threading.Event()
     last: list[str] = []
     with ExitStack() as stack:
-        with _heeding(cancelled), waiting("Slurm", QUEUE) as wait:
+        with _told(log), _heeding(cancelled), waiting("Slurm", QUEUE) as wait:
 
             def tell(text: str) -> None:
                 tell_ready()
@@ -70,7 +79,7 @@ def cluster_on_slurm(request: Request, project: Project, log: RunLog) -> Iterato
                     last[:] = [text]
 
             if known is not None and is_inside(known):
-                cluster = allocated_here(known, cancelled, tell)
+                cluster = allocated_here(known, record, cancelled, tell)
             else:
                 cluster = allocated(request, log.tag, record, cancelled, tell)
             head = stack.enter_context(cluster)
@@ -124,6 +133,19 @@ def end_inside(job: Job, now: bool) -> None:
         cancel(job.number)
     else:
         cancel(job.number, "TERM" if now else "USR1")
+
+
+@contextmanager
+def _told(log: RunLog) -> Iterator[None]:
+    """Say how to go on where the wait of a block is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        line = f"the job is cancelled; `autoresearch resume {log.tag} --on slurm` asks for another"
+        console = open_console(stderr=True)
+        console.print(formatter_for(console).line(line), soft_wrap=True)
+        log.line(line)
+        raise
 
 
 @contextmanager

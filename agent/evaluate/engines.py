@@ -71,18 +71,14 @@ def read_where(text: str | None) -> Where:
     """
     if text is None:
         return Where()
-    name, _, address = text.partition(":")
-    if address.startswith("//"):
-        rest = address.removeprefix("//")
-        where = Where(name, text)
-    else:
-        rest = address
-        where = Where(name, address)
-    if (rest and not ADDRESS.fullmatch(rest)) or text.endswith(":"):
+    name, colon, address = text.partition(":")
+    find_engine(name)
+    if not colon:
+        return Where(name)
+    if not ADDRESS.fullmatch(address.removeprefix("//")):
         example = "autoresearch start --on ray://head:10001"
         raise UsageFault(f"not an address of a cluster: {text[:200]!a}", example)
-    find_engine(name)
-    return where
+    return Where(name, text if address.startswith("//") else address)
 
 
 def find_engine(name: str) -> Open:

@@ -26,7 +26,8 @@ def imported_modules(
 ) -> dict[str, str]:
     """Return the imported modules at `commit` that edits may not touch, by path in the project.
 
-    Files that no trial gets are not among them, nor what the evaluator hides.
+    The script that supplies the data is among them; files that no trial gets are not, nor what the
+    evaluator hides.
     """
     wanted = []
     for path in islice(dict.fromkeys(_candidates(sources)), MAX_CANDIDATES):
@@ -34,6 +35,9 @@ def imported_modules(
         if path in sources.files or project.hides(inside):
             continue
         wanted.append(inside)
+    prepare = project.prepare
+    if prepare and not project.hides(prepare) and prepare not in wanted:
+        wanted.append(prepare)  # what supplies the data, imported or not
     if not wanted:
         return {}
     listing = git("ls-tree", "-z", "-l", "--full-tree", commit, "--", *wanted)

@@ -125,6 +125,12 @@ def _events(out: str) -> Iterator[dict[str, Any]]:
             yield event
 
 
+def _notice(line: str) -> str:
+    """Return the words of an `error` event: it waits as long as its provider asks, unseen."""
+    event = next(_events(line), {})
+    return _message_in(event) if event.get("type") == "error" else ""
+
+
 def _message_in(error: object) -> str:
     if isinstance(error, dict):
         return str(error.get("message") or error)
@@ -135,4 +141,4 @@ def _is_message(item: Mapping[str, Any]) -> bool:
     return item.get("type", item.get("item_type")) in ("agent_message", "assistant_message")
 
 
-CODEX = Dialect("codex", _call, _read)
+CODEX = Dialect("codex", _call, _read, notice=_notice)

@@ -73,6 +73,8 @@ GATEWAY = frozenset({"ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN"})
 OF_PROVIDERS = ("ANTHROPIC_", "OPENAI_", "CODEX_API_KEY", "CLAUDE_CODE_USE_")
 """Beginnings of variables that say who answers and who is billed."""
 MAX_OUTPUT_BYTES = 2**24
+STALLED_SECONDS = 60.0
+"""A command that said what it tries again, and then is silent for so long, is ended."""
 
 
 def passed_on_of(environment: Mapping[str, str]) -> dict[str, str]:
@@ -192,9 +194,10 @@ class Command:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            limit=MAX_OUTPUT_BYTES,
         )
         try:
-            out, err = await process.communicate(question.encode("utf-8", "replace"))
+            out, err = await self._talk(process, question.encode("utf-8", "replace"))
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -206,6 +209,48 @@ class Command:
             out.decode("utf-8", "replace"),
             err.decode("utf-8", "replace"),
         )
+
+    async def _talk(
+        self, process: asyncio.subprocess.Process, question: bytes
+    ) -> tuple[bytes, bytes]:
+        """Ask, and return what the command writes to both of its streams."""
+        assert process.stdin and process.stdout and process.stderr, "all three are pipes"
+        out, err, _ = await asyncio.gather(
+            self._lines(process.stdout), process.stderr.read(), _say(process.stdin, question)
+        )
+        return out, err
+
+    async def _lines(self, stream: asyncio.StreamReader) -> bytes:
+        """Return all that a command writes, and tell at once what it tries again by itself.
+
+        Raise what that means where it then is silent for STALLED_SECONDS: it may wait for hours.
+        """
+        lines: list[bytes] = []
+        notice = ""
+        while True:
+            seconds = STALLED_SECONDS if notice else None
+            try:
+                line = await asyncio.wait_for(stream.readline(), seconds)
+            except TimeoutError:
+                raise failure_of(self.name, self._dialect.executable, notice) from None
+            except ValueError:
+                raise Transient(f"{self.name} wrote a line without an end") from None
+            if not line:
+                return b"".join(lines)
+            lines.append(line)
+            notice = self._dialect.notice(line.decode("utf-8", "replace"))
+            if notice:
+                self._patience.tell(f"{self.name}: {one_line(notice)}")
+
+
+async def _say(stream: asyncio.StreamWriter, question: bytes) -> None:
+    """Write the question; a command that ends before it has read it says why itself."""
+    with suppress(ConnectionError):
+        stream.write(question)
+        await stream.drain()
+    with suppress(ConnectionError):
+        stream.close()
+        await stream.wait_closed()
 
 
 COMMANDS = {"claude-code": CLAUDE_CODE, "codex": CODEX}

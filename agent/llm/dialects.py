@@ -30,7 +30,11 @@ SERVER = "autoresearch_look"
 """What the server is called behind which a command looks things up: a name no user gives."""
 TOKEN = "AUTORESEARCH_LOOK_TOKEN"
 """The variable with the token of the door behind which a command looks things up."""
-_STATUS = re.compile(r"\bstatus (?:code )?(\d{3})\b")
+_STATUS = re.compile(r"\bstatus:? (?:code )?(\d{3})\b")
+
+
+def _nothing(_: str) -> str:
+    return ""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Dialect:
     ValueError, TypeError, KeyError or AttributeError for an output of another form."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables that it is given besides those handed on."""
+    notice: Callable[[str], str] = _nothing
+    """Returns what a line of its output says of a failure that it tries again by itself, or ""."""
 
 
 def failure_of(

@@ -95,16 +95,17 @@ class Night:
     def wait_for_training(self, node: Raylet) -> None:
         """Wait until a trial trains on a node, and the run has a baseline."""
         wait_for(self._is_past_baseline, 240, f"a baseline:\n{self.errors()}")
-        wait_for(lambda: self._trains_on(node.name), 120, f"a training on {node.name}")
+        wait_for(lambda: self._trains_on(node), 120, f"a training on {node.name}")
 
     def _is_past_baseline(self) -> bool:
         self._alive()
         return bool(self.events("Judged"))
 
-    def _trains_on(self, place: str) -> bool:
+    def _trains_on(self, node: Raylet) -> bool:
         self._alive()
         started = self.events("TrialStarted")
-        return bool(started) and started[-1].get("place") == place
+        is_newest = bool(started) and started[-1].get("place") == node.name
+        return is_newest and bool(node.trainings())
 
     def _alive(self) -> None:
         assert self.driver is not None

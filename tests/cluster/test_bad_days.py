@@ -11,7 +11,7 @@ from tests.cluster.night import Night, quiet
 from tests.cluster.raylets import Cluster, cluster
 from tests.e2e.researcher import wait_for
 
-TRIALS = 5
+TRIALS = 8
 
 
 @pytest.fixture
@@ -27,9 +27,9 @@ def night(tmp_path: Path, two_nodes: Cluster) -> Iterator[Night]:
     own.close()
 
 
-def started(night: Night, own: Cluster) -> None:
-    """Start a night, and wait until both nodes train and n1 is in the middle of a trial."""
-    night.start(f"--on={own.on}", f"--trials={TRIALS}")
+def started(night: Night, own: Cluster, trials: int = TRIALS) -> None:
+    """Start a night, and wait until n1 is in the middle of a trial."""
+    night.start(f"--on={own.on}", f"--trials={trials}")
     night.wait_for_training(own.nodes["n1"])
 
 
@@ -114,7 +114,7 @@ def test_a_killed_driver_leaves_nothing_and_resume_runs_the_very_attempts(
 ) -> None:
     from tests.e2e.researcher import git, in_flight
 
-    started(night, two_nodes)
+    started(night, two_nodes, trials=50)
     night.kill()
     night.end()
     waiting = {git(night.home, "rev-parse", ref) for ref in in_flight(night.home)}
@@ -143,7 +143,7 @@ def test_two_drivers_share_one_cluster(night: Night, two_nodes: Cluster, tmp_pat
 def test_sigterm_ends_the_driver_resumable_and_its_trainings_at_once(
     night: Night, two_nodes: Cluster
 ) -> None:
-    started(night, two_nodes)
+    started(night, two_nodes, trials=50)
     os.kill(night.driver.pid, signal.SIGTERM)  # type: ignore[union-attr]
     night.end(60)
     quiet(two_nodes, 30)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.night import Night
+from tests.cluster.night import START, Night
 from tests.cluster.raylets import in_folder, marked
 from tests.cluster.slurm_here import Slurm, missing, slurm
 from tests.e2e.researcher import AUTORESEARCH, ledger, wait_for
@@ -106,6 +106,22 @@ def test_ctrl_c_in_the_queue_takes_the_job_out_of_it(night: Night, here: Slurm) 
     wait_for(lambda: "waits in the queue" in night.errors(), 60, "the queue to be said")
     night.kill(signal.SIGINT)
     assert night.end(60) == 130
+    assert "the job is cancelled; `autoresearch resume t --on slurm`" in night.errors()
+    assert here.jobs() == [blocker]
+    here("scancel", blocker)
+    nothing_left(night, here)
+
+
+def test_a_detached_driver_waits_in_the_queue_and_stop_ends_its_job(
+    night: Night, here: Slurm
+) -> None:
+    blocker = here("sbatch", "--parsable", "-N2", "--wrap", "sleep 600").strip()
+    said = typed(night, "start", *START, *ON, "--trials=2", "--detach")
+    assert "goes on in the background" in said
+    assert "waits in the queue" in typed(night, "status", "t")
+    log = night.home / ".autoresearch" / "runs" / "t" / "run.log"
+    assert "waits in the queue" in log.read_text()
+    assert "has stopped" in typed(night, "stop", "t")
     assert here.jobs() == [blocker]
     here("scancel", blocker)
     nothing_left(night, here)

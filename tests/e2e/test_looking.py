@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from agent.llm.recorded import read_exchanges
 from tests.agent.llm.test_real_commands import PATHS
 from tests.e2e.researcher import TRAIN, git, ledger, miniature, type_in
 from tests.e2e.test_code_agent import KEY, OPUSES, anthropic, openai
@@ -23,6 +24,10 @@ pytestmark = pytest.mark.slow
 FACT = "minimum at LR 0.4"
 """What only the log of the baseline shows."""
 TELLS = TRAIN.replace('print("---")', 'print("minimum at LR", 0.8 / 2)\nprint("---")')
+TELLS_ON = TELLS.replace(
+    'print("---")', 'if LR == 0.4:\n    print("minimum at DEPTH", 2 * 4)\nprint("---")'
+)
+"""And then a second one, which only the log of a keep shows."""
 PATIENT = "[look]\nwait = 60\n"
 """Trials take no time here, so a slot is always free."""
 
@@ -44,12 +49,27 @@ def researcher(body: dict[str, Any]) -> Step:
 
 
 def told_by(asked: str) -> ToolCall:
-    """Propose what a log in a question tells; without a log anything."""
-    found = re.search(r"minimum at LR ([0-9.]+)", asked)
-    value = found[1] if found else "0.11"
-    edit = {"kind": "set_constant", "name": "LR", "value": value}
-    arguments = {"hypothesis": f"LR {value}, as the log says", "edits": [edit]}
-    return ToolCall({**arguments, "rationale": "the log of #0 says so"}, name="propose")
+    """Propose what a log in a question tells and nobody has tried; else a guess."""
+    for name, value in re.findall(r"minimum at (LR|DEPTH) ([0-9.]+)", asked):
+        hypothesis = f"{name} {value}, as the log says"
+        if f"{name} = {value} " not in asked and hypothesis not in asked:
+            return proposing(hypothesis, name, value)
+    worse = (3, 2, 1, 16, 15, 14)
+    guesses = (f"{number}" for number in worse if f"DEPTH {number}, a guess" not in asked)
+    guess = next(guesses)
+    return proposing(f"DEPTH {guess}, a guess", "DEPTH", guess)
+
+
+def proposing(hypothesis: str, name: str, value: str) -> ToolCall:
+    edit = {"kind": "set_constant", "name": name, "value": value}
+    arguments = {"hypothesis": hypothesis, "rationale": "a log says so", "edits": [edit]}
+    return ToolCall(arguments, name="propose")
+
+
+def incumbent_in(asked: str) -> dict[str, int]:
+    """Return the arguments with which the incumbent's log is looked at."""
+    found = re.findall(r"The incumbent is #(\d+)", asked)
+    return {"number": int(found[-1]) if found else 0}
 
 
 def client(body: dict[str, Any]) -> Step:
@@ -60,7 +80,7 @@ def client(body: dict[str, Any]) -> Step:
     if looks not in names and "WaitForMcpServers" in names:
         return ToolCall({}, name="WaitForMcpServers")
     if looks in names and "numbers" not in asked and '"tool_result"' not in asked:
-        return ToolCall({"number": 0}, name=looks)
+        return ToolCall(incumbent_in(asked), name=looks)
     return replace(told_by(asked), name="StructuredOutput")
 
 
@@ -68,12 +88,12 @@ def codex_client(body: dict[str, Any]) -> Step:
     """Do the same as Codex's model."""
     asked = json.dumps(body["input"])
     if "function_call_output" not in asked:
-        return ToolCall({"number": 0}, name="mcp__autoresearch_look.trial")
+        return ToolCall(incumbent_in(asked), name="mcp__autoresearch_look.trial")
     return Text(json.dumps(told_by(asked).arguments))
 
 
-def start(home: Path, options: list[str], *more: str, **environment: str) -> None:
-    bounds = ("--budget", "1steps", "--tag", "t", "--trials", "1")
+def start(home: Path, options: list[str], *more: str, trials: int = 1, **environment: str) -> None:
+    bounds = ("--budget", "1steps", "--tag", "t", "--trials", str(trials), "--fill", "none")
     run = type_in(home, "start", *options, *bounds, *more, **environment)
     assert run.returncode == 0, run.stderr + run.stdout
 
@@ -101,31 +121,47 @@ def test_a_keep_is_made_by_looking_at_a_log(tmp_path: Path, provider: Callable[.
     assert FACT in transcript and KEY not in transcript
 
 
-def test_claude_code_makes_a_keep_by_looking(tmp_path: Path) -> None:
+def kept_by(home: Path) -> list[dict[str, Any]]:
+    """Return who proposed what was kept."""
+    return [trial["proposal"]["by"] for trial in ledger(home, "t") if trial["status"] == "keep"]
+
+
+def two_keeps_by_looking(home: Path) -> None:
+    kept = [trial for trial in ledger(home, "t") if trial["status"] == "keep"]
+    told = [t for t in kept if t["proposal"]["hypothesis"].endswith("as the log says")]
+    assert [t["proposal"]["hypothesis"].split(",")[0] for t in told] == ["LR 0.4", "DEPTH 8"]
+    for trial in told:
+        assert [look["tool"] for look in trial["proposal"]["by"]["looked"]] == ["trial"]
+
+
+def test_a_night_of_claude_code_ends_with_keeps_made_by_looking(tmp_path: Path) -> None:
     """The real client, over the run's own MCP server: what it is shown, it proposes."""
     found = shutil.which("claude", path=PATHS)
     if found is None:
         pytest.skip("no claude: make clients")
-    home = looking(tmp_path / "project")
+    home = looking(tmp_path / "project", TELLS_ON)
     models = [anthropic_server.model("claude-opus-4-7", "2026-06-01T00:00:00Z")]
     with AnthropicServer(itertools.repeat(client), models) as server:
         gateway = {"ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_AUTH_TOKEN": KEY, "PATH": PATHS}
         options = ["--method", "code", "--model", "claude-code:claude-opus-4-7"]
-        start(home, options, "--max-cost", "none", **gateway)
-    [_, trial] = ledger(home, "t")
-    assert trial["status"] == "keep" and "0.4" in trial["proposal"]["hypothesis"]
-    assert [look["tool"] for look in trial["proposal"]["by"]["looked"]] == ["trial"]
+        start(home, options, "--max-cost", "none", trials=6, **gateway)
+    two_keeps_by_looking(home)
     tools = {tool["name"] for request in server.questions for tool in request.body["tools"]}
     assert not tools & {"Bash", "Read", "Write", "Edit"}, tools
     everything = git(home, "log", "--all", "--format=%B") + transcript_of(home)
     assert KEY not in everything and "Bearer" not in everything
+    assert "minimum at DEPTH 8" in transcript_of(home), "what the client was shown is there"
+    first = next(by for by in kept_by(home) if by.get("looked"))
+    folder = next(home.rglob("transcript.jsonl")).parent
+    [exchange] = read_exchanges(folder, first["exchanges"])
+    assert exchange.looked[0]["tool"] == "trial" and FACT in exchange.looked[0]["answer"]
 
 
-def test_codex_makes_a_keep_by_looking(tmp_path: Path) -> None:
+def test_a_night_of_codex_ends_with_keeps_made_by_looking(tmp_path: Path) -> None:
     """The real client, over the run's own MCP server."""
     if shutil.which("codex", path=PATHS) is None:
         pytest.skip("no codex: make clients")
-    home = looking(tmp_path / "project")
+    home = looking(tmp_path / "project", TELLS_ON)
     folder = tmp_path / "codex"
     folder.mkdir()
     with ResponsesServer(itertools.repeat(codex_client)) as server:
@@ -134,10 +170,8 @@ def test_codex_makes_a_keep_by_looking(tmp_path: Path) -> None:
             f'base_url = "{server.url}/v1"\nwire_api = "responses"\n'
         )
         options = ["--method", "code", "--model", "codex"]
-        start(home, options, CODEX_HOME=str(folder), PATH=PATHS)
-    [_, trial] = ledger(home, "t")
-    assert trial["status"] == "keep" and "0.4" in trial["proposal"]["hypothesis"]
-    assert [look["tool"] for look in trial["proposal"]["by"]["looked"]] == ["trial"]
+        start(home, options, trials=6, CODEX_HOME=str(folder), PATH=PATHS)
+    two_keeps_by_looking(home)
 
 
 NOTE = "the loss is flat in DEPTH"
@@ -176,7 +210,7 @@ def test_notes_and_probes_of_a_night_and_its_notes_in_the_next(tmp_path: Path) -
 
     with AnthropicServer(itertools.repeat(told), OPUSES) as server:
         gateway = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": server.url}
-        more = ("--tag", "u", "--notes", "t")
+        more = ("--tag", "u", "--notes", "t", "--fill", "none")
         run = type_in(
             home, "start", *options, "--budget", "1steps", "--trials", "1", *more, **gateway
         )
@@ -191,6 +225,8 @@ def test_notes_and_probes_of_a_night_and_its_notes_in_the_next(tmp_path: Path) -
     refused = type_in(other, "start", *options, *more, HOME=somebody, **gateway)
     assert refused.returncode != 0 and "reads 1 note of autoresearch/t" in refused.stderr
     assert "--trust" in refused.stderr
+    resumed = type_in(other, "resume", "t", "--trials", "1", HOME=somebody, **gateway)
+    assert resumed.returncode != 0 and "reads 1 note of autoresearch/t" in resumed.stderr
 
 
 def told(body: dict[str, Any]) -> Step:
@@ -231,7 +267,7 @@ def test_a_log_that_gives_orders_cannot_reach_what_is_hidden(tmp_path: Path) -> 
     def obedient(body: dict[str, Any]) -> Step:
         call = next(calls, None)
         if call is None:
-            return told(body)
+            return proposing("a larger rate", "LR", "0.2")
         return ToolCall(call[1], name=call[0])
 
     with AnthropicServer(itertools.repeat(obedient), OPUSES) as server:
@@ -239,7 +275,7 @@ def test_a_log_that_gives_orders_cannot_reach_what_is_hidden(tmp_path: Path) -> 
         run = type_in(
             home,
             *("start", "--method", "code", "--model", "opus", "--limit", "20s", "--tag", "t"),
-            *("--trials", "1", "--trust"),
+            *("--trials", "1", "--trust", "--fill", "none"),
             **gateway,
         )
         asked = [json.dumps(request.body) for request in server.questions]

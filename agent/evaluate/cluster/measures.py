@@ -5,19 +5,20 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import PlaceLost
 from agent.evaluate.bench import Assignment, PlaceListener, Plan
 from agent.evaluate.cluster.line import Cluster, Gone, Node, Unfit
+from agent.evaluate.cluster.member import Member
 from agent.evaluate.cluster.place import Place
 from agent.evaluate.cluster.sending import Sending
 from agent.evaluate.cluster.software import software
 from agent.evaluate.cluster.trees import Tree
-from agent.evaluate.cluster.wire import Ending, Needs, Setup, Standing
+from agent.evaluate.cluster.wire import Ending, Needs, Setup
 from agent.evaluate.folders import Export
 from agent.evaluate.watch import Listener
 from agent.records.events import PlaceJoined, PlaceLeft
@@ -33,7 +34,9 @@ LOOK_SECONDS = 3.0
 """How often the driver looks for nodes, and asks idle places whether they are there."""
 AGAIN_SECONDS = 60.0
 """A node that was refused is tried again after this, and after twice as long each time."""
-OPEN_SECONDS = 600.0
+LATE_SECONDS = 30.0
+"""How much longer than for the first place a session waits for others before it begins."""
+WAIT_SECONDS = 1.0
 NEVER = float("inf")
 RESUME = "autoresearch resume"
 
@@ -56,23 +59,6 @@ class Terms:
     patience: float = PATIENCE_SECONDS
 
 
-@dataclass
-class _Member:
-    """A node that is a place, may become one, or was refused."""
-
-    node: Node
-    name: str
-    """As it is shown, unique among the nodes of the run."""
-    place: Place | None = None
-    slots: tuple[Slot, ...] = ()
-    share: int = 0
-    """How many of the run's workers it holds."""
-    refused: str = ""
-    tries: int = 0
-    again_at: float = 0.0
-    standing: Standing | None = field(default=None, repr=False)
-
-
 class ClusterBench:
     """Measures. Each place has a station on its node; this side sends, follows, writes logs."""
 
@@ -92,8 +78,8 @@ class ClusterBench:
         self._folder = folder
         self._export = export
         self._export_whole = export_whole
-        self._members: dict[str, _Member] = {}
-        self._places: dict[str, _Member] = {}
+        self._members: dict[str, Member] = {}
+        self._places: dict[str, Member] = {}
         self._proving: set[Place] = set()
         self._numbers = itertools.count()
         self._lock = threading.RLock()
@@ -116,7 +102,8 @@ class ClusterBench:
     def open(self, listen: PlaceListener) -> None:
         """Connect, and wait until every node that is there has proved itself or was refused.
 
-        Raise PlaceLost where none is fit.
+        Slow ones are waited for only a while once there is a place. Raise PlaceLost where none is
+        fit.
         """
         self._listen = listen
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -129,8 +116,7 @@ class ClusterBench:
             self._joining = ThreadPoolExecutor(32, thread_name_prefix="join")
             self._stack.callback(self._joining.shutdown)
             began = [self._joining.submit(self._join, node) for node in self._new_nodes()]
-            for joined in began:
-                joined.result(OPEN_SECONDS)
+            self._await(began)
             if not self.slots:
                 raise self._nobody()
         except BaseException:
@@ -151,6 +137,17 @@ class ClusterBench:
             for place in places:
                 closing.submit(place.close, True)
         self._stack.close()
+
+    def _await(self, began: list[Future[None]]) -> None:
+        """Wait for nodes that prove themselves: for all, or LATE_SECONDS longer than for one."""
+        pending = set(began)
+        late: float | None = None
+        while pending and (late is None or time.monotonic() < late):
+            done, pending = wait(pending, WAIT_SECONDS, FIRST_COMPLETED)
+            for joined in done:
+                joined.result()
+            if self.slots and late is None:
+                late = time.monotonic() + LATE_SECONDS
 
     def _nobody(self) -> PlaceLost:
         reasons = [f"  {m.name}: {m.refused}" for m in self._members.values() if m.refused]
@@ -204,7 +201,7 @@ class ClusterBench:
             for key, node in alive.items():
                 member = self._members.get(key)
                 if member is None:
-                    self._members[key] = _Member(node, self._name(node), again_at=NEVER)
+                    self._members[key] = Member(node, self._name(node), again_at=NEVER)
                     fresh.append(node)
                 elif member.place is None and now >= member.again_at:
                     member.again_at = NEVER
@@ -213,7 +210,7 @@ class ClusterBench:
             self._lose(member, "its node is gone")
         return fresh
 
-    def _ping(self, member: _Member) -> None:
+    def _ping(self, member: Member) -> None:
         place = member.place
         if place is None or not place.is_idle:
             return
@@ -235,7 +232,7 @@ class ClusterBench:
             self._refuse(member, f"{type(error).__name__}: {error}")
             raise
 
-    def _take_in(self, member: _Member) -> None:
+    def _take_in(self, member: Member) -> None:
         node = member.node
         with self._lock:
             member.share = self._share(node)
@@ -304,7 +301,7 @@ class ClusterBench:
             name = f"{node.name}-{number}"
         return name
 
-    def _refuse(self, member: _Member, why: str) -> None:
+    def _refuse(self, member: Member, why: str) -> None:
         is_news = why != member.refused
         member.share = 0
         member.refused = why
@@ -313,7 +310,7 @@ class ClusterBench:
         if is_news:
             self._listen(PlaceLeft(member.name, f"refused: {why}"))
 
-    def _lose(self, member: _Member, why: str) -> None:
+    def _lose(self, member: Member, why: str) -> None:
         """Drop a place, once; its node may prove itself anew."""
         with self._lock:
             place = member.place
@@ -374,7 +371,7 @@ class ClusterBench:
             self._lose(member, str(error))
             with self._replacing:
                 pass
-            raise PlaceLost(f"{slot.place} is lost: {error}", RESUME) from None
+            raise PlaceLost(str(error), RESUME) from None
         return ending
 
 

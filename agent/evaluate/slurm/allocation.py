@@ -71,13 +71,20 @@ def allocated(
 
 @contextmanager
 def allocated_here(
-    allocation: Allocation, cancelled: threading.Event, tell: Tell
+    allocation: Allocation, record: Path, cancelled: threading.Event, tell: Tell
 ) -> Iterator[Head]:
-    """Yield where the head of the cluster is in whose job this process runs."""
+    """Yield where the head of the cluster is in whose job this process runs.
+
+    The batch job ends behind the driver by itself.
+    """
     folder = Folder(Path(allocation.folder))
-    head = _wait(folder, allocation.job, cancelled, tell)
-    with _environment(folder):
-        yield head
+    try:
+        head = _wait(folder, allocation.job, cancelled, tell)
+        with _environment(folder):
+            yield head
+    finally:
+        remove_file(folder.token)
+        remove_file(record)
 
 
 def submit_with_driver(

@@ -6,6 +6,7 @@ from typing import Literal
 from agent.propose.context import Context
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.results import Trial
+from sandbox.ground.budget import Budget
 from sandbox.ground.text import one_line
 
 MAX_METRIC_CHARACTERS = 100
@@ -29,8 +30,12 @@ def metric_name(objective: Objective) -> str:
 
 
 def span_of(context: Context) -> str:
-    """Return how long a trial runs: `for 300s`, or `until it ends by itself`."""
-    return "until it ends by itself" if context.ends_by_itself else f"for {context.budget}"
+    """Return how long a trial runs: `for 300 s`, or `until it ends by itself`."""
+    if context.ends_by_itself:
+        return "until it ends by itself"
+    budget = Budget.parse(context.budget)
+    unit = "step" if (budget.unit, budget.amount) == ("steps", 1) else budget.unit
+    return f"for {budget.amount} {unit}"
 
 
 def most_time(context: Context) -> str:

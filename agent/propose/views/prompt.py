@@ -205,6 +205,7 @@ def ledger_text(context: Context) -> str:
     return _template("ledger").render(
         exact=objective.noise == "none",
         noise=_noise_text(trials, sense),
+        silent=noise_of(trials, sense).scatter == 0,
         scale=SCALES[objective.scale],
         metric=metric_name(objective),
         sign=sign_words(objective),

@@ -115,8 +115,9 @@ def test_prompt_shows_every_message_of_a_turn_and_of_any_method(toy: Path) -> No
     assert parts[:2] == ["tool propose", "tool list_files"] and "tool probe" in parts
     messages = ["system", "user, part 1", "user, part 2", "user, only after a draft was refused"]
     assert parts[-5:-1] == messages and "How to look" in shown
-    assert '"replace_text"' in shown and "Refused: ```text\nTHE REASON" in shown
+    assert '"replace_text"' in shown and "Refused:\n```text\nTHE REASON" in shown
     code = json.loads(typed("prompt", "--json"))
+    assert sum(len(json.dumps(tool)) for tool in (code["tool"], *code["tools"])) < 14_000
     assert code["method"] == "code" and code["tokens"] > 1_000
     assert "refused before any training" in code["after_refusal"]
     constants = json.loads(typed("prompt", "--method", "llm-hps", "--json"))

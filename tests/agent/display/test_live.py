@@ -13,6 +13,7 @@ from agent.display.live import Frame
 from agent.display.state import SILENCE_SECONDS, RunState
 from agent.records.events import (
     Judged,
+    ModelWaited,
     Note,
     Progress,
     Proposed,
@@ -23,6 +24,8 @@ from agent.records.events import (
 )
 from agent.records.pace import pace_of
 from tests.agent.display.runs import begins, morning, night, proposal, refused, started, verdict
+
+FAR = "2099-11-29T15:00:00+00:00"
 
 
 class Clock:
@@ -197,6 +200,25 @@ def test_the_state_of_the_proposer_is_always_shown() -> None:
     assert any("nothing yet" in line for line in picture(run))
     run.handle(Proposing("code"))
     run.handle(Judged(refused(2, "x")))
+    assert any("nothing yet" in line for line in picture(run))
+
+
+def test_several_drafts_in_writing_are_counted() -> None:
+    run, clock = state(started(), Proposing("code", 1), Proposing("code", 2))
+    clock.now += 12
+    assert any("code is proposing, 2 drafts in writing  12 s" in line for line in picture(run))
+    run.handle(Proposed(proposal("an idea"), 1))
+    run.handle(begins(1, "an idea"))
+    assert any("code is proposing  12 s" in line for line in picture(run))
+    run.handle(Proposed(proposal("another"), 0))
+    assert any(line.startswith("next  another") for line in picture(run))
+
+
+def test_a_limit_that_the_run_waits_for_is_shown_until_the_model_is_asked_again() -> None:
+    run, _ = state(started(), Proposing("code"), ModelWaited(FAR, "the session limit"))
+    words = next(line for line in picture(run) if line.startswith("next  waiting for the model"))
+    assert "the session limit" in words
+    run.handle(ModelWaited("", ""))
     assert any("nothing yet" in line for line in picture(run))
 
 

@@ -75,11 +75,12 @@ def test_prepare_that_no_trial_gets_is_never_shown(root: Path) -> None:
     assert "prepare.py" not in shown
 
 
-def test_a_file_that_is_not_python_shows_nothing(root: Path) -> None:
+def test_what_supplies_the_data_is_shown_whatever_a_file_imports(root: Path) -> None:
     project: Project = find_project(root, read_settings(root))
     for text in ("def (", "", "import nowhere"):
         sources = Sources({"fit.py": text}, "fit.py", ("fit.py",))
-        assert imported_modules(Plumbing(root), "HEAD", project, sources) == {}
+        shown = imported_modules(Plumbing(root), "HEAD", project, sources)
+        assert shown == {"prepare.py": FILES["prepare.py"]}
 
 
 def test_a_ledger_gives_methods_the_kind_of_score_and_what_is_imported(root: Path) -> None:

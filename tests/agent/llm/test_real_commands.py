@@ -104,7 +104,26 @@ def test_the_end_of_codexs_window_is_a_limit_with_its_time(tmp_path: Path) -> No
     assert "usage limit" in caught.value.message
 
 
+def test_a_codex_that_waits_for_hours_is_told_at_once_and_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("codex")
+    monkeypatch.setattr("agent.llm.command.STALLED_SECONDS", 3.0)
+    limit = Status(429, "slow down", "rate_limit_exceeded", {"retry-after": "7200"})
+    lines: list[str] = []
+    with OpenAIServer([limit] * 50) as server, pytest.raises(ModelLimited, match="429"):
+        given = {"PATH": PATHS, "HOME": str(tmp_path), **codex_home(server.url, tmp_path)}
+        patience = Patience(10.0, threading.Event(), 0.01, lines.append)
+        Command("codex", given, patience).complete(REQUEST)
+    assert any("429" in line for line in lines)
+
+
 def codex(url: str, home: Path, more: str = "") -> Reply:
+    return ask("codex", codex_home(url, home, more), home)
+
+
+def codex_home(url: str, home: Path, more: str = "") -> dict[str, str]:
+    """Configure Codex to ask the loopback provider."""
     config = home / ".codex"
     config.mkdir(exist_ok=True)
     (config / "config.toml").write_text(
@@ -112,7 +131,7 @@ def codex(url: str, home: Path, more: str = "") -> Reply:
         f'base_url = "{url}/v1"\nwire_api = "responses"\nstream_max_retries = 1\n'
         f"request_max_retries = 0\n{more}"
     )
-    return ask("codex", {"CODEX_HOME": str(config)}, home)
+    return {"CODEX_HOME": str(config)}
 
 
 def answered(text: str) -> Events:

@@ -228,6 +228,25 @@ def test_with_a_max_cost_of_zero_no_model_is_inferred() -> None:
     assert options.method.value == "trust"
 
 
+# ---------------------------------------------------------------- who writes
+
+
+def test_who_writes_is_recorded_and_may_be_changed_by_a_resume() -> None:
+    usual = started(model="opus")
+    assert (usual.writers.value, usual.fill.value, usual.effort.value) == ("auto", "trust", None)
+    typed = started(model="opus", writers="3", fill="none", effort="high")
+    run = typed.record(tag="t", start_commit="0" * 40, score="printed", data_fingerprint=None)
+    assert (run.writers, run.fill, run.effort) == (3, "none", "high")
+    later = resume_options(Flags(writers="auto"), run, Settings(), 0)
+    assert later.writers == Option("auto", Origin.FLAG)
+    assert (later.fill.value, later.effort.value) == ("none", "high")
+
+
+def test_a_run_of_an_older_version_keeps_its_one_writer(record: RunSettings) -> None:
+    later = resume_options(Flags(), record, Settings(), 0)
+    assert (later.writers.value, later.fill.value, later.effort.value) == (1, "none", None)
+
+
 # ---------------------------------------------------------------- the default bound on cost
 
 
@@ -279,7 +298,6 @@ def test_none_lifts_every_bound(record: RunSettings) -> None:
         ("max_cost", "nan", "--max-cost nan: must be a finite number"),
         ("workers", 0, "--workers 0: must be"),
         ("workers", 10**6, "--workers 1000000: must be"),
-        ("writers", "0", "--writers 0: must be"),
         ("writers", "9", "--writers 9: must be"),
         ("writers", "some", "--writers some: must be"),
         ("effort", "hard", "--effort hard: Unknown value 'hard'."),

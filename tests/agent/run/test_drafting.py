@@ -10,7 +10,10 @@ import pytest
 
 from agent.errors import ModelLimited, ModelUnavailable, MoneySpent, UsageFault
 from agent.history.history import History
+from agent.llm.openai import OpenAI
+from agent.llm.patience import Patience
 from agent.propose import Context, Proposer, Unreadable, find_method
+from agent.propose.code.code import Code
 from agent.records.events import Judged, ModelWaited, Note, Proposing, RunFinished, TrialStarted
 from agent.records.inputs import Try
 from agent.records.proposals import Proposal
@@ -27,7 +30,10 @@ from tests.agent.study import (
     study,
     train,
 )
+from tests.loopback.openai_server import OpenAIServer
+from tests.loopback.wire import Status, ToolCall
 
+SET_RATE = {"kind": "set_constant", "name": "LR"}
 SECONDS = 30.0
 """After which a test gives up."""
 
@@ -278,6 +284,26 @@ def test_a_limit_is_waited_for_while_the_optimizer_goes_on(tmp_path: Path, at_on
     assert [bool(wait.until) for wait in waits] == [True, False]
     assert waits[0].reason == "429: the session limit"
     assert "random" in methods and methods[0] == "list"
+
+
+def test_a_limit_on_the_wire_is_waited_for_and_the_model_asked_again(
+    tmp_path: Path, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.llm.patience.LONGEST_PAUSE_SECONDS", 0.1)
+    limited = Status(429, "the limit of your plan", "rate_limit_error", {"retry-after": "1"})
+    ideas = [
+        ToolCall({"hypothesis": "h", "edits": [{**SET_RATE, "value": str(rate(number))}]})
+        for number in range(2)
+    ]
+    with OpenAIServer([ideas[0], limited, ideas[1]]) as server, study(tmp_path) as history:
+        patience = Patience(SECONDS, threading.Event(), 0.01)
+        model = OpenAI("gpt-5", "key", patience, f"{server.url}/v1")
+        events = list(run_of(history, Code(model), Staff(1), trials=2).events())
+        assert [trial.proposal.by.origin for trial in history.trials[1:]] == ["llm", "llm"]
+        assert len(server.questions) == 3
+    waits = [event for event in events if isinstance(event, ModelWaited)]
+    assert [bool(wait.until) for wait in waits] == [True, False]
+    assert "the limit of your plan" in waits[0].reason
 
 
 def test_a_limit_is_waited_for_where_nothing_fills_in(tmp_path: Path, at_once: None) -> None:

@@ -31,6 +31,9 @@ STEPS = ("train", "lose", "silent", "join", "back", "die")
 """What happens to a training: nothing, its place is lost (and the engine may say nothing), another
 joins, its own comes back at once, or the process dies."""
 
+APART = {"a": "aa00aa00 x86_64", "b": "bb00bb00 x86_64"}
+"""In a run whose verdicts need pairs, places are on different machines."""
+
 
 class NextRate:
     """Proposes the first rate that the ledger does not know."""
@@ -72,7 +75,8 @@ def session(folder: str, steps: tuple[str, ...]) -> None:
 
     with History.open(project_of(Path(folder)), "t") as history:
         done = sum(t.result is not None and t.status != "baseline" for t in history.trials)
-        nodes = Nodes(bench_of(history), {"a": 2, "b": 1}, decide)
+        apart = APART if history.run.verdict == "sequential" else {}
+        nodes = Nodes(bench_of(history), {"a": 2, "b": 1}, decide, apart)
         loop = loop_over(history, nodes, NextRate(), max(0, TRIALS - done))
         try:
             for _ in loop.events():
@@ -116,15 +120,15 @@ def check(before: History, after: History) -> None:
         crashed = own_fault(trial.losses) is not None
         assert (trial.status == "crash") == crashed == (len(trial.losses) >= MOST_LOSSES)
         own = trial.result.own if trial.result else ()
-        assert len({score.seed for score in own}) == len(own)
+        assert len({(score.seed, score.machine) for score in own}) == len(own)
         text = after.sources_at(trial.attempt).text
         assert all(abs(s.value - val_bpb(text) - s.seed * 0.001) < 1e-9 for s in own)
 
 
-def survives(folder: Path, sessions: list[tuple[str, ...]]) -> None:
+def survives(folder: Path, sessions: list[tuple[str, ...]], verdict: str = "greedy") -> None:
     """Play the sessions on a new run, and one more in which nothing happens."""
     project = project_of(make_repository(folder))
-    with History.create(project, settings_of(project)):
+    with History.create(project, settings_of(project, verdict=verdict)):
         pass
     for steps in sessions:
         before = reopened(folder)
@@ -140,8 +144,15 @@ def survives(folder: Path, sessions: list[tuple[str, ...]]) -> None:
     fsck(folder)
 
 
+@pytest.mark.slow
 def test_a_loss_and_a_death_lose_no_attempt(tmp_path: Path) -> None:
     survives(tmp_path, [("train", "train", "lose", "join", "die")])
+
+
+@pytest.mark.slow
+def test_machines_apart_lose_no_attempt(tmp_path: Path) -> None:
+    steps = (*["train"] * 7, "lose", "join", "train", "back", "silent", "join", "die")
+    survives(tmp_path, [steps, steps], "sequential")
 
 
 @pytest.mark.slow
@@ -150,8 +161,11 @@ def test_a_loss_and_a_death_lose_no_attempt(tmp_path: Path) -> None:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(st.lists(st.lists(st.sampled_from(STEPS), max_size=9).map(tuple), max_size=3))
+@given(
+    st.lists(st.lists(st.sampled_from(STEPS), max_size=9).map(tuple), max_size=3),
+    st.sampled_from(["greedy", "sequential"]),
+)
 def test_no_attempt_is_lost_or_doubled(
-    tmp_path_factory: pytest.TempPathFactory, sessions: list[tuple[str, ...]]
+    tmp_path_factory: pytest.TempPathFactory, sessions: list[tuple[str, ...]], verdict: str
 ) -> None:
-    survives(tmp_path_factory.mktemp("night"), sessions)
+    survives(tmp_path_factory.mktemp("night"), sessions, verdict)

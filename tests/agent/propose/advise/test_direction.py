@@ -43,7 +43,7 @@ def test_the_best_of_an_accuracy_is_the_highest_as_measured(method: str) -> None
     constants = tried(proposal)
     constants.pop("PATTERN", None)
     assert constants == DEEPER
-    assert "You tune the constants of a program. Each trial runs it for 300s" in shown
+    assert "You tune the constants of a program. Each trial runs it for 300 s" in shown
     assert "accuracy; higher is better" in shown
     best = shown[shown.index("The best, best first:") :].split("```")[1].split("\n")[1]
     assert best == "0.620000 DEPTH=20"

@@ -66,8 +66,8 @@ def test_nothing_of_language_models_is_said_where_there_is_none(objective: Objec
 
 def test_the_command_that_runs_is_named() -> None:
     ours = ACCURACY.model_copy(update={"command": "make fit"})
-    assert "runs make fit\nfor 300s" in request_of(printed(objective=ours)).system
-    assert "runs fit.py\nfor 300s" in request_of(printed()).system
+    assert "runs make fit\nfor 300 s" in request_of(printed(objective=ours)).system
+    assert "runs fit.py\nfor 300 s" in request_of(printed()).system
 
 
 def test_protected_names_are_named() -> None:
@@ -143,6 +143,31 @@ def test_where_the_owner_says_that_scores_are_exact_nothing_is_called_noise() ->
     assert "Noise of the scores" in usual and "improves by more than the noise.\n" in usual
 
 
+def test_nothing_is_said_of_noise_that_nobody_knows_or_that_is_none() -> None:
+    unknown = ledger_text(printed())
+    assert "The noise of the scores is not known yet" in unknown and "chase" not in unknown
+    result = NIGHT[0].result
+    assert result
+    alike = tuple(score.model_copy(update={"value": 0.8}) for score in result.scores)
+    same = NIGHT[0].model_copy(update={"result": result.model_copy(update={"scores": alike})})
+    text = ledger_text(printed(same))
+    assert "None has shown so far." in text and "chase" not in text
+
+
+def test_a_cap_on_steps_is_told_where_there_are_steps() -> None:
+    cap = "The time is capped by what the baseline takes for these steps."
+    for base in (printed(), context(trial(0, 1.0))):
+        assert cap not in request_of(base).system
+        stepped = request_of(replace(base, budget="200steps")).system
+        assert cap in stepped and "for 200 steps" in stepped
+    assert "for 1 step," in request_of(printed(budget="1steps")).system
+
+
+def test_a_model_knows_that_less_code_is_kept_too() -> None:
+    for base in (printed(), context(trial(0, 1.0))):
+        assert "Less code with the same score is kept, too.\n" in request_of(base).system
+
+
 def test_noise_on_a_logarithm_is_called_that() -> None:
     assert "do not chase them. It is the scatter of the score's logarithm: 0.01" in ledger_text(
         printed(*NIGHT, objective=LATENCY)
@@ -182,7 +207,7 @@ def test_near_misses_that_a_plateau_names_have_their_own_sign() -> None:
     impatient = Policy(patience=1, kinds=("combine",))
     misses = tuple(scored(n, 0.8 + n / 10_000) for n in range(1, 4))
     text = whole(request_of(printed(scored(0, 0.8), *misses, policy=impatient)))
-    assert "#3 discard +0.000300: " in text and "#2 discard +0.000200: " in text
+    assert "#3 discard +0.000300:\n" in text and "#2 discard +0.000200:\n" in text
 
 
 @pytest.mark.parametrize(
