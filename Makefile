@@ -31,7 +31,7 @@ test-slow: install
 # (apt-get install slurmctld slurmd slurm-client munge).
 test-cluster: install
 	@$(PIP) -e ".[cluster]" -c constraints.txt
-	$(BIN)/python -m pytest -p no:randomly -m cluster tests/cluster
+	$(BIN)/python -m pytest -p no:randomly -m cluster tests/cluster tests/agent/evaluate/cluster
 # The sdist, the wheel from it, and both in empty environments: a night in a new repository under each Python of PYTHONS.
 PYTHONS ?= $(PYTHON)
 # As in EXTRAS=workspace,keyring,mcp.

@@ -22,15 +22,15 @@ from tests.loopback.openai_server import OpenAIServer, model
 from tests.loopback.wire import Text, ToolCall, Truncated
 
 EVIDENCE = {
-    "rate": r"RATE = 0\.03",
+    "rate": r"RATE = 0\.01",
     "square": r"with its square",
     "scale": r"grows\s+exponentially",
-    "unit": r"rows skipped, such as '[0-9.]+ F'|skips rows",
+    "unit": r"read alike, such as '[0-9.]+ F'|reads two units alike",
     "season": r"season = 17|season of 17",
 }
 """What gives an improvement away. Nothing does for `pair`: its halves are turned by chance."""
 NOTES = {
-    "unit": "the log of a training says that it skips rows in F",
+    "unit": "the log of a training says that it reads two units alike",
     "season": "prepare.py has a season of 17 steps",
 }
 """What a model writes down of what it looked up."""

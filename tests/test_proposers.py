@@ -34,7 +34,7 @@ def trained(folder: Path, made: list[str]) -> float:
 
 def test_each_rung_helps_alone_and_all_help_together(tmp_path: Path) -> None:
     start = trained(tmp_path, [])
-    assert start == pytest.approx(ladder.START, abs=0.02)
+    assert start == pytest.approx(ladder.START, abs=0.05)
     for name in ladder.RUNGS:
         assert trained(tmp_path, [name]) < start - 0.01, name
     assert trained(tmp_path, list(ladder.RUNGS)) == pytest.approx(ladder.END, abs=0.02)

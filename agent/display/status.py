@@ -47,7 +47,7 @@ def status_page(
         proposal = formatter.line(f"#{attempt.number} {attempt.proposal.hypothesis}")
         lines.append(Text(label + proposal))
         for loss in losses.get(attempt.number, ()):
-            lines.append(Text(formatter.line(f"          lost with {loss}"), style="yellow"))
+            lines.append(Text(f"          lost with {formatter.line(str(loss))}", style="yellow"))
     labels = chain(["places  "], repeat(" " * 8))
     for label, line in zip(labels, place_lines(places) if running else (), strict=False):
         lines.append(Text(label + formatter.line(line)))

@@ -26,7 +26,8 @@ def imported_modules(
 ) -> dict[str, str]:
     """Return the imported modules at `commit` that edits may not touch, by path in the project.
 
-    The script that supplies the data is among them. Files that no trial gets are not among them, nor what the evaluator hides.
+    The script that supplies the data is among them; files that no trial gets are not, nor what the
+    evaluator hides.
     """
     wanted = []
     for path in islice(dict.fromkeys(_candidates(sources)), MAX_CANDIDATES):

@@ -52,9 +52,12 @@ class Spread(Record):
         return 2 * self.effect**2
 
     def is_small(self, tau: float | None) -> bool:
-        """Return whether machines differ by little beside noise; tau: None where not known."""
-        scale = self.residual if tau is None else tau
-        return self.between <= SMALL * (scale or 0.0) ** 2
+        """Return whether machines differ by little beside noise; tau: None where not known.
+
+        tau rests on few pairs at first, so that the residual counts where that is larger.
+        """
+        scale = max(tau or 0.0, self.residual or 0.0)
+        return self.between <= SMALL * scale**2
 
 
 def model_of(machine: str) -> str:

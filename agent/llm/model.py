@@ -59,6 +59,8 @@ class Door(Record):
     token: str
     tools: tuple[str, ...]
     """Their names."""
+    shown: list[dict[str, Any]] = Field(default_factory=list)
+    """What was looked up there so far: each the tool, its arguments and what it answered."""
 
 
 class Request(Record):

@@ -54,6 +54,9 @@ class Recorded:
         except ModelFault as fault:
             self._write(name, "fault", fault.message)
             raise
+        finally:
+            if request.door and request.door.shown:
+                self._write(name, "looked", request.door.shown)
         self._write(name, "reply", reply.model_dump(exclude={"exchange"}))
         return reply.model_copy(update={"exchange": name})
 
@@ -94,6 +97,8 @@ class Exchange(Record):
 
     request: Request
     reply: Reply
+    looked: tuple[dict[str, Any], ...] = ()
+    """What a command looked up behind a door: the tool, its arguments and what it answered."""
 
 
 def read_exchanges(folder: Path, names: Collection[str]) -> tuple[Exchange, ...]:
@@ -108,6 +113,7 @@ def read_exchanges(folder: Path, names: Collection[str]) -> tuple[Exchange, ...]
     exchanges = []
     for part in parts.values():
         both = {"request": part.get("request"), "reply": part.get("reply")}
+        both["looked"] = part.get("looked", ())
         with suppress(ValidationError):
             exchanges.append(Exchange.model_validate(both))
     return tuple(exchanges)

@@ -25,7 +25,7 @@ class Scripted:
     An answer is a JSON object: the tool's arguments (`hypothesis`, `edits`, …), or `text` for an
     answer in prose. `seconds` makes it slow; `input_tokens`, `output_tokens` and `cost` are
     recorded as they are. `look` makes it look something up before it answers with the next line:
-    `{"look": "trial", "number": 3}`.
+    `{"look": "trial", "arguments": {"number": 3}}`.
     """
 
     origin: Literal["scripted"] = "scripted"
@@ -74,9 +74,9 @@ class Scripted:
         about = {key: value for key, value in answer.items() if key in ABOUT}
         arguments = {key: value for key, value in answer.items() if key not in ABOUT}
         about["seconds"] = time.monotonic() - began
-        look = arguments.pop(LOOK, None)
-        if look is not None:
-            call = Call(id=f"look_{request.index}", name=str(look), arguments=arguments)
+        if LOOK in answer:
+            given = answer.get("arguments") or {}
+            call = Call(id=f"look_{request.index}", name=str(answer[LOOK]), arguments=given)
             return Reply(model=self.name, calls=(call,), **about)
         return Reply(model=self.name, arguments=arguments or None, **about)
 

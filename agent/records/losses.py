@@ -29,7 +29,9 @@ class Loss(Record):
 
     def __str__(self) -> str:
         """Return `node-b: the node died`."""
-        return f"{self.place or self.machine}: {self.why}"
+        name = self.place or self.machine
+        why = self.why.removeprefix(f"{name} is lost: ").removeprefix(f"{name} is gone: ")
+        return f"{name}: {why}"
 
 
 def loss_of(machine: str, place: str, why: str, own: bool) -> Loss:

@@ -111,6 +111,7 @@ class Loop:
         """
         with self._workers as workers, self._writers:
             yield from self._remind()
+            self._end_without_places()
             while True:
                 yield from self._hear()
                 self._probe_slot.start(self._ending is not None or self._paused)

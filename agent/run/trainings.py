@@ -63,7 +63,7 @@ class Trainings:
             case Settled():
                 yield step
             case Wait():
-                self._line.put_first(attempt)
+                self._line.put_back(attempt)
                 self._line.hold(attempt, machine)
             case Order() if not self._cancel.is_set():
                 self._start(attempt, step, machine)
@@ -73,7 +73,7 @@ class Trainings:
         needed = order.machine if order.machine in self._fleet.machines else None
         slot = None if self._is_paused() else self._fleet.take(needed or machine)
         if slot is None:
-            self._line.put_first(attempt, needed)
+            self._line.put_back(attempt, needed)
         else:
             self._workers.train(self._ledger.assignment(attempt, order, slot))
 
@@ -106,10 +106,15 @@ class Trainings:
                 self._line.remove(attempt)
                 yield self._ledger.skip(attempt)
 
+    def _skipped(self, attempt: Attempt) -> Iterator[Settled]:
+        """Record that an attempt was skipped, once its last run has ended."""
+        if not self._fleet.runs_of(attempt.number):
+            yield self._ledger.skip(attempt)
+
     def _ended(self, run: Assignment, result: Result | Checks | None) -> Iterator[Event | Settled]:
         """Record the result of a training, and go on with its attempt."""
         if run.attempt.number in self._ledger.steering.skipped:
-            yield self._ledger.skip(run.attempt)
+            yield from self._skipped(run.attempt)
         elif result is not None:
             try:
                 self._record(run, result)
@@ -149,7 +154,7 @@ class Trainings:
     def _lost(self, run: Assignment, why: str) -> Iterator[Event | Settled]:
         """Take in that the place of a training is gone: its attempt is first in line elsewhere."""
         if run.attempt.number in self._ledger.steering.skipped:
-            yield self._ledger.skip(run.attempt)
+            yield from self._skipped(run.attempt)
         elif not self._cancel.is_set():
             yield TrainingLost(run.attempt, run.slot.number, run.slot.place, why)
             if self._ledger.lose(run, why):

@@ -112,6 +112,7 @@ class RunLooks:
         self._probes = probes
         self._asker = asker
         self._looked: list[Looked] = []
+        self._shown: list[dict[str, Any]] = []
         self._lock = Lock()
 
     @property
@@ -190,6 +191,7 @@ class RunLooks:
         from agent.serve.door import serving  # the extra is loaded only where it is used
 
         with serving(self) as door:
+            self._shown = door.shown
             yield door
 
     def called(self, name: str) -> Callable[..., str]:
@@ -199,6 +201,7 @@ class RunLooks:
         def answer(**arguments: Any) -> str:
             text = self.call(name, arguments)
             self.meter.turns += 1
+            self._shown.append({"tool": name, "arguments": str(arguments), "answer": text})
             return text
 
         return without_return(call, answer)

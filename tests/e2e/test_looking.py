@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from agent.llm.recorded import read_exchanges
 from tests.agent.llm.test_real_commands import PATHS
 from tests.e2e.researcher import TRAIN, git, ledger, miniature, type_in
 from tests.e2e.test_code_agent import KEY, OPUSES, anthropic, openai
@@ -92,7 +93,7 @@ def codex_client(body: dict[str, Any]) -> Step:
 
 
 def start(home: Path, options: list[str], *more: str, trials: int = 1, **environment: str) -> None:
-    bounds = ("--budget", "1steps", "--tag", "t", "--trials", str(trials))
+    bounds = ("--budget", "1steps", "--tag", "t", "--trials", str(trials), "--fill", "none")
     run = type_in(home, "start", *options, *bounds, *more, **environment)
     assert run.returncode == 0, run.stderr + run.stdout
 
@@ -120,6 +121,11 @@ def test_a_keep_is_made_by_looking_at_a_log(tmp_path: Path, provider: Callable[.
     assert FACT in transcript and KEY not in transcript
 
 
+def kept_by(home: Path) -> list[dict[str, Any]]:
+    """Return who proposed what was kept."""
+    return [trial["proposal"]["by"] for trial in ledger(home, "t") if trial["status"] == "keep"]
+
+
 def two_keeps_by_looking(home: Path) -> None:
     kept = [trial for trial in ledger(home, "t") if trial["status"] == "keep"]
     told = [t for t in kept if t["proposal"]["hypothesis"].endswith("as the log says")]
@@ -144,6 +150,11 @@ def test_a_night_of_claude_code_ends_with_keeps_made_by_looking(tmp_path: Path) 
     assert not tools & {"Bash", "Read", "Write", "Edit"}, tools
     everything = git(home, "log", "--all", "--format=%B") + transcript_of(home)
     assert KEY not in everything and "Bearer" not in everything
+    assert "minimum at DEPTH 8" in transcript_of(home), "what the client was shown is there"
+    first = next(by for by in kept_by(home) if by.get("looked"))
+    folder = next(home.rglob("transcript.jsonl")).parent
+    [exchange] = read_exchanges(folder, first["exchanges"])
+    assert exchange.looked[0]["tool"] == "trial" and FACT in exchange.looked[0]["answer"]
 
 
 def test_a_night_of_codex_ends_with_keeps_made_by_looking(tmp_path: Path) -> None:
@@ -199,7 +210,7 @@ def test_notes_and_probes_of_a_night_and_its_notes_in_the_next(tmp_path: Path) -
 
     with AnthropicServer(itertools.repeat(told), OPUSES) as server:
         gateway = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": server.url}
-        more = ("--tag", "u", "--notes", "t")
+        more = ("--tag", "u", "--notes", "t", "--fill", "none")
         run = type_in(
             home, "start", *options, "--budget", "1steps", "--trials", "1", *more, **gateway
         )
@@ -214,6 +225,8 @@ def test_notes_and_probes_of_a_night_and_its_notes_in_the_next(tmp_path: Path) -
     refused = type_in(other, "start", *options, *more, HOME=somebody, **gateway)
     assert refused.returncode != 0 and "reads 1 note of autoresearch/t" in refused.stderr
     assert "--trust" in refused.stderr
+    resumed = type_in(other, "resume", "t", "--trials", "1", HOME=somebody, **gateway)
+    assert resumed.returncode != 0 and "reads 1 note of autoresearch/t" in resumed.stderr
 
 
 def told(body: dict[str, Any]) -> Step:
@@ -254,7 +267,7 @@ def test_a_log_that_gives_orders_cannot_reach_what_is_hidden(tmp_path: Path) -> 
     def obedient(body: dict[str, Any]) -> Step:
         call = next(calls, None)
         if call is None:
-            return told(body)
+            return proposing("a larger rate", "LR", "0.2")
         return ToolCall(call[1], name=call[0])
 
     with AnthropicServer(itertools.repeat(obedient), OPUSES) as server:
@@ -262,7 +275,7 @@ def test_a_log_that_gives_orders_cannot_reach_what_is_hidden(tmp_path: Path) -> 
         run = type_in(
             home,
             *("start", "--method", "code", "--model", "opus", "--limit", "20s", "--tag", "t"),
-            *("--trials", "1", "--trust"),
+            *("--trials", "1", "--trust", "--fill", "none"),
             **gateway,
         )
         asked = [json.dumps(request.body) for request in server.questions]

@@ -371,7 +371,7 @@ class ClusterBench:
             self._lose(member, str(error))
             with self._replacing:
                 pass
-            raise PlaceLost(f"{slot.place} is lost: {error}", RESUME) from None
+            raise PlaceLost(str(error), RESUME) from None
         return ending
 
 

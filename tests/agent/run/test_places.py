@@ -82,9 +82,7 @@ def test_three_losses_of_one_attempt_are_its_own_fault(tmp_path: Path) -> None:
         trials = history.trials
         _, crash, fine = by_number(history)
         assert (crash.status, fine.status) == ("crash", "keep")
-        assert crash.reason == (
-            f"takes its machine down: 3 were lost under it; the last, a: a is gone: {WHY}"
-        )
+        assert crash.reason == (f"takes its machine down: 3 were lost under it; the last, a: {WHY}")
         assert len(crash.losses) == MOST_LOSSES
         assert crash.result and crash.result.status == "crash" and not crash.result.scores
     with History.open(project_of(tmp_path), "t") as history:
@@ -287,6 +285,13 @@ def test_a_baseline_that_fails_under_one_seed_fails(tmp_path: Path) -> None:
             events_of(history, nodes, (WORSE,))
         assert [trial.status for trial in history.trials] == ["crash"]
         assert history.in_flight == ()
+
+
+def test_an_engine_without_a_slot_ends_the_run_at_once(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        with pytest.raises(PlaceLost, match="no place to train is left"):
+            events_of(history, Nodes(bench_of(history), {}), (0.2,))
+        assert not history.trials and not history.in_flight
 
 
 def test_an_abort_counts_no_loss(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tests.agent.evaluate.cluster.loopback import Loopback, loopback
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.cluster,
     pytest.mark.timeout(900),
     pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
 ]

@@ -28,6 +28,7 @@ from tests.agent.evaluate.cluster.test_places import Exporter, assignment
 # Ray reads its variables when it is loaded, so it is not loaded here.
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.cluster,
     pytest.mark.timeout(600),
     pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
 ]

@@ -13,7 +13,7 @@ from agent.records.looks import LookBounds, Looked
 from agent.records.proposals import Proposal
 from tests.agent.propose.code.drafts import BASELINE, DEEPER, Asked, constant, draft, judging
 
-LOOK = {"look": "trial", "number": 0, "cost": 0.25}
+LOOK = {"look": "trial", "arguments": {"number": 0}, "cost": 0.25}
 
 
 class Shelf:
