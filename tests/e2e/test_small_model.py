@@ -50,7 +50,7 @@ def recorded(toy: Path, server: Served) -> list[dict[str, Any]]:
     return trials
 
 
-@pytest.mark.parametrize(("method", "context"), [("code", 3_584), ("llm-hps", 1_536)])
+@pytest.mark.parametrize(("method", "context"), [("code", 5_120), ("llm-hps", 1_536)])
 def test_a_night_of_nonsense_is_told_honestly(
     toy: Path, tmp_path: Path, method: str, context: int
 ) -> None:

@@ -97,7 +97,7 @@ class Heard:
 
 def test_what_it_writes_is_refused_with_a_reason_and_sent_back(server: Served) -> None:
     """Whatever it answers: nothing is raised, and what was refused is in the next question."""
-    with small_model(server.log.parent, context=3_584) as roomy:
+    with small_model(server.log.parent, context=5_120) as roomy:
         model = Heard(opened(roomy))
         refused = Refused(reason="protected", where="everything", hint="propose nothing")
         made = Code(model).propose(replace(context(), check=lambda _: refused))
