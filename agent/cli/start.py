@@ -1,7 +1,7 @@
 """The command `start`."""
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -222,42 +222,46 @@ def start(
 
         show_plan(flags, source, governs, warm, unsafe, as_json)
         return
-    trackers = tuple(tracker or ())
-    slurm = OnSlurm(partition, account, qos, constraint, gpus, cpus, time, driver)
-    _start(
-        flags,
-        tag,
-        source,
-        governs,
-        warm,
-        notes,
-        trackers,
-        notify,
-        trust,
-        unsafe,
-        detach,
-        as_json,
-        on,
-        slurm,
+    typed = Typed(
+        tag=tag,
+        source=source,
+        governs=governs,
+        warm=warm,
+        notes=notes,
+        tracker=tuple(tracker or ()),
+        notify=notify,
+        trust=trust,
+        unsafe=unsafe,
+        detach=detach,
+        as_json=as_json,
+        on=on,
+        slurm=OnSlurm(partition, account, qos, constraint, gpus, cpus, time, driver),
     )
+    _start(flags, typed)
 
 
-def _start(
-    flags: Flags,
-    tag: str | None,
-    source: str | None,
-    governs: str | None,
-    warm: str | None,
-    notes: str | None,
-    tracker: tuple[str, ...],
-    notify: str | None,
-    trust: bool,
-    unsafe: bool,
-    detach: bool,
-    as_json: bool,
-    on: str | None,
-    slurm: OnSlurm,
-) -> None:
+@dataclass(frozen=True)
+class Typed:
+    """What is typed at a start besides the run's options; the fields are options of `start`."""
+
+    tag: str | None
+    source: str | None
+    """`--from`."""
+    governs: str | None
+    """`--settings`."""
+    warm: str | None
+    notes: str | None
+    tracker: tuple[str, ...]
+    notify: str | None
+    trust: bool
+    unsafe: bool
+    detach: bool
+    as_json: bool
+    on: str | None
+    slurm: OnSlurm
+
+
+def _start(flags: Flags, typed: Typed) -> None:
     from agent.cli.build import (
         Kit,
         elsewhere_of,
@@ -289,20 +293,20 @@ def _start(
     from agent.propose import find_method
     from agent.run.bounds import Renewal
 
-    where = read_where(on)
-    origin = find_origin(Path.cwd(), flags, source, governs)
+    where = read_where(typed.on)
+    origin = find_origin(Path.cwd(), flags, typed.source, typed.governs)
     place = origin.place
     project = place.project
     cancel = threading.Event()
-    consent = Consent(project, trust)
-    tag = tag or next_tag(project)
+    consent = Consent(project, typed.trust)
+    tag = typed.tag or next_tag(project)
     log = RunLog(project, tag)
     with outliving(log):
         options = origin.options(flags)
-        slurm.check(where, options.hours.value, options.workers.value)
+        typed.slurm.check(where, options.hours.value, options.workers.value)
         objective = origin.objective
-        agree_to_start(project, place.settings, consent, options, tracker)
-        carried = notes_from(notes, project, consent) if notes else ()
+        agree_to_start(project, place.settings, consent, options, typed.tracker)
+        carried = notes_from(typed.notes, project, consent) if typed.notes else ()
         head = origin.settle()
         sources = sources_in(project, head)
         refuse_foreign_encodings(project, sources)
@@ -315,21 +319,23 @@ def _start(
         staff = build_staff(chosen, options.model.value, options)
         asked = Asked(options.model.value, options.effort.value)
         proposer = build_proposer(chosen, asked, project, tag, cancel, news)
-        prior = warm_start(warm, place, head, objective, err=as_json) if warm else ()
-        trackers = trackers_of(project, tag, tracker, notify)
-        sandbox = proven_for(where, unsafe, sources.code, place, slots)
+        prior = (
+            warm_start(typed.warm, place, head, objective, err=typed.as_json) if typed.warm else ()
+        )
+        trackers = trackers_of(project, tag, typed.tracker, typed.notify)
+        sandbox = proven_for(where, typed.unsafe, sources.code, place, slots)
         prepare = text_at(project, head, project.prepare) if project.prepare else ""
         seen = Chosen(place, options, slots, sandbox.tier, sources, prepare, objective, origin.rows)
         away = "" if where.is_local else str(where)
-        say_overview(replace(seen, told=trackers.names, where=away), err=as_json)
-        say_warnings(project, head, err=as_json)
+        say_overview(replace(seen, told=trackers.names, where=away), err=typed.as_json)
+        say_warnings(project, head, err=typed.as_json)
         with prepared(place, head, sandbox, consent) as data:
             run = options.record(
                 tag=tag,
                 start_commit=head,
                 score=project.score,
                 data_fingerprint=data.fingerprint if data else None,
-                warm=name_of(warm) if warm else None,
+                warm=name_of(typed.warm) if typed.warm else None,
                 objective=recorded(objective),
                 parent=origin.parent,
                 interpreter=recorded_python(project, place.settings),
@@ -337,13 +343,13 @@ def _start(
             with waiting("git to check out the run's branch"):
                 history = History.create(project, run, prior)
             again: Renewal | None = None
-            goes_inside = slurm.goes_inside(where)
+            goes_inside = typed.slurm.goes_inside(where)
             with history:
                 remember_run(consent, history)
-                carry(history, carried, notes or "")
-                if not detach and not goes_inside:
-                    with place_of_trials(where, slurm, options, project, log) as there:
-                        elsewhere = elsewhere_of(there, flags.workers, unsafe, sources.code)
+                carry(history, carried, typed.notes or "")
+                if not typed.detach and not goes_inside:
+                    with place_of_trials(where, typed.slurm, options, project, log) as there:
+                        elsewhere = elsewhere_of(there, flags.workers, typed.unsafe, sources.code)
                         kit = Kit(place.settings, slots, sandbox, data, options.caps, elsewhere)
                         again = work(
                             history,
@@ -353,23 +359,23 @@ def _start(
                             cancel,
                             log,
                             trackers,
-                            as_json=as_json,
+                            as_json=typed.as_json,
                             news=news,
                             staff=staff,
                         )
         words = words_of(
-            tracker=tracker,
-            notify=notify,
-            trust=trust,
-            unsafe_no_sandbox=unsafe,
-            on=on,
-            **slurm.flags,
+            tracker=typed.tracker,
+            notify=typed.notify,
+            trust=typed.trust,
+            unsafe_no_sandbox=typed.unsafe,
+            on=typed.on,
+            **typed.slurm.flags,
             method=flags.method if flags.method and ":" in flags.method else None,
         )
         if goes_inside:
-            request = slurm.request(where, options.hours.value, options.workers.value)
-            send_inside(request, project, log, words, as_json)
-        elif detach:
-            go_on(log, words, as_json)
+            request = typed.slurm.request(where, options.hours.value, options.workers.value)
+            send_inside(request, project, log, words, typed.as_json)
+        elif typed.detach:
+            go_on(log, words, typed.as_json)
         elif again is not None:
-            renew(log, again, [*words, *words_of(json=as_json)])
+            renew(log, again, [*words, *words_of(json=typed.as_json)])
