@@ -23,8 +23,7 @@ machine's noise in bits per byte, 0.0001 to 0.0002 by its users' repeats.
 equal scores for repeats, `--repeats perturbations` is what the harness does.
 
 With `--machines`, our rule alone on several machines of one model that differ by an offset
-(benchmarks/machine_effect.py): false keeps, the share of nights of 60 trials that keep a no-op,
-false keeps of mixed nights, power, and the shares of runs that repeat and of pairs across machines.
+(benchmarks/machine_effect.py): the same figures, and the share of pairs across machines.
 
 With `--family`, our rule alone on that kind of noise (benchmarks/other_noise.py; `all` for each):
 
@@ -357,9 +356,7 @@ def options_of() -> argparse.Namespace:
     parser.add_argument(
         "--family", choices=[*FAMILIES, "all"], help="our rule alone, on this kind of noise"
     )
-    parser.add_argument(
-        "--machines", type=int, help="our rule alone, on so many machines of one model"
-    )
+    parser.add_argument("--machines", type=int, help="our rule alone, on so many machines")
     parser.add_argument(
         "--effect", type=float, default=0.0, help="what a machine does to every score, in tau"
     )
@@ -377,8 +374,8 @@ def main() -> None:
         f"budget {options.false_keeps:g} false keeps per 100 trials"
     )
     if options.machines:
-        made_of = (rule, which, options.machines, options.effect, options.seeds)
-        print_fleet(*made_of, options.proposals)
+        night = (options.machines, options.effect, options.seeds, options.proposals)
+        print_fleet(rule, which, *night)
         return
     if options.family:
         names = FAMILIES if options.family == "all" else [options.family]

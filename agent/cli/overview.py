@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from agent.edit.files import Sources
 from agent.evaluate.neighbours import Session, sessions
 from agent.evaluate.slots import Slot
 from agent.history.runs import text_at
+from agent.llm.command import COMMANDS
 from agent.llm.resolve import default_model, key_used, sends_no_bill
 from agent.project.budgets import NOTHING_READS
 from agent.project.evaluator import warnings_of
@@ -143,6 +145,9 @@ def rows(
     yield Row("constants", _constants(chosen), "autoresearch space")
     yield Row("method", _method(options), "--method --writers")
     yield Row("model", _model(options, environment), "--model")
+    if _looks_in_vain(options):
+        why = "the model looks at nothing before it proposes: the extra mcp is not installed"
+        yield Row("looks", why, "pip install 'autoresearch[mcp]'")
     if options.model.value is not None and options.writers.value != NOBODY:
         yield Row("writers", _writers(options), "--writers --fill --effort")
     if chosen.where:
@@ -209,6 +214,12 @@ def _model(options: StartOptions, environment: Mapping[str, str]) -> str:
     if may_cost(model) and sends_no_bill(model, environment):
         parts.append("no bill is expected")
     return ", ".join(parts)
+
+
+def _looks_in_vain(options: StartOptions) -> bool:
+    """Return whether the model is a command, which looks over MCP, and MCP is missing."""
+    command = (options.model.value or "").partition(":")[0] in COMMANDS
+    return command and options.look.value and find_spec("mcp") is None
 
 
 def _writers(options: StartOptions) -> str:

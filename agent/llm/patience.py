@@ -117,7 +117,10 @@ def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Pati
         error = state.outcome.exception() if state.outcome else None
         reasons.append(error)
         pause = state.next_action.sleep if state.next_action else 0.0
-        left = end - time.monotonic()
+        gives_up = end
+        if isinstance(error, Transient) and error.unreached and not patience.answered.is_set():
+            gives_up = min(end, began + DEAD_SECONDS)
+        left = gives_up - time.monotonic()
         patience.tell(
             f"{error}; trying again in {pause:.0f} s (attempt {state.attempt_number + 1}; "
             f"gives up in {_span(left)})"

@@ -33,14 +33,22 @@ class Line:
         held = {number for number, _ in self._idle} | set(self._machines)
         return sum(attempt.number not in held for attempt in self._attempts)
 
-    def put_first(self, attempt: Attempt, machine: str | None = None) -> None:
-        """Put an attempt first in line. machine: the one that it has to have, if any."""
+    def put_first(self, attempt: Attempt) -> None:
+        """Put an attempt first in line."""
+        self._put(attempt, 0)
+
+    def put_back(self, attempt: Attempt, machine: str | None = None) -> None:
+        """Put an attempt before those that began later. machine: the one it has to have, if any."""
         self.remove(attempt)
-        if is_baseline(attempt):
-            return
-        self._attempts.insert(0, attempt)
-        if machine is not None:
+        later = (n for n, other in enumerate(self._attempts) if other.number > attempt.number)
+        self._put(attempt, next(later, len(self._attempts)))
+        if machine is not None and not is_baseline(attempt):
             self._machines[attempt.number] = machine
+
+    def _put(self, attempt: Attempt, place: int) -> None:
+        self.remove(attempt)
+        if not is_baseline(attempt):
+            self._attempts.insert(place, attempt)
 
     def remove(self, attempt: Attempt) -> None:
         """Take an attempt out of the line, if it is there."""

@@ -63,7 +63,7 @@ class Trainings:
             case Settled():
                 yield step
             case Wait():
-                self._line.put_first(attempt)
+                self._line.put_back(attempt)
                 self._line.hold(attempt, machine)
             case Order() if not self._cancel.is_set():
                 self._start(attempt, step, machine)
@@ -73,7 +73,7 @@ class Trainings:
         needed = order.machine if order.machine in self._fleet.machines else None
         slot = None if self._is_paused() else self._fleet.take(needed or machine)
         if slot is None:
-            self._line.put_first(attempt, needed)
+            self._line.put_back(attempt, needed)
         else:
             self._workers.train(self._ledger.assignment(attempt, order, slot))
 

@@ -93,7 +93,7 @@ def codex_client(body: dict[str, Any]) -> Step:
 
 
 def start(home: Path, options: list[str], *more: str, trials: int = 1, **environment: str) -> None:
-    bounds = ("--budget", "1steps", "--tag", "t", "--trials", str(trials))
+    bounds = ("--budget", "1steps", "--tag", "t", "--trials", str(trials), "--fill", "none")
     run = type_in(home, "start", *options, *bounds, *more, **environment)
     assert run.returncode == 0, run.stderr + run.stdout
 
@@ -210,7 +210,7 @@ def test_notes_and_probes_of_a_night_and_its_notes_in_the_next(tmp_path: Path) -
 
     with AnthropicServer(itertools.repeat(told), OPUSES) as server:
         gateway = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": server.url}
-        more = ("--tag", "u", "--notes", "t")
+        more = ("--tag", "u", "--notes", "t", "--fill", "none")
         run = type_in(
             home, "start", *options, "--budget", "1steps", "--trials", "1", *more, **gateway
         )
@@ -267,7 +267,7 @@ def test_a_log_that_gives_orders_cannot_reach_what_is_hidden(tmp_path: Path) -> 
     def obedient(body: dict[str, Any]) -> Step:
         call = next(calls, None)
         if call is None:
-            return told(body)
+            return proposing("a larger rate", "LR", "0.2")
         return ToolCall(call[1], name=call[0])
 
     with AnthropicServer(itertools.repeat(obedient), OPUSES) as server:
@@ -275,7 +275,7 @@ def test_a_log_that_gives_orders_cannot_reach_what_is_hidden(tmp_path: Path) -> 
         run = type_in(
             home,
             *("start", "--method", "code", "--model", "opus", "--limit", "20s", "--tag", "t"),
-            *("--trials", "1", "--trust"),
+            *("--trials", "1", "--trust", "--fill", "none"),
             **gateway,
         )
         asked = [json.dumps(request.body) for request in server.questions]

@@ -37,6 +37,8 @@ AGAIN_SECONDS = 60.0
 LATE_SECONDS = 30.0
 """How much longer than for the first place a session waits for others before it begins."""
 WAIT_SECONDS = 1.0
+GATHER_SECONDS = 12.0
+"""How long a session without a place waits for nodes: a cluster may be coming up just now."""
 NEVER = float("inf")
 RESUME = "autoresearch resume"
 
@@ -115,8 +117,7 @@ class ClusterBench:
             self._stack.callback(self._cluster.close)
             self._joining = ThreadPoolExecutor(32, thread_name_prefix="join")
             self._stack.callback(self._joining.shutdown)
-            began = [self._joining.submit(self._join, node) for node in self._new_nodes()]
-            self._await(began)
+            self._gather()
             if not self.slots:
                 raise self._nobody()
         except BaseException:
@@ -137,6 +138,15 @@ class ClusterBench:
             for place in places:
                 closing.submit(place.close, True)
         self._stack.close()
+
+    def _gather(self) -> None:
+        """Have the nodes that are there prove themselves; where none is fit, wait for others."""
+        until = time.monotonic() + GATHER_SECONDS
+        while True:
+            self._await([self._joining.submit(self._join, node) for node in self._new_nodes()])
+            if self.slots or time.monotonic() > until:
+                return
+            self._closed.wait(WAIT_SECONDS)
 
     def _await(self, began: list[Future[None]]) -> None:
         """Wait for nodes that prove themselves: for all, or LATE_SECONDS longer than for one."""

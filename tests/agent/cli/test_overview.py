@@ -94,6 +94,16 @@ def test_a_run_with_a_model_says_who_writes_and_what_fills_in(repository: Path) 
     assert "writers" not in said(repository, KEYS, model="opus", writers="0")
 
 
+def test_a_command_that_cannot_look_says_what_is_missing(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "looks" not in said(repository, model="codex")
+    monkeypatch.setattr("agent.cli.overview.find_spec", lambda _: None)
+    assert "the extra mcp is not installed" in said(repository, model="codex")["looks"]
+    assert "looks" not in said(repository, model="codex", look=False)
+    assert "looks" not in said(repository, KEYS, model="opus")
+
+
 def test_a_bound_of_the_front_matter_says_where_it_is_from(repository: Path) -> None:
     matter = FrontMatter.model_validate({"max_cost": 3, "budget": "10m"})
     bounds = said(repository, KEYS, front_matter=matter, model="opus")["bounds"]

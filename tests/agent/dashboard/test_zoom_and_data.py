@@ -196,3 +196,10 @@ def test_a_nonsense_zoom_in_a_link_shows_the_whole_chart(tab: Page, tmp_path: Pa
         look_at(tab, tmp_path, night(12), f"#zoom={nonsense}")
         tab.reload()
         expect(tab.locator("svg.staircase")).to_have_class("staircase")
+
+
+def test_a_page_links_to_no_part_that_it_does_not_have(tab: Page, tmp_path: Path) -> None:
+    look_at(tab, tmp_path, night(12))
+    links = tab.locator("nav.jump a").evaluate_all("all => all.map((a) => a.hash.slice(1))")
+    assert len(links) > 5
+    assert not [name for name in links if tab.locator(f"section#{name}").count() != 1]

@@ -16,6 +16,7 @@ from agent.display.format import (
     spread,
 )
 from agent.judge.decide import Noise
+from agent.judge.machines import Spread
 from tests.agent.display.runs import curve, proposal, refused, scored
 
 HOSTILE = "a\x1b[2Jb\x9b31mc\u202ed\u2028e\x7ff\x08g\udc80h\ufeffi"
@@ -104,9 +105,9 @@ def test_numbers_read_as_people_write_them() -> None:
         ),
         (Noise(sd=0.00123, degrees=4), "±0.0012 per paired comparison (4 degrees of freedom)"),
         (
-            Noise(sd=0.5, degrees=1, seeds=0.25, runs=5, machines=0.1),
+            Noise(sd=0.5, degrees=1, seeds=0.25, runs=5, spread=Spread(effect=0.1, machines=2)),
             "±0.5 per paired comparison (1 degrees of freedom), ±0.25 between seeds (5 runs), "
-            "±0.1 between machines",
+            "±0.1 between 2 machines, noise apart",
         ),
     ],
 )

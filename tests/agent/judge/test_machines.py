@@ -1,4 +1,4 @@
-"""Machines of one model are compared by a measured spread, whose offsets no number of pairs kills."""
+"""Machines of one model are compared by a measured spread, and offsets do not average out."""
 
 from math import sqrt
 

@@ -83,7 +83,7 @@ def test_an_attempt_that_needs_a_machine_waits_for_it_and_lets_others_by() -> No
     busy = fleet.take(B)
     assert busy
     fleet.begin(run(9, busy))
-    line.put_first(attempt(1), B)
+    line.put_back(attempt(1), B)
     assert line.ready == 1
     assert line.take() == (attempt(2), A)
     assert line.take() is None
@@ -95,7 +95,7 @@ def test_an_attempt_that_needs_a_machine_which_is_gone_takes_another() -> None:
     fleet = Fleet()
     fleet.join([slot(0, "a", A)])
     line = Line([], fleet)
-    line.put_first(attempt(1), B)
+    line.put_back(attempt(1), B)
     assert line.take() == (attempt(1), A)
 
 
@@ -110,6 +110,17 @@ def test_an_attempt_with_nothing_to_run_is_asked_again_when_something_ended() ->
     assert line.take() is None and line.ready == 0
     line.wake()
     assert line.take() == (attempt(1), A)
+
+
+def test_what_waits_keeps_its_turn_and_what_was_lost_is_first() -> None:
+    fleet = Fleet()
+    line = Line([attempt(1), attempt(3)], fleet)
+    line.put_back(attempt(2))
+    line.put_back(attempt(4), B)
+    line.put_back(attempt(1))
+    assert [waiting.number for waiting in line] == [1, 2, 3, 4]
+    line.put_first(attempt(3))
+    assert [waiting.number for waiting in line] == [3, 1, 2, 4]
 
 
 def test_a_baseline_never_waits_in_line() -> None:

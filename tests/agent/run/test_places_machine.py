@@ -144,6 +144,7 @@ def survives(folder: Path, sessions: list[tuple[str, ...]], verdict: str = "gree
     fsck(folder)
 
 
+@pytest.mark.slow
 def test_a_loss_and_a_death_lose_no_attempt(tmp_path: Path) -> None:
     survives(tmp_path, [("train", "train", "lose", "join", "die")])
 

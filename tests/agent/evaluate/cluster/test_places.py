@@ -208,6 +208,7 @@ def test_another_version_is_refused(
     cluster: DirectCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent.evaluate.cluster.station.software", lambda: "0.0.1 (old)")
+    monkeypatch.setattr("agent.evaluate.cluster.measures.GATHER_SECONDS", 0.0)
     bench = bench_on(cluster, tmp_path / "trials", Exporter())
     with pytest.raises(PlaceLost, match=r"n0: version 0\.0\.1"):
         bench.open(lambda _: None)
@@ -246,6 +247,16 @@ def test_what_trainings_read_is_sent_without_what_is_hidden(
     assert result is not None and result.value == 50
     [log] = (tmp_path / "trials/0007").glob("train-3-slot*.log")
     assert "numbers 1 2 3 ['numbers']" in log.read_text()
+    bench.close()
+
+
+def test_a_cluster_that_comes_up_is_waited_for(cluster: DirectCluster, tmp_path: Path) -> None:
+    alive = cluster.alive
+    cluster.alive = []
+    threading.Timer(2.0, lambda: setattr(cluster, "alive", alive)).start()
+    bench = bench_on(cluster, tmp_path / "trials", Exporter())
+    bench.open(lambda _: None)
+    assert len(bench.slots) == 1
     bench.close()
 
 

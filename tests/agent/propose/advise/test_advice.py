@@ -101,7 +101,7 @@ class TestEveryAdviser:
         assert (by.method, by.origin, by.model) == (method, "scripted", "scripted")
         assert METHODS[method].build(Scripted([])).looks_ahead and METHODS[method].needs_model
         assert "MATRIX_LR: float 0.005 .. 0.2, log scale; now 0.04" in shown
-        assert "300s" in shown
+        assert "300 s" in shown
         assert "Go." in shown
         assert "0.930000 DEPTH=15" in shown
         assert ("failed (oom) DEPTH=20" in shown) == (method != "llambo"), "the port hides failures"

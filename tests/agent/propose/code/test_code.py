@@ -165,7 +165,7 @@ def test_the_prompt_begins_with_what_stays_the_same() -> None:
     assert (first.system, first.blocks[0]) == (later.system, later.blocks[0])
     assert first.blocks[1] != later.blocks[1]
     assert (
-        "Be bold." in first.system and "300s" in first.system and SOURCE.strip() in first.blocks[0]
+        "Be bold." in first.system and "300 s" in first.system and SOURCE.strip() in first.blocks[0]
     )
 
 
