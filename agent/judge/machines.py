@@ -24,7 +24,7 @@ from sandbox.ground.record import Record
 
 # Runs on two machines are compared where the variance of an offset between two is at most this
 # share of tau²: beyond it, running the incumbent on the candidate's machine is the shorter way.
-SMALL = 0.25
+SMALL = 0.35
 
 Cells = Mapping[tuple[int, int], Mapping[str, Sequence[float]]]
 """The losses of each code under each seed, by machine."""

@@ -22,7 +22,7 @@ from agent.judge.decision import (
 from agent.judge.determinism import is_continuous, repeats_of
 from agent.judge.luck import luck_of
 from agent.judge.machines import model_of
-from agent.judge.noise import across_of, differences_of, noise_of
+from agent.judge.noise import across_of, differences_of
 from agent.judge.overtime import judge_time, over_reason
 from agent.judge.pace import is_hopeless, is_suspicious, share_of_work
 from agent.judge.pairing import Scores, next_run, next_seed, overdue
@@ -269,7 +269,7 @@ class Assessment:
         if not pairs:
             return Rerun(reason="nothing to compare with yet")
         sense = history.run.sense
-        noise = noise_of(history.comparable, sense)
+        noise = self._evidences.noise
         before = history.sources_at(attempt.parent)
         after = history.sources_at(attempt.commit)
         case = Case(

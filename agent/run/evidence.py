@@ -56,11 +56,16 @@ class Evidences:
         self._history = history
         self._scores = scores
         self._incumbents: dict[int, int | None] = {}
+        self._noise: tuple[int, Noise] | None = None
 
     @property
     def noise(self) -> Noise:
-        """The noise of the run."""
-        return noise_of(self._history.comparable, self._history.run.sense)
+        """The noise of the run, which changes with each verdict."""
+        count = len(self._history.trials)
+        if self._noise is None or self._noise[0] != count:
+            noise = noise_of(self._history.comparable, self._history.run.sense)
+            self._noise = (count, noise)
+        return self._noise[1]
 
     def of(
         self,
