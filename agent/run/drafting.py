@@ -102,9 +102,14 @@ class Drafting:
 
     @property
     def goes_on(self) -> bool:
-        """Whether something is being written, or will be: once a limit has lifted, or by people."""
+        """Whether something is being written, or will be: once a limit has lifted, or by people.
+
+        Nothing is waited for once a bound is reached: it would not be started.
+        """
+        if self._over(0):
+            return False
         awaits = self._limited_until is not None or self._staff.writers == 0
-        return bool(self._writers.writing) or (awaits and not self._over(0))
+        return bool(self._writers.writing) or awaits
 
     # ------------------------------------------------------------ asking
 

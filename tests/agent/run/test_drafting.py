@@ -113,6 +113,21 @@ def test_without_writers_only_people_are_waited_for(tmp_path: Path) -> None:
     assert not model.contexts
 
 
+def test_a_bound_waits_for_no_answer(tmp_path: Path) -> None:
+    called_off: list[bool] = []
+    loops: list[Loop] = []
+
+    def answer(_: int, __: Context) -> Proposal:
+        called_off.append(loops[0]._cancel.wait(SECONDS))
+        raise ModelUnavailable("called off", "autoresearch resume")
+
+    with study(tmp_path) as history:
+        loops.append(run_of(history, Answers(answer), Staff(1), hours=2 / 3600))
+        events = list(loops[0].events())
+    assert isinstance(events[-1], RunFinished)
+    assert called_off == [True], "it was called off, not waited for"
+
+
 # ---------------------------------------------------------------- several writers
 
 
