@@ -17,9 +17,10 @@ from agent.edit.files.one import is_python
 from agent.errors import Fault, ProjectFault
 from agent.evaluate.bench import Measures, Plan
 from agent.evaluate.cluster.measures import Terms
-from agent.evaluate.engines import LOCAL, Where, find_engine
+from agent.evaluate.engines import find_engine
 from agent.evaluate.machine import total_memory
 from agent.evaluate.slots import Slot, make_slots, this_machine
+from agent.evaluate.where import LOCAL, Where
 from agent.git.cache import cache_folders
 from agent.git.home import HOME, below
 from agent.history.history import History

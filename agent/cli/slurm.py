@@ -13,7 +13,6 @@ from agent.cli.slurm_options import OnSlurm
 from agent.display.format import formatter_for, open_console
 from agent.display.waiting import waiting
 from agent.errors import Fault, PlaceLost
-from agent.evaluate.engines import SLURM, Where, read_where
 from agent.evaluate.slurm.allocation import (
     allocated,
     allocated_here,
@@ -23,6 +22,7 @@ from agent.evaluate.slurm.allocation import (
 )
 from agent.evaluate.slurm.commands import Job, cancel, look
 from agent.evaluate.slurm.request import Request
+from agent.evaluate.where import RAY, SLURM, Where
 from agent.git.home import run_folder
 from agent.project.find import Project
 from agent.project.resolve import SessionOptions
@@ -50,7 +50,7 @@ def place_of_trials(
             return
         request = slurm.request(where, options.hours.value, options.workers.value)
         with cluster_on_slurm(request, project, log) as address:
-            yield read_where(address)
+            yield Where(RAY, address)
     except PlaceLost as lost:
         if where.is_local or lost.next_command != RESUME:
             raise

@@ -7,8 +7,8 @@ import typer
 
 from agent.cli.detach import Flag
 from agent.errors import UsageFault
-from agent.evaluate.engines import SLURM, Where
 from agent.evaluate.slurm.request import Request, request_of
+from agent.evaluate.where import SLURM, Where
 
 Partition = Annotated[
     str | None,

@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.errors import UsageFault
 from agent.evaluate.bench import Bench, Measures
+from agent.evaluate.where import LOCAL, RAY, SLURM, Where
 from agent.plugins import installed, unknown
 
 Open = Callable[..., Measures]
@@ -16,8 +17,6 @@ Open = Callable[..., Measures]
 (agent/evaluate/cluster/measures.py), the folder and the export; they make slots of their own. Where
 the plan has an evaluation, also the export of the start commit with its hidden files.
 """
-LOCAL = "local"
-SLURM = "slurm"
 ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@\[\]-]{0,252}")
 
 
@@ -38,29 +37,10 @@ def _ray() -> Any:
 
 ENGINES: Mapping[str, Engine] = {
     LOCAL: Engine("this machine", lambda: Bench),
-    "ray": Engine("the nodes of a Ray cluster", _ray),
+    RAY: Engine("the nodes of a Ray cluster", _ray),
     SLURM: Engine("the nodes of a Ray cluster in one allocation of Slurm", _ray),
 }
 """Our own engines. `find_engine` also knows those of installed packages."""
-
-
-@dataclass(frozen=True)
-class Where:
-    """Where the trials of a session run, as it was typed: `local`, `ray`, `ray://head:10001`."""
-
-    engine: str = LOCAL
-    address: str = ""
-
-    @property
-    def is_local(self) -> bool:
-        """Whether they run on this machine, in slots that the driver makes."""
-        return self.engine == LOCAL
-
-    def __str__(self) -> str:
-        """Return the words to type after --on."""
-        if "://" in self.address or not self.address:
-            return self.address or self.engine
-        return f"{self.engine}:{self.address}"
 
 
 def read_where(text: str | None) -> Where:

@@ -33,7 +33,10 @@ def span_of(context: Context) -> str:
     """Return how long a trial runs: `for 300 s`, or `until it ends by itself`."""
     if context.ends_by_itself:
         return "until it ends by itself"
-    budget = Budget.parse(context.budget)
+    try:
+        budget = Budget.parse(context.budget)
+    except ValueError:  # in a benchmark a trial is one evaluation
+        return f"for {context.budget}"
     unit = "step" if (budget.unit, budget.amount) == ("steps", 1) else budget.unit
     return f"for {budget.amount} {unit}"
 

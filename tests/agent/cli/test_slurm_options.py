@@ -5,7 +5,8 @@ import pytest
 from agent.cli.detach import words_of
 from agent.cli.slurm_options import OnSlurm
 from agent.errors import UsageFault
-from agent.evaluate.engines import Where, read_where
+from agent.evaluate.engines import read_where
+from agent.evaluate.where import Where
 
 
 def test_a_partition_may_be_named_behind_slurm() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from agent.errors import UsageFault
 from agent.evaluate.cluster import ray_cluster
-from agent.evaluate.engines import Where, read_where
+from agent.evaluate.engines import read_where
+from agent.evaluate.where import Where
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from agent.cli.build import Elsewhere, Kit, bench_of
 from agent.evaluate import engines
 from agent.evaluate.bench import Assignment
 from agent.evaluate.cluster.measures import ClusterBench, Terms
-from agent.evaluate.engines import Engine, Where
+from agent.evaluate.engines import Engine
+from agent.evaluate.where import Where
 from agent.history.history import History
 from agent.project.settings import Caps, read_settings
 from agent.records.proposals import Proposal, Provenance
