@@ -22,6 +22,7 @@ from agent.llm.model import Model
 from sandbox.walls.environment import available_cpus
 
 # The libraries read these when they are loaded, so they are set before.
+SAFE_PATH = "PYTHONSAFEPATH"
 ONE_CORE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 PATIENCE_SECONDS = 1.0
 MODEL_DEADLINE_SECONDS = 30 * 60.0
@@ -77,13 +78,28 @@ class WorkerFault(Fault):
         self.exit_code = failure.exit_code
 
 
+@contextlib.contextmanager
+def _current_folder_hidden() -> Iterator[None]:
+    """Start each Python of the block without the current folder on its path.
+
+    A worker is started by `python -c`, which would import a json.py that lies there.
+    """
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[SAFE_PATH]
+        else:
+            os.environ[SAFE_PATH] = before
+
+
 def run_all(jobs: Sequence[Job], workers: int) -> Iterator[TrialDone | RunDone]:
     """Yield the trials of all jobs as they are done, and the complete runs.
 
     Raise WorkerFault or Fault if a worker fails; the trials so far are kept.
     """
-    # A worker is started by `python -c`, which would import a json.py of the current folder.
-    os.environ["PYTHONSAFEPATH"] = "1"
     context = get_context("spawn")
     waiting = context.Queue()
     messages = context.Queue()
@@ -93,7 +109,7 @@ def run_all(jobs: Sequence[Job], workers: int) -> Iterator[TrialDone | RunDone]:
         context.Process(target=serve, args=(waiting, messages, cpus), daemon=True)
         for cpus in shares(available_cpus(), min(workers, len(jobs)))
     ]
-    with _interrupts_ignored():
+    with _interrupts_ignored(), _current_folder_hidden():
         for process in processes:
             process.start()
     try:
