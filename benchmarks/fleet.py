@@ -20,6 +20,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from agent.benchmark.tasks.scaling import scaling
 from agent.evaluate.bench import Assignment, PlaceListener
 from agent.evaluate.watch import Listener
 from agent.history.history import History
+from agent.judge.decision import MOVED_ON
 from agent.project.find import find_project
 from agent.project.settings import read_settings
 from agent.propose import Context, Proposer
@@ -209,8 +211,8 @@ def _figures(
     """Return what the ledger of a night says."""
     tried = [trial for trial in trials if trial.status != "baseline" and trial.result]
     replays = [trial for trial in tried if trial.proposal.by.origin == "replay"]
-    overtaken = [trial for trial in tried if "the tip has moved on" in trial.reason]
-    pairs = [pair for trial in tried for pair in trial.pairs]
+    overtaken = [trial for trial in tried if MOVED_ON in trial.reason]
+    pairs = list(chain.from_iterable(trial.pairs for trial in tried))
     kept = [trial for trial in tried if trial.status in KEPT]
     ran = [trial for trial in trials if trial.result]
     truth = {trial.number: bench.truth(trial.configuration) for trial in ran}

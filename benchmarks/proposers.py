@@ -28,7 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import product
+from itertools import chain, product
 from math import sqrt
 from pathlib import Path
 from statistics import fmean, stdev
@@ -186,7 +186,7 @@ def tell(quality: str, nights: dict[str, list[Night]], trials: int) -> None:
         worth = interval([one.after(trials) - base.after(trials) for one, base in pairs])
         print(f"{name:12}" + "".join(f"{cell:>15}" for cell in cells) + f"   {worth}")
     for name, each in nights.items():
-        rungs = Counter(rung for one in each for rung in one.rungs)
+        rungs = Counter(chain.from_iterable(one.rungs for one in each))
         made = ", ".join(f"{rung} {rungs[rung]}" for rung in RUNGS)
         questions = fmean(one.questions for one in each)
         looks = fmean(one.looks for one in each)

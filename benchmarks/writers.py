@@ -87,7 +87,8 @@ class Clock:
         """Do the work of a thread now; what it reports arrives once it would have been done."""
         self._held = []
         work()
-        held, self._held = self._held, None
+        held = self._held
+        self._held = None
         took = max((_seconds(message) for message in held), default=0.0)
         if any(isinstance(message, Trained) for message in held):
             self.busy.append((self.now, self.now + took))

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 MAX_WRITERS = 8
+"""More drafts at once know too little of each other."""
 NOBODY = 0
 AUTO: Literal["auto"] = "auto"
 NO_FILL = "none"

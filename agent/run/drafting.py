@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from time import monotonic
 
 from agent.errors import ModelFault, ModelLimited, MoneySpent, UsageFault
+from agent.project.staffing import MAX_WRITERS, NOBODY
 from agent.propose import Context, Proposer, Unreadable
 from agent.propose.assignments import next_assignment
 from agent.propose.context import InHand
@@ -27,7 +28,7 @@ from agent.records.proposals import Proposal
 from agent.records.results import Trial
 from agent.run.bounds import Meter
 from agent.run.ledger import Ledger
-from agent.run.writers import MOST_WRITERS, Draft, Drafted, DraftFailed, Writers
+from agent.run.writers import Draft, Drafted, DraftFailed, Writers
 
 MAX_REFUSALS_IN_A_ROW = 10
 """A method that is refused so often has run out of proposals; going on would only spend tokens."""
@@ -108,7 +109,7 @@ class Drafting:
         """
         if self._over(0):
             return False
-        awaits = self._limited_until is not None or self._staff.writers == 0
+        awaits = self._limited_until is not None or self._staff.writers == NOBODY
         return bool(self._writers.writing) or awaits
 
     # ------------------------------------------------------------ asking
@@ -144,12 +145,12 @@ class Drafting:
 
     def _most(self, demand: Demand) -> int:
         """Return how many drafts may be in writing at once."""
-        if self._staff.writers == 0:
+        if self._staff.writers == NOBODY:
             return 0
         if self._alone or self._probing or not self._proposer.looks_ahead:
             return 1
         if self._staff.writers is not None:
-            return min(self._staff.writers, MOST_WRITERS)
+            return min(self._staff.writers, MAX_WRITERS)
         latency = latency_of([*self._judged(), *self._pending(demand)])
         return writers_for(demand.slots, latency, occupation_of(self._ledger.history.trials))
 
@@ -285,8 +286,8 @@ def writers_for(slots: int, latency: float | None, occupation: float | None) -> 
     one of them is unknown, one for each slot.
     """
     if latency is None or not occupation:
-        return min(MOST_WRITERS, max(1, slots))
-    return min(MOST_WRITERS, int(slots * latency / occupation) + 1)
+        return min(MAX_WRITERS, max(1, slots))
+    return min(MAX_WRITERS, int(slots * latency / occupation) + 1)
 
 
 def latency_of(proposals: Sequence[Proposal]) -> float | None:

@@ -6,11 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
 
+from agent.project.staffing import MAX_WRITERS
 from agent.propose import Context, Proposer, Unreadable
 from agent.records.proposals import Proposal
-
-MOST_WRITERS = 8
-"""More drafts at once know too little of each other."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class Writers:
         self._asked = 0
         self.writing: dict[int, Draft] = {}
         """Drafts under way, by number."""
-        self._pool = ThreadPoolExecutor(MOST_WRITERS + 1, thread_name_prefix="propose")
+        self._pool = ThreadPoolExecutor(MAX_WRITERS + 1, thread_name_prefix="propose")
 
     def __enter__(self) -> Self:
         return self

@@ -28,6 +28,7 @@ TELLS_ON = TELLS.replace(
     'print("---")', 'if LR == 0.4:\n    print("minimum at DEPTH", 2 * 4)\nprint("---")'
 )
 """And then a second one, which only the log of a keep shows."""
+HIDDEN = ("evaluate.py", "data/held.txt", "./evaluate.py", "../evaluate.py")
 PATIENT = "[look]\nwait = 60\n"
 """Trials take no time here, so a slot is always free."""
 
@@ -146,7 +147,8 @@ def test_a_night_of_claude_code_ends_with_keeps_made_by_looking(tmp_path: Path) 
         options = ["--method", "code", "--model", "claude-code:claude-opus-4-7"]
         start(home, options, "--max-cost", "none", trials=6, **gateway)
     two_keeps_by_looking(home)
-    tools = {tool["name"] for request in server.questions for tool in request.body["tools"]}
+    offered = itertools.chain.from_iterable(request.body["tools"] for request in server.questions)
+    tools = {tool["name"] for tool in offered}
     assert not tools & {"Bash", "Read", "Write", "Edit"}, tools
     everything = git(home, "log", "--all", "--format=%B") + transcript_of(home)
     assert KEY not in everything and "Bearer" not in everything
@@ -256,11 +258,8 @@ def test_a_log_that_gives_orders_cannot_reach_what_is_hidden(tmp_path: Path) -> 
     wanted: list[tuple[str, dict[str, Any]]] = [
         ("trial", {"number": 0}),
         ("list_files", {}),
-        *(
-            ("read_file", {"path": path, **state})
-            for path in ("evaluate.py", "data/held.txt", "./evaluate.py", "../evaluate.py")
-            for state in ({}, {"trial": 0})
-        ),
+        *(("read_file", {"path": path}) for path in HIDDEN),
+        *(("read_file", {"path": path, "trial": 0}) for path in HIDDEN),
     ]
     calls = iter(wanted)
 

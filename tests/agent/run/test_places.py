@@ -1,7 +1,7 @@
 """Places that are lost, come late and come back, under the real loop, ledger and history."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -45,6 +45,15 @@ def lost_when(number: int, times: int = 1, back: bool = False) -> Decide:
 
 def by_number(history: History) -> list[Trial]:
     return sorted(history.trials, key=lambda trial: trial.number)
+
+
+def machines_of(trials: Sequence[Trial]) -> set[str]:
+    """Return the machines on which trials were scored."""
+    machines: set[str] = set()
+    for trial in trials:
+        if trial.result:
+            machines |= {score.machine for score in trial.result.scores}
+    return machines
 
 
 def events_of(
@@ -214,8 +223,7 @@ def test_a_machine_that_cannot_train_the_baseline_is_left_out(tmp_path: Path) ->
         proposals = [proposal(LR=rate) for rate in (0.05, 0.06, 0.07)]
         events = list(loop_over(history, nodes, ListProposer(proposals), trials=3).events())
         assert [trial.status for trial in history.trials] == ["baseline", *["discard"] * 3]
-        machines = {score.machine for t in history.trials if t.result for score in t.result.scores}
-        assert machines == {HERE}
+        assert machines_of(history.trials) == {HERE}
     [left] = [event for event in events if isinstance(event, PlaceLeft)]
     assert left.place == "b" and "the baseline fails on this machine" in left.why
 
@@ -248,8 +256,7 @@ def test_a_first_baseline_fails_only_if_no_machine_trains_it(tmp_path: Path, bro
         known.append(nodes)
         events = events_of(history, nodes, (WORSE,))
         assert [trial.status for trial in by_number(history)] == ["baseline", "discard"]
-        machines = {s.machine for t in history.trials if t.result for s in t.result.scores}
-        assert machines == {MACHINES[place] for place in "abc" if place not in broken}
+        assert machines_of(history.trials) == {MACHINES[p] for p in "abc" if p not in broken}
     left = {event.place for event in events if isinstance(event, PlaceLeft)}
     assert left == set(broken)
 

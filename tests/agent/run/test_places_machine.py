@@ -6,6 +6,7 @@ goes on from what git has.
 
 import os
 import threading
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,8 @@ class NextRate:
     def propose(self, context: Context) -> Proposal:
         """Return it as a proposal."""
         tried = [trial.proposal for trial in context.trials] + list(context.pending)
-        known = {edit.model_dump_json() for each in tried for edit in each.edits}
+        edits = chain.from_iterable(each.edits for each in tried)
+        known = {edit.model_dump_json() for edit in edits}
         for rate in RATES:
             new = proposal(LR=rate)
             if new.edits[0].model_dump_json() not in known:
