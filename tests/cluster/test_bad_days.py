@@ -115,6 +115,7 @@ def test_a_killed_driver_leaves_nothing_and_resume_runs_the_very_attempts(
     from tests.e2e.researcher import git, in_flight
 
     started(night, two_nodes, trials=50)
+    wait_for(lambda: in_flight(night.home), 60, "an attempt in flight")
     night.kill()
     night.end()
     waiting = {git(night.home, "rev-parse", ref) for ref in in_flight(night.home)}
