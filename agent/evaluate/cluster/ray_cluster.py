@@ -19,7 +19,7 @@ from agent.evaluate.bench import Plan
 from agent.evaluate.cluster import door
 from agent.evaluate.cluster.line import Gone, Node, Silent
 from agent.evaluate.cluster.measures import ClusterBench, Terms
-from agent.evaluate.cluster.ray_door import refuse_open
+from agent.evaluate.cluster.ray_door import CLIENT, refuse_open
 from agent.evaluate.cluster.station import SCRATCH
 from agent.evaluate.folders import Export
 from sandbox.ground.text import one_line
@@ -44,8 +44,6 @@ HANDED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "USER", "LOGNAME", "LD_LIBRARY_PA
 and Ray's own: no key is among it."""
 ANY = ("auto", "")
 """The cluster that this machine belongs to; where there is none, one of this machine alone."""
-CLIENT = "ray://"
-"""An address of a head's client server; then Ray adds nothing to the path of its workers."""
 START_SECONDS = 60.0
 """How long a station may wait for its share of a node, and for Python to start."""
 CONNECT_SECONDS = 5.0
@@ -213,6 +211,8 @@ def _load(address: str) -> Any:
     """Return the module ray, loaded with the variables that it needs from the start."""
     if find_spec("ray") is None:
         raise UsageFault("Ray is not installed.", INSTALL)
+    if find_spec("grpc") is None:
+        raise UsageFault("Ray is there, but its client is not installed.", INSTALL)
     mode = os.environ.get(MODE, "token")
     if mode.lower() != "token":
         message = (

@@ -5,6 +5,7 @@ from typing import Any
 from agent.errors import UsageFault
 
 CLIENT = "ray://"
+"""An address of a head's client server; then Ray adds nothing to the path of its workers."""
 HEAD = "/ray.rpc.NodeInfoGcsService/CheckAlive"
 SERVER = "/ray.rpc.RayletDriver/ClusterInfo"
 """Questions that change nothing, to a head and to its client server."""

@@ -90,7 +90,11 @@ def test_without_authentication_or_ray_nothing_connects(
     with pytest.raises(UsageFault, match="not installed") as fault:
         ray_cluster.RayCluster("ray://head:10001")
     assert fault.value.next_command == "pip install 'autoresearch[cluster]'"
-    monkeypatch.setattr(ray_cluster, "find_spec", lambda name: find_spec("json"))
+    there = find_spec("json")
+    monkeypatch.setattr(ray_cluster, "find_spec", lambda name: there if name == "ray" else None)
+    with pytest.raises(UsageFault, match="its client is not installed"):
+        ray_cluster.RayCluster("auto")
+    monkeypatch.setattr(ray_cluster, "find_spec", lambda name: there)
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     with pytest.raises(UsageFault, match="token authentication only"):
         ray_cluster.RayCluster("ray://head:10001")
