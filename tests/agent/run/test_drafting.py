@@ -248,8 +248,8 @@ def test_a_search_method_fills_slots_while_the_model_writes(tmp_path: Path, at_o
         return proposal(LR=rate(number))
 
     with study(tmp_path, workers=2) as history:
-        work = run_of(history, Answers(answer), Staff(1, filler()), trials=6)
-        for _ in work.events():
+        work = run_of(history, Answers(answer), Staff(1, filler()), trials=10)
+        for _ in work.events():  # each keep may have one more trial made of what it overtook
             if sum(trial.proposal.by.origin == "search" for trial in history.trials) >= 3:
                 over.set()
         by = [trial.proposal.by for trial in history.trials[1:]]
