@@ -20,9 +20,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PIP) -e ".[workspace,dev]" -c constraints.txt
 	@touch $@
 
-# Three workers on two cores: many tests wait for a process, a clock or a browser.
+# Four workers on two cores: many tests wait for a process, a clock or a browser.
 test: install
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not cluster"
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not slow and not cluster"
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow

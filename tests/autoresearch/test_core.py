@@ -61,19 +61,23 @@ def test_the_packages_are_really_hidden(tmp_path: Path) -> None:
     assert "No module named 'torch'" in run.stderr
 
 
+def slow(*arguments: str) -> object:
+    return pytest.param(arguments, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("--help",),
-        ("methods",),
+        slow("methods"),
         ("log",),
-        ("log", "--json"),
+        slow("log", "--json"),
         ("status",),
         ("show", "1"),
         ("report", "--output", "report.html"),
-        ("export", "--format", "csv"),
-        ("models",),
-        ("bench", "--list"),
+        slow("export", "--format", "csv"),
+        slow("models"),
+        slow("bench", "--list"),
     ],
     ids=" ".join,
 )

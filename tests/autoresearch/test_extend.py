@@ -52,6 +52,7 @@ def project(tmp_path: Path) -> Path:
     return miniature(tmp_path / "project")
 
 
+@pytest.mark.slow
 def test_the_method_of_the_page_works_as_a_function_and_in_a_run(
     project: Path, tmp_path: Path
 ) -> None:
@@ -89,6 +90,7 @@ def test_a_run_with_code_of_the_user_goes_on_only_where_it_is_typed_again(
     assert again.returncode == 0, again.stderr
 
 
+@pytest.mark.slow
 def test_the_provider_of_the_page_answers_in_a_run(project: Path, tmp_path: Path) -> None:
     packages = installed(tmp_path / "packages", "provider", "echo")
     run = started(project, packages, "--model", "echo:loud", "--method", "llm-hps")
@@ -100,6 +102,7 @@ def test_the_provider_of_the_page_answers_in_a_run(project: Path, tmp_path: Path
     assert "echo:NAME" in models and "echo 1" in models
 
 
+@pytest.mark.slow
 def test_the_tracker_of_the_page_counts(project: Path, tmp_path: Path) -> None:
     packages = installed(tmp_path / "packages", "tracker", "counts")
     counts = tmp_path / "counts.txt"

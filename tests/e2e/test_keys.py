@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent.parent
 NOSY = TRAIN + 'print("environment:", dict(os.environ))\n'
 
 
+@pytest.mark.slow
 def test_a_key_in_the_keyring_is_used_and_stays_there(tmp_path: Path) -> None:
     home = miniature(tmp_path / "home", NOSY)
     secrets = tmp_path / "secrets.json"

@@ -31,11 +31,11 @@ def silent_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def refusing_server() -> str:
-    """An address where nothing listens."""
+def refusing_server() -> Iterator[str]:
+    """An address where nothing listens, and that nobody else is given meanwhile."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/v1"
 
 
 def lines_until(process: subprocess.Popen[str], words: str) -> list[str]:

@@ -207,6 +207,7 @@ def test_corners_of_the_search_space_run(train: ModuleType, data: Path, tmp_path
         assert int(run(train, data, tmp_path, "2steps")["num_steps"]) == 2
 
 
+@pytest.mark.slow
 def test_every_constant_does_something(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

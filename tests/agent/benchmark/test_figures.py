@@ -42,6 +42,7 @@ def tasks() -> list[TaskResults]:
     return results()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_small_and_drawn_again_alike(
     name: str, tasks: list[TaskResults], tmp_path: Path

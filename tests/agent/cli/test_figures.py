@@ -29,7 +29,8 @@ from agent.records.results import Attempt, Result, Score, Trial
 from tests.agent.cli.night import TRAIN, make_repository, output_of, settings
 from tests.agent.history.bundles import unpacked
 
-BUNDLES = ("night", "adopted", "warm", "suspects", "flight")
+BUNDLES = ("night", "suspects", "flight")
+MORE_BUNDLES = ("adopted", "warm")
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=["made", *BUNDLES])
+@pytest.fixture(
+    params=[
+        "made",
+        *BUNDLES,
+        *(pytest.param(name, marks=pytest.mark.slow) for name in MORE_BUNDLES),
+    ]
+)
 def home(
     request: pytest.FixtureRequest, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:

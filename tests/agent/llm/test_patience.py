@@ -30,6 +30,14 @@ def listener(backlog: int) -> Iterator[str]:
 
 
 @contextmanager
+def closed_port() -> Iterator[str]:
+    """An address at which nothing listens, and that nobody else is given meanwhile."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{holder.getsockname()[1]}"
+
+
+@contextmanager
 def black_hole() -> Iterator[str]:
     """An address that drops packets, as a firewall does: its queue is full."""
     with listener(0) as address, ExitStack() as stack:
@@ -51,9 +59,8 @@ def told(provider: str, url: str, seconds: float = 1.8) -> tuple[list[str], str]
 
 @pytest.mark.parametrize("provider", APIS)
 def test_a_refused_connection_is_told_with_the_next_attempt(provider: str) -> None:
-    with listener(1) as address:
-        pass
-    lines, message = told(provider, f"http://{address}")
+    with closed_port() as address:
+        lines, message = told(provider, f"http://{address}")
     reason = f"{provider}: {address} refuses the connection; nothing listens there"
     for number, line in enumerate(lines, 2):
         schedule = rf"; trying again in \d s \(attempt {number}; gives up in \d s\)"

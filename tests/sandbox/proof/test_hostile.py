@@ -52,6 +52,7 @@ def owned_place(who, where):
         yield place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", ["as is", "nobody"])
 @pytest.mark.parametrize("where", ["/tmp", "/var/tmp", "/home", "/opt"])
 def test_an_environment_anywhere_raises_no_false_alarm(walled, owned_place, who):
