@@ -144,6 +144,16 @@ class Slots:
         ]
 
     @property
+    def times(self) -> str:
+        """Return the scale of time for what zooms the chart: `unit;begin end x;begin end x …`.
+
+        unit is what a second takes of the axis; begin and end are the seconds since 1970 of a part
+        without a pause, x is where it begins.
+        """
+        parts = (f"{begin:.0f} {end:.0f} {self.x(begin)}" for begin, end in self._sessions)
+        return ";".join((f"{self._unit:.6g}", *parts))
+
+    @property
     def first(self) -> str:
         """Return when it began, as text."""
         return clock(self.spans[0].begin, "%Y-%m-%d %H:%M UTC")

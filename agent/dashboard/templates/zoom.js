@@ -4,7 +4,8 @@
 "use strict";
 const zoom = (() => {
   const SVG = "http://www.w3.org/2000/svg", WHOLE = [0, 1, 0, 1], LEAST = 0.002, DRAG = 6, STEP = 1.5, MOVE = 0.2;
-  const POINTS = "a.dot, a.point, circle.front, text.limit", SHAPES = "path.band, path.steps, path.limit, g.cells > path, a.curve > path";
+  const POINTS = "a.dot, a.point, circle.front, text.limit, text.pause", SHAPES = "path.band, path.steps, path.limit, path.cut, g.cells > path, a.curve > path, a.slot > rect";
+  const SECONDS = [1, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400], TIMES = 7;
   let ask = null, asked = null, dragged = null, swallow = false, clips = 0;
 
   const numbers = (text) => text.split(" ").map(Number);
@@ -13,8 +14,9 @@ const zoom = (() => {
   const read = (state) => new Map((state.get("zoom") ?? "").split(";").map((part) => part.split(":")).filter(([, place]) => place).map(([name, place]) => [name, place.split(",").map(Number)]).filter(([, box]) => sound(box)));
   const sound = (box) => box.length === 4 && box.every((share) => share >= 0 && share <= 1) && box[1] - box[0] >= LEAST && box[3] - box[2] >= LEAST;
 
-  function set(name, box) {
-    const boxes = read(asked());
+  // A chart with `along` is zoomed along x only: what its y says are lanes.
+  function set(name, asks) {
+    const boxes = read(asked()), box = asks && named(name)?.dataset.along ? [asks[0], asks[1], 0, 1] : asks;
     if (!box || box.every((share, i) => share === WHOLE[i])) boxes.delete(name);
     else boxes.set(name, box);
     const text = [...boxes].map(([figure, place]) => `${figure}:${place.map((share) => +share.toFixed(4)).join(",")}`).join(";");
@@ -48,9 +50,9 @@ const zoom = (() => {
     clip(svg, whole, [left, top, right, bottom]);
     for (const shape of svg.querySelectorAll(SHAPES)) whole ? shape.removeAttribute("transform") : shape.setAttribute("transform", `matrix(${sx} 0 0 ${sy} ${tx} ${ty})`);
     for (const point of svg.querySelectorAll(POINTS)) {
-      const [x, y] = centre(point), below = y > bottom;
-      const atX = x * sx + tx, atY = below ? y : y * sy + ty;
-      const outside = atX < left - 1 || atX > right + 1 || (!below && (atY < top - 1 || atY > bottom + 1));
+      const [x, y] = centre(point), stays = y > bottom || point.matches(".pause");
+      const atX = x * sx + tx, atY = stays ? y : y * sy + ty;
+      const outside = atX < left - 1 || atX > right + 1 || (!stays && (atY < top - 1 || atY > bottom + 1));
       point.classList.toggle("outside", !whole && outside);
       whole ? point.removeAttribute("transform") : point.setAttribute("transform", `translate(${atX - x} ${atY - y})`);
     }
@@ -73,7 +75,7 @@ const zoom = (() => {
       svg.dataset.clip = `zoom${++clips}`;
       make("rect", { x: left, y: top, width: right - left, height: bottom - top }, make("clipPath", { id: svg.dataset.clip }, svg));
     }
-    for (const shape of svg.querySelectorAll("path.band, path.steps, path.limit, g.cells")) {
+    for (const shape of svg.querySelectorAll("path.band, path.steps, path.limit, path.cut, g.cells, a.slot")) {
       if (whole && shape.parentNode.matches("g.held")) shape.parentNode.replaceWith(shape);
       // A clip moves with what it clips: it belongs to a group around that.
       else if (!whole && !shape.parentNode.matches("g.held")) {
@@ -88,6 +90,7 @@ const zoom = (() => {
     svg.querySelector("g.fresh")?.remove();
     if (whole) return;
     const fresh = make("g", { class: "axes fresh" });
+    if (svg.dataset.along) return hours(svg, fresh, { sx, tx, left, right, bottom });
     const sample = (selector, name, otherwise) => Number(svg.querySelector(selector)?.getAttribute(name) ?? otherwise);
     const low = sample("text.x:not(.label), text.start", "y", bottom + 18), aside = sample("text.y:not(.label)", "x", left - 8);
     let last = -Infinity;
@@ -104,6 +107,28 @@ const zoom = (() => {
       make("text", { class: "y", x: aside, y: at + 4 }, fresh, label);
     }
     svg.prepend(fresh);
+  }
+
+  // Times of day below the lanes, and the numbers of trials in the bars that have room for them.
+  function hours(svg, fresh, { sx, tx, left, right, bottom }) {
+    const [unit, ...sessions] = svg.dataset.times.split(";").map(numbers), shown = (right - left) / (unit[0] * sx);
+    const step = SECONDS.find((seconds) => shown / seconds <= TIMES) ?? 86400 * Math.ceil(shown / TIMES / 86400);
+    let last = -Infinity;
+    for (const [begin, end, from] of sessions) {
+      const at = (x) => begin + ((x - tx) / sx - from) / unit[0], stop = Math.min(end, at(right));
+      for (let time = Math.ceil(Math.max(begin, at(left)) / step) * step; time <= stop; time += step) {
+        const x = (from + (time - begin) * unit[0]) * sx + tx;
+        if (x - last < 66) continue;
+        last = x;
+        make("text", { class: "x", x, y: bottom + 20 }, fresh, new Date(1000 * time).toISOString().slice(11, step < 60 ? 19 : 16));
+      }
+    }
+    for (const bar of svg.querySelectorAll("a.slot")) {
+      const [x, y, width] = ["x", "y", "width"].map((name) => Number(bar.querySelector("rect").getAttribute(name)));
+      const begin = Math.max(left, x * sx + tx), end = Math.min(right, (x + width) * sx + tx), text = `#${bar.dataset.trial}`;
+      if (end - begin >= 9 * text.length + 6) make("text", { class: "inside middle", x: (begin + end) / 2, y: y + 16 }, fresh, text);
+    }
+    svg.append(fresh);
   }
 
   // Round values between the two ends of the part that is shown, with their places.

@@ -179,6 +179,28 @@ def test_other_charts_zoom_too(tab: Page, tmp_path: Path, figure: str) -> None:
     expect(tab.locator(f"svg[data-figure={figure}].zoomed")).to_have_count(0)
 
 
+def test_slots_are_zoomed_in_time_and_show_numbers_that_have_room_now(
+    tab: Page, tmp_path: Path
+) -> None:
+    look_at(tab, tmp_path, wordy())
+    chart = tab.locator("svg.slots")
+    numbers = chart.locator("text.inside:visible")
+    before = numbers.count()
+    lanes = chart.locator("text.y").all_text_contents()
+    drag(tab, chart, (0.3, 0.4), (0.32, 0.6))
+    expect(chart).to_have_class("slots zoomed")
+    box = tab.url.partition("zoom=slots")[2]
+    assert box.endswith((",0,1", "%2C0%2C1"))
+    assert numbers.count() > before
+    times = chart.locator(".fresh text.x").all_text_contents()
+    assert 0 < len(times) <= 8 and all(re.fullmatch(r"\d\d:\d\d(:\d\d)?", time) for time in times)
+    assert chart.locator("text.y").all_text_contents() == lanes
+    shown = numbers.first.text_content()
+    numbers.first.click(force=True)  # it lies on its bar and takes no click itself
+    expect(tab.locator("#panel h2")).to_contain_text(shown or "#")
+    assert violations(tab) == []
+
+
 def test_a_click_still_opens_a_trial(tab: Page, tmp_path: Path) -> None:
     look_at(tab, tmp_path, night(30))
     tab.locator(".staircase [data-trial='0'] circle").click()
