@@ -84,7 +84,7 @@ def measured(night: Night) -> int:
 def test_a_night_waits_in_the_queue_says_so_and_runs_on_both_nodes(
     night: Night, here: Slurm
 ) -> None:
-    blocker = here("sbatch", "--parsable", "-N2", "--wrap", "sleep 600").strip()
+    blocker = here("sbatch", "--parsable", "-N2", "-o/dev/null", "--wrap", "sleep 600").strip()
     night.start(*ON, f"--trials={TRIALS}")
     wait_for(lambda: "waits in the queue: Resources" in night.errors(), 60, "the queue to be said")
     assert "waits in the queue: Resources" in typed(night, "status", "t")
@@ -101,7 +101,7 @@ def test_a_night_waits_in_the_queue_says_so_and_runs_on_both_nodes(
 
 
 def test_ctrl_c_in_the_queue_takes_the_job_out_of_it(night: Night, here: Slurm) -> None:
-    blocker = here("sbatch", "--parsable", "-N2", "--wrap", "sleep 600").strip()
+    blocker = here("sbatch", "--parsable", "-N2", "-o/dev/null", "--wrap", "sleep 600").strip()
     night.start(*ON, f"--trials={TRIALS}")
     wait_for(lambda: "waits in the queue" in night.errors(), 60, "the queue to be said")
     night.kill(signal.SIGINT)
@@ -115,7 +115,7 @@ def test_ctrl_c_in_the_queue_takes_the_job_out_of_it(night: Night, here: Slurm) 
 def test_a_detached_driver_waits_in_the_queue_and_stop_ends_its_job(
     night: Night, here: Slurm
 ) -> None:
-    blocker = here("sbatch", "--parsable", "-N2", "--wrap", "sleep 600").strip()
+    blocker = here("sbatch", "--parsable", "-N2", "-o/dev/null", "--wrap", "sleep 600").strip()
     said = typed(night, "start", *START, *ON, "--trials=2", "--detach")
     assert "goes on in the background" in said
     assert "waits in the queue" in typed(night, "status", "t")
