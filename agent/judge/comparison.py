@@ -73,7 +73,7 @@ class Comparison(Record):
             return "one pair is too few"
         if self.interval is None:
             change = self.sense.change_text(self.delta or 0.0)
-            return f"{change} in every pair: equal scores are no independent repeats"
+            return f"{change} in every pair: equal differences are no independent repeats"
         low, high = self.interval
         if high < 0:
             return "better"
