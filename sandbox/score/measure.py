@@ -159,8 +159,17 @@ def _run(
         return _unscored(job, outcome, status, detail)
     result = score(outcome)
     if isinstance(result, Measured):
-        return result.model_copy(update={"startup": opened.seconds, "cut": cut})
+        startup = _startup(opened.seconds, result.seconds)
+        return result.model_copy(update={"startup": startup, "cut": cut})
     return result
+
+
+def _startup(opened: float | None, seconds: float) -> float | None:
+    """Return the seconds until the tokens were opened, at most those of the training.
+
+    opened: counted from shortly before the training began, since that is when watching starts.
+    """
+    return None if opened is None else min(opened, seconds)
 
 
 def _was_cut(job: Job, outcome: Outcome) -> bool:
