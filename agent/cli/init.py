@@ -60,6 +60,27 @@ def init(
             help="What the training may read besides what git has, such as data; may be repeated.",
         ),
     ] = None,
+    evaluate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMAND",
+            help='What computes the score where no run reaches it: "python evaluate.py"; none for '
+            "the number that the run prints. Default: the script that evidently does.",
+        ),
+    ] = None,
+    hidden: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH", help="What only the evaluator sees; may be repeated. Default: its data."
+        ),
+    ] = None,
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="What a run leaves for the evaluator; may be repeated. Default: what it reads.",
+        ),
+    ] = None,
     python: Annotated[
         str | None,
         typer.Option(metavar="PATH", help="The interpreter of the trainings: .venv/bin/python."),
@@ -98,6 +119,9 @@ def init(
         direction=DIRECTIONS[direction.value] if direction else None,
         files=tuple(files or ()),
         read_only=tuple(read_only or ()),
+        evaluate=evaluate,
+        hidden=tuple(hidden or ()),
+        outputs=tuple(outputs or ()),
         python=python,
         budget=budget,
         limit=limit,

@@ -78,17 +78,67 @@ def printed_lines(tree: ast.Module) -> Iterator[tuple[int, str]]:
 def paths_of(tree: ast.Module) -> Iterator[str]:
     """Yield the paths that a file names: its strings, and those that it joins of constants."""
     yield from texts_of(tree)
+    constants = _constants_of(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call | ast.BinOp):
+            joined = _path(node, constants)
+            if joined is not None:
+                yield joined
+
+
+def calls_with_paths(tree: ast.Module) -> Iterator[tuple[str, str, str]]:
+    """Yield each call that is given a path: its last name, its mode as of `open`, and the path."""
+    constants = _constants_of(tree)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        given = [*node.args, *(word.value for word in node.keywords)]
+        if isinstance(node.func, ast.Attribute):
+            given.append(node.func.value)
+        for part in given:
+            path = _path(part, constants)
+            if path is not None:
+                yield _called(node), _mode(node), path
+
+
+def path_patterns(tree: ast.Module, name: str) -> Iterator[str]:
+    """Yield texts with `{}` where the one value that they are formatted with has this name."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        inserted = [part for part in node.values if isinstance(part, ast.FormattedValue)]
+        parts = [_braced(part) for part in node.values]
+        if len(inserted) == 1 and name in ast.unparse(inserted[0].value):
+            yield "".join(parts)
+
+
+def _braced(part: ast.expr) -> str:
+    if isinstance(part, ast.Constant):
+        return str(part.value).replace("{", "{{").replace("}", "}}")
+    return "{}"
+
+
+def _mode(call: ast.Call) -> str:
+    """Return the mode with which a call opens a file; "" for reading."""
+    if _called(call) != "open":
+        return ""
+    place = 1 if isinstance(call.func, ast.Name) else 0
+    words = [word.value for word in call.keywords if word.arg == "mode"]
+    for node in (*call.args[place : place + 1], *words):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return node.value
+    return ""
+
+
+def _constants_of(tree: ast.Module) -> dict[str, str]:
+    """Return the texts and paths that module-level names stand for."""
     constants: dict[str, str] = {}
     for statement in tree.body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             text = _path(statement.value, constants)
             if text is not None:
                 constants[statement.targets[0].id] = text
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call | ast.BinOp):
-            joined = _path(node, constants)
-            if joined is not None:
-                yield joined
+    return constants
 
 
 def _path(node: ast.expr, constants: Mapping[str, str]) -> str | None:
