@@ -132,6 +132,8 @@ def _first_plan(
 ) -> Plan:
     """Return what is known before anything runs."""
     command = answers.command if answers.command is not None else candidate.command
+    if sealing and sealing.program and not answers.command:
+        command = f"python -m py_compile {quote(sealing.program)}"
     if not command and look.is_module:
         command = look.command
     if not answers.command and look.writes and not look.numbers:

@@ -359,6 +359,7 @@ def _evaluation(project: Project) -> Evaluation | None:
         stale=stale,
         hidden=tuple(path for path in hidden_on_disk(project) if path not in test),
         test=test,
+        program=own.program,
     )
 
 

@@ -46,8 +46,13 @@ CALL_IT = 'candidate.call("module:function", …) has the harness run it outside
 
 
 def check_evaluator(root: Path, base: str, evaluator: Evaluator) -> None:
-    """Raise ProjectFault where the evaluator's script or its public page is not there."""
-    for name, path in (("command", evaluator.script), ("public", evaluator.public)):
+    """Raise ProjectFault where a file that the table names by its path is not there."""
+    named = {
+        "command": evaluator.script,
+        "public": evaluator.public,
+        "program": evaluator.program,
+    }
+    for name, path in named.items():
         if path is None:
             continue
         inside = f"{base}/{path}" if base else path

@@ -70,7 +70,7 @@ def printed_lines(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Yield the lines that a file prints or logs, by line number, with 0.5 for each number."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _prints(node) and node.args:
-            text = " ".join(_text_of(argument) for argument in node.args)
+            text = " ".join(text_of(argument) for argument in node.args)
             for line in text.splitlines():
                 yield node.lineno, line
 
@@ -218,21 +218,21 @@ def _prints(call: ast.Call) -> bool:
     return False
 
 
-def _text_of(node: ast.expr) -> str:
+def text_of(node: ast.expr) -> str:
     """Return what an expression is as text, with 0.5 for whatever is not known."""
     match node:
         case ast.Constant(value=str(text)):
             return _PERCENT.sub(SOME, text)
         case ast.JoinedStr(values=values):
-            return "".join(_text_of(value) for value in values)
+            return "".join(text_of(value) for value in values)
         case ast.BinOp(left=left, op=ast.Mod()):
-            return _text_of(left)
+            return text_of(left)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return _text_of(left) + _text_of(right)
+            return text_of(left) + text_of(right)
         case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):
             return _BRACES.sub(SOME, text)
         case ast.Call(func=ast.Attribute(attr="dumps"), args=[first, *_]):
-            return _text_of(first)
+            return text_of(first)
         case ast.Dict(keys=keys):
             names = [key.value for key in keys if isinstance(key, ast.Constant)]
             return as_json(name for name in names if isinstance(name, str))

@@ -1,12 +1,15 @@
 """Finds the script of a repository that could compute the score where no run reaches it."""
 
 import ast
+import re
 import shlex
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from agent.project.candidates import MAX_READ, files_of, is_no_script, text_in
 from agent.project.evaluator import warnings_of
+from agent.project.evolved import evolved_in, returned_lines
 from agent.project.look import Look
 from agent.project.numbers import Number, likely, numbers_in, words_of
 from agent.project.scripts import (
@@ -31,6 +34,8 @@ _WRITES = words_of(
     write_text write_bytes write_csv write_parquet save_file save_model save_weights imwrite"""
 )
 """Calls that write the file that they are given."""
+_LOADS = re.compile(r", line \d+, imports ")
+"""Stands in what is said of a script that imports by name or by path."""
 _SPLITS = ("val", "test")
 
 
@@ -51,6 +56,8 @@ class Sealing(Record):
     """What it reads and the training names, too: hidden, the training would fail."""
     doubts: tuple[str, ...] = ()
     """Why nobody but the owner can say that it computes the score."""
+    program: str | None = None
+    """What its evaluate(path) scores; None for a script that is run."""
     prints: bool = False
     """Whether it could as well be run behind the training, and print its number there."""
 
@@ -58,7 +65,11 @@ class Sealing(Record):
     def evaluator(self) -> Evaluator:
         """The table [evaluate]."""
         return Evaluator(
-            command=self.command, hidden=self.hidden, test=self.test, outputs=self.outputs
+            command=self.command,
+            hidden=self.hidden,
+            test=self.test,
+            outputs=self.outputs,
+            program=self.program,
         )
 
 
@@ -71,7 +82,33 @@ def sealings_in(folder: Path, look: Look) -> tuple[Sealing, ...]:
     scripts = [name for name in files if name.endswith(".py") and not is_no_script(name)]
     training = _Training(folder, look, files)
     known = [_sealing(folder, name, training) for name in scripts[:MAX_READ] if name != look.script]
+    known.append(_evolved(folder, training))
     return tuple(sorted(filter(None, known), key=lambda sealing: bool(sealing.doubts)))
+
+
+def _evolved(folder: Path, training: "_Training") -> Sealing | None:
+    """Return the evaluator of an evolutionary framework, whose evaluate(path) scores the script."""
+    evolved = evolved_in(training.files, partial(text_in, folder))
+    if evolved is None or evolved.path != training.script:
+        return None
+    text = text_in(folder, evolved.evaluator)
+    tree = tree_of(text)
+    assert tree, "it was read before"
+    data, test = _data(folder, tree, list(dict.fromkeys(map(_plain, paths_of(tree)))))
+    # That it imports the program is what it is there for: it gets one whose calls lead out of it.
+    doubts = [line for line in warnings_of(text, evolved.evaluator) if not _LOADS.search(line)]
+    own = (evolved.path, evolved.evaluator)
+    hidden = [path for path in data if path not in own and not training.names(path)]
+    return Sealing(
+        script=evolved.evaluator,
+        command=f"python {shlex.quote(evolved.evaluator)}",
+        numbers=likely(numbers_in(returned_lines(tree), real=False)),
+        why=f"its evaluate(path) scores {evolved.path}",
+        hidden=tuple(path for path in hidden if not _is_within(path, hidden)),
+        test=tuple(path for path in test if not training.names(path)),
+        doubts=tuple(doubts),
+        program=evolved.path,
+    )
 
 
 class _Training:

@@ -115,7 +115,10 @@ def _goal(plan: Plan, metric: str) -> str:
     run = one_line(plan.command or plan.train)
     if plan.evaluate is None:
         return f"The {best} `{metric}` that `{run}` prints."
-    return f"The {best} `{metric}` that `{one_line(plan.evaluate.script)}` computes after `{run}`."
+    script = one_line(plan.evaluate.script)
+    if plan.evaluate.program:
+        return f"The {best} `{metric}` that `{script}` computes of `{one_line(plan.train)}`."
+    return f"The {best} `{metric}` that `{script}` computes after `{run}`."
 
 
 def _stays(plan: Plan, metric: str) -> Iterator[str]:
@@ -189,6 +192,8 @@ def _evaluate(evaluator: Evaluator) -> Iterator[str]:
         yield '# hidden = ["labels.csv"]'.ljust(WIDTH) + "# data that no run and no model may see"
     if evaluator.test:
         yield _line("test", list(evaluator.test), "hidden, and there only for --split test")
+    if evaluator.program:
+        yield _line("program", evaluator.program, "what its evaluate(path) is called with")
     if evaluator.outputs:
         yield _line("outputs", list(evaluator.outputs), "what a run leaves for it")
 

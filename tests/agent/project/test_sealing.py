@@ -121,3 +121,30 @@ def test_a_module_of_the_training_and_a_test_are_no_evaluators(
     tmp_path: Path, files: dict[str, str]
 ) -> None:
     assert known(tmp_path, {**DATA, "fit.py": FIT, **files}) == ()
+
+
+EVOLVED = """
+import importlib.util
+def evaluate(program_path):
+    spec = importlib.util.spec_from_file_location("program", program_path)
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    target = float(open("target.txt").read())
+    return {"combined_score": -abs(program.run() - target)}
+"""
+
+
+def test_the_evaluator_of_an_evolutionary_framework(tmp_path: Path) -> None:
+    files = {"fit.py": "# EVOLVE-BLOCK-START\ndef run(): return 1\n", "target.txt": "2\n"}
+    [sealing] = known(tmp_path, {**files, "evaluator.py": EVOLVED})
+    assert (sealing.program, sealing.doubts) == ("fit.py", ())
+    assert sealing.hidden == ("target.txt",)
+    assert [number.name for number in sealing.numbers] == ["combined_score"]
+    assert sealing.evaluator.program == "fit.py"
+
+
+def test_one_that_starts_the_program_itself_is_left_to_its_owner(tmp_path: Path) -> None:
+    text = f"import subprocess\n{EVOLVED}    subprocess.run(['python', program_path])\n"
+    files = {"fit.py": "# EVOLVE-BLOCK-START\n", "evaluator.py": text}
+    [sealing] = known(tmp_path, files)
+    assert "starts a program" in " ".join(sealing.doubts)
