@@ -62,6 +62,17 @@ def again(flags: str) -> str:
     return f"{shlex.join(['autoresearch', *sys.argv[1:]])} {flags}"
 
 
+def instead(option: str, flags: str) -> str:
+    """Return the command that was typed, with these flags in place of an option and its values."""
+    words = []
+    previous = ""
+    for word in sys.argv[1:]:
+        if option not in (word, previous) and not word.startswith(f"{option}="):
+            words.append(word)
+        previous = word
+    return f"{shlex.join(['autoresearch', *words])} {flags}"
+
+
 def say(text: str, name: str = "", style: str = "") -> None:
     """Print a line, with what a repository or a training says made printable.
 

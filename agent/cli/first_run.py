@@ -13,6 +13,7 @@ from agent.cli.answers import (
     agreed_to,
     choose_direction,
     choose_metric,
+    instead,
     say,
     say_block,
     say_item,
@@ -191,7 +192,7 @@ def _refuse_unscored(evaluator: Evaluator, first: Result) -> None:
         left = [name for name in evaluator.outputs if name != missing]
         flags = " ".join(f"--outputs {quote(name)}" for name in left) or "--outputs PATH"
         message = f"{missing} is not what a training leaves here: {detail}. Nothing was written."
-        raise ProjectFault(message, again(flags))
+        raise ProjectFault(message, instead("--outputs", flags))
     if EVALUATOR in detail:
         printed = f"With --evaluate {NO_EVALUATOR} the number that the run prints is judged."
         raise ProjectFault(
