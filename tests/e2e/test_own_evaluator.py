@@ -113,9 +113,13 @@ def test_what_cannot_be_an_evaluator_is_refused(
         (
             ("--outputs", "lost.csv", "--outputs", "predictions.csv"),
             "lost.csv is not what",
-            "predictions.csv",
+            "autoresearch init --yes --outputs predictions.csv",
         ),
-        (("--metric", "zork", "--direction", "maximize"), "gives no score", "--metric NAME"),
+        (
+            ("--metric", "zork", "--direction", "maximize"),
+            "gives no score",
+            "autoresearch init --yes --metric zork --direction maximize --metric NAME",
+        ),
     ],
 )
 def test_an_evaluator_that_gives_no_score_is_told_as_that(
