@@ -42,6 +42,7 @@ LOADERS = {
     "os.system": "starts a program",
 }
 """Calls by which an evaluator may hand itself over to the run."""
+IMPORTS = ("imports by name", "imports a file")
 CALL_IT = 'candidate.call("module:function", …) has the harness run it outside of the evaluator'
 
 
@@ -75,8 +76,11 @@ def text_of(path: Path) -> str:
         return ""
 
 
-def warnings_of(text: str, script: str) -> list[str]:
-    """Return what an evaluator does by which a run could take it over, a line each."""
+def warnings_of(text: str, script: str, loads_program: bool = False) -> list[str]:
+    """Return what an evaluator does by which a run could take it over, a line each.
+
+    loads_program: it is given a stand-in for the run's program, which it may import.
+    """
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError) as error:
@@ -86,6 +90,8 @@ def warnings_of(text: str, script: str) -> list[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             what = LOADERS.get(_called(node.func, names))
+            if what in IMPORTS and loads_program:
+                continue
             if what:
                 warnings.append(
                     f"{script}, line {node.lineno}, {what}: not what a run left or made"

@@ -1,7 +1,6 @@
 """Finds the script of a repository that could compute the score where no run reaches it."""
 
 import ast
-import re
 import shlex
 from collections.abc import Iterator
 from functools import partial
@@ -34,8 +33,6 @@ _WRITES = words_of(
     write_text write_bytes write_csv write_parquet save_file save_model save_weights imwrite"""
 )
 """Calls that write the file that they are given."""
-_LOADS = re.compile(r", line \d+, imports ")
-"""Stands in what is said of a script that imports by name or by path."""
 _SPLITS = ("val", "test")
 
 
@@ -95,8 +92,7 @@ def _evolved(folder: Path, training: "_Training") -> Sealing | None:
     tree = tree_of(text)
     assert tree, "it was read before"
     data, test = _data(folder, tree, list(dict.fromkeys(map(_plain, paths_of(tree)))))
-    # That it imports the program is what it is there for: it gets one whose calls lead out of it.
-    doubts = [line for line in warnings_of(text, evolved.evaluator) if not _LOADS.search(line)]
+    doubts = warnings_of(text, evolved.evaluator, loads_program=True)
     own = (evolved.path, evolved.evaluator)
     hidden = [path for path in data if path not in own and not training.names(path)]
     return Sealing(
