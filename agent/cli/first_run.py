@@ -207,6 +207,8 @@ def _mended(plan: Plan, text: str) -> str:
     if "arguments are required" in text or "Missing option" in text:
         command = plan.command or f"python {plan.train}"
         return again(f"--command {quote(f'{command} ARGUMENTS')}")
+    if plan.evaluate and (shown := _shown_again(plan.evaluate, text)):
+        return shown
     named = _MISSING.search(text)
     if named and named[1] != "…":
         return again(f"--read-only {quote(named[1])}")
@@ -215,6 +217,16 @@ def _mended(plan: Plan, text: str) -> str:
     if "ModuleNotFoundError" in text:
         return again("--python .venv/bin/python")
     return "autoresearch doctor"
+
+
+def _shown_again(evaluator: Evaluator, text: str) -> str:
+    """Return the command that hides less, where a training failed for a hidden file; else ""."""
+    missing = [path for path in evaluator.hidden if path in text]
+    if not missing or "FileNotFoundError" not in text:
+        return ""
+    # The script is hidden anyway: alone, it says that nothing else is.
+    left = [path for path in evaluator.hidden if path not in missing] or [evaluator.script]
+    return instead("--hidden", " ".join(f"--hidden {quote(path)}" for path in left))
 
 
 def _show_end(log: Path, heading: str) -> None:

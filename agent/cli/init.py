@@ -104,10 +104,11 @@ def init(
 ) -> None:
     """Set up a project: in a repository with a training of its own, or a new one.
 
-    In a repository it looks for the training, runs it once in the sandbox, shows which numbers,
-    files and constants it found, measures how noisy the metric is, and writes an autoresearch.toml
-    and a program.md. It writes over nothing. In a folder without a training it writes the bundled
-    research: a train.py to improve, the prepare.py that supplies its data, and a program.md.
+    In a repository it looks for the training and for a script that computes the score of it, runs
+    both once in the sandbox, shows which numbers, files and constants it found, measures how noisy
+    the metric is, and writes an autoresearch.toml and a program.md. It writes over nothing. In a
+    folder without a training it writes the bundled research: a train.py to improve, the prepare.py
+    that supplies its data, and a program.md.
     """
     from agent.cli.adopting import init_here
 

@@ -120,12 +120,19 @@ def test_what_cannot_be_an_evaluator_is_refused(
             "gives no score",
             "autoresearch init --yes --metric zork --direction maximize --metric NAME",
         ),
+        (
+            ("--hidden", "labels.csv", "--hidden", "weights.csv"),
+            "The training fails in the sandbox",
+            "autoresearch init --yes --hidden labels.csv",
+        ),
     ],
 )
 def test_an_evaluator_that_gives_no_score_is_told_as_that(
     tmp_path: Path, flags: tuple[str, ...], what: str, following: str
 ) -> None:
-    folder = repository(tmp_path, evaluate=EVALUATE)
+    (tmp_path / "weights.csv").write_text("1\n")
+    reads = "open('weights' + '.csv').close()\n"
+    folder = repository(tmp_path, evaluate=EVALUATE, fit=f"{reads}{FIT}")
     code, text, then = refused(folder, "init", "--yes", *flags)
     assert (code, what in text) == (3, True), text
     assert then == following
