@@ -16,6 +16,7 @@ from agent.project.settings import Settings, read_settings
 from agent.records.evaluator import Evaluator
 from sandbox.score.evaluator import evaluate, relay
 from sandbox.score.evaluator.inside import autoresearch_frames as frames
+from tests.e2e.researcher import git
 
 PAGE = (Path(__file__).parent.parent / "docs" / "evaluate.md").read_text(encoding="utf-8")
 FILE = re.compile(r"^`([\w.]+)`[^\n]*:\n\n```\w+\n(.*?)```", re.MULTILINE | re.DOTALL)
@@ -51,15 +52,15 @@ def project_of(title: str, root: Path) -> None:
         subprocess.run(command, cwd=root, check=True)
 
 
-def test_the_page_has_three_examples() -> None:
-    assert len(EXAMPLES) == 3
+def test_the_page_has_four_examples() -> None:
+    assert len(EXAMPLES) == 4
     for files in EXAMPLES.values():
         settings = Settings.model_validate(tomllib.loads(files["autoresearch.toml"]))
         assert settings.evaluate and settings.evaluate.script in files
 
 
 def test_the_page_lists_every_key_and_the_real_caps() -> None:
-    keys = PAGE.partition("## What the script has")[0]
+    keys = PAGE.partition("\n## ")[0]
     names = re.findall(r"^\| `(\w+)` \|", keys, re.MULTILINE)
     assert sorted(names) == sorted(Evaluator.model_fields)
     assert f"{relay.MAX_CALLS:,} calls, {relay.MAX_CANDIDATES:,} candidates" in PAGE
@@ -93,6 +94,30 @@ def test_an_example_starts_and_is_judged(title: str, tmp_path: Path) -> None:
         assert trial.result is not None
         assert {score.kind for score in trial.result.scores} == {"evaluated"}
     assert len(trials) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("title", EXAMPLES)
+def test_init_writes_the_table_of_an_example_itself(title: str, tmp_path: Path) -> None:
+    if title == "A program that is timed":
+        pytest.skip("its build.py does not look like a training")
+    project_of(title, tmp_path)
+    (tmp_path / "autoresearch.toml").unlink()
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "No settings")
+    autoresearch(tmp_path, "init", "--yes", "--repeats", "0")
+    own = Settings.model_validate(tomllib.loads(EXAMPLES[title]["autoresearch.toml"]))
+    written = read_settings(tmp_path)
+    assert own.evaluate and written.evaluate
+    assert written.evaluate == own.evaluate.model_copy(update={"public": None})
+    assert (written.metric, written.direction or "minimize") == (own.metric, written.direction)
+    autoresearch(tmp_path, "start", "--model", "none", "--trials", "1", "--tag", "a")
+    project = find_project(tmp_path, read_settings(tmp_path))
+    with History.read(project, "autoresearch/a") as history:
+        baseline, trial = history.trials
+    assert baseline.status == "baseline" and baseline.result
+    assert {score.kind for score in baseline.result.scores} == {"evaluated"}
+    assert trial.status in ("keep", "discard"), trial.reason
 
 
 @pytest.mark.slow

@@ -12,11 +12,12 @@ from agent.evaluate.watch import Listener
 from agent.judge.comparison import Comparison
 from agent.judge.guards import weigh
 from agent.judge.noise import Noise
-from agent.records.guards import Guard, GuardResult
+from agent.records.guards import Guard
 from agent.records.proposals import Proposal, Provenance
-from agent.records.results import Attempt, Order, Pair, Trial
+from agent.records.results import Attempt, Order, Pair, Role, Trial
 from sandbox.ground.deadline import Usual
 from sandbox.ground.record import Record
+from sandbox.ground.text import one_line
 from sandbox.score.evaluator.evaluation import Split
 
 
@@ -40,6 +41,28 @@ class State:
     """Of the trial whose state it is."""
 
 
+@dataclass(frozen=True)
+class Limits:
+    """The guards that states are held to."""
+
+    guards: Sequence[Guard] = ()
+    baseline: State | None = None
+    """The run's first baseline; None where that is the state that others are compared with."""
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether one of the guards depends on the first baseline."""
+        return any(guard.is_relative for guard in self.guards)
+
+    def baseline_or(self, reference: State) -> State:
+        """Return the first baseline, which may be the state that others are compared with."""
+        return self.baseline or reference
+
+    def needs_baseline_beside(self, reference: State) -> bool:
+        """Return whether the first baseline is to be trained beside the reference."""
+        return self.is_relative and self.baseline_or(reference).commit != reference.commit
+
+
 def state_of(trial: Trial) -> State:
     """Return the state that a trial tried; raise HistoryFault where it was never trained."""
     if not trial.attempt or trial.result is None:
@@ -57,28 +80,36 @@ def compare(
     cancel: threading.Event,
     usual: Usual | None,
     split: Split = "val",
-    guards: Sequence[Guard] = (),
+    limits: Limits | None = None,
 ) -> Iterator[Comparison]:
     """Train every state under every seed, and compare each candidate with the reference.
 
     The runs are interleaved by seed so that machine drift affects all states equally. A state that
-    failed is not trained again. usual: how long the run's baseline trains on this machine. guards:
-    what each candidate is held to; the reference is the baseline of those that are relative.
+    failed is not trained again. usual: how long the run's baseline trains on this machine. limits:
+    what each candidate is held to; their baseline is trained like the other states.
     """
-    states = (reference, *candidates)
+    limits = limits or Limits()
+    states = [reference, *candidates]
+    if limits.needs_baseline_beside(reference):
+        states.append(limits.baseline_or(reference))
+    roles: dict[str, Role] = dict.fromkeys((state.commit for state in states), "incumbent")
+    roles.update(dict.fromkeys((state.commit for state in candidates), "candidate"))
+    roles[reference.commit] = "incumbent"
     scores: dict[str, dict[int, Scored]] = {state.commit: {} for state in states}
     for turn, seed in enumerate(seeds):
         for state in states if turn % 2 == 0 else reversed(states):
             own = scores[state.commit]
             if any(score.failure for score in own.values()):
                 continue
-            role = "incumbent" if state is reference else "candidate"
-            order = Order(commit=state.commit, seed=seed, role=role, split=split)
+            order = Order(commit=state.commit, seed=seed, role=roles[state.commit], split=split)
             own[seed] = _train(bench, _assignment(bench, state, order, turn, usual), listen, cancel)
             if cancel.is_set():
                 return
+    first = scores[limits.baseline_or(reference).commit] if limits.is_relative else {}
     for state in candidates:
-        yield _comparison(state, scores[state.commit], scores[reference.commit], guards)
+        own = scores[state.commit]
+        compared = _comparison(state, own, scores[reference.commit])
+        yield compared if compared.failure else _held(compared, limits.guards, own, first)
 
 
 def time_baseline(
@@ -121,9 +152,7 @@ def _train(
     return Scored(value=run.scores[0].value, also=run.scores[0].also)
 
 
-def _comparison(
-    state: State, own: dict[int, Scored], other: dict[int, Scored], guards: Sequence[Guard]
-) -> Comparison:
+def _comparison(state: State, own: dict[int, Scored], other: dict[int, Scored]) -> Comparison:
     for score in (*own.values(), *other.values()):
         if score.failure:
             return Comparison(what=state.name, trial=state.number, failure=score.failure)
@@ -132,23 +161,30 @@ def _comparison(
         reference = other.get(seed)
         if score.value is not None and reference and reference.value is not None:
             pairs.append(Pair(seed=seed, candidate=score.value, incumbent=reference.value))
-    return Comparison(
-        what=state.name,
-        trial=state.number,
-        pairs=tuple(pairs),
-        guards=tuple(_held_to(guards, own, other)),
-    )
+    return Comparison(what=state.name, trial=state.number, pairs=tuple(pairs))
 
 
-def _held_to(
-    guards: Sequence[Guard], own: dict[int, Scored], other: dict[int, Scored]
-) -> Iterator[GuardResult]:
-    """Yield what the runs say of each guard, by the scatter of these runs alone."""
+def _held(
+    compared: Comparison,
+    guards: Sequence[Guard],
+    own: dict[int, Scored],
+    baseline: dict[int, Scored],
+) -> Comparison:
+    """Return a comparison with what its runs say of each guard, by their scatter alone."""
+    results = []
+    unjudged = []
     for guard in guards:
         values = _values(own, guard.metric)
-        found = weigh(guard, values, _values(other, guard.metric), Noise()) if values else None
+        found = weigh(guard, values, _values(baseline, guard.metric), Noise()) if values else None
         if found:
-            yield found
+            results.append(found)
+        else:
+            unjudged.append(str(guard))
+    failures = [score.failure for score in baseline.values() if score.failure]
+    why = f" (the first baseline: {failures[0]})" if unjudged and failures else ""
+    return compared.model_copy(
+        update={"guards": tuple(results), "unjudged": one_line(f"{', '.join(unjudged)}{why}")}
+    )
 
 
 def _values(scores: dict[int, Scored], metric: str) -> dict[int, float]:

@@ -1,7 +1,6 @@
 """What `autoresearch init` does in a repository that has a training of its own."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
@@ -18,6 +17,11 @@ from agent.cli.answers import (
     say_item,
 )
 from agent.cli.build import Place
+from agent.cli.choose_sealing import (
+    choose_sealing,
+    chosen_report,
+    with_evaluator_behind,
+)
 from agent.cli.first_run import UNKNOWN, choices_of, measured, named, place_of, unmeasured
 from agent.errors import ProjectFault, UsageFault, unknown
 from agent.git.plumbing import Plumbing
@@ -28,10 +32,10 @@ from agent.project.candidates import (
     find_candidates,
     way_out,
 )
-from agent.project.evaluator import text_of, warnings_of
 from agent.project.find import PROGRAM, Project, root_of
 from agent.project.interpreter import interpreter_of
 from agent.project.look import Look, look_at
+from agent.project.sealing import Sealing, sealings_in
 from agent.project.settings import FILE, Settings
 from agent.project.upstream import time_budget
 from agent.project.written import Plan, program_of, toml_of
@@ -51,10 +55,15 @@ def init_here(answers: Answers) -> None:
     found = find_candidates(folder)
     candidate = _script(answers, found)
     look = look_at(folder, candidate.path)
-    plan = _first_plan(answers, candidate, look)
+    known = sealings_in(folder, look)
+    sealing = choose_sealing(answers, known)
+    if sealing:
+        look = look.model_copy(update={"numbers": (chosen_report(answers, sealing),)})
+    elif not look.numbers:
+        candidate, look = with_evaluator_behind(candidate, look, known)
+    plan = _first_plan(answers, candidate, look, sealing)
     place = place_of(folder, plan)
     say_look(place, look, plan)
-    say_evaluators(folder, files_of(folder))
     if not answers.runs or not agreed_to(answers, "Run it once in the sandbox now?"):
         plan = unmeasured(answers, look, plan)
     else:
@@ -118,15 +127,21 @@ def nothing_found(folder: Path, found: Found) -> ProjectFault:
     )
 
 
-def _first_plan(answers: Answers, candidate: Candidate, look: Look) -> Plan:
+def _first_plan(
+    answers: Answers, candidate: Candidate, look: Look, sealing: Sealing | None
+) -> Plan:
     """Return what is known before anything runs."""
     command = answers.command if answers.command is not None else candidate.command
+    if sealing and sealing.program and not answers.command:
+        command = f"python -m py_compile {quote(sealing.program)}"
     if not command and look.is_module:
         command = look.command
     if not answers.command and look.writes and not look.numbers:
         command = f"sh -c {quote(f'{command or look.command} && cat {quote(look.writes)}')}"
     guess = look.numbers[0].name if look.numbers else UNKNOWN
     usual = candidate.files or look.files
+    if sealing:
+        usual = tuple(name for name in usual if name not in (sealing.script, *sealing.hidden))
     alone = usual == (candidate.path,)
     files = answers.files or (() if alone else usual)
     return Plan(
@@ -138,6 +153,7 @@ def _first_plan(answers: Answers, candidate: Candidate, look: Look) -> Plan:
         files=files,
         python=answers.python or "",
         stops=look.stops,
+        evaluate=sealing.evaluator if sealing else None,
     )
 
 
@@ -156,20 +172,12 @@ def say_look(place: Place, look: Look, plan: Plan) -> None:
     say(_constants(project, place.settings), "constants")
     say(_stops(project, look), "budget")
     names = [named(number) for number in look.numbers[:SHOWN]]
-    say(", ".join(names) or "no number by its name, as far as the source shows", "prints")
+    if not plan.evaluate:
+        say(", ".join(names) or "no number by its name, as far as the source shows", "prints")
     if plan.read_only:
         say(f"{', '.join(plan.read_only)}, besides what git has", "reads")
     if look.writes:
         say(look.writes, "writes")
-
-
-def say_evaluators(folder: Path, paths: Sequence[str]) -> None:
-    """Print which scripts could seal the score, and by what a run could take them over."""
-    scripts = [path for path in paths if Path(path).match("eval*.py")]
-    for path in scripts[:SHOWN]:
-        say(f"{path} can compute the score where no run reaches it: [evaluate] in {FILE}", "sealed")
-        for warning in warnings_of(text_of(folder / path), path):
-            say(f"warning: {warning}", style="yellow")
 
 
 def _constants(project: Project, settings: Settings) -> str:

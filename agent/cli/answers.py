@@ -21,6 +21,8 @@ NAME = 10
 """Columns of the names of what was found."""
 SHOWN = 6
 """Scripts or numbers that are listed."""
+NO_EVALUATOR = "none"
+"""Typed for a command, where the printed number is judged though an evaluator is there."""
 DIRECTIONS: dict[str, Direction] = {"minimize": "minimize", "maximize": "maximize"}
 
 
@@ -35,6 +37,10 @@ class Answers:
     direction: Direction | None = None
     files: tuple[str, ...] = ()
     read_only: tuple[str, ...] = ()
+    evaluate: str | None = None
+    """The command of an evaluator, or NO_EVALUATOR."""
+    hidden: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
     python: str | None = None
     budget: str | None = None
     limit: str | None = None
@@ -54,6 +60,17 @@ class Answers:
 def again(flags: str) -> str:
     """Return the command that was typed, with these flags added."""
     return f"{shlex.join(['autoresearch', *sys.argv[1:]])} {flags}"
+
+
+def instead(option: str, flags: str) -> str:
+    """Return the command that was typed, with these flags in place of an option and its values."""
+    words = []
+    previous = ""
+    for word in sys.argv[1:]:
+        if option not in (word, previous) and not word.startswith(f"{option}="):
+            words.append(word)
+        previous = word
+    return f"{shlex.join(['autoresearch', *words])} {flags}"
 
 
 def say(text: str, name: str = "", style: str = "") -> None:
@@ -95,7 +112,7 @@ def choose_script(answers: Answers, scripts: Sequence[Candidate]) -> Candidate:
     """Return the script that is meant: of several, the likeliest or the one that is asked for."""
     if len(scripts) == 1 or not answers.asks:
         return scripts[0]
-    number = _number("Which one is the training?", min(len(scripts), SHOWN))
+    number = ask_number("Which one is the training?", min(len(scripts), SHOWN))
     return scripts[number]
 
 
@@ -103,7 +120,7 @@ def choose_metric(answers: Answers, numbers: Sequence[Number]) -> Number:
     """Return the number that is the metric; the first where nobody is asked."""
     if len(numbers) == 1 or not answers.asks:
         return numbers[0]
-    return numbers[_number("Which number is the metric?", min(len(numbers), SHOWN))]
+    return numbers[ask_number("Which number is the metric?", min(len(numbers), SHOWN))]
 
 
 def choose_direction(answers: Answers, number: Number) -> Direction:
@@ -128,7 +145,7 @@ def says_exact(answers: Answers) -> bool:
     return answers.asks and typer.confirm(question, default=False, err=True)
 
 
-def _number(question: str, count: int) -> int:
+def ask_number(question: str, count: int) -> int:
     """Return the place of the answer in a list that was shown numbered from 1."""
     while True:
         number: int = typer.prompt(f"{question} 1 to {count}", default=1, type=int, err=True)

@@ -316,6 +316,7 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
         metric=metric_of(history.run.goal),
         evaluation=_evaluation(project),
         seed_argument=history.run.goal.seed_argument,
+        keep_seeds=tuple(_in_workspace(project, place) for place in history.run.goal.keep_seeds),
         sense=history.run.sense,
     )
     folder = trials_folder(project, history.tag)
@@ -345,6 +346,11 @@ def terms_of(elsewhere: Elsewhere, caps: Caps, interpreter: Interpreter) -> Term
     )
 
 
+def _in_workspace(project: Project, place: str) -> str:
+    """Return a path of autoresearch.toml as one of the folder that a trial gets a copy of."""
+    return project.outside(f"{project.base}/{place}" if project.base else place)
+
+
 def _evaluation(project: Project) -> Evaluation | None:
     """Return how the project evaluates; None where it does not."""
     own = project.evaluate
@@ -359,6 +365,7 @@ def _evaluation(project: Project) -> Evaluation | None:
         stale=stale,
         hidden=tuple(path for path in hidden_on_disk(project) if path not in test),
         test=test,
+        program=own.program,
     )
 
 

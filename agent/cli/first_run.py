@@ -6,12 +6,14 @@ from pathlib import Path
 from shlex import quote
 
 from agent.cli.answers import (
+    NO_EVALUATOR,
     SHOWN,
     Answers,
     again,
     agreed_to,
     choose_direction,
     choose_metric,
+    instead,
     say,
     say_block,
     say_item,
@@ -37,6 +39,7 @@ from agent.project.settings import Settings
 from agent.project.time_options import DEFAULT_BUDGET
 from agent.project.upstream import time_budget
 from agent.project.written import Plan
+from agent.records.evaluator import Evaluator
 from agent.records.objective import Objective
 from agent.records.results import Result
 from agent.space import read_choices
@@ -44,6 +47,7 @@ from agent.space.read import Choice
 from sandbox.ground.budget import USUAL_LIMIT
 from sandbox.ground.deadline import Usual, is_limited
 from sandbox.ground.text import read_end
+from sandbox.score.evaluator.outputs import LEFT_NO
 from sandbox.score.lines import pieces
 from sandbox.score.metric import Metric, NotRead, Reading
 from sandbox.score.reading import read_metric
@@ -53,6 +57,8 @@ UNKNOWN = "score"
 MAX_ALSO = 4
 TAIL_LINES = 8
 TAIL_CHARACTERS = 4_000
+EVALUATOR = "the evaluator"
+"""How reasons begin for which an evaluator gave no score."""
 _MISSING = re.compile(r'read_only = \["([^"\s]+)"\]')
 """The path that the hint of a failed run names."""
 
@@ -108,8 +114,8 @@ def timed(answers: Answers, project: Project, plan: Plan, took: float | None = N
 
 def unmeasured(answers: Answers, look: Look, plan: Plan) -> Plan:
     """Return the plan by the source alone."""
-    if answers.metric:
-        number = Number(name=answers.metric, value=None, line="")
+    if answers.metric or plan.evaluate:
+        number = Number(name=plan.metric, value=None, line="")
     elif look.numbers:
         number = choose_metric(answers, look.numbers)
     else:
@@ -134,26 +140,40 @@ def measured(answers: Answers, place: Place, plan: Plan) -> Plan:
         log = baseline.log(0)
         say(f"{duration(first.seconds)}, tier {first.tier}", "ran once")
         _refuse_failed(plan, first, log, baseline.objective)
-        number, others = _chosen(answers, log, plan)
-        direction = choose_direction(answers, number)
-        reading = _read(log, number.name)
-        say(f'{number.name} = {reading.value:g}{reading.unit}, from "{reading.line}"', "metric")
+        if plan.evaluate:
+            plan = _evaluated(answers, plan, first)
+        else:
+            plan = _printed(answers, plan, log)
         plan = timed(answers, place.project, plan, first.seconds)
-        plan = _with_ranges(plan, place, number.name).model_copy(
-            update={
-                "metric": number.name,
-                "direction": direction,
-                "line": reading.line,
-                "also": others,
-            }
-        )
+        plan = _with_ranges(plan, place, plan.metric)
         return _with_noise(answers, baseline, plan, first)
+
+
+def _printed(answers: Answers, plan: Plan, log: Path) -> Plan:
+    """Return the plan with a number that the run printed as its metric, and say which."""
+    number, others = _chosen(answers, log, plan)
+    direction = choose_direction(answers, number)
+    reading = _read(log, number.name)
+    say(f'{number.name} = {reading.value:g}{reading.unit}, from "{reading.line}"', "metric")
+    known = {"metric": number.name, "direction": direction, "line": reading.line, "also": others}
+    return plan.model_copy(update=known)
+
+
+def _evaluated(answers: Answers, plan: Plan, first: Result) -> Plan:
+    """Return the plan with the metric that its evaluator reported, and say what it was."""
+    assert plan.evaluate, "an evaluator measured it"
+    value = first.scores[0].value
+    say(f"{plan.metric} = {value:g}, as {plan.evaluate.script} computed it", "metric")
+    direction = choose_direction(answers, Number(name=plan.metric, value=None, line=""))
+    return plan.model_copy(update={"direction": direction})
 
 
 def _refuse_failed(plan: Plan, first: Result, log: Path, objective: Objective) -> None:
     """Raise ProjectFault where the training failed; a missing metric is no failure of it."""
     if first.status == "scored":
         return
+    if plan.evaluate:
+        _refuse_unscored(plan.evaluate, first)
     reading = read_metric(log, Metric(name=objective.metric))
     if isinstance(reading, NotRead) and first.detail == reading.reason:
         return
@@ -164,11 +184,31 @@ def _refuse_failed(plan: Plan, first: Result, log: Path, objective: Objective) -
     )
 
 
+def _refuse_unscored(evaluator: Evaluator, first: Result) -> None:
+    """Raise ProjectFault where a training ended well, and its evaluator gave no score of it."""
+    detail = first.detail
+    if LEFT_NO in detail:
+        missing = detail.rpartition(LEFT_NO)[2]
+        left = [name for name in evaluator.outputs if name != missing]
+        flags = " ".join(f"--outputs {quote(name)}" for name in left) or "--outputs PATH"
+        message = f"{missing} is not what a training leaves here: {detail}. Nothing was written."
+        raise ProjectFault(message, instead("--outputs", flags))
+    if EVALUATOR in detail:
+        printed = f"With --evaluate {NO_EVALUATOR} the number that the run prints is judged."
+        raise ProjectFault(
+            f"{evaluator.script} gives no score in its sandbox ({first.status}): {detail}. Nothing "
+            f"was written. {printed}",
+            again("--hidden PATH" if "FileNotFoundError" in detail else "--metric NAME"),
+        )
+
+
 def _mended(plan: Plan, text: str) -> str:
     """Return the command that may mend a failed first run, by what it said."""
     if "arguments are required" in text or "Missing option" in text:
         command = plan.command or f"python {plan.train}"
         return again(f"--command {quote(f'{command} ARGUMENTS')}")
+    if plan.evaluate and (shown := _shown_again(plan.evaluate, text)):
+        return shown
     named = _MISSING.search(text)
     if named and named[1] != "…":
         return again(f"--read-only {quote(named[1])}")
@@ -177,6 +217,16 @@ def _mended(plan: Plan, text: str) -> str:
     if "ModuleNotFoundError" in text:
         return again("--python .venv/bin/python")
     return "autoresearch doctor"
+
+
+def _shown_again(evaluator: Evaluator, text: str) -> str:
+    """Return the command that hides less, where a training failed for a hidden file; else ""."""
+    missing = [path for path in evaluator.hidden if path in text]
+    if not missing or "FileNotFoundError" not in text:
+        return ""
+    # The script is hidden anyway: alone, it says that nothing else is.
+    left = [path for path in evaluator.hidden if path not in missing] or [evaluator.script]
+    return instead("--hidden", " ".join(f"--hidden {quote(path)}" for path in left))
 
 
 def _show_end(log: Path, heading: str) -> None:

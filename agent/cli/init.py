@@ -60,6 +60,27 @@ def init(
             help="What the training may read besides what git has, such as data; may be repeated.",
         ),
     ] = None,
+    evaluate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMAND",
+            help='What computes the score where no run reaches it: "python evaluate.py"; none for '
+            "the number that the run prints. Default: the script that evidently does.",
+        ),
+    ] = None,
+    hidden: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH", help="What only the evaluator sees; may be repeated. Default: its data."
+        ),
+    ] = None,
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="What a run leaves for the evaluator; may be repeated. Default: what it reads.",
+        ),
+    ] = None,
     python: Annotated[
         str | None,
         typer.Option(metavar="PATH", help="The interpreter of the trainings: .venv/bin/python."),
@@ -83,10 +104,11 @@ def init(
 ) -> None:
     """Set up a project: in a repository with a training of its own, or a new one.
 
-    In a repository it looks for the training, runs it once in the sandbox, shows which numbers,
-    files and constants it found, measures how noisy the metric is, and writes an autoresearch.toml
-    and a program.md. It writes over nothing. In a folder without a training it writes the bundled
-    research: a train.py to improve, the prepare.py that supplies its data, and a program.md.
+    In a repository it looks for the training and for a script that computes the score of it, runs
+    both once in the sandbox, shows which numbers, files and constants it found, measures how noisy
+    the metric is, and writes an autoresearch.toml and a program.md. It writes over nothing. In a
+    folder without a training it writes the bundled research: a train.py to improve, the prepare.py
+    that supplies its data, and a program.md.
     """
     from agent.cli.adopting import init_here
 
@@ -98,6 +120,9 @@ def init(
         direction=DIRECTIONS[direction.value] if direction else None,
         files=tuple(files or ()),
         read_only=tuple(read_only or ()),
+        evaluate=evaluate,
+        hidden=tuple(hidden or ()),
+        outputs=tuple(outputs or ()),
         python=python,
         budget=budget,
         limit=limit,

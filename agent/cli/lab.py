@@ -16,7 +16,7 @@ import typer
 
 from agent.afterwards.ablation import without
 from agent.afterwards.perturbed import PerturbingBench
-from agent.afterwards.remeasure import State, compare, state_of, time_baseline
+from agent.afterwards.remeasure import Limits, State, compare, state_of, time_baseline
 from agent.cli.build import Kit, bench_of, place_around, prepared, proven
 from agent.cli.consent import Consent
 from agent.cli.reach import agreed_run
@@ -76,7 +76,11 @@ def measured(
     fresh = fresh_seeds(history.trials, seeds, history.run.seed)
     usual = _usual(history, bench)
     console = open_console(stderr=True)
-    total = len(fresh) * (len(states) + 1) + (usual is None)
+    limits = Limits(history.run.goal.guards, state_of(baseline_of(history)))
+    if limits.needs_baseline_beside(reference):
+        console.print("a guard is held against the first baseline, which is trained beside them")
+    trained = len(states) + 1 + limits.needs_baseline_beside(reference)
+    total = len(fresh) * trained + (usual is None)
     number = count(1)
 
     def listen(event: Event) -> None:
@@ -88,10 +92,7 @@ def measured(
     if usual is None:
         usual = time_baseline(bench, _yardstick(history), fresh[0], listen, cancel)
     usual = patient(usual, history.run.budget, history.run.goal.time_limit)
-    guards = history.run.goal.guards
-    if reference.number != baseline_of(history).number:
-        guards = tuple(guard for guard in guards if not guard.is_relative)
-    compared = compare(bench, states, reference, fresh, listen, cancel, usual, split, guards)
+    compared = compare(bench, states, reference, fresh, listen, cancel, usual, split, limits)
     return [pair.model_copy(update={"sense": history.run.sense}) for pair in compared]
 
 

@@ -116,7 +116,7 @@ def say_warnings(project: Project, commit: str, err: bool = False) -> None:
     text = text_at(project, commit, project.inside(script))
     console = open_console(stderr=err)
     formatter = formatter_for(console)
-    for line in warnings_of(text, script):
+    for line in warnings_of(text, script, project.evaluate.program is not None):
         console.print(Text(formatter.line(f"warning: {line}"), "yellow"), soft_wrap=True)
 
 

@@ -61,6 +61,8 @@ class Spread(Record):
     degrees: int = 0
     seconds: float
     """Of one training."""
+    seeds: str = ""
+    """Which seeding calls were shifted, and where."""
     resolutions: tuple[Resolution, ...] = ()
 
     @property
@@ -92,7 +94,8 @@ def measure_spread(
     again = _measurement(trained(baseline, what, start), start).value
     equal = len({run.value for run in runs} | {again}) == 1
     moved = tuple(_moved(baseline, start)) if equal and len(runs) >= MIN_SEEDS else ()
-    return _spread(baseline.objective, runs, again, moved, rule)
+    spread = _spread(baseline.objective, runs, again, moved, rule)
+    return spread.model_copy(update={"seeds": first.seeds})
 
 
 def _moved(baseline: Baseline, start: int) -> Iterator[Measurement]:
@@ -171,6 +174,7 @@ def spread_of_run(history: History) -> Spread:
         sd=noise.seeds or None,
         tau=tau or None,
         degrees=noise.degrees or max(0, noise.runs - 1),
+        seeds=baselines[-1].result.seeds,
         seconds=fmean(score.seconds for score in runs),
         resolutions=resolutions(tau, rule) if tau else (),
     )
@@ -194,6 +198,8 @@ def lines_of(spread: Spread) -> Iterator[str]:
     seeds = "seed" if len(spread.runs) == 1 else "seeds"
     took = duration(spread.seconds)
     yield f"{objective.metric} under {len(spread.runs)} {seeds}: {values}   ({took} each)"
+    if spread.seeds:
+        yield spread.seeds
     yield from _repeat_lines(spread)
     if spread.sd is None and spread.tau is None:
         return
@@ -273,7 +279,7 @@ def say_spread(spread: Spread) -> None:
 
 def record_of(spread: Spread) -> dict[str, Any]:
     """Return a spread as JSON has it."""
-    fields = {"runs", "again", "moved", "source", "sd", "tau", "degrees", "seconds"}
+    fields = {"runs", "again", "moved", "source", "sd", "tau", "degrees", "seconds", "seeds"}
     rows = []
     for resolution in spread.resolutions:
         seconds = round(resolution.trainings * spread.seconds, 1)

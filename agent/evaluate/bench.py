@@ -139,6 +139,7 @@ class Plan(Record):
     python: str = sys.executable
     command: tuple[str, ...] = ()
     seed_argument: str | None = None
+    keep_seeds: tuple[str, ...] = ()
     environment: dict[str, str] = {}
     import_from: tuple[str, ...] = ()
     checkout: str | None = None
@@ -348,6 +349,7 @@ class Bench:
             python=plan.python,
             command=plan.command,
             seed_argument=plan.seed_argument,
+            keep_seeds=plan.keep_seeds,
             environment=plan.environment,
             import_from=plan.import_from,
             checkout=plan.checkout,

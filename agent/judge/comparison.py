@@ -29,6 +29,8 @@ class Comparison(Record):
     """Of the metric that the pairs hold."""
     guards: Annotated[tuple[GuardResult, ...], Field(max_length=MAX_GUARDS)] = ()
     """What the candidate's runs say of the run's guards, by these seeds alone."""
+    unjudged: Text = Field(default="", exclude_if=lambda text: not text)
+    """The guards of which these runs say nothing, and why."""
 
     @model_validator(mode="after")
     def _on_the_scale(self) -> Self:
@@ -82,6 +84,8 @@ class Comparison(Record):
     def __str__(self) -> str:
         """Return `better: -0.012, 95 % from -0.014 to -0.010 (3 pairs)`, or the verdict alone."""
         guards = "".join(f"; {found.guard}: {found.finding}" for found in self.guards)
+        if self.unjudged:
+            guards += f"; not judged: {self.unjudged}"
         if self.delta is None or self.interval is None:
             return f"{self.verdict}{guards}"
         between = self.sense.interval_text(self.interval)

@@ -103,12 +103,12 @@ def find_candidates(folder: Path) -> Found:
     """Return what the folder of a repository may train with. Raise HistoryFault as files_of."""
     files = files_of(folder)
     read = partial(text_in, folder)
-    named = [name for name in files if name.endswith(".py") and not _is_none(name)]
+    named = [name for name in files if name.endswith(".py") and not is_no_script(name)]
     named.sort(key=lambda name: (-_of_name(name)[0], name.count("/"), name))
     uses = uses_in(files, read)
     weighed = [_weighed(folder, name, uses.get(name), files) for name in named[:MAX_READ]]
     scripts = [candidate for candidate in weighed if candidate and candidate.weight >= LEAST]
-    evolved = _evolved(folder, tuple(name for name in files if not _is_none(name)))
+    evolved = _evolved(folder, tuple(name for name in files if not is_no_script(name)))
     if evolved:
         scripts = [evolved, *(script for script in scripts if script.path != evolved.path)]
     scripts.sort(key=lambda candidate: (-candidate.weight, candidate.path))
@@ -147,7 +147,8 @@ def _is_plain(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-def _is_none(name: str) -> bool:
+def is_no_script(name: str) -> bool:
+    """Return whether a path alone says that a file is no script of the project's own work."""
     path = PurePosixPath(name)
     return bool(_NO_SCRIPT.fullmatch(path.stem)) or bool(_NO_FOLDER & set(path.parts[:-1]))
 
@@ -212,7 +213,7 @@ def _evolved(folder: Path, files: tuple[str, ...]) -> Candidate | None:
 
 def _compiled(folder: Path, files: tuple[str, ...]) -> list[Candidate]:
     """Return the sources of a compiled program that a Makefile builds and runs."""
-    sources = [name for name in files if name.endswith(COMPILED) and not _is_none(name)]
+    sources = [name for name in files if name.endswith(COMPILED) and not is_no_script(name)]
     command = program_command(files, partial(text_in, folder)) if sources else ""
     if not command:
         return []

@@ -42,12 +42,18 @@ LOADERS = {
     "os.system": "starts a program",
 }
 """Calls by which an evaluator may hand itself over to the run."""
+IMPORTS = ("imports by name", "imports a file")
 CALL_IT = 'candidate.call("module:function", …) has the harness run it outside of the evaluator'
 
 
 def check_evaluator(root: Path, base: str, evaluator: Evaluator) -> None:
-    """Raise ProjectFault where the evaluator's script or its public page is not there."""
-    for name, path in (("command", evaluator.script), ("public", evaluator.public)):
+    """Raise ProjectFault where a file that the table names by its path is not there."""
+    named = {
+        "command": evaluator.script,
+        "public": evaluator.public,
+        "program": evaluator.program,
+    }
+    for name, path in named.items():
         if path is None:
             continue
         inside = f"{base}/{path}" if base else path
@@ -70,8 +76,11 @@ def text_of(path: Path) -> str:
         return ""
 
 
-def warnings_of(text: str, script: str) -> list[str]:
-    """Return what an evaluator does by which a run could take it over, a line each."""
+def warnings_of(text: str, script: str, loads_program: bool = False) -> list[str]:
+    """Return what an evaluator does by which a run could take it over, a line each.
+
+    loads_program: it is given a stand-in for the run's program, which it may import.
+    """
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError) as error:
@@ -81,6 +90,8 @@ def warnings_of(text: str, script: str) -> list[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             what = LOADERS.get(_called(node.func, names))
+            if what in IMPORTS and loads_program:
+                continue
             if what:
                 warnings.append(
                     f"{script}, line {node.lineno}, {what}: not what a run left or made"

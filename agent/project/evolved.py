@@ -4,10 +4,11 @@ import ast
 import json
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from agent.project.commands import Reader
-from agent.project.scripts import tree_of
+from agent.project.scripts import text_of, tree_of
 from sandbox.ground.record import Record
 
 EVALUATORS = ("evaluator.py", "evaluate.py", "eval.py")
@@ -38,13 +39,13 @@ def evolved_in(files: tuple[str, ...], read: Reader) -> Evolved | None:
         if PurePosixPath(evaluator).name not in EVALUATORS:
             continue
         tree = tree_of(read(evaluator))
-        program = _program(evaluator, files, read) if tree and _takes_path(tree) else ""
+        program = _program(evaluator, files, read) if tree and takes_path(tree) else ""
         if program:
             return Evolved(path=program, evaluator=evaluator, command=_command(evaluator, program))
     return None
 
 
-def _takes_path(tree: ast.Module) -> bool:
+def takes_path(tree: ast.Module) -> bool:
     """Return whether a file has a function `evaluate` of one path."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == "evaluate":
@@ -52,6 +53,16 @@ def _takes_path(tree: ast.Module) -> bool:
             needed = len(arguments) - len(node.args.defaults)
             return needed == 1 and bool(_PATH.fullmatch(arguments[0].arg))
     return False
+
+
+def returned_lines(tree: ast.Module) -> Iterator[str]:
+    """Yield the dictionaries that a file returns, as lines of JSON with 0.5 for each number."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Return) or node.value is None:
+            continue
+        for part in ast.walk(node.value):
+            if isinstance(part, ast.Dict):
+                yield text_of(part)
 
 
 def _program(evaluator: str, files: tuple[str, ...], read: Reader) -> str:

@@ -10,7 +10,7 @@ from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign, refuse_links
 from agent.project.candidates import find_candidates, way_out
-from agent.project.evaluator import check_evaluator
+from agent.project.evaluator import check_evaluator, text_of
 from agent.project.settings import FILE, ScoreKind, Settings
 from agent.records.evaluator import Evaluator
 from agent.records.objective import VAL_BPB, Objective
@@ -186,10 +186,26 @@ def find_project(where: Path, settings: Settings, hint: bool = True) -> Project:
     own = "" if workspace == "." else workspace
     project = project.model_copy(update={"files": files, "workspace": own})
     _refuse_fixed(project, files, base)
+    for place in settings.keep_seeds:
+        _refuse_nowhere(project, place)
     if settings.evaluate:
         check_evaluator(Path(project.root), project.base, settings.evaluate)
         _refuse_hidden(project, base)
     return project
+
+
+def _refuse_nowhere(project: Project, place: str) -> None:
+    """Raise UsageFault where a file or function of keep_seeds is not there."""
+    name, _, function = place.partition(":")
+    text = text_of(Path(project.root) / project.base / name)
+    if function and re.search(rf"\bdef\s+{function}\b", text):
+        return
+    if function or not text:
+        what = f"no function {function} in {name}" if text else f"no file {name} with text"
+        raise UsageFault(
+            f"{FILE}: keep_seeds: there is {what}.",
+            f"$EDITOR {quote(str(Path(project.root) / project.base / FILE))}",
+        )
 
 
 def _score_of(settings: Settings, usual: ScoreKind) -> ScoreKind:

@@ -24,6 +24,7 @@ STATED = (
     "target",
     "noise",
     "seed_argument",
+    "keep_seeds",
     "command",
 )
 
@@ -79,6 +80,7 @@ def _refuse_unfit(project: Project, objective: Objective) -> None:
         "folder": None,
         "noise": "measured",
         "seed_argument": None,
+        "keep_seeds": (),
     }
     usual = objective.model_copy(update=fits)
     if project.score == "sealed" and usual != VAL_BPB:

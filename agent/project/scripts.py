@@ -70,7 +70,7 @@ def printed_lines(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Yield the lines that a file prints or logs, by line number, with 0.5 for each number."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _prints(node) and node.args:
-            text = " ".join(_text_of(argument) for argument in node.args)
+            text = " ".join(text_of(argument) for argument in node.args)
             for line in text.splitlines():
                 yield node.lineno, line
 
@@ -78,17 +78,67 @@ def printed_lines(tree: ast.Module) -> Iterator[tuple[int, str]]:
 def paths_of(tree: ast.Module) -> Iterator[str]:
     """Yield the paths that a file names: its strings, and those that it joins of constants."""
     yield from texts_of(tree)
+    constants = _constants_of(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call | ast.BinOp):
+            joined = _path(node, constants)
+            if joined is not None:
+                yield joined
+
+
+def calls_with_paths(tree: ast.Module) -> Iterator[tuple[str, str, str]]:
+    """Yield each call that is given a path: its last name, its mode as of `open`, and the path."""
+    constants = _constants_of(tree)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        given = [*node.args, *(word.value for word in node.keywords)]
+        if isinstance(node.func, ast.Attribute):
+            given.append(node.func.value)
+        for part in given:
+            path = _path(part, constants)
+            if path is not None:
+                yield _called(node), _mode(node), path
+
+
+def path_patterns(tree: ast.Module, name: str) -> Iterator[str]:
+    """Yield texts with `{}` where the one value that they are formatted with has this name."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        inserted = [part for part in node.values if isinstance(part, ast.FormattedValue)]
+        parts = [_braced(part) for part in node.values]
+        if len(inserted) == 1 and name in ast.unparse(inserted[0].value):
+            yield "".join(parts)
+
+
+def _braced(part: ast.expr) -> str:
+    if isinstance(part, ast.Constant):
+        return str(part.value).replace("{", "{{").replace("}", "}}")
+    return "{}"
+
+
+def _mode(call: ast.Call) -> str:
+    """Return the mode with which a call opens a file; "" for reading."""
+    if _called(call) != "open":
+        return ""
+    place = 1 if isinstance(call.func, ast.Name) else 0
+    words = [word.value for word in call.keywords if word.arg == "mode"]
+    for node in (*call.args[place : place + 1], *words):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return node.value
+    return ""
+
+
+def _constants_of(tree: ast.Module) -> dict[str, str]:
+    """Return the texts and paths that module-level names stand for."""
     constants: dict[str, str] = {}
     for statement in tree.body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             text = _path(statement.value, constants)
             if text is not None:
                 constants[statement.targets[0].id] = text
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call | ast.BinOp):
-            joined = _path(node, constants)
-            if joined is not None:
-                yield joined
+    return constants
 
 
 def _path(node: ast.expr, constants: Mapping[str, str]) -> str | None:
@@ -168,21 +218,21 @@ def _prints(call: ast.Call) -> bool:
     return False
 
 
-def _text_of(node: ast.expr) -> str:
+def text_of(node: ast.expr) -> str:
     """Return what an expression is as text, with 0.5 for whatever is not known."""
     match node:
         case ast.Constant(value=str(text)):
             return _PERCENT.sub(SOME, text)
         case ast.JoinedStr(values=values):
-            return "".join(_text_of(value) for value in values)
+            return "".join(text_of(value) for value in values)
         case ast.BinOp(left=left, op=ast.Mod()):
-            return _text_of(left)
+            return text_of(left)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return _text_of(left) + _text_of(right)
+            return text_of(left) + text_of(right)
         case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):
             return _BRACES.sub(SOME, text)
         case ast.Call(func=ast.Attribute(attr="dumps"), args=[first, *_]):
-            return _text_of(first)
+            return text_of(first)
         case ast.Dict(keys=keys):
             names = [key.value for key in keys if isinstance(key, ast.Constant)]
             return as_json(name for name in names if isinstance(name, str))

@@ -66,8 +66,11 @@ MAX_WORD = 4096
 MAX_WORKERS = 4096
 MAX_REPEATS = 10_000
 MAX_CHECKS = 16
+MAX_KEPT = 64
 MAX_FALSE_KEEPS = 25
 
+_PLACE = re.compile(r"(?!/)[^:\x00-\x1f]{1,1000}\.py(:[^\W\d]\w{0,99})?")
+"""A Python file of the project, or a function in it."""
 _QUOTED = re.compile(r"'([^']*)'")
 """A choice, as pydantic lists them."""
 
@@ -132,6 +135,8 @@ class Settings(Caps):
     """none: equal code gives equal results; measured where it is left out."""
     seed_argument: Annotated[Word, Field(pattern="^[!-~]+$")] | None = None
     """The option of the command that takes a seed: `--seed`, or `seed=`."""
+    keep_seeds: Annotated[tuple[Word, ...], Field(max_length=MAX_KEPT)] = ()
+    """Files, and functions as `file.py:function`, whose seeding calls are not shifted."""
     files: tuple[str, ...] = ()
     """Globs of the files that edits may touch, relative to the file's folder; train.py alone
     where it is left out."""
@@ -183,6 +188,20 @@ class Settings(Caps):
             if not is_plain(command) or not split_command(command):
                 raise ValueError(f"{command[:60]!a} is no command in one line")
         return commands
+
+    @field_validator("keep_seeds")
+    @classmethod
+    def _places(cls, places: tuple[str, ...]) -> tuple[str, ...]:
+        for place in places:
+            if not _PLACE.fullmatch(place) or ".." in PurePosixPath(place).parts:
+                raise ValueError(f"{place[:60]!a}: write `data.py` or `data.py:make_data`")
+        return places
+
+    @model_validator(mode="after")
+    def _something_is_shifted(self) -> Self:
+        if self.keep_seeds and self.seed_argument:
+            raise ValueError("with seed_argument no seeding call is shifted: drop keep_seeds")
+        return self
 
     @field_validator("train", "prepare", "program")
     @classmethod

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from agent.project.settings import Settings
+from agent.records.evaluator import Evaluator
 from agent.records.objective import Direction
 from sandbox.ground.record import Record
 from sandbox.ground.text import one_line
@@ -40,6 +41,8 @@ class Plan(Record):
     """By what a training ends, in words."""
     also: tuple[str, ...] = ()
     """Further metrics that it prints."""
+    evaluate: Evaluator | None = None
+    """What computes the score; None where the run prints it."""
     ranges: tuple[str, ...] = ()
     """Lines below [ranges], of constants that are searched or could be."""
     proposed: bool = False
@@ -63,6 +66,7 @@ class Plan(Record):
             python=self.python or None,
             budget=self.budget or None,
             limit=self.limit or None,
+            evaluate=self.evaluate,
         )
 
 
@@ -73,7 +77,6 @@ def toml_of(plan: Plan) -> str:
 
 def program_of(plan: Plan) -> str:
     """Return a program.md for this project: a brief that its owner is to edit."""
-    best = "highest" if plan.direction == "maximize" else "lowest"
     metric = one_line(plan.metric)
     files = ", ".join(f"`{one_line(name)}`" for name in plan.files or (plan.train,))
     lines = [
@@ -84,13 +87,12 @@ def program_of(plan: Plan) -> str:
         "",
         "## Goal",
         "",
-        f"The {best} `{metric}` that `{one_line(plan.command or plan.train)}` prints.",
+        _goal(plan, metric),
         "",
         "## Limits",
         "",
         f"- You may change {files}. Everything else stays as it is.",
-        f"- How `{metric}` is computed, and on which data, stays as it is; so does its line of",
-        "  output.",
+        *_stays(plan, metric),
         "- No package may be added, and there is no network.",
         "",
         "## Taste",
@@ -108,6 +110,29 @@ def program_of(plan: Plan) -> str:
     return "\n".join(lines)
 
 
+def _goal(plan: Plan, metric: str) -> str:
+    best = "highest" if plan.direction == "maximize" else "lowest"
+    run = one_line(plan.command or plan.train)
+    if plan.evaluate is None:
+        return f"The {best} `{metric}` that `{run}` prints."
+    script = one_line(plan.evaluate.script)
+    if plan.evaluate.program:
+        return f"The {best} `{metric}` that `{script}` computes of `{one_line(plan.train)}`."
+    return f"The {best} `{metric}` that `{script}` computes after `{run}`."
+
+
+def _stays(plan: Plan, metric: str) -> Iterator[str]:
+    """Yield what no edit may change of how the score comes about."""
+    if plan.evaluate is None:
+        yield f"- How `{metric}` is computed, and on which data, stays as it is; so does its line"
+        yield "  of output."
+        return
+    yield f"- `{one_line(plan.evaluate.script)}` and its data are hidden from you and from the run."
+    if plan.evaluate.outputs:
+        names = ", ".join(f"`{one_line(name)}`" for name in plan.evaluate.outputs)
+        yield f"- A run must go on leaving {names} in the same form: the score is computed of that."
+
+
 def _noise_lines(plan: Plan) -> Iterator[str]:
     for line in plan.noise:
         yield f"  {one_line(line)}"
@@ -121,6 +146,8 @@ def _settings(plan: Plan) -> Iterator[str]:
     else:
         yield '# command = "python …"'.ljust(WIDTH) + "# where it takes arguments"
     where = f'read from "{plan.line}"' if plan.line else "as the run prints it"
+    if plan.evaluate:
+        where = f"as {plan.evaluate.script} reports it"
     yield _line("metric", plan.metric, where)
     yield _line("direction", plan.direction, "or the other way")
     if plan.budget:
@@ -146,7 +173,29 @@ def _settings(plan: Plan) -> Iterator[str]:
     else:
         yield '# read_only = ["data"]'.ljust(WIDTH) + f"# {what}"
     yield '# environment = ["DATA_DIR"]'.ljust(WIDTH) + "# names of variables that it gets"
+    if plan.evaluate:
+        yield from _evaluate(plan.evaluate)
     yield from _ranges(plan)
+
+
+def _evaluate(evaluator: Evaluator) -> Iterator[str]:
+    """Yield the table [evaluate]."""
+    yield ""
+    yield "# What computes the score, in a sandbox that no run reaches."
+    yield "[evaluate]"
+    yield _line("command", evaluator.command, "it is called with --split val")
+    if evaluator.hidden:
+        yield _line(
+            "hidden", list(evaluator.hidden), "no run and no model sees them, nor the script"
+        )
+    else:
+        yield '# hidden = ["labels.csv"]'.ljust(WIDTH) + "# data that no run and no model may see"
+    if evaluator.test:
+        yield _line("test", list(evaluator.test), "hidden, and there only for --split test")
+    if evaluator.program:
+        yield _line("program", evaluator.program, "what its evaluate(path) is called with")
+    if evaluator.outputs:
+        yield _line("outputs", list(evaluator.outputs), "what a run leaves for it")
 
 
 def _ranges(plan: Plan) -> Iterator[str]:

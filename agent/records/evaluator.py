@@ -30,6 +30,8 @@ class Evaluator(Record):
     """A file that a proposer may read about the evaluator."""
     outputs: Words = ()
     """Files that a run leaves, for the evaluator to read."""
+    program: Word | None = Field(default=None, exclude_if=lambda program: program is None)
+    """A Python file whose path the script's evaluate(path) gets; None for a script that is run."""
 
     @field_validator("command")
     @classmethod
@@ -64,6 +66,16 @@ class Evaluator(Record):
         if path is not None:
             _check_inside(path)
         return path
+
+    @field_validator("program")
+    @classmethod
+    def _module(cls, program: str | None) -> str | None:
+        if program is not None:
+            _check_inside(program)
+            path = PurePosixPath(program)
+            if path.suffix != ".py" or not path.stem.isidentifier():
+                raise ValueError(f"{program!r} is no file that Python can import by its name")
+        return program
 
     @property
     def script(self) -> str:

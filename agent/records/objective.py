@@ -154,6 +154,8 @@ class Objective(Record):
     """none: equal code gives equal results, by the owner's word."""
     seed_argument: Word | None = None
     """The option of the command that takes a seed; None to shift the project's seeding calls."""
+    keep_seeds: Words = Field(default=(), exclude_if=lambda places: not places)
+    """Files, and functions as `file.py:function`, whose seeding calls are not shifted."""
     scale: Scale = "linear"
     """The scale on which differences are alike."""
     read_only: Words = ()

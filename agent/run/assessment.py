@@ -29,7 +29,7 @@ from agent.judge.pairing import Scores, next_run, next_seed, overdue
 from agent.judge.suspicion import approved_by, implausible, is_suspect
 from agent.records.results import Attempt, Order, Pair, Result, Score, Trial
 from agent.run.admission import suspect_of
-from agent.run.baselining import Baselining
+from agent.run.baselining import Baselining, seed_advice
 from agent.run.evidence import Evidence, Evidences
 from agent.run.fleet import Fleet, Wait
 from agent.run.guarding import Guarding
@@ -319,11 +319,12 @@ class Assessment:
         return lambda other: other in reached
 
     def advice(self, baseline: Trial) -> list[str]:
-        """Return a line for each guard that harmless changes would often miss, and on the target.
+        """Return lines on guards that harmless changes would often miss, the target and the seeds.
 
         baseline: the one that was just settled.
         """
-        return [*self._guarding.advice(), *self._proving.advice(baseline)]
+        seeds = seed_advice(baseline)
+        return [*self._guarding.advice(), *self._proving.advice(baseline), *seeds]
 
     def is_stale(self, attempt: Attempt) -> bool:
         """Return whether the tip has moved on since `attempt` was proposed."""

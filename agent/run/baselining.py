@@ -14,11 +14,13 @@ from agent.judge.determinism import (
     is_deterministic,
     neutral_scores,
 )
-from agent.records.results import Attempt, Order, Result, Role
+from agent.project.settings import FILE
+from agent.records.results import Attempt, Order, Result, Role, Trial
 from agent.run.fleet import Fleet, Wait
 from agent.run.guarding import Guarding
 from agent.run.proving import Proving
 from agent.run.timing import Timing
+from sandbox.score.seeding import SHIFTED
 
 Step = Order | Wait | Baseline | Failed | Guarded | Keep | Simplify
 
@@ -119,3 +121,11 @@ class Baselining:
             machine=result.own[-1].machine or None,
         )
         return order if texts_of(self._history, order) else None
+
+
+def seed_advice(baseline: Trial) -> list[str]:
+    """Return which seeds move from run to run, and how some are kept; none where none moves."""
+    seeds = baseline.result.seeds if baseline.result else ""
+    if not seeds.startswith(SHIFTED):
+        return []
+    return [f"{seeds}. What is to keep its own, such as data that is made: keep_seeds in {FILE}"]

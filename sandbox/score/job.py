@@ -49,6 +49,8 @@ class Job(Record):
     seed: int
     seed_argument: str | None = None
     """The option of the command that takes a seed; None to shift the project's seeding calls."""
+    keep_seeds: tuple[str, ...] = ()
+    """Files, and functions as `file.py:function`, whose seeding calls are not shifted."""
     limits: Limits
     score: Literal["sealed", "evaluated", "printed"]
     """sealed: bits per byte, computed from the saved weights. evaluated: by the project's own
@@ -88,7 +90,8 @@ def training_of(job: Job) -> RunSpec:
         environment |= {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache"}
     if job.import_from:
         environment["PYTHONPATH"] = ":".join(f"{job.folder}/{path}" for path in job.import_from)
-    seeds = seeded(job.seed, job.seed_argument, job.scratch, environment)
+    places = (job.folder, *job.keep_seeds)
+    seeds = seeded(job.seed, job.seed_argument, job.scratch, environment, places)
     command = job.command or ("python", job.train)
     argv = argv_of(command, job.python, job.folder, job.checkout)
     return RunSpec(

@@ -4,7 +4,7 @@ import compileall
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -22,7 +22,14 @@ HASH_SEEDS = 2**32
 MAX_BYTES = 1 << 16
 MAX_NAMES = 64
 SHOWN = 6
-_LINE = re.compile(r"(\d{1,10}) ([A-Za-z_][\w.]{0,63}) (\d{1,12})", re.ASCII)
+MAX_PLACES = 64
+SHOWN_PLACES = 4
+SHIFTED = "shifted with the seed"
+"""How it is said that calls were shifted."""
+_LINE = re.compile(
+    r"(\d{1,10}) (kept:)?([A-Za-z_][\w.]{0,63}) (\d{1,12})(?: ([!-~][ -~]{0,199}:\d{1,7}))?",
+    re.ASCII,
+)
 
 
 class Seeded(Record):
@@ -38,6 +45,10 @@ class SeedCalls(Record):
 
     calls: dict[str, int] = {}
     """How often, by name: exact up to 8, then the last power of two."""
+    places: dict[str, tuple[str, ...]] = {}
+    """By name, where the project's own files call it, such as `data.py:12`."""
+    kept: dict[str, tuple[str, ...]] = {}
+    """By name, where calls keep the project's own seed, as the owner says."""
     own: bool = False
     """It read AUTORESEARCH_SEED, and nothing was shifted from then on."""
 
@@ -45,17 +56,37 @@ class SeedCalls(Record):
         """Return it in words; empty where nothing was shifted or read."""
         if self.own:
             return f"the project reads {SEED} itself"
-        if not self.calls:
-            return ""
-        names = sorted(self.calls)
-        others = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        return f"shifted with the seed: {', '.join(names[:SHOWN])}{others}"
+        parts = []
+        if self.calls:
+            parts.append(f"{SHIFTED}: {_listed(tuple(self.calls), self.places)}")
+        if self.kept:
+            parts.append(f"kept as they are: {_listed(tuple(self.kept), self.kept)}")
+        return "; ".join(parts)
 
 
-def seeded(seed: int, argument: str | None, scratch: str, environment: Mapping[str, str]) -> Seeded:
+def _listed(names: tuple[str, ...], places: Mapping[str, tuple[str, ...]]) -> str:
+    """Return names with their places, and how many are left out."""
+    words = []
+    for name in sorted(names)[:SHOWN]:
+        own = places.get(name, ())
+        more = ", …" if len(own) > SHOWN_PLACES else ""
+        where = f" ({', '.join(own[:SHOWN_PLACES])}{more})" if own else ""
+        words.append(f"{name}{where}")
+    others = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(words)}{others}"
+
+
+def seeded(
+    seed: int,
+    argument: str | None,
+    scratch: str,
+    environment: Mapping[str, str],
+    places: Sequence[str] = (),
+) -> Seeded:
     """Return how a training gets `seed`.
 
     argument: the option of its command that takes a seed; None to shift its own seeding calls.
+    places: the project's folder, and the files and functions in it that keep their seeds.
     environment: what the training gets besides. Under seed 0 the project's own seed holds.
     """
     fresh = {SEED: str(seed), **_hash_seed(seed, environment)}
@@ -65,6 +96,7 @@ def seeded(seed: int, argument: str | None, scratch: str, environment: Mapping[s
     paths = [HOOK, environment.get("PYTHONPATH", "")]
     fresh["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     fresh["AUTORESEARCH_SEED_RECORD"] = f"{scratch}/{RECORD}"
+    fresh["AUTORESEARCH_SEED_PLACES"] = "\n".join(places)
     return Seeded(environment=fresh, read_only=(HOOK,))
 
 
@@ -95,18 +127,34 @@ def _hash_seed(seed: int, environment: Mapping[str, str]) -> dict[str, str]:
 
 def read_seed_calls(scratch: Path) -> SeedCalls:
     """Return what a training's record says; what makes no sense in it is left out."""
-    counts: dict[tuple[str, str], int] = {}
+    counts: dict[tuple[str, str, str], int] = {}
+    places: dict[str, dict[str, None]] = {}
+    kept: dict[str, dict[str, None]] = {}
     for line in _text(scratch / RECORD).splitlines():
         match = _LINE.fullmatch(line)
-        if match:
-            process, name, count = match.groups()
-            counts[process, name] = max(counts.get((process, name), 0), int(count))
+        if match is None:
+            continue
+        process, stays, name, count, place = match.groups()
+        where = kept if stays else places
+        if name in where or len(where) < MAX_NAMES:
+            own = where.setdefault(name, {})
+            if place and len(own) < MAX_PLACES:
+                own[place] = None
+        if not stays:
+            key = (process, name, place or "")
+            counts[key] = max(counts.get(key, 0), int(count))
     calls: dict[str, int] = {}
-    for (_, name), count in counts.items():
-        if name in calls or len(calls) < MAX_NAMES:
-            calls[name] = calls.get(name, 0) + count
-    own = calls.pop(SEED, 0) > 0
-    return SeedCalls(calls=calls, own=own)
+    for (_, name, _), number in counts.items():
+        if name in places:
+            calls[name] = calls.get(name, 0) + number
+    own_seed = calls.pop(SEED, 0) > 0
+    places.pop(SEED, None)
+    return SeedCalls(
+        calls=calls,
+        places={name: tuple(own) for name, own in places.items() if own},
+        kept={name: tuple(own) for name, own in kept.items()},
+        own=own_seed,
+    )
 
 
 def _text(path: Path) -> str:

@@ -42,7 +42,7 @@ TOML = """
 train = "fit.py"
 metric = "test accuracy"
 direction = "maximize"
-guards = ["latency_ms <= 30"]
+guards = ["latency_ms <= 30", "latency_ms <= baseline + 20"]
 checks = ["python -m pytest -q -p no:cacheprovider tests"]
 """
 
@@ -75,5 +75,9 @@ def test_a_night_keeps_only_what_holds(tmp_path: Path) -> None:
     assert "test_the_width_is_even" in odd["result"]["checks"][0]["tail"]
     assert "fails: 1 failed, 1 passed" in odd["reason"]
     assert kept["result"]["checks"][0]["passed"]
+    ablated = type_in(home, "ablate", "--seeds", "2", "--trust")
+    assert ablated.returncode == 0, ablated.stderr
+    assert "training 6 of 6" in ablated.stderr, "the first baseline is trained, too"
+    assert "latency_ms <= baseline + 20: inside" in ablated.stdout
     shown = type_in(home, "log", "--pareto", "test accuracy,latency_ms")
     assert "2 guarded, never on the front" in shown.stdout

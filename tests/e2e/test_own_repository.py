@@ -11,26 +11,14 @@ from tests.e2e.researcher import (
     AUTORESEARCH,
     clean_environment,
     git,
-    ledger,
     statuses,
     type_in,
     wait_for,
 )
-from tests.e2e.shapes import SHAPES, SORT, make_shape
 from tests.e2e.shell import terminal
+from tests.shapes.first_day import copied
+from tests.shapes.table import BY_NAME
 
-METRICS = {
-    "sklearn": ("test accuracy", "maximize"),
-    "argparse-yaml": ("final validation loss", "minimize"),
-    "dataclass": ("rmse", "minimize"),
-    "keras": ("val_accuracy", "maximize"),
-    "nanogpt": ("val loss", "minimize"),
-    "json-line": ("eval.sharpe", "maximize"),
-    "json-file": ("auc", "maximize"),
-    "makefile": ("error", "minimize"),
-    "package": ("validation-rmse", "minimize"),
-    "upstream": ("val_bpb", "minimize"),
-}
 HELLO = "LR = 0.3\nprint(f'loss: {(LR - 0.1) ** 2:.6f}')\n"
 
 
@@ -44,29 +32,8 @@ def repository(folder: Path, text: str, name: str = "train.py") -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", SHAPES)
-def test_each_shape_comes_to_a_judged_trial(tmp_path: Path, shape: str) -> None:
-    folder = make_shape(tmp_path, shape)
-    before = {name: (folder / name).read_bytes() for name in SHAPES[shape]}
-    done = type_in(folder, "init", "--yes", "--repeats", "1")
-    assert done.returncode == 0, done.stdout + done.stderr
-    settings = tomllib.loads((folder / "autoresearch.toml").read_text())
-    assert (settings["metric"], settings["direction"]) == METRICS[shape]
-    own_budget = shape == "upstream"
-    assert settings.get("limit") == (None if own_budget else "1.1x")
-    assert git(folder, "status", "--porcelain") == ""
-    assert {name: (folder / name).read_bytes() for name in SHAPES[shape]} == before
-    run = type_in(folder, "start", "--model", "none", "--trials", "1")
-    assert run.returncode == 0, run.stdout + run.stderr
-    first, trial = ledger(folder)
-    assert first["status"] == "baseline"
-    assert trial["status"] in ("keep", "discard", "suspect")
-    assert "@@" in git(folder, "diff", trial["attempt"] + "^", trial["attempt"])
-
-
-@pytest.mark.slow
 def test_noise_is_measured_before_any_run_and_read_from_one(tmp_path: Path) -> None:
-    folder = make_shape(tmp_path, "dataclass")
+    folder = copied(BY_NAME["rmse"], tmp_path)
     assert type_in(folder, "init", "--yes", "--repeats", "0").returncode == 0
     done = type_in(folder, "noise", "--repeats", "2", "--json")
     assert done.returncode == 0, done.stderr
@@ -87,20 +54,14 @@ def test_noise_is_measured_before_any_run_and_read_from_one(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_program_in_another_language_is_run_by_its_makefile(tmp_path: Path) -> None:
-    folder = repository(tmp_path, SORT, "sort.c")
+def test_a_program_in_another_language_needs_a_makefile(tmp_path: Path) -> None:
+    folder = copied(BY_NAME["c_program"], tmp_path)
+    git(folder, "rm", "-q", "Makefile")
+    git(folder, "commit", "-qm", "nothing builds it")
     code, text, following = refused(folder, "init", "--yes")
     assert (code, "looks like a training" in text) == (3, True)
     assert following == 'autoresearch init --script PATH --command "COMMAND"'
     assert git(folder, "status", "--porcelain") == ""
-    (folder / "Makefile").write_text("bench: sort.c\n\tcc -O1 sort.c -o sort\n\t./sort\n")
-    git(folder, "add", ".")
-    git(folder, "commit", "-qm", "build it")
-    done = type_in(folder, "init", "--repeats", "0", "--yes")
-    assert done.returncode == 0, done.stdout + done.stderr
-    settings = tomllib.loads((folder / "autoresearch.toml").read_text())
-    assert (settings["command"], settings["metric"]) == ("make -s bench", "throughput")
-    assert settings["direction"] == "maximize"
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The twenty shapes: what each imitates, and what a newcomer types in it."""
+"""The shapes: what each imitates, and what a newcomer types in it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +43,7 @@ SHAPES = (
     Shape("rmse", "a regression script", "Test RMSE", "minimize"),
     Shape("latency", "a benchmark of queries", "throughput", "maximize"),
     Shape("json_result", "results in a JSON file", "val_r2", "maximize"),
+    Shape("json_line", "results in a line of JSON", "eval.sharpe", "maximize"),
     Shape("yaml_config", "a script with a YAML file", "val_acc", "maximize"),
     Shape("argparse", "a fine-tuning script of a hub", "eval_accuracy", "maximize"),
     Shape("dataclass", "a single-file RL algorithm", "mean_return", "maximize"),
@@ -57,6 +58,7 @@ SHAPES = (
         "minimize",
         before=("python", "data/chars/prepare.py"),
     ),
+    Shape("upstream", "karpathy/autoresearch", "val_bpb", "minimize"),
     Shape("modded_nanogpt", "modded-nanogpt, started by torchrun", "val_loss", "minimize"),
     Shape("several_files", "a package below src/", "validation mse", "minimize"),
     Shape("notebook", "an exported notebook", "Accuracy on the test set", "maximize"),
@@ -84,3 +86,4 @@ SHAPES = (
         ),
     ),
 )
+BY_NAME: Mapping[str, Shape] = {shape.name: shape for shape in SHAPES}

@@ -9,13 +9,14 @@ from agent.project.candidates import find_candidates
 from agent.project.look import look_at
 from tests.e2e.researcher import git
 from tests.shapes.first_day import JUDGED, first_day
-from tests.shapes.table import SHAPES, SHAPES_PAGE, Shape
+from tests.shapes.table import BY_NAME, SHAPES, SHAPES_PAGE, Shape
 
 SCRIPTS = {
     "accuracy": "main.py",
     "rmse": "fit.py",
     "latency": "bench.py",
     "json_result": "run_experiment.py",
+    "json_line": "simulate.py",
     "yaml_config": "train.py",
     "argparse": "finetune.py",
     "dataclass": "ppo_bandit.py",
@@ -24,6 +25,7 @@ SCRIPTS = {
     "sklearn": "classify.py",
     "xgboost": "train_model.py",
     "nanogpt": "train.py",
+    "upstream": "train.py",
     "modded_nanogpt": "train_gpt.py",
     "several_files": "src/forecast/train.py",
     "notebook": "analysis.py",
@@ -34,6 +36,11 @@ SCRIPTS = {
     "backtest": "backtest.py",
     "prompt": "score.py",
 }
+ONLY_RUN = {
+    *("json_result", "json_line", "argparse", "xgboost", "modded_nanogpt", "c_program"),
+    *("evolve", "backtest"),
+}
+"""Shapes whose metric's name is printed by a variable, a library or another language."""
 COMMANDS = {
     "modded_nanogpt": "torchrun --standalone --nproc_per_node=1 train_gpt.py",
     "makefile": "python scripts/regress.py --data data/houses.csv --out model.json --alpha 0.5",
@@ -58,6 +65,10 @@ def test_the_training_is_found_by_reading(repository: Path) -> None:
     if repository.name in COMMANDS:
         assert best.command == COMMANDS[repository.name]
     look = look_at(repository, best.path)
+    if repository.name not in ONLY_RUN:
+        shape = BY_NAME[repository.name]
+        number = look.numbers[0]
+        assert (number.name, number.direction) == (shape.metric, shape.direction)
     if repository.name == "json_result":
         assert look.writes == "results/metrics.json"
     if repository.name == "hydra":
@@ -85,6 +96,10 @@ def test_it_comes_to_a_judged_trial_that_changed_something(tmp_path: Path, shape
     before = {path: path.read_bytes() for path in shape.folder.rglob("*") if path.is_file()}
     day = first_day(shape, tmp_path)
     assert (day.settings["metric"], day.settings["direction"]) == (shape.metric, shape.direction)
+    has_own_budget = shape.name == "upstream"
+    assert day.settings.get("limit") == (None if has_own_budget else "1.1x")
+    assert ("evaluate" in day.settings) == (shape.name == "evolve")
+    assert git(day.folder, "status", "--porcelain") == ""
     assert day.statuses[0] == "baseline"
     assert set(day.statuses[1:]) & set(JUDGED), day.statuses
     assert "+" in day.changed and "-" in day.changed

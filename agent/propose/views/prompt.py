@@ -112,6 +112,7 @@ def system_text(context: Context) -> str:
         in_steps=context.budget.endswith("steps"),
         public=context.public,
         outputs=_outputs_text(context),
+        called=_called_text(context),
         program=context.program,
         program_limit=MAX_PROGRAM_CHARACTERS,
         main=context.sources.main,
@@ -132,6 +133,12 @@ def _outputs_text(context: Context) -> str:
     evaluate = context.objective.evaluate
     names = [one_line(name) for name in evaluate.outputs] if evaluate else []
     return listed(names, MAX_PROTECTED_CHARACTERS) if names else ""
+
+
+def _called_text(context: Context) -> str:
+    """Return the program whose functions the evaluator calls by itself, or "" for none."""
+    evaluate = context.objective.evaluate
+    return one_line(evaluate.program or "") if evaluate else ""
 
 
 def source_text(context: Context) -> str:

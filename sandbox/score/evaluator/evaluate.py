@@ -129,6 +129,7 @@ def _spec(bout: Bout, folder: Path) -> RunSpec:
         "script": str(folder / evaluation.script),
         "arguments": [*evaluation.arguments, "--split", evaluation.split],
         "outputs": evaluation.outputs,
+        "program": evaluation.program,
         "paths": [str(folder / path) for path in ("", *job.import_from)],
     }
     return RunSpec(
@@ -248,6 +249,10 @@ class _Ending:
         if ending.get("candidate") is True and broken is not None:
             detail = f"the evaluator's call failed{where}: {broken.message}"
             return NotEvaluated(STATUSES.get(broken.kind, "crash"), one_line(detail))
+        if ending.get("idle") is True:
+            program = self._bout.evaluation.program
+            detail = f"the evaluator called no function of {program}{where}"
+            return NotEvaluated("invalid", one_line(detail))
         if ending.get("exit") is True:
             return NotEvaluated("invalid", f"the evaluator exited with an error{where}")
         name = known_error(ending.get("error"))

@@ -22,4 +22,6 @@ class Evaluation(Record):
     """Absolute paths of hidden files that no commit has; only the evaluator may read them."""
     test: tuple[str, ...] = ()
     """Likewise those that are there only for the split `test`."""
+    program: str | None = None
+    """The file whose path the script's evaluate(path) gets; None for a script that is run."""
     split: Split = "val"

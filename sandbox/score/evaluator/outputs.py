@@ -10,6 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from sandbox.ground.fault import SandboxFault
 
+LEFT_NO = "it left no "
+"""Stands in a reason before the path of an output that is missing."""
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -95,7 +97,7 @@ def _open(folder: Path, name: str) -> int:
             raise BadOutput(f"{name} is a folder")
         return descriptor
     except FileNotFoundError:
-        raise NoOutput(f"it left no {name}") from None
+        raise NoOutput(f"{LEFT_NO}{name}") from None
     except OSError as error:
         reason = str(error.strerror).lower()
         if error.errno in (errno.ELOOP, errno.ENOTDIR):

@@ -6,7 +6,9 @@ with nothing but what is loaded at every start. Seeding functions are wrapped wh
 imports their module. It is a convenience and no wall: a project that wants a seed of its own has
 one, by reading AUTORESEARCH_SEED.
 
-Which calls it shifted is appended to a file, as lines "<pid> <call> <count>".
+Which calls it shifted is appended to a file, as lines "<pid> <call> <count> <file>:<line>", where
+the file is the project's nearest on the stack. A call that the owner has keep its seed is noted as
+"kept:<call>".
 """
 
 from __future__ import annotations
@@ -17,12 +19,15 @@ from _frozen_importlib import module_from_spec
 from _frozen_importlib_external import PathFinder
 from _thread import _local
 
+from autoresearch_seed_places import Places
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 SEED = "AUTORESEARCH_SEED"
 RECORD = "AUTORESEARCH_SEED_RECORD"
+PLACES = "AUTORESEARCH_SEED_PLACES"  # the project's folder, and what keeps its seeds, a line each
 STEP = 1000003  # as in sandbox/score/seeding.py
 LOW = 2**32 - 1
 SEED_NAMES = ("seed", "a", "x", "entropy", "new_seed")
@@ -65,13 +70,14 @@ MODULES = {*FUNCTIONS, *CLASSES, *SETTINGS}
 class Shift:
     """Moves seeds, until the project reads the harness's seed itself."""
 
-    def __init__(self, seed: int, record: str) -> None:
+    def __init__(self, seed: int, record: str, places: Places) -> None:
+        self.places = places
         self.delta = seed * STEP & LOW
         self.record = record
         self.active = True
         self.within = _local()
         self.pid = 0
-        self.counts: dict[str, int] = {}
+        self.counts: dict[tuple[str, str], int] = {}
 
     def wrapped(self, function: Any, name: str, place: int, module: str) -> Any:
         """Return `function` with its seed moved; `place` is the seed's among the arguments."""
@@ -113,9 +119,8 @@ class Shift:
         if not self.active or not isinstance(params, dict):
             return params
         seeds = {key: params[key] for key in SETTING_NAMES if type(params.get(key)) is int}
-        if not seeds:
+        if not seeds or self.stays(name):
             return params
-        self.count(name)
         moved = {key: (seed + self.delta) % 2**31 for key, seed in seeds.items() if seed >= 0}
         return dict(params, **moved)
 
@@ -125,14 +130,12 @@ class Shift:
         """Return the arguments of a call with the seed among them moved, and count it."""
         if len(args) > place:
             seed = self.moved(args[place], name)
-            if seed is not None:
-                self.count(name)
+            if seed is not None and not self.stays(name):
                 return (*args[:place], seed, *args[place + 1 :]), kwargs
             return args, kwargs
         for keyword in SEED_NAMES:
             seed = self.moved(kwargs.get(keyword), name)
-            if seed is not None:
-                self.count(name)
+            if seed is not None and not self.stays(name):
                 return args, dict(kwargs, **{keyword: seed})
         return args, kwargs
 
@@ -168,24 +171,32 @@ class Shift:
             return None
         return [*seed, self.delta] if self.delta and count else seed
 
-    def count(self, name: str) -> None:
-        """Count a shifted call and note it, more and more seldom."""
+    def stays(self, name: str) -> bool:
+        """Return whether the seed of this call stays as it is; count the call."""
+        place, kept = self.places.here()
+        self.count("%s%s" % ("kept:" if kept else "", name), place)
+        return bool(kept)
+
+    def count(self, name: str, place: str) -> None:
+        """Count a call by its place and note it, more and more seldom."""
         pid = os.getpid()
         if pid != self.pid:  # a fork has its own counts
             self.pid = pid
             self.counts = {}
-        count = self.counts.get(name, 0) + 1
-        self.counts[name] = count
+        count = self.counts.get((name, place), 0) + 1
+        self.counts[name, place] = count
         if count <= 8 or count & (count - 1) == 0:
-            self.note(pid, name, count)
+            self.note(pid, name, count, place)
 
-    def note(self, pid: int, name: str, count: int) -> None:
+    def note(self, pid: int, name: str, count: int, place: str = "") -> None:
         """Append a line to the record; a record that cannot be written stops no training."""
         try:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
             descriptor = os.open(self.record, flags, 0o644)
             try:
-                os.write(descriptor, ("%d %s %d\n" % (pid, name, count)).encode())
+                line = "%d %s %d %s" % (pid, name, count, place)
+                text = line.rstrip().encode("ascii", "backslashreplace")
+                os.write(descriptor, text + b"\n")
             finally:
                 os.close(descriptor)
         except OSError:
@@ -197,6 +208,7 @@ class Shift:
             self.active = False
             self.note(os.getpid(), SEED, 1)
             os.environ.pop(RECORD, None)
+            os.environ.pop(PLACES, None)
 
 
 def watch(environ: Any, leave: Any) -> None:
@@ -347,7 +359,7 @@ def install() -> None:
     seed = os.environ.get(SEED, "")
     if not record or not seed.isdigit():
         return
-    shift = Shift(int(seed), record)
+    shift = Shift(int(seed), record, Places(os.environ.get(PLACES, "")))
     watch(os.environ, shift.leave)
     finder = Finder(shift)
     sys.meta_path.insert(0, finder)

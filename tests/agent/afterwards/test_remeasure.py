@@ -8,7 +8,7 @@ import pytest
 
 from agent.afterwards.ablation import Without, kept_changes, without
 from agent.afterwards.finalize import finalize_run
-from agent.afterwards.remeasure import State, compare, state_of, time_baseline
+from agent.afterwards.remeasure import Limits, State, compare, state_of, time_baseline
 from agent.errors import HistoryFault, UsageFault
 from agent.evaluate.bench import Bench, Plan
 from agent.evaluate.slots import make_slots
@@ -17,21 +17,33 @@ from agent.history.history import History
 from agent.judge.comparison import Comparison, Measurement, replication_of
 from agent.judge.pairing import fresh_seeds
 from agent.records.edits import ReplaceStatements
+from agent.records.guards import Guard
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Pair
 from agent.space import read_constants
 from sandbox.ground.budget import Budget
 from sandbox.ground.deadline import Usual
 from sandbox.ground.outcome import Crashed, Outcome, RunSpec, Usage
+from sandbox.score.metric import BITS_PER_BYTE, Metric
 from sandbox.tiers.scripted import ScriptedRunner
 from tests.agent.run.test_reruns import noisy
-from tests.agent.study import Script, proposal, source_of, study, work_on
+from tests.agent.study import Script, proposal, seed_of, source_of, study, work_on
 
 
-def bench_of(history: History, script: Script = noisy, budget: Budget | None = None) -> Bench:
-    budget = budget or history.run.budget
+def bench_of(
+    history: History,
+    script: Script = noisy,
+    budget: Budget | None = None,
+    metric: Metric = BITS_PER_BYTE,
+) -> Bench:
     plan = Plan(
-        score="printed", train="train.py", data=None, read_only=(), budget=budget, memory_bytes=None
+        score="printed",
+        train="train.py",
+        data=None,
+        read_only=(),
+        budget=budget or history.run.budget,
+        memory_bytes=None,
+        metric=metric,
     )
     folder = Path(history.project.root) / ".autoresearch" / "again"
     return Bench(plan, ScriptedRunner(script), make_slots(1, (0,), ()), folder, history.export)
@@ -117,6 +129,53 @@ def test_a_state_that_fails_says_so(planted: History) -> None:
     [comparison] = compared(planted, [state_of(best)], state_of(baseline), (5, 6), broken)
     assert "worn out" in comparison.verdict
     assert comparison.delta is None
+
+
+def held(history: History, script: Script) -> Comparison:
+    """Return the best state against itself, held to a guard that depends on the baseline."""
+    baseline, best = map(state_of, history.trials[:2])
+    [guard] = GUARDS
+    metric = BITS_PER_BYTE.model_copy(update={"also": (guard.metric,)})
+    bench = bench_of(history, script, metric=metric)
+    limits = Limits(GUARDS, baseline)
+    final = State("all", best.commit, 4)
+    without = State("without #2", history.tip, 2)
+    cancel = threading.Event()
+    [found] = compare(bench, [without], final, (5, 6), lambda _: None, cancel, None, limits=limits)
+    return found
+
+
+GUARDS = (Guard.model_validate("latency_ms <= baseline + 1"),)
+
+
+def slower(spec: RunSpec) -> tuple[Outcome, str]:
+    """Print a latency that the kept change raises by 5, and the seed by 100."""
+    outcome, log = noisy(spec)
+    latency = 100 * seed_of(spec) + 5 * ("LR = 0.3" in source_of(spec))
+    return outcome, f"latency_ms: {latency}\n{log}"
+
+
+def leaky_baseline(spec: RunSpec) -> tuple[Outcome, str]:
+    """Fail for the first baseline, which alone is without the kept change."""
+    if "LR = 0.3" not in source_of(spec):
+        return Crashed(usage=Usage(seconds=1.0), exit_code=1), "RuntimeError: gone\n"
+    return slower(spec)
+
+
+def test_a_relative_guard_is_held_against_the_first_baseline_under_the_same_seeds(
+    planted: History,
+) -> None:
+    found = held(planted, slower)
+    [result] = found.guards
+    assert (result.finding, result.excess, result.runs) == ("outside", 4.0, 2)
+    assert str(found).endswith("; latency_ms <= baseline + 1: outside")
+
+
+def test_a_guard_whose_baseline_fails_is_said_to_be_unjudged(planted: History) -> None:
+    found = held(planted, leaky_baseline)
+    assert found.guards == () and found.pairs
+    assert found.unjudged.startswith("latency_ms <= baseline + 1 (the first baseline: crash: ")
+    assert "; not judged: latency_ms <= baseline + 1" in str(found)
 
 
 def test_a_state_is_held_to_its_budget_and_the_machine_may_be_slow_once(planted: History) -> None:

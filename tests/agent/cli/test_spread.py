@@ -49,6 +49,12 @@ def test_a_gain_has_the_sign_of_the_metric_and_its_cost_in_time() -> None:
     assert [row["pairs"] for row in record_of(spread())["smallest_gains"]] == [1, 3, 6]
 
 
+def test_which_seeds_move_is_said() -> None:
+    seeds = "shifted with the seed: random.seed (fit.py:3)"
+    assert seeds in list(lines_of(spread(seeds=seeds)))
+    assert record_of(spread(seeds=seeds))["seeds"] == seeds
+
+
 def test_equal_scores_are_never_called_repeats() -> None:
     equal = tuple(run.model_copy(update={"value": 0.8}) for run in RUNS)
     alone = spread(runs=equal, source="none", sd=None, tau=None, resolutions=())

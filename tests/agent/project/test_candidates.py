@@ -12,7 +12,6 @@ from agent.project.look import look_at
 from agent.project.numbers import direction_of, likely, numbers_in
 from agent.project.settings import Settings
 from tests.e2e.researcher import git
-from tests.e2e.shapes import SHAPES
 
 
 def repository(folder: Path, files: dict[str, str]) -> Path:
@@ -22,35 +21,6 @@ def repository(folder: Path, files: dict[str, str]) -> Path:
         path.write_text(text)
     git(folder, "init", "-q")
     return folder
-
-
-@pytest.mark.parametrize(
-    ("shape", "script", "metric", "direction"),
-    [
-        ("sklearn", "fit.py", "test accuracy", "maximize"),
-        ("argparse-yaml", "run_experiment.py", "final validation loss", "minimize"),
-        ("dataclass", "main.py", "rmse", "minimize"),
-        ("keras", "train_model.py", "val_accuracy", "maximize"),
-        ("nanogpt", "train.py", "val loss", "minimize"),
-        ("makefile", "solver.py", "error", "minimize"),
-        ("upstream", "train.py", "val_bpb", "minimize"),
-    ],
-)
-def test_the_training_and_its_number_are_found_by_reading(
-    tmp_path: Path, shape: str, script: str, metric: str, direction: str
-) -> None:
-    folder = repository(tmp_path, dict(SHAPES[shape]))
-    best = find_candidates(folder).best
-    assert best is not None
-    assert best.path == script
-    number = look_at(folder, script).numbers[0]
-    assert (number.name, number.direction) == (metric, direction)
-
-
-def test_a_makefile_says_with_which_arguments(tmp_path: Path) -> None:
-    best = find_candidates(repository(tmp_path, dict(SHAPES["makefile"]))).best
-    assert best is not None
-    assert best.command == "python solver.py --steps 100"
 
 
 def test_files_that_decide_the_score_are_left_alone(tmp_path: Path) -> None:
@@ -68,7 +38,9 @@ def test_files_that_decide_the_score_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_configuration_files_that_a_script_names(tmp_path: Path) -> None:
-    look = look_at(repository(tmp_path, dict(SHAPES["argparse-yaml"])), "run_experiment.py")
+    options = "p.add_argument('--config', default='conf/base.yaml')\np.add_argument('--seed')\n"
+    files = {"fit.py": f"import argparse\np = argparse.ArgumentParser()\n{options}"}
+    look = look_at(repository(tmp_path / "a", {**files, "conf/base.yaml": "lr: 1\n"}), "fit.py")
     assert look.configs == ("conf/base.yaml",)
     assert look.options == ("--config", "--seed")
     folder = repository(
@@ -173,7 +145,7 @@ def test_hostile_text_is_refused_quickly_and_is_no_number() -> None:
 
 
 def test_no_training_names_the_candidates_and_the_line(tmp_path: Path) -> None:
-    folder = repository(tmp_path, {**SHAPES["sklearn"], "src/nothing.txt": ""})
+    folder = repository(tmp_path, {"fit.py": "print('loss: 1.0')\n", "src/nothing.txt": ""})
     with pytest.raises(ProjectFault, match=r'fit\.py.*the line train = "fit\.py"') as fault:
         find_project(folder, Settings())
     assert (fault.value.next_command or "").endswith('autoresearch.toml   # train = "fit.py"')

@@ -158,3 +158,14 @@ def test_a_missing_script_names_the_file_to_open(tmp_path: Path) -> None:
     with pytest.raises(ProjectFault) as caught:
         repository(tmp_path, 'train = "fit.py"\n[evaluate]\ncommand = "python no.py"\n')
     assert caught.value.next_command.startswith("$EDITOR ")
+
+
+def test_one_that_is_given_a_stand_in_may_import_it_and_nothing_else() -> None:
+    text = (
+        "import importlib.util, pickle\n"
+        "spec = importlib.util.spec_from_file_location('program', path)\n"
+        "pickle.load(file)\n"
+    )
+    assert len(warnings_of(text, "evaluator.py")) == 2
+    [warning] = warnings_of(text, "evaluator.py", loads_program=True)
+    assert "line 3, unpickles" in warning

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import ProjectFault
+from agent.errors import ProjectFault, UsageFault
 from agent.project.around import project_around
 from agent.project.find import find_project
 from agent.project.settings import Settings
@@ -192,3 +192,19 @@ def test_a_run_goes_on_with_the_folder_that_its_record_says(tmp_path: Path) -> N
 def test_a_record_names_no_folder_outside_of_the_repository(folder: str) -> None:
     with pytest.raises(ValueError, match="not a folder inside the repository"):
         Objective(metric="loss", folder=folder)
+
+
+@pytest.mark.parametrize(
+    ("place", "what"),
+    [("lost.py", "no file lost.py"), ("train.py:make_data", "no function make_data in train.py")],
+)
+def test_seeds_are_kept_only_in_places_that_are_there(
+    tmp_path: Path, place: str, what: str
+) -> None:
+    repository = make_repository(tmp_path)
+    with pytest.raises(UsageFault, match=what):
+        find_project(repository, Settings(keep_seeds=(place,)))
+    with (repository / "train.py").open("a") as file:
+        file.write("def make_data(): ...\n")
+    kept = ("train.py", "train.py:make_data")
+    assert find_project(repository, Settings(keep_seeds=kept)).train == "train.py"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from agent.errors import UsageFault
 from agent.project.settings import Settings, read_settings
@@ -147,3 +148,12 @@ def test_a_range_that_is_none_is_named(tmp_path: Path, text: str) -> None:
     settings = read_settings(written(tmp_path, f'[ranges]\nLR = "{text}"'))
     with pytest.raises(UsageFault, match="LR"):
         read_space("LR = 0.1\n", settings.ranges)
+
+
+@pytest.mark.parametrize("place", ["../data.py", "/data.py", "data.csv", "data.py:", "a.py:1x", ""])
+def test_a_place_that_keeps_its_seeds_is_a_file_or_a_function_in_it(place: str) -> None:
+    assert Settings(keep_seeds=("data.py", "a b/fit.py:make_data")).keep_seeds
+    with pytest.raises(ValidationError):
+        Settings(keep_seeds=(place,))
+    with pytest.raises(ValidationError, match="no seeding call is shifted"):
+        Settings(keep_seeds=("data.py",), seed_argument="--seed")

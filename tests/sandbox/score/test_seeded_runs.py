@@ -61,10 +61,43 @@ def test_a_training_in_its_sandbox_is_shifted(place: Place) -> None:
     own, moved = (_measured(place, seed) for seed in (0, 1))
     assert own.value == random.Random(5).random(), "as its owner sees it"
     assert moved.value == random.Random(5 + STEP).random()
-    assert own.seeding == moved.seeding == SeedCalls(calls={"random.seed": 1})
+    where = {"random.seed": ("train.py:3",)}
+    assert own.seeding == moved.seeding == SeedCalls(calls={"random.seed": 1}, places=where)
 
 
-def _measured(place: Place, seed: int) -> Measured:
+MAKES_ITS_DATA = """
+import random
+from data import make
+
+def sampled():
+    return random.Random(7).random()
+
+random.seed(5)
+print("---")
+print("val_bpb:", random.random() + 10 * make() + 100 * sampled())
+"""
+DATA = "import random\n\ndef make():\n    return random.Random('data').random()\n"
+
+
+def test_what_the_owner_names_keeps_its_seeds_and_is_listed(place: Place) -> None:
+    (place.home / "folder" / "train.py").write_text(MAKES_ITS_DATA)
+    (place.home / "folder" / "data.py").write_text(DATA)
+    keep = ("data.py", "train.py:sampled")
+    moved = _measured(place, 1, keep)
+    data = random.Random("data").random()
+    own = random.Random(5 + STEP).random()
+    assert moved.value == own + 10 * data + 100 * random.Random(7).random()
+    assert str(moved.seeding) == (
+        "shifted with the seed: random.seed (train.py:8); "
+        "kept as they are: random.Random (data.py:4, train.py:6)"
+    )
+    assert _measured(place, 2).value != moved.value
+    assert str(_measured(place, 3).seeding) == (
+        "shifted with the seed: random.Random (data.py:4, train.py:6), random.seed (train.py:8)"
+    )
+
+
+def _measured(place: Place, seed: int, keep: tuple[str, ...] = ()) -> Measured:
     """Return the result of the project in `place` under a seed."""
     given = place.given()
     scratch = place.home / f"scratch-{seed}"
@@ -78,6 +111,7 @@ def _measured(place: Place, seed: int) -> Measured:
         python=given["python"],
         budget=Budget(amount=1, unit="steps"),
         seed=seed,
+        keep_seeds=keep,
         limits=Limits(wall_seconds=60.0, disk_bytes=64 * MIB),
         score="printed",
     )

@@ -1,17 +1,21 @@
 """Runs a project's evaluator, inside its sandbox: `python -I evaluator_main.py OPTIONS_AS_JSON`.
 
-The options are the script, its arguments, and the run's outputs by name. What the script prints
-goes to the log. Once a byte of the run's was seen, an audit hook ends the process where something
-is unpickled, and wherever one of the outputs is imported, started or given to torch.load: whoever
-does that hands the evaluator over to the run.
+The options are the script, its arguments, the run's outputs by name, and the program that the
+script's evaluate(path) gets, if it is to be called. What the script prints goes to the log. Once a
+byte of the run's was seen, an audit hook ends the process where something is unpickled, and
+wherever one of the outputs is imported, started or given to torch.load: whoever does that hands
+the evaluator over to the run.
 """
 
 from __future__ import annotations
 
 import builtins
+import importlib.util
 import json
+import numbers
 import os
 import sys
+import tempfile
 from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -142,7 +146,13 @@ def main() -> int:
     sys.dont_write_bytecode = True
     sys.addaudithook(watch)
     try:
-        run(script)
+        if options["program"]:
+            score(script, options["program"])
+        else:
+            run(script)
+    except Idle:
+        frames.write(_Whole(sink), {"do": "failed", "idle": True})
+        return 1
     except helper.CandidateError as error:
         header = {"do": "failed", "candidate": True, "line": line_of(error.__traceback__, script)}
         frames.write(_Whole(sink), header)
@@ -159,6 +169,61 @@ def main() -> int:
     sys.stdout.flush()
     frames.write(_Whole(sink), {"do": "done"})
     return 0
+
+
+class Idle(Exception):
+    """An evaluator called nothing of the program that it was to evaluate."""
+
+
+class Program:
+    """A program whose functions run outside of the evaluator, as calls of the harness."""
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+        self.candidate = helper.Candidate()
+        self.called = False
+
+    def function(self, name: str) -> Any:
+        """Return what calls a function of the program."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def call(*args: Any, **options: Any) -> Any:
+            self.called = True
+            value = self.candidate.call("%s:%s" % (self.module, name), *args, **options)
+            # Frames know no tuple, and what several values are returned as is one.
+            return tuple(value) if isinstance(value, list) else value
+
+        return call
+
+
+def score(script: str, path: str) -> None:
+    """Report what `evaluate` of a script returns for a program: numbers by name.
+
+    It gets the path of a module that has the program's functions. Raise Idle where it called none.
+    """
+    program = Program(os.path.splitext(os.path.basename(path))[0])
+    sys.modules["autoresearch_program"] = program  # type: ignore[assignment]
+    with tempfile.TemporaryDirectory() as folder:
+        stub = os.path.join(folder, os.path.basename(path))
+        with open(stub, "w") as file:
+            file.write("from autoresearch_program import function as __getattr__\n")
+        result = loaded(script).evaluate(stub)
+    if not program.called:
+        raise Idle
+    values = getattr(result, "metrics", result)
+    real = {name: value for name, value in values.items() if isinstance(value, numbers.Real)}
+    helper.report(**real)
+
+
+def loaded(script: str) -> Any:
+    """Return a script as a module."""
+    name = os.path.splitext(os.path.basename(script))[0]
+    spec: Any = importlib.util.spec_from_file_location(name, script)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 class _Whole:

@@ -96,6 +96,14 @@ def test_an_evaluator_of_the_project_is_spoken_of_as_such() -> None:
     text = whole(request_of(printed(objective=judged)))
     assert "has the project's own evaluator measure test accuracy (higher is better)" in text
     assert "from what it prints" not in text and "the weights" not in text
+    assert "by calling functions of it" not in text
+
+
+def test_a_program_whose_functions_an_evaluator_calls_is_named() -> None:
+    evaluate = Evaluator(command="python evaluator.py", program="initial_program.py")
+    judged = ACCURACY.model_copy(update={"evaluate": evaluate})
+    text = request_of(printed(objective=judged)).system
+    assert "measures initial_program.py by calling functions of it: keep their names" in text
 
 
 def test_guards_checks_and_further_metrics_are_told() -> None:

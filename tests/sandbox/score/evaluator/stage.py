@@ -84,6 +84,7 @@ def evaluated(
             test=changes.pop("test", ()),
             hidden=hidden,
             split=changes.pop("split", "val"),
+            program=changes.pop("program", None),
         ),
         metric=Metric(name="acc", also=("loss", "seconds"), **changes),
         python=given["python"],

@@ -1,0 +1,1 @@
+TIME_BUDGET = 1
