@@ -76,6 +76,8 @@ class Patience:
     """In all, retries included."""
     cancel: threading.Event
     """Cancels the request when it is set."""
+    listing_seconds: float = 0.0
+    """As `seconds`, for the list of a provider's models."""
     first_wait: float = 1.0
     """Seconds before the first retry."""
     tell: Callable[[str], None] = _nobody

@@ -33,12 +33,20 @@ class Recorded:
     """
 
     def __init__(self, model: Model, folder: Path) -> None:
-        self.name = model.name
         self.origin: Literal["llm", "scripted"] = model.origin
-        self.looks: LooksBy = looks_by(model)
         self._model = model
         self._path = folder / FILE
         self._lock = threading.Lock()  # several writers ask at the same time
+
+    @property
+    def name(self) -> str:
+        """See Model; it may change once, from an alias to the full name."""
+        return self._model.name
+
+    @property
+    def looks(self) -> LooksBy:
+        """See `looks_by`."""
+        return looks_by(self._model)
 
     def estimate(self, request: Request) -> float | None:
         """See Model."""
