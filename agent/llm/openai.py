@@ -18,6 +18,7 @@ from openai.types import Model as Listed
 from openai.types.responses import (
     FunctionToolParam,
     ResponseCompletedEvent,
+    ResponseErrorEvent,
     ResponseFailedEvent,
     ResponseIncompleteEvent,
 )
@@ -173,10 +174,12 @@ class OpenAI:
             )
             for tool in _offered(request)
         ]
+        keeps_thoughts = self._ways.thoughts and bool(request.tools)
         events = await client.responses.create(
             model=self.name,
             instructions=request.system,
-            input=response_items(request),
+            input=response_items(request, self._ways.thoughts),
+            include=["reasoning.encrypted_content"] if keeps_thoughts else openai.omit,
             tools=tools,
             tool_choice="required",
             max_output_tokens=self._ways.tokens(request.max_output_tokens),
@@ -186,13 +189,19 @@ class OpenAI:
         )
         async for event in events:
             if isinstance(event, ResponseCompletedEvent | ResponseIncompleteEvent):
-                tool = _only_answer(request)
-                return response_reply(event.response, self.name, self._url, tool)
-            if isinstance(event, ResponseFailedEvent):
-                failure = event.response.error
-                reason = failure.message if failure else "the answer failed"
-                raise Refusal(FAILED, reason, {})
+                response = event.response.to_dict(warnings=False)
+                return response_reply(response, self.name, self._url, _only_answer(request))
+            if isinstance(event, ResponseFailedEvent | ResponseErrorEvent):
+                raise _refusal_in(event.to_dict(warnings=False))
         raise Transient(f"{self._api.who}'s answer broke off")
+
+
+def _refusal_in(event: Mapping[str, Any]) -> Refusal:
+    """Return the refusal that an event of the Responses API tells: a failure, or an error."""
+    response = event.get("response")
+    error = response.get("error") if isinstance(response, dict) else event
+    reason = reason_of(error) if error else "the answer failed"
+    return Refusal(status_of(error, FAILED), reason, {})
 
 
 def _offered(request: Request) -> tuple[Tool, ...]:

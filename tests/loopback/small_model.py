@@ -19,6 +19,10 @@ from pathlib import Path
 NAME = "smollm2"
 SEED = 1
 STARTS_WITHIN = 120.0
+MOST_TOKENS = 160
+"""Of an answer, as `llama-server -n` bounds it: drivel goes on for as long as it may, and what is
+tested is how it is dealt with. Without a bound it fills the context, which takes ten minutes on a
+busy core."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ def is_installed() -> bool:
 def small_model(folder: Path, context: int) -> Iterator[Served]:
     """Serve the model until the block ends; its log is written into `folder`.
 
-    context: tokens of a question and its answer together; it also ends an answer that would not.
+    context: tokens of a question and its answer together.
     """
     log = folder / f"llama-{context}.log"
     command = [sys.executable, "-m", __name__, str(context)]
@@ -78,6 +82,7 @@ def _serve(context: int) -> None:
     params.model.path = str(weights)
     params.model_alias = {NAME}
     params.n_ctx = context
+    params.n_predict = MOST_TOKENS
     params.n_parallel = 1
     params.sampling.seed = SEED
     params.warmup = False
