@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from agent.errors import ModelFault
 from agent.git.home import no_link
-from agent.llm.model import LooksBy, Model, Reply, Request, Turn, looks_by
+from agent.llm.model import CalledOff, LooksBy, Model, Reply, Request, Turn, looks_by
 from sandbox.ground.record import Record
 from sandbox.ground.redaction import redacted, redacted_data
 
@@ -61,6 +61,8 @@ class Recorded:
             reply = self._model.complete(request)
         except ModelFault as fault:
             self._write(name, "fault", fault.message)
+            if isinstance(fault, CalledOff):
+                fault.reply = fault.reply.model_copy(update={"exchange": name})
             raise
         finally:
             if request.door and request.door.shown:

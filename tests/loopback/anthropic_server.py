@@ -17,6 +17,8 @@ from tests.loopback.wire import (
 )
 
 PAGE = 2
+BEHIND_THE_TEXT = 3
+"""Events: the end of the block, the usage with the reason, the end."""
 
 
 def model(
@@ -75,7 +77,8 @@ class AnthropicServer(Loopback):
             return send_json(request, 200, message)
         events = _events(message)
         if isinstance(step, Truncated):
-            events = events[: len(events) // 2]
+            begun = tuple(events[:-BEHIND_THE_TEXT])
+            return send_events(request, Events(begun, then=step.then, sent=step.sent), self.over)
         return send_events(request, Events(tuple(events)), self.over)
 
 

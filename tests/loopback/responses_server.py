@@ -38,8 +38,9 @@ class ResponsesServer(Loopback):
         """Stream a response of one item; a truncated one ends before it is complete."""
         events = streamed((_item(step),), str(body.get("model", "")), _usage(step))
         if isinstance(step, Truncated):
-            events = events[:-1]
-        send_events(request, Events(events), self.over)
+            begun = Events(events[:-1], then=step.then, sent=step.sent)
+            return send_events(request, begun, self.over)
+        return send_events(request, Events(events), self.over)
 
 
 def thoughts(text: str) -> Item:

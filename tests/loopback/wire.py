@@ -53,6 +53,11 @@ class Hang:
 class Truncated:
     """A good beginning, then the connection is closed."""
 
+    then: float = 0.0
+    """Seconds of silence before that."""
+    sent: threading.Event = field(default_factory=threading.Event)
+    """Set once the beginning is sent."""
+
 
 @dataclass(frozen=True)
 class Nonsense:
@@ -74,6 +79,8 @@ class Events:
     """Between two events."""
     then: float = 0.0
     """Seconds of silence behind the last one."""
+    sent: threading.Event = field(default_factory=threading.Event)
+    """Set once the last one is sent."""
 
 
 Step = ToolCall | Text | Status | Hang | Truncated | Nonsense | Events
@@ -208,6 +215,7 @@ def send_events(request: BaseHTTPRequestHandler, events: Events, over: threading
         name = f"event: {kind}\n" if kind else ""
         request.wfile.write(f"{name}data: {text}\n\n".encode())
         request.wfile.flush()
+    events.sent.set()
     over.wait(events.then)
 
 
