@@ -12,7 +12,7 @@ import pytest
 from tests.loopback.small_model import NAME, Served, is_installed, small_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
-BOUNDS = ("--trials", "2", "--hours", "0.1")
+BOUNDS = ("--trials", "2", "--hours", "0.05")
 """Nonsense is refused, and what is refused is no trial: hours or ten refusals end the night."""
 GAVE_UP = "was refused 10 times in a row"
 FIT = """RATE = 0.5  # [0.1 .. 2 log]
