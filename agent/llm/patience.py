@@ -76,14 +76,14 @@ class Patience:
     """In all, retries included."""
     cancel: threading.Event
     """Cancels the request when it is set."""
-    listing_seconds: float = 0.0
-    """As `seconds`, for the list of a provider's models."""
     first_wait: float = 1.0
     """Seconds before the first retry."""
     tell: Callable[[str], None] = _nobody
     """Is told, from the thread of the request, why an attempt failed and when the next follows."""
     answered: threading.Event = field(default_factory=threading.Event)
     """Set once anybody has answered."""
+    listing_seconds: float = 0.0
+    """As `seconds`, for the list of a provider's models."""
 
     @property
     def silence(self) -> float:
