@@ -2,20 +2,26 @@
 
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import typer
 
 from agent.cli.build import Place
 from agent.cli.news import News
 from agent.cli.reach import kept_from_models
+from agent.display.format import formatter_for, open_console
 from agent.display.waiting import waiting
-from agent.errors import UsageFault
+from agent.errors import ModelLimited, UsageFault
 from agent.history.history import History
 from agent.history.runs import transcripts_of
+from agent.llm.deferred import Deferred
 from agent.llm.effort import Effort
+from agent.llm.lifting import clock_text
+from agent.llm.model import Model
 from agent.llm.recorded import Recorded
-from agent.llm.resolve import default_model, open_model, sends_no_bill
+from agent.llm.resolve import LISTING_SECONDS, default_model, open_model, sends_no_bill
 from agent.project.budgets import reads_budget
 from agent.project.find import Project
 from agent.project.flags import Flags
@@ -155,25 +161,51 @@ def build_proposer(
     """Return the method, with its model behind one retry layer.
 
     `replay:BRANCH` as a model stands for the proposals on that branch. news: hears of retries.
-    Raise ModelFault for an
-    unknown model or a missing key.
+    A model whose provider refuses to name it for a limit is asked for its name later. Raise
+    ModelFault for an unknown model or a missing key.
     """
     model = asked.model
     if model is None:
         return method.build(None)
     if model.startswith(REPLAY):
         return Replay(model, History.read(project, model.removeprefix(REPLAY)).trials)
+    hidden = kept_from_models(project)
+
+    def opened(listing_seconds: float) -> Model:
+        seconds = MODEL_DEADLINE_SECONDS
+        return open_model(
+            model, os.environ, seconds, cancel, hidden, news, asked.effort, listing_seconds
+        )
+
     with (
         waiting(f"the provider of {model} to answer", ASKED_IN_VAIN) as wait,
         news.to(wait.because),
     ):
-        opened = open_model(
-            model,
-            os.environ,
-            MODEL_DEADLINE_SECONDS,
-            cancel,
-            hidden=kept_from_models(project),
-            tell=news,
-            effort=asked.effort,
-        )
-    return method.build(Recorded(opened, transcripts_of(project, tag)))
+        found = _opened_or_deferred(model, opened)
+    if isinstance(found, Deferred):
+        _say_deferred(found)
+    return method.build(Recorded(found, transcripts_of(project, tag)))
+
+
+def _opened_or_deferred(name: str, opened: Callable[[float], Model]) -> Model:
+    """Return the model, or what opens it later where its provider refuses to name it for a limit.
+
+    A run goes on without its model until such a limit lifts, as it does for one that is met later.
+    opened: opens it, with a list of models that takes so many seconds at most.
+    """
+    try:
+        return opened(LISTING_SECONDS)
+    except ModelLimited as limit:
+        # Nobody watches then.
+        return Deferred(name, lambda: opened(MODEL_DEADLINE_SECONDS), limit)
+
+
+def _say_deferred(model: Deferred) -> None:
+    now = datetime.now(UTC)
+    limit = model.limit
+    reason = formatter_for(open_console(stderr=True)).line(limit.message)
+    typer.echo(
+        f"{model.name} is asked from {clock_text(limit.until, now)} on, when its limit lifts; the "
+        f"run begins without it ({reason})",
+        err=True,
+    )

@@ -323,4 +323,4 @@ def spending(trials: Sequence[Trial | Attempt]) -> str:
     known = dollars(spent.dollars)
     if not spent.unpriced:
         return known
-    return f"at least {known} (the price of {spent.unpriced} is not known)"
+    return f"at least {known} (the price of {spent.unpriced} is not fully known)"

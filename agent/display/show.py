@@ -311,7 +311,8 @@ def provenance(by: Provenance) -> str:
         asked = f"be {by.asked}" if by.asked.kind == "bolder" else str(by.asked)
         parts.append(f"asked to {asked}")
     if by.origin == "llm":
-        parts.append(f"${by.cost:.4f}" if by.cost is not None else "price unknown")
+        least = "at least " if by.called_off else ""
+        parts.append(f"{least}${by.cost:.4f}" if by.cost is not None else "price unknown")
     if by.seconds >= 1:
         parts.append(duration(by.seconds))
     return ", ".join(parts)

@@ -1,5 +1,6 @@
 """Claude through Anthropic's SDK: one tool call, thinking, a cached prefix, streamed."""
 
+import json
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -8,8 +9,10 @@ from typing import Any, Literal, TypeVar
 import anthropic
 import httpx2
 from anthropic import AsyncAnthropic
-from anthropic.types import Message, ModelInfo
+from anthropic.lib.streaming import AsyncMessageStream
+from anthropic.types import ContentBlock, Message, ModelInfo, Usage
 
+from agent.llm.begun import Begun, least_tokens
 from agent.llm.effort import EFFORTS, MOST_STRETCH, STRETCH, THINKING_SHARE, Effort
 from agent.llm.faults import failed, fault_of, is_unreached, tidy
 from agent.llm.limits import allowed_output
@@ -74,7 +77,9 @@ class Anthropic:
     def complete(self, request: Request) -> Reply:
         """Ask once; see Model."""
         began = time.monotonic()
-        reply = self._api.ask(lambda client: self._ask(client, request))
+        begun = Begun()
+        with begun.told():
+            reply = self._api.ask(lambda client: self._ask(client, request, begun))
         if reply.cut_off and not reply.text and reply.arguments is None:
             # It was still thinking: the next answer may be longer.
             self._stretch = min(2 * self._stretch, MOST_STRETCH)
@@ -86,7 +91,7 @@ class Anthropic:
         tokens = request.max_output_tokens * (self._stretch if thinks else 1)
         return tokens if self._most is None else min(tokens, self._most)
 
-    async def _ask(self, client: AsyncAnthropic, request: Request) -> Reply:
+    async def _ask(self, client: AsyncAnthropic, request: Request, begun: Begun) -> Reply:
         """Ask, with fewer output tokens if the model refuses so many, and remember it."""
         if self._able is None:
             self._able = await _ability_of(client, self.name)
@@ -96,20 +101,23 @@ class Anthropic:
             asked = self._tokens(request)
             limited = request.model_copy(update={"max_output_tokens": asked})
             try:
-                return await self._stream(client, limited, self._able)
+                return await self._stream(client, limited, self._able, begun)
             except anthropic.BadRequestError as error:
                 most = allowed_output(reason_in(error.response.text), asked)
                 if not most:
                     raise
                 self._most = most
 
-    async def _stream(self, client: AsyncAnthropic, request: Request, able: _Able) -> Reply:
+    async def _stream(
+        self, client: AsyncAnthropic, request: Request, able: _Able, begun: Begun
+    ) -> Reply:
         arguments = _arguments(self.name, request, able.thinking, self._effort)
         if self._effort in able.efforts:
             arguments["output_config"] = {"effort": self._effort}
         async with client.messages.stream(**arguments) as stream:
             try:
-                message = await stream.get_final_message()
+                with begun.kept(lambda: _so_far(stream, self.name)):
+                    message = await stream.get_final_message()
             except (AssertionError, RuntimeError, LookupError, AttributeError, TypeError) as error:
                 # The SDK does not check that the events of a stream belong to a message.
                 raise Transient(f"{PROVIDER}'s reply is not a message") from error
@@ -284,10 +292,32 @@ def _belongs(model: ModelInfo, family: str) -> bool:
     return in_family and getattr(model, "lifecycle", None) in (None, "active")
 
 
-def _reply(message: Message, request: Request) -> Reply:
+def _so_far(stream: AsyncMessageStream, name: str) -> Reply:
+    """Return what has come of an answer; the question is counted at its beginning."""
+    try:
+        message = stream.current_message_snapshot
+    except AssertionError:  # it has not begun
+        return Reply(model=name)
     usage = message.usage
-    read = usage.cache_read_input_tokens or 0
-    write = usage.cache_creation_input_tokens or 0
+    shown = sum(least_tokens(_text_of(block)) for block in message.content)
+    least = usage.model_copy(update={"output_tokens": max(usage.output_tokens, shown)})
+    return _told(message.model, least)
+
+
+def _text_of(block: ContentBlock) -> str:
+    """Return what a block of an answer has of text: said, thought, or in a call."""
+    match block.type:
+        case "text":
+            return block.text
+        case "thinking":
+            return block.thinking
+        case "tool_use":
+            return json.dumps(block.input)
+        case _:
+            return ""
+
+
+def _reply(message: Message, request: Request) -> Reply:
     uses = [block for block in message.content if block.type == "tool_use"]
     looks = [use for use in uses if request.tools and use.name != request.tool.name]
     answers = [use.input for use in uses if use not in looks]
@@ -295,18 +325,29 @@ def _reply(message: Message, request: Request) -> Reply:
     text = "".join(block.text for block in message.content if block.type == "text")
     if not text and message.stop_reason == "refusal":
         text = "(the provider declined to answer this question)"
-    return Reply(
-        model=message.model,
+    return _told(
+        message.model,
+        message.usage,
         text=text,
         arguments=answers[0] if answers and isinstance(answers[0], dict) else None,
         calls=tuple(calls),
         native=[block.to_dict() for block in message.content] if calls else None,
         cut_off=message.stop_reason in CUT_OFF,
+    )
+
+
+def _told(model: str, usage: Usage, **said: Any) -> Reply:
+    """Return what an answer said, with what it used. said: further fields of the Reply."""
+    read = usage.cache_read_input_tokens or 0
+    write = usage.cache_creation_input_tokens or 0
+    return Reply(
+        model=model,
+        **said,
         input_tokens=usage.input_tokens + read + write,
         cached_tokens=read,
         output_tokens=usage.output_tokens,
         cost=cost_of(
-            message.model,
+            model,
             PRICED_AS,
             fresh=usage.input_tokens,
             output=usage.output_tokens,

@@ -2,10 +2,12 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 
-from agent.errors import ModelFault
+from agent.errors import ModelFault, ModelLimited
 from agent.llm.command import COMMANDS
 from agent.llm.keys import key_of
+from agent.llm.lifting import clock_text
 from agent.llm.patience import Patience
 from agent.llm.pricing import cost_of
 from agent.llm.resolve import FAMILIES, NO_KEY, plugin_providers
@@ -45,6 +47,9 @@ def offers(environment: Mapping[str, str], patience: Patience) -> Iterator[Offer
 def _listed(provider: str, offered: Callable[[], Iterator[Offer]]) -> Iterator[Offer]:
     try:
         yield from list(offered())
+    except ModelLimited as limit:
+        again = clock_text(limit.until, datetime.now(UTC))
+        yield Offer(provider=provider, model="", note=f"not before {again}: {limit.message}")
     except ModelFault as fault:
         yield Offer(provider=provider, model="", note=fault.message)
 

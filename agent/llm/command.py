@@ -24,6 +24,7 @@ from typing import Literal
 
 from agent.errors import ModelFault, SandboxFault
 from agent.git.cache import cache_folders
+from agent.llm.begun import Begun
 from agent.llm.claude_code import CLAUDE_CODE
 from agent.llm.codex import CODEX
 from agent.llm.dialects import TOKEN, Call, failure_of
@@ -144,11 +145,13 @@ class Command:
     def complete(self, request: Request) -> Reply:
         """Ask once; see Model."""
         began = time.monotonic()
-        reply = persist(self.name, lambda: self._ask(request), self._patience)
+        begun = Begun()
+        with begun.told():
+            reply = persist(self.name, lambda: self._ask(request, begun), self._patience)
         seconds = time.monotonic() - began
         return reply.model_copy(update={"seconds": seconds, "model": reply.model or self.name})
 
-    async def _ask(self, request: Request) -> Reply:
+    async def _ask(self, request: Request, begun: Begun) -> Reply:
         with tempfile.TemporaryDirectory(prefix="autoresearch-ask-") as folder:
             beside = Path(folder)
             work = beside / "work"
@@ -156,7 +159,8 @@ class Command:
             call = Call(self._model, request, beside, self._environment, self._effort)
             arguments, question = self._dialect.call(call)
             token = {TOKEN: request.door.token} if request.door else {}
-            code, out, err = await self._run(arguments, question, work, token)
+            with begun.kept(lambda: Reply(model=self.name)):
+                code, out, err = await self._run(arguments, question, work, token)
         try:
             # Its own words come first: some commands end with an error code behind a full answer.
             return self._dialect.read(out)

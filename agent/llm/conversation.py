@@ -31,7 +31,8 @@ def chat_messages(request: Request) -> list[dict[str, Any]]:
     """Return the turns of a question as chat messages."""
     messages: list[dict[str, Any]] = []
     for turn in request.turns:
-        messages.append(turn.native or native_message(turn.calls, "", turn.text))
+        said = turn.native if isinstance(turn.native, dict) else None
+        messages.append(said or native_message(turn.calls, "", turn.text))
         for call, result in _results(turn):
             messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
     if request.closing:
@@ -39,24 +40,36 @@ def chat_messages(request: Request) -> list[dict[str, Any]]:
     return messages
 
 
-def response_items(request: Request) -> list[Any]:
-    """Return a question with its turns as the input of the Responses API."""
+def response_items(request: Request, thoughts: bool) -> list[Any]:
+    """Return a question with its turns as the input of the Responses API.
+
+    thoughts: whether what the model thought goes back to it, encrypted by its provider.
+    """
     items: list[Any] = [{"role": "user", "content": "\n\n".join(request.blocks)}]
     for turn in request.turns:
-        for call in turn.calls:
-            items.append(
-                {
-                    "type": "function_call",
-                    "call_id": call.id,
-                    "name": call.name,
-                    "arguments": json.dumps(call.arguments),
-                }
-            )
+        items += _said_items(turn, thoughts)
         for call, result in _results(turn):
             items.append({"type": "function_call_output", "call_id": call.id, "output": result})
     if request.closing:
         items.append({"role": "user", "content": request.closing})
     return items
+
+
+def _said_items(turn: Turn, thoughts: bool) -> list[Any]:
+    """Return an answer as items: as they came, or from what is known of another API's."""
+    if not isinstance(turn.native, list):
+        return [_function_call(call) for call in turn.calls]
+    return [item for item in turn.native if thoughts or item.get("type") != "reasoning"]
+
+
+def _function_call(call: Call) -> dict[str, Any]:
+    arguments = json.dumps(call.arguments)
+    return {
+        "type": "function_call",
+        "call_id": call.id,
+        "name": call.name,
+        "arguments": arguments,
+    }
 
 
 def as_text(request: Request) -> list[str]:

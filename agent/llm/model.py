@@ -5,6 +5,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field, FiniteFloat, field_validator
 
+from agent.errors import ModelUnavailable
 from sandbox.ground.record import Record
 
 # Of a tool's arguments; a proposal needs five levels.
@@ -145,6 +146,15 @@ def _inside(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+class CalledOff(ModelUnavailable):
+    """A question was called off, or its time was up, after its answer had begun."""
+
+    def __init__(self, fault: ModelUnavailable, reply: Reply) -> None:
+        super().__init__(fault.message, fault.next_command)
+        self.reply = reply
+        """What had come of the answer; its cost is a lower bound, or None if nothing is known."""
+
+
 LooksBy = Literal["calls", "door", "no"]
 """How a model looks things up: it calls the tools of a request, or those behind a door itself."""
 
@@ -181,6 +191,7 @@ class Model(Protocol):
     def complete(self, request: Request) -> Reply:
         """Ask once, with retries.
 
-        Raise ModelFault (key, name, money) or ModelUnavailable (deadline passed, cancelled).
+        Raise ModelFault (key, name, money) or ModelUnavailable (deadline passed, cancelled), and
+        CalledOff where an answer had begun.
         """
         ...

@@ -13,16 +13,19 @@ from urllib.parse import urlsplit
 
 import httpx2
 import openai
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, AsyncStream
 from openai.types import Model as Listed
 from openai.types.responses import (
     FunctionToolParam,
     ResponseCompletedEvent,
+    ResponseErrorEvent,
     ResponseFailedEvent,
     ResponseIncompleteEvent,
+    ResponseStreamEvent,
 )
 
 from agent.llm.answers import ONLY_THOUGHT, Answer
+from agent.llm.begun import Begun
 from agent.llm.conversation import as_text, chat_messages, response_items
 from agent.llm.effort import STRETCH, Effort
 from agent.llm.faults import failed, fault_of, is_unreached, tidy
@@ -95,7 +98,9 @@ class OpenAI:
     def complete(self, request: Request) -> Reply:
         """Ask once; see Model."""
         began = time.monotonic()
-        reply = self._api.ask(lambda client: self._ask(client, request))
+        begun = Begun()
+        with begun.told():
+            reply = self._api.ask(lambda client: self._ask(client, request, begun))
         if self._url and self._ways.form == "tools" and _ignores_the_tool(reply):
             # The server took the tool, the model did not call it: the server must enforce the form.
             self._ways.form = "schema"
@@ -103,7 +108,7 @@ class OpenAI:
             self._ways.spent_on_thoughts()
         return reply.model_copy(update={"seconds": time.monotonic() - began})
 
-    async def _ask(self, client: AsyncOpenAI, request: Request) -> Reply:
+    async def _ask(self, client: AsyncOpenAI, request: Request, begun: Begun) -> Reply:
         """Ask in the first way that the server knows, and remember it.
 
         Another writer may have learnt meanwhile what this one was just refused for.
@@ -112,7 +117,7 @@ class OpenAI:
         while True:
             asked = replace(self._ways)
             try:
-                return await ask[self._ways.api](client, request)
+                return await ask[self._ways.api](client, request, begun)
             except openai.APIStatusError as error:
                 reason = reason_in(error.response.text)
                 refusal = Refusal(error.status_code, reason, error.response.headers)
@@ -126,15 +131,16 @@ class OpenAI:
             if self._ways == asked and not self._ways.learn(refusal, request.max_output_tokens):
                 raise refusal
 
-    async def _chat(self, client: AsyncOpenAI, request: Request) -> Reply:
+    async def _chat(self, client: AsyncOpenAI, request: Request, begun: Begun) -> Reply:
         create = client.chat.completions.with_streaming_response.create
         async with create(**self._chat_arguments(request)) as response:
             answer = Answer(tool=_only_answer(request))
-            if "event-stream" in response.headers.get("content-type", ""):
-                async for chunk in await response.parse():
-                    take(answer, chunk.to_dict(warnings=False))
-            else:
-                take(answer, await response.json())
+            with begun.kept(lambda: reply_of(answer, self.name, request.tool.name, self._url)):
+                if "event-stream" in response.headers.get("content-type", ""):
+                    async for chunk in await response.parse():
+                        take(answer, chunk.to_dict(warnings=False))
+                else:
+                    take(answer, await response.json())
         if not answer.choices:
             raise Transient(f"{self._api.who}'s answer is not a chat completion")
         if not answer.finish and not answer.arguments:
@@ -161,7 +167,7 @@ class OpenAI:
             **chat_arguments(self._ways, *(tool.model_dump() for tool in _offered(request))),
         }
 
-    async def _respond(self, client: AsyncOpenAI, request: Request) -> Reply:
+    async def _respond(self, client: AsyncOpenAI, request: Request, begun: Begun) -> Reply:
         """Ask by the Responses API, which some models require for tools."""
         tools = [
             FunctionToolParam(
@@ -173,10 +179,12 @@ class OpenAI:
             )
             for tool in _offered(request)
         ]
+        keeps_thoughts = self._ways.thoughts and bool(request.tools)
         events = await client.responses.create(
             model=self.name,
             instructions=request.system,
-            input=response_items(request),
+            input=response_items(request, self._ways.thoughts),
+            include=["reasoning.encrypted_content"] if keeps_thoughts else openai.omit,
             tools=tools,
             tool_choice="required",
             max_output_tokens=self._ways.tokens(request.max_output_tokens),
@@ -184,15 +192,26 @@ class OpenAI:
             store=False,
             stream=True,
         )
+        with begun.kept(lambda: Reply(model=self.name)):
+            response = await self._ended(events)
+        return response_reply(response, self.name, self._url, _only_answer(request))
+
+    async def _ended(self, events: AsyncStream[ResponseStreamEvent]) -> dict[str, Any]:
+        """Return the response at the end of its events; raise Refusal for a failed one."""
         async for event in events:
             if isinstance(event, ResponseCompletedEvent | ResponseIncompleteEvent):
-                tool = _only_answer(request)
-                return response_reply(event.response, self.name, self._url, tool)
-            if isinstance(event, ResponseFailedEvent):
-                failure = event.response.error
-                reason = failure.message if failure else "the answer failed"
-                raise Refusal(FAILED, reason, {})
+                return event.response.to_dict(warnings=False)
+            if isinstance(event, ResponseFailedEvent | ResponseErrorEvent):
+                raise _refusal_in(event.to_dict(warnings=False))
         raise Transient(f"{self._api.who}'s answer broke off")
+
+
+def _refusal_in(event: Mapping[str, Any]) -> Refusal:
+    """Return the refusal that an event of the Responses API tells: a failure, or an error."""
+    response = event.get("response")
+    error = response.get("error") if isinstance(response, dict) else event
+    reason = reason_of(error) if error else "the answer failed"
+    return Refusal(status_of(error, FAILED), reason, {})
 
 
 def _offered(request: Request) -> tuple[Tool, ...]:

@@ -1,9 +1,7 @@
-"""From what OpenAI's SDK hands over to a Reply: chat completions, their chunks, and responses."""
+"""From what OpenAI's two APIs send to a Reply: chat completions, their chunks, and responses."""
 
 from collections.abc import Mapping
 from typing import Any
-
-from openai.types.responses import Response
 
 from agent.llm.answers import Answer, call_in
 from agent.llm.conversation import native_message
@@ -13,6 +11,7 @@ from agent.llm.pricing import cost_of
 from agent.llm.refusals import Refusal, error_in, reason_of, status_of
 
 PRICED_AS = "openai"
+DECLINED = "(the provider declined to answer this question)"
 FAILED = 502
 """The status of an error that comes inside an answer and names none: another try may succeed."""
 MAX_CHARACTERS = 2**24
@@ -32,6 +31,8 @@ def take(answer: Answer, data: Any) -> None:
 def reply_of(answer: Answer, asked: str, tool: str, url: str | None) -> Reply:
     model = answer.model or asked
     text = answer.said
+    if not text and answer.finish == "content_filter":
+        text = DECLINED
     arguments = answer.arguments or call_in(text, tool)
     looks = answer.looks
     return Reply(
@@ -70,28 +71,63 @@ def _count(value: Any) -> int:
     return value if is_count else 0
 
 
-def response_reply(response: Response, asked: str, url: str | None, tool: str = "") -> Reply:
+def response_reply(
+    response: Mapping[str, Any], asked: str, url: str | None, tool: str = ""
+) -> Reply:
     """Return what an answer of the Responses API says; tool: as in Answer."""
+    items = [item for item in _list(response.get("output")) if isinstance(item, dict)]
     answer = Answer(tool=tool)
-    for item in response.output:
-        if item.type == "function_call":
-            function = {"name": item.name, "arguments": item.arguments}
-            call = {"index": len(answer.calls), "id": item.call_id, "function": function}
-            answer.add({"choices": [{"delta": {"tool_calls": [call]}}]})
-        elif item.type == "reasoning":
-            answer.thought = True
-    answer.text.append(response.output_text)
-    usage = response.usage
-    model = response.model or asked
-    spent = {}
-    if usage:
-        read = usage.input_tokens_details.cached_tokens
-        spent = _spent(usage.input_tokens, read, usage.output_tokens, model, url)
+    for item in items:
+        _add_item(answer, item)
+    model = _text(response.get("model")) or asked
+    incomplete = response.get("incomplete_details")
+    filtered = isinstance(incomplete, dict) and incomplete.get("reason") == "content_filter"
+    looks = answer.looks
     return Reply(
         model=model,
-        text=answer.said,
+        text=answer.said or (DECLINED if filtered else ""),
         arguments=answer.arguments,
-        calls=answer.looks,
-        cut_off=response.status == "incomplete",
-        **spent,
+        calls=looks,
+        native=[_without_nulls(item) for item in items] if looks else None,
+        cut_off=response.get("status") == "incomplete" and not filtered,
+        **_response_usage(response.get("usage"), model, url),
     )
+
+
+def _add_item(answer: Answer, item: Mapping[str, Any]) -> None:
+    """Add an item of a response to an answer: a call, thoughts, or text."""
+    kind = item.get("type")
+    if kind == "function_call":
+        function = {"name": item.get("name"), "arguments": item.get("arguments")}
+        id_ = item.get("call_id") or item.get("id")
+        call = {"index": len(answer.calls), "id": id_, "function": function}
+        answer.add({"choices": [{"delta": {"tool_calls": [call]}}]})
+    elif kind == "reasoning":
+        answer.thought = True
+    elif kind == "message":
+        for part in _list(item.get("content")):
+            if isinstance(part, dict):
+                answer.text.append(_text(part.get("text")) or _text(part.get("refusal")))
+
+
+def _without_nulls(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an item as it may be sent back: the API answers with nulls that it then refuses."""
+    return {key: value for key, value in item.items() if value is not None}
+
+
+def _response_usage(usage: Any, model: str, url: str | None) -> dict[str, Any]:
+    """Return the fields of a Reply that say what it used; none if the server did not count."""
+    if not isinstance(usage, dict):
+        return {}
+    total = _count(usage.get("input_tokens"))
+    details = usage.get("input_tokens_details")
+    read = _count(details.get("cached_tokens")) if isinstance(details, dict) else 0
+    return _spent(total, min(read, total), _count(usage.get("output_tokens")), model, url)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -82,6 +82,8 @@ class Patience:
     """Is told, from the thread of the request, why an attempt failed and when the next follows."""
     answered: threading.Event = field(default_factory=threading.Event)
     """Set once anybody has answered."""
+    listing_seconds: float = 0.0
+    """As `seconds`, for the list of a provider's models."""
 
     @property
     def silence(self) -> float:

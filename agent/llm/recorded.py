@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from agent.errors import ModelFault
 from agent.git.home import no_link
-from agent.llm.model import LooksBy, Model, Reply, Request, Turn, looks_by
+from agent.llm.model import CalledOff, LooksBy, Model, Reply, Request, Turn, looks_by
 from sandbox.ground.record import Record
 from sandbox.ground.redaction import redacted, redacted_data
 
@@ -33,12 +33,20 @@ class Recorded:
     """
 
     def __init__(self, model: Model, folder: Path) -> None:
-        self.name = model.name
         self.origin: Literal["llm", "scripted"] = model.origin
-        self.looks: LooksBy = looks_by(model)
         self._model = model
         self._path = folder / FILE
         self._lock = threading.Lock()  # several writers ask at the same time
+
+    @property
+    def name(self) -> str:
+        """See Model; it may change once, from an alias to the full name."""
+        return self._model.name
+
+    @property
+    def looks(self) -> LooksBy:
+        """See `looks_by`."""
+        return looks_by(self._model)
 
     def estimate(self, request: Request) -> float | None:
         """See Model."""
@@ -53,6 +61,8 @@ class Recorded:
             reply = self._model.complete(request)
         except ModelFault as fault:
             self._write(name, "fault", fault.message)
+            if isinstance(fault, CalledOff):
+                fault.reply = fault.reply.model_copy(update={"exchange": name})
             raise
         finally:
             if request.door and request.door.shown:

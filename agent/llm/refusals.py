@@ -7,6 +7,13 @@ from typing import Any
 
 _TAG = re.compile(r"<[^>]{0,200}>")
 _TITLE = re.compile(r"<title[^>]{0,50}>([^<]{1,300})", re.IGNORECASE)
+_STATUSES = {
+    "context_length_exceeded": 400,
+    "insufficient_quota": 429,
+    "invalid_prompt": 400,
+    "rate_limit_exceeded": 429,
+}
+"""Of errors that OpenAI names by a word, inside a stream."""
 MAX_BODY = 2**16
 """Characters of a body that are read for the reason."""
 
@@ -75,6 +82,6 @@ def error_in(answer: Any) -> Any | None:
 def status_of(error: Any, otherwise: int) -> int:
     """Return the HTTP status that an error names as its code; `otherwise` if it names none."""
     code = error.get("code") if isinstance(error, dict) else None
-    if isinstance(code, str) and code.isdigit():
-        code = int(code)
+    if isinstance(code, str):
+        code = int(code) if code.isdigit() else _STATUSES.get(code)
     return code if isinstance(code, int) and 400 <= code < 600 else otherwise

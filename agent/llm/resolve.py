@@ -96,6 +96,7 @@ def open_model(
     hidden: Sequence[Path] = (),
     tell: Callable[[str], None] | None = None,
     effort: Effort | None = None,
+    listing_seconds: float = LISTING_SECONDS,
 ) -> Model:
     """Return the model that `name` means.
 
@@ -108,10 +109,13 @@ def open_model(
     any thread, it ends a question within a second. hidden: what a command of the user's must not
     see; validation data is always among it. tell: is told of each failed attempt, from the thread
     that asks. effort: how hard it is asked to think; None to leave that to it, as scripted models
-    and those of packages always do. Raise ModelFault (no key, no such model) or
-    ModelUnavailable (the provider does not answer), and UsageFault for a broken plug-in.
+    and those of packages always do. listing_seconds: how long the list may take in which a short
+    name is looked up. Raise ModelFault (no key, no such model), ModelUnavailable (the provider does
+    not answer) or ModelLimited (it lists nothing until a limit lifts), and UsageFault for a broken
+    plug-in.
     """
-    patience = Patience(deadline_seconds, cancel)
+    listing_seconds = min(deadline_seconds, listing_seconds)
+    patience = Patience(deadline_seconds, cancel, listing_seconds=listing_seconds)
     if tell:
         patience = replace(patience, tell=tell)
     provider, _, rest = name.partition(":")
@@ -178,7 +182,7 @@ def _openai(
 
 
 def _for_a_list(patience: Patience) -> Patience:
-    return replace(patience, seconds=min(patience.seconds, LISTING_SECONDS))
+    return replace(patience, seconds=patience.listing_seconds)
 
 
 def _key(variable: str, name: str, environment: Mapping[str, str]) -> str:

@@ -19,6 +19,7 @@ _LACKS = re.compile(
     re.IGNORECASE,
 )
 _WANTS_RESPONSES = re.compile(r"v1/responses|responses api", re.IGNORECASE)
+_ABOUT_THOUGHTS = re.compile(r"encrypted|\binclude\b|reasoning'? item", re.IGNORECASE)
 _REFUSES = frozenset({400, 404, 405, 415, 422, 500, 501})
 """Statuses with which servers say that they cannot do what was asked."""
 Limit = Literal["max_tokens", "max_completion_tokens"]
@@ -37,6 +38,8 @@ class Ways:
     form: Literal["tools", "schema", "text"] = "tools"
     """How arguments are asked for."""
     api: Literal["chat", "responses"] = "chat"
+    thoughts: bool = True
+    """Whether the Responses API hands over thoughts, encrypted, and takes them back."""
     streamed: bool = True
     counted: bool = True
     """Whether usage is asked for behind a streamed answer."""
@@ -71,6 +74,13 @@ def _api(ways: Ways, reason: str, _: int) -> bool:
     if ways.api == "responses" or not _WANTS_RESPONSES.search(reason):
         return False
     ways.api = "responses"
+    return True
+
+
+def _thoughts(ways: Ways, reason: str, _: int) -> bool:
+    if ways.api == "chat" or not ways.thoughts or not _ABOUT_THOUGHTS.search(reason):
+        return False
+    ways.thoughts = False
     return True
 
 
@@ -119,6 +129,7 @@ def _form(ways: Ways, reason: str, _: int) -> bool:
 
 _LESSONS: tuple[Callable[[Ways, str, int], bool], ...] = (
     _api,
+    _thoughts,
     _effort,
     _name_of_limit,
     _tokens,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from agent.edit.files import Sources
+from agent.errors import ModelFault
 from agent.project.settings import ScoreKind
 from agent.propose.code.policy import USUAL, Policy
 from agent.propose.looking import Awaited, Look, never_awaited
@@ -112,6 +113,15 @@ class Unreadable(Record):
     reason: Refused
 
 
+class Unfinished(ModelFault):
+    """A fault of a model ended a proposal after answers that may have cost something."""
+
+    def __init__(self, fault: ModelFault, by: Provenance) -> None:
+        super().__init__(fault.message, fault.next_command)
+        self.fault = fault
+        self.by = by
+
+
 class Proposer(Protocol):
     """A method."""
 
@@ -128,6 +138,6 @@ class Proposer(Protocol):
     def propose(self, context: Context) -> Proposal | Unreadable:
         """Return the next proposal: a function of the context, no state is kept between calls.
 
-        Raise ModelFault if a model cannot be used.
+        Raise ModelFault if a model cannot be used, as Unfinished where it had answered before.
         """
         ...

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from agent.llm.model import Model, Reply
-from agent.propose.context import Context
+from agent.errors import ModelFault
+from agent.llm.model import CalledOff, Model, Reply
+from agent.propose.context import Context, Unfinished
 from agent.records.proposals import Provenance
 
 
@@ -28,6 +29,31 @@ def provenance_of(
         calls=len(replies),
         exchanges=tuple(reply.exchange for reply in replies if reply.exchange),
     )
+
+
+def unfinished(fault: ModelFault, replies: Sequence[Reply], by: Provenance) -> ModelFault:
+    """Return the fault that ended a proposal, with what was spent on it till then, if anything.
+
+    replies: those before. by: their provenance.
+    """
+    last = fault.reply if isinstance(fault, CalledOff) else None
+    if not replies and last is None:
+        return fault
+    if last is None:
+        return Unfinished(fault, by)
+    every = [*replies, last]
+    costs = [reply.cost for reply in every if reply.cost is not None]
+    changed = {
+        "model": last.model,
+        "input_tokens": by.input_tokens + last.input_tokens,
+        "cached_tokens": by.cached_tokens + last.cached_tokens,
+        "output_tokens": by.output_tokens + last.output_tokens,
+        "cost": sum(costs) if costs else None,
+        "called_off": True,
+        "calls": len(every),
+        "exchanges": tuple(reply.exchange for reply in every if reply.exchange),
+    }
+    return Unfinished(fault, by.model_copy(update=changed))
 
 
 def questions_asked(context: Context) -> int:

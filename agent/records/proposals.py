@@ -57,6 +57,8 @@ class Provenance(Record):
     output_tokens: Natural = 0
     cost: Quantity | None = None
     """US dollars; None if the price is unknown."""
+    called_off: bool = False
+    """Whether an answer was called off after it had begun: its tokens and cost are lower bounds."""
     seconds: Quantity = 0.0
     calls: Natural = 0
     """Requests sent to a model."""

@@ -15,7 +15,8 @@ class Spending(Record):
     dollars: float
     """The sum of the known prices."""
     unpriced: int
-    """Proposals of models whose price is not known; with any, the sum is a lower bound."""
+    """Proposals of models whose price is not known, or only in part, since an answer was called
+    off; with any, the sum is a lower bound."""
 
 
 def spending_of(proposals: Iterable[Proposal]) -> Spending:
@@ -23,9 +24,9 @@ def spending_of(proposals: Iterable[Proposal]) -> Spending:
     dollars = 0.0
     unpriced = 0
     for proposal in proposals:
-        if proposal.by.cost is not None:
-            dollars += proposal.by.cost
-        elif proposal.by.origin == "llm":
+        by = proposal.by
+        dollars += by.cost or 0.0
+        if by.origin == "llm" and (by.cost is None or by.called_off):
             unpriced += 1
     # Sums of binary fractions: $0.30000000000000004 is $0.3.
     return Spending(dollars=round(dollars, DECIMALS), unpriced=unpriced)

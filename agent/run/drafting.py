@@ -34,6 +34,7 @@ MAX_REFUSALS_IN_A_ROW = 10
 """A method that is refused so often has run out of proposals; going on would only spend tokens."""
 GRACE_SECONDS = 2.0
 GRACE_SHARE = 0.02
+CALLED_OFF = "(an answer that was called off)"
 NEWEST = 8
 """So many of the newest answers and trials say how long the next ones take."""
 
@@ -210,6 +211,13 @@ class Drafting:
 
     # ------------------------------------------------------------ taking in
 
+    def take_last(self, message: Drafted | DraftFailed) -> Iterator[Event]:
+        """Take in what a writer had when it was called off, so that nothing paid for is lost."""
+        if isinstance(message, DraftFailed):
+            yield from self.fail(message)
+        elif message.proposal.by.calls:
+            yield from self.take(message)
+
     def put_before(self, proposal: Proposal) -> None:
         """Put edits of a person in stock, behind those of people and before the method's."""
         place = sum(staged.by.origin == "human" for staged in self.staged)
@@ -241,6 +249,9 @@ class Drafting:
         """Take in that asking failed; `fault` then says whether that ends the run."""
         self._writers.end(failed.draft)
         error = failed.error
+        if failed.spent:
+            called_off = Proposal(hypothesis=CALLED_OFF, by=failed.spent)
+            yield Judged(self._ledger.refuse(called_off, f"no proposal came of it: {error}"))
         if failed.draft.fills and isinstance(error, UsageFault):  # nothing is left to try
             self._fills_refused = MAX_REFUSALS_IN_A_ROW
             yield Note(f"free slots wait for the model from now on: {error.message}")

@@ -129,6 +129,7 @@ class Loop:
                 if message is not None:
                     yield from self._handle(message)
                     self._end_without_places()
+            yield from self._call_off()
             self._keep_for_resume()
         if self._fault:
             raise self._fault
@@ -364,6 +365,16 @@ class Loop:
         elif fault and not self._cancel.is_set():  # a question that was called off is no fault
             self._break(fault)
         self._drafting.fault = None
+
+    def _call_off(self) -> Iterator[Event]:
+        """End what is being written, and take in what was spent on it."""
+        self._writers.call_off()
+        last = list(iter(lambda: self._workers.receive(0), None))
+        for message in last:
+            if isinstance(message, Drafted | DraftFailed):
+                yield from self._drafting.take_last(message)
+            elif isinstance(message, Event):
+                yield message
 
     def _keep_for_resume(self) -> None:
         """Commit proposals that were paid for and not trained: resume begins with them."""

@@ -8,7 +8,8 @@ from typing import Self
 
 from agent.project.staffing import MAX_WRITERS
 from agent.propose import Context, Proposer, Unreadable
-from agent.records.proposals import Proposal
+from agent.propose.context import Unfinished
+from agent.records.proposals import Proposal, Provenance
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class DraftFailed:
 
     draft: Draft
     error: BaseException
+    spent: Provenance | None = None
+    """What was asked before that, and at what price; None if nothing was answered."""
 
 
 class Writers:
@@ -59,8 +62,7 @@ class Writers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._cancel.set()
-        self._pool.shutdown()
+        self.call_off()
 
     @property
     def drafts(self) -> tuple[Draft, ...]:
@@ -81,10 +83,17 @@ class Writers:
         def work() -> Drafted | DraftFailed:
             try:
                 return Drafted(draft, proposer.propose(context))
+            except Unfinished as unfinished:
+                return DraftFailed(draft, unfinished.fault, unfinished.by)
             except BaseException as error:
                 return DraftFailed(draft, error)
 
         self._pool.submit(lambda: self._put(work()))
+
+    def call_off(self) -> None:
+        """End what is being written, and wait until every thread is at rest."""
+        self._cancel.set()
+        self._pool.shutdown()
 
     def end(self, draft: Draft) -> None:
         """Note that a draft is no longer under way."""

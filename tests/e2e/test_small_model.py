@@ -12,8 +12,9 @@ import pytest
 from tests.loopback.small_model import NAME, Served, is_installed, small_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
-BOUNDS = ("--trials", "2", "--hours", "0.1")
-"""Nonsense is refused, and what is refused is no trial: the hours end the night."""
+BOUNDS = ("--trials", "2", "--hours", "0.05")
+"""Nonsense is refused, and what is refused is no trial: hours or ten refusals end the night."""
+GAVE_UP = "was refused 10 times in a row"
 FIT = """RATE = 0.5  # [0.1 .. 2 log]
 
 print(f"test accuracy: {80 - (RATE - 1) ** 2:.2f}%")
@@ -58,12 +59,14 @@ def test_a_night_of_nonsense_is_told_honestly(
         words = ["--method", method, *BOUNDS, "--budget", "1steps", "--trust"]
         night = typed(toy, server, "start", "--model", "local", *words)
         said = night.stdout + night.stderr
-        assert night.returncode == 0 and "Traceback" not in said, said
+        assert night.returncode == 0 or (night.returncode == 5 and GAVE_UP in said), said
+        assert "Traceback" not in said
         trials = recorded(toy, server)
     asked = [trial for trial in trials if trial["proposal"]["by"]["origin"] == "llm"]
     assert asked, "what a model wrote is a trial, also if it was refused"
     for trial in asked:
         by = trial["proposal"]["by"]
-        assert by["model"] == NAME and by["calls"] >= 1 and by["output_tokens"] > 0
+        assert by["model"] == NAME and by["calls"] >= 1
+        assert by["output_tokens"] > 0 or by["called_off"], "the end of the night may call it off"
         assert trial["reason"] and "Traceback" not in trial["reason"]
     assert typed(toy, server, "report").returncode == 0

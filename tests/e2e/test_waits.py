@@ -1,6 +1,7 @@
 """What a person sees while a command waits, and that Ctrl-C ends each wait."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.researcher import clean_environment, git, miniature, start_typing, type_in
+from tests.loopback import anthropic_server
+from tests.loopback.anthropic_server import AnthropicServer
+from tests.loopback.wire import Status, ToolCall
 
 SILENT = "it has not named its models yet"
 
@@ -148,3 +152,42 @@ def test_a_run_elsewhere_on_the_machine_is_named(home: Path, tmp_path: Path) -> 
     alone = type_in(home, *command, "alone", **state)
     assert f"autoresearch/nov24 in /r/other runs here too (process {other.pid})" in beside.stdout
     assert "runs here too" not in alone.stdout and list(folder.iterdir()) == []
+
+
+@pytest.fixture
+def limited_server() -> Iterator[AnthropicServer]:
+    """A provider that lists no models for two hours, and then does."""
+    models = [anthropic_server.model("claude-opus-4-6", "2026-02-05T00:00:00Z")]
+    edit = {"kind": "set_constant", "name": "LR", "value": "0.3"}
+    with AnthropicServer([ToolCall({"hypothesis": "h", "edits": [edit]})], models) as server:
+        message = "You've hit your session limit"
+        server.refuse = Status(429, message, "rate_limit_error", {"retry-after": "7200"})
+        yield server
+
+
+@pytest.mark.slow
+def test_a_run_begins_without_a_model_that_a_limit_keeps_back(
+    home: Path, limited_server: AnthropicServer
+) -> None:
+    """The optimizer works until then, Ctrl-C ends the wait, and a resume asks the model."""
+    environment = {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": limited_server.url}
+    words = ["--model", "opus", "--no-look", "--budget", "1steps", "--baseline-repeats", "1"]
+    run = type_in(home, "start", "--tag", "limited", "--trials", "1", *words, **environment)
+    assert run.returncode == 0, run.stderr
+    said = r"opus is asked from [^;]*\d\d:\d\d on.* the run begins without it"
+    assert re.search(said, run.stderr)
+    assert "session limit" in run.stderr and "waiting for the model until" in run.stdout
+    resume = ["resume", "limited", "--trials", "1"]
+    with start_typing(home, *resume, "--fill", "none", **environment) as process:
+        assert process.stdout
+        lines = iter(process.stdout)
+        assert any("waiting for the model until" in line for line in lines)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode in (0, 130)
+    limited_server.refuse = None
+    run = type_in(home, *resume, **environment)
+    assert run.returncode == 0, run.stderr
+    trials = json.loads(type_in(home, "log", "limited", "--json").stdout)
+    asked = [trial["proposal"]["by"]["model"] for trial in trials]
+    assert asked == [None, None, "claude-opus-4-6"]

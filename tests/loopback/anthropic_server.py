@@ -5,9 +5,20 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.loopback.wire import Loopback, Status, Text, ToolCall, Truncated, send_json
+from tests.loopback.wire import (
+    Events,
+    Loopback,
+    Status,
+    Text,
+    ToolCall,
+    Truncated,
+    send_events,
+    send_json,
+)
 
 PAGE = 2
+BEHIND_THE_TEXT = 3
+"""Events: the end of the block, the usage with the reason, the end."""
 
 
 def model(
@@ -64,18 +75,11 @@ class AnthropicServer(Loopback):
         message = _message(body, step)
         if not body.get("stream"):
             return send_json(request, 200, message)
-        request.send_response(200)
-        request.send_header("content-type", "text/event-stream")
-        request.send_header("connection", "close")
-        request.end_headers()
-        events = list(_events(message))
+        events = _events(message)
         if isinstance(step, Truncated):
-            events = events[: len(events) // 2]
-        for event in events:
-            request.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
-        request.wfile.flush()
-        request.close_connection = True
-        return None
+            begun = tuple(events[:-BEHIND_THE_TEXT])
+            return send_events(request, Events(begun, then=step.then, sent=step.sent), self.over)
+        return send_events(request, Events(tuple(events)), self.over)
 
 
 def _message(body: dict[str, Any], step: ToolCall | Text | Truncated) -> dict[str, Any]:

@@ -45,7 +45,8 @@ class OpenAIServer(Loopback):
         if body.get("stream"):
             chunks = _chunks(completion)
             if isinstance(step, Truncated):
-                return send_events(request, Events(chunks[:1]), self.over)
+                begun = Events(chunks[:1], then=step.then, sent=step.sent)
+                return send_events(request, begun, self.over)
             return send_events(request, Events((*chunks, "[DONE]")), self.over)
         if not isinstance(step, Truncated):
             return send_json(request, 200, completion)

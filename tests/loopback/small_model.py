@@ -6,19 +6,27 @@ no tools, and llama.cpp then drops them without a word. The server is a process 
 thread: two that wait for each other crawl where cores are shared.
 """
 
+import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
+
+import httpx2
 
 NAME = "smollm2"
 SEED = 1
 STARTS_WITHIN = 120.0
+MOST_TOKENS = 160
+"""Of an answer, as a gateway before a server bounds it: drivel goes on for as long as it may, which
+takes ten minutes on a busy core, and what is tested is how it is dealt with."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ def is_installed() -> bool:
 def small_model(folder: Path, context: int) -> Iterator[Served]:
     """Serve the model until the block ends; its log is written into `folder`.
 
-    context: tokens of a question and its answer together; it also ends an answer that would not.
+    context: tokens of a question and its answer together.
     """
     log = folder / f"llama-{context}.log"
     command = [sys.executable, "-m", __name__, str(context)]
@@ -83,10 +91,42 @@ def _serve(context: int) -> None:
     params.warmup = False
     params.cpuparams.n_threads = 1
     params.cpuparams_batch.n_threads = 1
-    server = xllamacpp.Server(params)
-    print(f"\nserving {server.listening_address}", flush=True)
+    llama = xllamacpp.Server(params)  # it serves for as long as it is held
+    _Gateway.llama = llama.listening_address
+    gateway = ThreadingHTTPServer(("127.0.0.1", 0), _Gateway)
+    threading.Thread(target=gateway.serve_forever, daemon=True).start()
+    print(f"\nserving http://127.0.0.1:{gateway.server_address[1]}", flush=True)
     while os.getppid() != 1:
         time.sleep(1.0)
+
+
+class _Gateway(BaseHTTPRequestHandler):
+    """Hands questions on to llama.cpp, and lets no answer have more than MOST_TOKENS.
+
+    llama.cpp has an option for that, which a question overrules.
+    """
+
+    llama = ""
+
+    def do_GET(self) -> None:
+        self._forward(b"")
+
+    def do_POST(self) -> None:
+        question = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        question["max_tokens"] = min(question.get("max_tokens", MOST_TOKENS), MOST_TOKENS)
+        self._forward(json.dumps(question).encode())
+
+    def _forward(self, content: bytes) -> None:
+        plain = {"content-type": "application/json", "accept-encoding": "identity"}
+        url = self.llama + self.path
+        with httpx2.stream(
+            self.command, url, content=content, headers=plain, timeout=None
+        ) as answer:
+            self.send_response(answer.status_code)
+            self.send_header("content-type", answer.headers.get("content-type", ""))
+            self.end_headers()
+            for piece in answer.iter_raw():
+                self.wfile.write(piece)
 
 
 if __name__ == "__main__":

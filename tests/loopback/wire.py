@@ -53,6 +53,11 @@ class Hang:
 class Truncated:
     """A good beginning, then the connection is closed."""
 
+    then: float = 0.0
+    """Seconds of silence before that."""
+    sent: threading.Event = field(default_factory=threading.Event)
+    """Set once the beginning is sent."""
+
 
 @dataclass(frozen=True)
 class Nonsense:
@@ -64,11 +69,18 @@ class Nonsense:
 
 @dataclass(frozen=True)
 class Events:
-    """A stream of server-sent events, in each of which is one JSON value."""
+    """A stream of server-sent events, in each of which is one JSON value.
+
+    Those with a type have it as their name, too.
+    """
 
     data: tuple[Any, ...]
     seconds: float = 0.0
     """Between two events."""
+    then: float = 0.0
+    """Seconds of silence behind the last one."""
+    sent: threading.Event = field(default_factory=threading.Event)
+    """Set once the last one is sent."""
 
 
 Step = ToolCall | Text | Status | Hang | Truncated | Nonsense | Events
@@ -199,8 +211,12 @@ def send_events(request: BaseHTTPRequestHandler, events: Events, over: threading
     for data in events.data:
         over.wait(events.seconds)
         text = data if isinstance(data, str) else json.dumps(data)
-        request.wfile.write(f"data: {text}\n\n".encode())
+        kind = data.get("type") if isinstance(data, dict) else None
+        name = f"event: {kind}\n" if kind else ""
+        request.wfile.write(f"{name}data: {text}\n\n".encode())
         request.wfile.flush()
+    events.sent.set()
+    over.wait(events.then)
 
 
 def send_json(

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from agent.errors import unknown
+from agent.errors import ModelFault, unknown
 from agent.llm.answers import object_in
 from agent.llm.model import Model, Reply, Request, Tool
 from agent.propose.context import Context, Unreadable
-from agent.propose.questions import provenance_of, questions_asked
+from agent.propose.questions import provenance_of, questions_asked, unfinished
 from agent.propose.search.observe import Key, Observation, constants_of, fit, key_of, observe
 from agent.propose.search.search import proposal_of
 from agent.propose.views.goal import metric_name, most_time, span_of
@@ -73,7 +73,10 @@ class Advice:
             tool=tool,
             index=questions_asked(self._context) + len(self._replies),
         )
-        reply = self._model.complete(request)
+        try:
+            reply = self._model.complete(request)
+        except ModelFault as fault:
+            raise unfinished(fault, self._replies, self.provenance()) from None
         if reply.arguments is None and not reply.cut_off:
             # A server without tools is asked for the same JSON as text.
             reply = reply.model_copy(update={"arguments": object_in(reply.text)})

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 
 from agent.edit.files import Sources, apply_edits, fingerprint_of
-from agent.errors import MoneySpent
+from agent.errors import ModelFault, MoneySpent
 from agent.llm.model import Model, Reply, Request
 from agent.propose.code.looking import Looking
 from agent.propose.code.mending import mends, to_mend
@@ -17,7 +17,7 @@ from agent.propose.code.policy import asked_now
 from agent.propose.code.reply import Draft, read_reply
 from agent.propose.code.tool import propose_tool
 from agent.propose.context import Context, Unreadable
-from agent.propose.questions import provenance_of, questions_asked
+from agent.propose.questions import provenance_of, questions_asked, unfinished
 from agent.propose.views.memory import memory_text
 from agent.propose.views.prompt import (
     Refusal,
@@ -61,14 +61,19 @@ class Code:
     def propose(self, context: Context) -> Proposal | Unreadable:
         """Return the model's first draft that the ledger would accept."""
         looking = Looking(context, self._model)
-        with looking.offered(request_of(context)) as first:
-            return self._converse(first, context, looking)
+        replies: list[Reply] = []
+        try:
+            with looking.offered(request_of(context)) as first:
+                return self._converse(first, context, looking, replies)
+        except ModelFault as fault:
+            by = self._provenance(replies, 0, context, looking)
+            raise unfinished(fault, replies, by) from None
 
     def _converse(
-        self, first: Request, context: Context, looking: Looking
+        self, first: Request, context: Context, looking: Looking, replies: list[Reply]
     ) -> Proposal | Unreadable:
+        """Ask until there is a proposal; each answer is added to `replies`."""
         request = first
-        replies: list[Reply] = []
         refused = 0
         sent_back = 0
         while True:

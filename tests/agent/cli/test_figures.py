@@ -276,7 +276,7 @@ def test_every_output_of_a_run_has_the_same_figures(tmp_path: Path) -> None:
     assert all(part.rstrip(")") in page for part in text["spent"].split(" ("))
     known = dollars(status["cost"])
     unpriced = status["unpriced"]
-    more = f"at least {known} (the price of {unpriced} is not known)" if unpriced else known
+    more = f"at least {known} (the price of {unpriced} is not fully known)" if unpriced else known
     assert text["spent"] == more and known in live
     paid = sum(float(row["cost"] or 0) for row in rows)
     paid += sum(flight.proposal.by.cost or 0 for flight in flights)

@@ -1,6 +1,7 @@
 """The commands about models, on real runs."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,15 @@ def test_a_list_that_cannot_be_had_says_why(
         monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
         shown = typed("models")
     assert "answered 401" in shown and "sk-secret" not in shown
+
+
+def test_a_list_that_a_limit_keeps_back_says_when_to_ask_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    with OpenAIServer() as server:
+        server.refuse = Status(429, "usage limit", "rate_limit_error", {"retry-after": "7200"})
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        (offer,) = json.loads(typed("models", "--json"))
+    assert re.match(r"not before (\d+ \w+ )?\d\d:\d\d: .*answered 429: usage limit", offer["note"])

@@ -121,4 +121,4 @@ def test_spending_says_when_a_price_is_not_known() -> None:
     unknown = paid.model_copy(update={"proposal": proposal("z", "code", origin="llm", model="m")})
     assert spending((searched,)) == "$0.00"
     assert spending((paid, searched, paid)) == "$0.25"
-    assert spending((paid, unknown)) == "at least $0.12 (the price of 1 is not known)"
+    assert spending((paid, unknown)) == "at least $0.12 (the price of 1 is not fully known)"

@@ -9,6 +9,7 @@ from agent.errors import MoneySpent
 from agent.llm.model import Request
 from agent.propose.code.code import SHORT_OUTPUT_TOKENS, Code, request_of
 from agent.propose.code.mending import MEND_WITHIN, to_mend
+from agent.propose.context import Unfinished
 from agent.records.guards import Check
 from agent.records.proposals import Proposal
 from agent.records.results import Result, Score, Trial
@@ -80,9 +81,12 @@ def test_a_question_beyond_the_bound_on_dollars_is_not_asked() -> None:
     model = Asked(draft(constant("NOPE", "1")), draft(DEEPER))
     assert Code(model).propose(replace(judging(BASELINE), dollars=1.0)).by.cost == 1.0
     model = Asked(draft(constant("NOPE", "1")), draft(DEEPER))
-    with pytest.raises(MoneySpent, match=r"may cost \$0.50, and \$0.40"):
+    with pytest.raises(Unfinished, match=r"may cost \$0.50, and \$0.40") as caught:
         Code(model).propose(replace(judging(BASELINE), dollars=0.9))
     assert len(model.requests) == 1
+    assert isinstance(caught.value.fault, MoneySpent)
+    by = caught.value.by
+    assert (by.cost, by.calls, by.called_off) == (0.5, 1, False), "the answer before it is paid for"
 
 
 def test_with_little_money_left_the_answer_must_be_short() -> None:
