@@ -230,7 +230,7 @@ def start(
     if dry_run:
         from agent.cli.dry_run import show_plan
 
-        show_plan(flags, source, governs, warm, manner)
+        show_plan(flags, source, governs, warm, tag, manner)
         return
     from agent.cli.starting import Typed, start_run
 

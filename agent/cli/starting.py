@@ -116,6 +116,7 @@ def _settled(flags: Flags, typed: Typed, origin: Origin, log: RunLog) -> Start:
     options = origin.options(flags)
     manner.check(options)
     agree_to_start(project, place.settings, consent, options, manner.tracker)
+    manner.check_reach()
     notes = notes_from(typed.notes, project, consent) if typed.notes else ()
     head = origin.settle()
     sources = origin.sources(head)

@@ -12,9 +12,10 @@ from agent.cli.run_log import RunLog
 from agent.cli.session import bounds_of, trackers_of, work
 from agent.cli.slurm import place_of_trials, send_inside
 from agent.cli.slurm_options import OnSlurm
+from agent.display.waiting import waiting
 from agent.evaluate.engines import read_where
 from agent.evaluate.slots import Slot
-from agent.evaluate.where import Where
+from agent.evaluate.where import RAY, Where
 from agent.history.history import History
 from agent.project.data import Prepared
 from agent.project.find import Project
@@ -53,6 +54,14 @@ class Manner:
     def check(self, options: SessionOptions) -> None:
         """Raise UsageFault for words that Slurm would not understand, or is not asked."""
         self.slurm.check(self.where, options.hours.value, options.workers.value)
+
+    def check_reach(self) -> None:
+        """Connect to the cluster, and leave it again. Raise a Fault where that fails."""
+        if self.where.engine == RAY:
+            from agent.evaluate.cluster.ray_cluster import check_reach
+
+            with waiting(f"{self.where}, to connect"):
+                check_reach(self.where.address)
 
     def words(self, **others: Flag) -> list[str]:
         """Return what a process that goes on with the session is told."""
