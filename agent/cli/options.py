@@ -211,6 +211,15 @@ On = Annotated[
         "local.",
     ),
 ]
+OnCluster = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        metavar="WHERE",
+        help="Where it trains: local, ray (the cluster that this machine belongs to, else one of "
+        "this machine alone), or ray://HEAD:10001. One slot measures everything. Default: local.",
+    ),
+]
 Writers = Annotated[
     str | None,
     typer.Option(

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from agent.display.format import Formatter, allowance_words, duration, formatter_for
-from agent.display.places import lost_line
+from agent.display.places import lost_line, waits_line
 from agent.display.scores import about_scores
 from agent.display.steering import input_line
 from agent.display.waits import wait_words
@@ -29,6 +29,7 @@ from agent.records.events import (
     Scoring,
     TrainingLost,
     TrialStarted,
+    TrialWaits,
 )
 from agent.records.results import Trial
 
@@ -111,6 +112,8 @@ def describe(event: Event, formatter: Formatter) -> str:
             where = slot_words(slot, place)
             trains = f"#{attempt.number}{whose} trains in {where} with seed {seed}{which}"
             return f"{trains}: {attempt.proposal.hypothesis}"
+        case TrialWaits(attempt, run):
+            return waits_line(attempt.number, run)
         case Progress(number, fraction, loss):
             return f"#{number} at {fraction:.0%}, loss {loss:.4f}"
         case Scoring(number):

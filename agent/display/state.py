@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from agent.display.places import HERE, after, lost_line
+from agent.display.places import HERE, after, lost_line, waits_line
 from agent.display.steering import input_line
 from agent.records.events import (
     Checking,
@@ -21,6 +21,7 @@ from agent.records.events import (
     Scoring,
     TrainingLost,
     TrialStarted,
+    TrialWaits,
 )
 from agent.records.inputs import Admitted
 from agent.records.pace import pace_of
@@ -142,6 +143,9 @@ class RunState:
             case TrialStarted(attempt):
                 self.running[attempt.number] = Running(event, self._budget(), now)
                 self._no_longer_waiting(attempt.proposal)
+            case TrialWaits(attempt, run):
+                self.running.pop(attempt.number, None)
+                self.notes.append(waits_line(attempt.number, run))
             case Progress(number, fraction, loss):
                 if number in self.running:
                     self.running[number].hear(fraction, loss, now)

@@ -82,6 +82,14 @@ class TrialStarted:
 
 
 @dataclass(frozen=True)
+class TrialWaits:
+    """An attempt waits for its `run`-th run, because the run of trials is paused."""
+
+    attempt: Attempt
+    run: int
+
+
+@dataclass(frozen=True)
 class Progress:
     """A training run printed where it is: fraction of its budget, and its training loss."""
 
@@ -171,6 +179,7 @@ Event = (
     | Proposed
     | ModelWaited
     | TrialStarted
+    | TrialWaits
     | Progress
     | Scoring
     | Checking

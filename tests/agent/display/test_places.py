@@ -8,10 +8,20 @@ from rich.console import Console
 from agent.display import LinesDisplay, PlainDisplay
 from agent.display.places import HERE, Places, after, brief_words, place_lines, size_words
 from agent.display.status import status_page
-from agent.records.events import Event, PlaceJoined, PlaceLeft, TrainingLost, TrialStarted
+from agent.records.events import (
+    Event,
+    Heard,
+    PlaceJoined,
+    PlaceLeft,
+    TrainingLost,
+    TrialStarted,
+    TrialWaits,
+)
+from agent.records.inputs import Admitted, Go
 from agent.records.losses import loss_of
 from agent.records.results import Attempt
 from agent.records.slots import Slot
+from agent.run.inbox import new_input
 from tests.agent.display.runs import HOSTILE, proposal, started, verdict
 from tests.agent.display.test_live import picture, state
 
@@ -106,6 +116,18 @@ def test_lines_for_logs_and_programs() -> None:
             lines.handle(event)
     kinds = [json.loads(line)["event"] for line in out.getvalue().splitlines()]
     assert kinds[:2] == ["PlaceJoined", "PlaceJoined"]
+
+
+def test_status_says_what_waits_in_a_pause_and_go_ends_that() -> None:
+    waits = folded(*NIGHT, TrialStarted(SEVEN, 0, 1, 1), TrialWaits(SEVEN, 2))
+    assert all(7 not in place.trials for place in waits.present), "its slot is free"
+    on = console()
+    on.print(status_page("b", 1, (SEVEN,), (), on, places=waits))
+    text = on.file.getvalue()  # type: ignore[attr-defined]
+    assert "waits   #7 (paused before its run 2)" in text and "now  " not in text
+    go = Admitted(input=new_input(Go(), "ada"), at="2026-11-29T12:00:00Z", accepted=True)
+    assert after(waits, Heard(go)).waiting == ()
+    assert after(waits, TrialStarted(SEVEN, 0, 1, 2)).waiting == ()
 
 
 def test_status_has_losses_places_and_nothing_a_node_could_forge() -> None:
