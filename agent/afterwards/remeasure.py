@@ -62,9 +62,10 @@ def compare(
 ) -> Iterator[Comparison]:
     """Train every state under every seed, and compare each candidate with the reference.
 
-    All of it in one slot. The runs are interleaved by seed so that machine drift affects all states equally. A state that
-    failed is not trained again. usual: how long the run's baseline trains on this machine. guards:
-    what each candidate is held to; the reference is the baseline of those that are relative.
+    All of it in one slot. The runs are interleaved by seed so that machine drift affects all states
+    equally. A state that failed is not trained again. usual: how long the run's baseline trains on
+    this machine. guards: what each candidate is held to; the reference is the baseline of those
+    that are relative.
     """
     slot = bench.slots[0]
     states = (reference, *candidates)

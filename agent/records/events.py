@@ -96,6 +96,7 @@ class Progress:
     number: int
     fraction: float
     loss: float
+    slot: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class Scoring:
     """A training run ended and its weights are being scored."""
 
     number: int
+    slot: int = 0
 
 
 @dataclass(frozen=True)

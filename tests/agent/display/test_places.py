@@ -13,12 +13,14 @@ from agent.records.events import (
     Heard,
     PlaceJoined,
     PlaceLeft,
+    Progress,
     TrainingLost,
     TrialStarted,
     TrialWaits,
 )
 from agent.records.inputs import Admitted, Go
 from agent.records.losses import loss_of
+from agent.records.proposals import Provenance
 from agent.records.results import Attempt
 from agent.records.slots import Slot
 from agent.run.inbox import new_input
@@ -116,6 +118,25 @@ def test_lines_for_logs_and_programs() -> None:
             lines.handle(event)
     kinds = [json.loads(line)["event"] for line in out.getvalue().splitlines()]
     assert kinds[:2] == ["PlaceJoined", "PlaceJoined"]
+
+
+def test_a_baseline_has_a_row_for_each_place_that_it_runs_on() -> None:
+    by = Provenance(method="baseline", origin="baseline")
+    zero = SEVEN.model_copy(update={"number": 0, "proposal": proposal("as it is")})
+    zero = zero.model_copy(update={"proposal": zero.proposal.model_copy(update={"by": by})})
+    both = [TrialStarted(zero, slot, seed=slot, run=1, place=f"node-{slot}") for slot in (0, 1)]
+    run, _ = state(started(), joined("node-0", 0), joined("node-1", 1), *both)
+    run.handle(Progress(0, 0.25, 4.0, slot=1))
+    rows = [line for line in picture(run) if line.startswith("#0 ")]
+    assert ["node-0" in row for row in rows] == [True, False] and "node-1" in rows[1]
+    assert (run.running[0].reported, run.running[1].reported) == (0.0, 0.25)
+    run.handle(TrainingLost(zero, 0, "node-0", "its node is gone"))
+    assert list(run.running) == [1]
+
+
+def test_a_repeat_elsewhere_leaves_no_row_behind() -> None:
+    run, _ = state(started(), trains(1, "node-a"), trains(2, "node-b"))
+    assert [own.place for own in run.running.values()] == ["node-b"]
 
 
 def test_status_says_what_waits_in_a_pause_and_go_ends_that() -> None:

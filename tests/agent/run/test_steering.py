@@ -92,7 +92,7 @@ def test_a_paused_run_is_paused_when_it_goes_on_and_stops_at_once(tmp_path: Path
 
 def test_what_is_undecided_in_a_pause_says_which_run_it_waits_for(tmp_path: Path) -> None:
     close = [proposal(LR=0.1005), *MANY]
-    with study(tmp_path) as history:
+    with study(tmp_path, verdict="sequential", baseline_repeats=2) as history:
         script = Steered(history, "LR = 0.1005", Pause())
         loop = loop_of(history, ListProposer(close), script, 3, heard=True)
         for event in loop.events():
