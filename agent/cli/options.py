@@ -109,7 +109,7 @@ DryRun = Annotated[
     typer.Option(
         "--dry-run",
         help="Show what a start would do (options, search space, the first question to a model, "
-        "hours and dollars), and start nothing.",
+        "hours and dollars; with --on its batch file or its places), and start nothing.",
     ),
 ]
 

@@ -95,6 +95,23 @@ def test_a_night_there_goes_on_here(cluster: Loopback, project: Path) -> None:
     assert "PlaceJoined" not in kinds and kinds.count("Judged") == 1
 
 
+def test_a_trial_is_measured_again_there(cluster: Loopback, project: Path) -> None:
+    on = f"ray:{cluster.address}"
+    words = ["--model", "none", "--trials", "1", "--budget", "1steps", "--tag", "again", "--trust"]
+    assert command(cluster, project, "start", *words).returncode == 0
+    done = command(cluster, project, "replicate", "1", "--on", on, "--trust", "--json")
+    assert done.returncode == 0, done.stderr
+    measured = json.loads(done.stdout)
+    [compared] = measured["comparisons"]
+    assert compared["trial"] == 1 and len(compared["pairs"]) == 3 and measured["machine"]
+    state = json.loads(command(cluster, project, "status", "again", "--json").stdout)
+    assert state["places"]["present"] == []
+    slurm = command(cluster, project, "replicate", "1", "--on", "slurm", "--trust")
+    assert slurm.returncode == 2 and "next:  autoresearch replicate" in slurm.stderr
+    gone = command(cluster, project, "finalize", "--on", on)
+    assert gone.returncode == 2 and "--test is not given" in gone.stderr
+
+
 def test_without_a_token_the_next_command_is_said(cluster: Loopback, project: Path) -> None:
     bare = {"PATH": os.environ["PATH"], "HOME": str(project.parent), "COLUMNS": "200"}
     for extra, why in (({}, "needs a token"), ({"RAY_AUTH_MODE": "disabled"}, "token")):
