@@ -181,10 +181,9 @@ def test_a_cluster_of_another_ray_is_refused_before_a_branch(
     refused(done, project, before)
 
 
-@pytest.mark.parametrize("how", [[], ["--detach"]])
-def test_a_run_that_finds_no_place_is_taken_back(project: Path, how: list[str]) -> None:
+def test_a_run_that_finds_no_place_is_taken_back(project: Path) -> None:
     before = references(project)
-    words = ["--model", "none", "--budget", "1steps", "--tag", "night", "--trust", *how]
+    words = ["--model", "none", "--budget", "1steps", "--tag", "night", "--trust"]
     with loopback(nodes=0) as bare:
         on = f"ray://127.0.0.1:{bare.client_port}"
         done = command(bare, project, "start", "--on", on, *words)
