@@ -15,6 +15,7 @@ from agent.judge.noise import Noise
 from agent.records.guards import Guard
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Order, Pair, Role, Trial
+from agent.records.slots import Slot
 from sandbox.ground.deadline import Usual
 from sandbox.ground.record import Record
 from sandbox.ground.text import one_line
@@ -84,10 +85,12 @@ def compare(
 ) -> Iterator[Comparison]:
     """Train every state under every seed, and compare each candidate with the reference.
 
-    The runs are interleaved by seed so that machine drift affects all states equally. A state that
-    failed is not trained again. usual: how long the run's baseline trains on this machine. limits:
-    what each candidate is held to; their baseline is trained like the other states.
+    All of it in one slot. The runs are interleaved by seed so that machine drift affects all states
+    equally. A state that failed is not trained again. usual: how long the run's baseline trains on
+    this machine. limits: what each candidate is held to; their baseline is trained like the other
+    states.
     """
+    slot = bench.slots[0]
     limits = limits or Limits()
     states = [reference, *candidates]
     if limits.needs_baseline_beside(reference):
@@ -102,7 +105,7 @@ def compare(
             if any(score.failure for score in own.values()):
                 continue
             order = Order(commit=state.commit, seed=seed, role=roles[state.commit], split=split)
-            own[seed] = _train(bench, _assignment(bench, state, order, turn, usual), listen, cancel)
+            own[seed] = _train(bench, _assignment(slot, state, order, turn, usual), listen, cancel)
             if cancel.is_set():
                 return
     first = scores[limits.baseline_or(reference).commit] if limits.is_relative else {}
@@ -120,7 +123,7 @@ def time_baseline(
     Raise HistoryFault where the baseline fails here.
     """
     order = Order(commit=baseline.commit, seed=seed, role="baseline")
-    run = bench.run(_assignment(bench, baseline, order, 0, None), listen, cancel)
+    run = bench.run(_assignment(bench.slots[0], baseline, order, 0, None), listen, cancel)
     if run is None:
         return None
     if run.status != "scored":
@@ -132,13 +135,13 @@ def time_baseline(
 
 
 def _assignment(
-    bench: Measures, state: State, order: Order, turn: int, usual: Usual | None
+    slot: Slot, state: State, order: Order, turn: int, usual: Usual | None
 ) -> Assignment:
     proposal = Proposal(hypothesis=state.name, by=Provenance(method="remeasure", origin="replay"))
     attempt = Attempt(
         number=state.number, commit=state.commit, parent=state.commit, proposal=proposal
     )
-    return Assignment(attempt, order, bench.slots[0], turn + 1, usual)
+    return Assignment(attempt, order, slot, turn + 1, usual)
 
 
 def _train(

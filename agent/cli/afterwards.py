@@ -10,7 +10,7 @@ import typer
 
 from agent.cli import app, epilog
 from agent.cli.completion import complete_trials
-from agent.cli.options import Json, Trust, Unsafe, WorkOnBranch
+from agent.cli.options import Json, OnCluster, Trust, Unsafe, WorkOnBranch
 from agent.errors import UsageFault
 from agent.history.history import History
 from agent.history.runs import usual_run
@@ -49,6 +49,7 @@ def replicate(
     seeds: Seeds = 3,
     test: OnTest = False,
     branch: WorkOnBranch = None,
+    on: OnCluster = None,
     as_json: Json = False,
     trust: Trust = False,
     unsafe: Unsafe = False,
@@ -69,7 +70,8 @@ def replicate(
         trial_of,
     )
 
-    with lab(branch, unsafe, trust) as (history, bench):
+    with lab(branch, unsafe, trust, on) as (history, bench):
+        machine = bench.slots[0].machine
         trial = trial_of(history, number)
         reference = state_of(baseline_of(history))
         states = [state_of(trial)]
@@ -79,7 +81,7 @@ def replicate(
             open_test(history, "replicate", [*states, reference])
         comparisons = measured(history, bench, states, reference, seeds, split)
         against = f"the baseline #{reference.number}"
-        measurement = record(history, "replicate", comparisons, against, split)
+        measurement = record(history, "replicate", comparisons, against, machine, split)
         print_measurement(history, measurement, as_json)
 
 
@@ -87,6 +89,7 @@ def replicate(
 def ablate(
     seeds: Seeds = 4,
     branch: WorkOnBranch = None,
+    on: OnCluster = None,
     as_json: Json = False,
     trust: Trust = False,
     unsafe: Unsafe = False,
@@ -100,7 +103,8 @@ def ablate(
     from agent.afterwards.remeasure import State
     from agent.cli.lab import ablations, lab, measured, print_measurement, record
 
-    with lab(branch, unsafe, trust) as (history, bench):
+    with lab(branch, unsafe, trust, on) as (history, bench):
+        machine = bench.slots[0].machine
         kept = kept_changes(history.trials)
         if not kept:
             raise UsageFault(
@@ -112,7 +116,7 @@ def ablate(
         final = State("the final state", history.tip, best.number)
         comparisons = measured(history, bench, parts.states, final, seeds)
         everything = [*comparisons, *parts.impossible]
-        measurement = record(history, "ablate", everything, "the final state")
+        measurement = record(history, "ablate", everything, "the final state", machine)
         print_measurement(history, measurement, as_json)
 
 
@@ -137,6 +141,7 @@ def finalize(
     test: OnTest = False,
     seeds: Seeds = 3,
     branch: WorkOnBranch = None,
+    on: OnCluster = None,
     trust: Trust = False,
     unsafe: Unsafe = False,
 ) -> None:
@@ -150,6 +155,9 @@ def finalize(
     from agent.cli.lab import refuse_without_test, test_branch
     from agent.display.format import formatter_for, open_console
 
+    if on is not None and not test:
+        message = "--on says where --test measures, and --test is not given"
+        raise UsageFault(message, "autoresearch finalize --test")
     place = place_around(Path.cwd())
     with History.read(place.project, branch or usual_run(place.project, Path.cwd())) as history:
         name = to or f"{history.run.tag}-final"
@@ -159,4 +167,4 @@ def finalize(
         for line in finalize_run(history, name, frozenset(drop or ())):
             console.print(formatter_for(console).line(line))
     if test:
-        test_branch(name, seeds, branch, unsafe, trust)
+        test_branch(name, seeds, branch, unsafe, trust, on)

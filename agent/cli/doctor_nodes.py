@@ -45,9 +45,9 @@ def examine_nodes(on: str, as_json: bool) -> None:
     finally:
         cluster.close()
     if as_json:
-        typer.echo(json.dumps([_plain(node) for node in examined], indent=2))
+        typer.echo(json.dumps([plain_node(node) for node in examined], indent=2))
     else:
-        _show(examined)
+        show_nodes(examined)
     if not examined or any(node.standing is None for node in examined):
         raise typer.Exit(SandboxFault.exit_code)
 
@@ -56,12 +56,13 @@ def _demands() -> Demands:
     """Return what trials of the project here would need; nothing where there is no project."""
     try:
         place = place_around(Path.cwd())
-        return _demands_of(place)
+        return demands_of(place)
     except Fault:
         return Demands()
 
 
-def _demands_of(place: Place) -> Demands:
+def demands_of(place: Place) -> Demands:
+    """Return what trials of a project would need of a node."""
     project = place.project
     interpreter = interpreter_of(project, place.settings)
     train = Path(project.root) / project.train
@@ -74,7 +75,8 @@ def _demands_of(place: Place) -> Demands:
     )
 
 
-def _plain(node: Examined) -> dict[str, object]:
+def plain_node(node: Examined) -> dict[str, object]:
+    """Return a node for `--json`."""
     standing = node.standing.model_dump(mode="json") if node.standing else None
     return {
         "node": node.name,
@@ -88,7 +90,8 @@ def _plain(node: Examined) -> dict[str, object]:
     }
 
 
-def _show(examined: Sequence[Examined]) -> None:
+def show_nodes(examined: Sequence[Examined]) -> None:
+    """Print a line for each node, and what a user should know of it."""
     console = open_console()
     formatter = formatter_for(console)
     console.print(Text(f"this machine: autoresearch {software()}"), soft_wrap=True)

@@ -12,25 +12,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.build import proven, refuse_foreign_encodings
+from agent.cli.build import proven_for, slots_for
 from agent.cli.constants import value_text
 from agent.cli.origin import find_origin
 from agent.cli.overview import Chosen, rows, say_overview
+from agent.cli.planned_places import planned_places
 from agent.cli.question import first_context, first_question, last_commit
 from agent.cli.reach import kept_from_models
 from agent.cli.researching import shown_research
 from agent.cli.warm import warm_start
+from agent.cli.working import Manner
 from agent.display.format import Formatter, formatter_for, open_console
 from agent.display.waiting import waiting
 from agent.errors import Fault
 from agent.evaluate.neighbours import sessions
-from agent.evaluate.slots import make_slots, this_machine
-from agent.history.runs import text_at
-from agent.history.sources import refuse_idle_globs, sources_in
+from agent.history.runs import next_tag, text_at
 from agent.llm.model import Request
 from agent.llm.resolve import open_model, sends_no_bill
 from agent.project.flags import Flags
-from agent.project.names import refuse_unknown_names
 from agent.project.resolve import StartOptions
 from agent.project.trust import REPLAY
 from agent.propose import find_method
@@ -76,28 +75,29 @@ def show_plan(
     source: str | None,
     governs: str | None,
     warm: str | None,
-    unsafe: bool,
-    as_json: bool,
+    tag: str | None,
+    manner: Manner,
 ) -> None:
     """Print what `start` would do with these flags."""
+    as_json = manner.as_json
     origin = find_origin(Path.cwd(), flags, source, governs)
     place = origin.place
     project = place.project
     options = origin.options(flags)
+    manner.check(options)
     objective = origin.objective
     head = origin.state.commit if origin.state else last_commit(project)
-    sources = sources_in(project, head)
-    refuse_foreign_encodings(project, sources)
-    refuse_idle_globs(project, sources)
-    states = (sources, *(sources_in(project, commit) for commit in origin.before))
-    refuse_unknown_names(project, place.settings, origin.front_matter, states)
-    slots = make_slots(options.workers.value, *this_machine())
+    sources = origin.sources(head)
+    slots = slots_for(manner.where, options.workers.value)
     prior: tuple[PriorTrial, ...] = ()
     if warm:
         prior = warm_start(warm, place, head, objective, err=as_json)
-    tier = proven(unsafe, sources.code, place, slots).tier
+    tier = proven_for(manner.where, manner.unsafe, sources.code, place, slots).tier
     prepare = text_at(project, head, project.prepare) if project.prepare else ""
-    chosen = Chosen(place, options, slots, tier, sources, prepare, objective, origin.rows)
+    where = "" if manner.where.is_local else str(manner.where)
+    begins = origin.rows
+    chosen = Chosen(place, options, slots, tier, sources, prepare, objective, begins, where=where)
+    places = planned_places(manner, place, options, slots, tag or next_tag(project))
     research = shown_research(place, "", options.look.value)
     context = first_context(place, head, options, objective, prior)
     context = research.told(context, never_awaited)
@@ -107,9 +107,10 @@ def show_plan(
         request = first_question(find_method(options.method.value, typed=True), context)
     price = _price(model, request, chosen)
     repeats = options.verdict.value == "sequential" and objective.noise != "none"
-    forecast = forecast_of(options, project.score, len(slots), price, repeats)
+    forecast = forecast_of(options, project.score, places.workers, price, repeats)
     if as_json:
-        typer.echo(json.dumps(_record(chosen, context.space, request, price, forecast), indent=1))
+        record = _record(chosen, context.space, request, price, forecast)
+        typer.echo(json.dumps({**record, **places.plain()}, indent=1))
         return
     say_overview(chosen)
     console = open_console()
@@ -117,6 +118,7 @@ def show_plan(
     _say_space(console, formatter, context.space)
     for line in (_question_line(model, request, price), _forecast_line(chosen, forecast)):
         console.print(Text(formatter.line(line)), soft_wrap=True)
+    places.say(console)
     console.print("nothing was started, and no model was asked; without --dry-run it starts")
 
 

@@ -17,14 +17,23 @@ import typer
 from agent.afterwards.ablation import without
 from agent.afterwards.perturbed import PerturbingBench
 from agent.afterwards.remeasure import Limits, State, compare, state_of, time_baseline
-from agent.cli.build import Kit, bench_of, place_around, prepared, proven
+from agent.cli.build import (
+    Kit,
+    bench_of,
+    elsewhere_of,
+    place_around,
+    prepared,
+    proven_for,
+    slots_for,
+)
 from agent.cli.consent import Consent
 from agent.cli.reach import agreed_run
 from agent.display.format import formatter_for, open_console
-from agent.errors import HistoryFault, UsageFault
+from agent.display.waiting import waiting
+from agent.errors import HistoryFault, PlaceLost, UsageFault
 from agent.evaluate.bench import Measures
-from agent.evaluate.machine import machine_name
-from agent.evaluate.slots import make_slots, this_machine
+from agent.evaluate.engines import read_where
+from agent.evaluate.where import SLURM, Where
 from agent.history.history import History
 from agent.history.runs import commit_of, usual_run
 from agent.judge.comparison import Comparison, Measurement
@@ -42,15 +51,21 @@ from sandbox.score.evaluator.evaluation import Split
 
 
 @contextmanager
-def lab(branch: str | None, unsafe: bool, trust: bool) -> Iterator[tuple[History, Measures]]:
-    """Yield a run, and a bench that trains its states as its trials were trained."""
+def lab(
+    branch: str | None, unsafe: bool, trust: bool, on: str | None = None
+) -> Iterator[tuple[History, Measures]]:
+    """Yield a run, and a bench that trains its states as its trials were trained.
+
+    on: where, as typed. Everything is trained in one slot, so that one machine has measured it all.
+    """
+    where = _lasting(on)
     place = place_around(Path.cwd())
     consent = Consent(place.project, trust)
     name = branch or usual_run(place.project, Path.cwd())
     with agreed_run(place.project, place.settings, consent, name, asks=False) as history:
         place = place.of_run(history.run)
-        slots = make_slots(history.run.workers, *this_machine())[:1]
-        sandbox = proven(unsafe, history.sources.code, place, slots)
+        slots = slots_for(where, history.run.workers)[:1]
+        sandbox = proven_for(where, unsafe, history.sources.code, place, slots)
         caps = recorded_caps(history.run, place.settings)
         with prepared(place, history.tip, sandbox, consent, history.data_fingerprint) as data:
             if data and data.fingerprint != history.data_fingerprint:
@@ -58,8 +73,39 @@ def lab(branch: str | None, unsafe: bool, trust: bool) -> Iterator[tuple[History
                     "The validation data here is not what this run was measured on.",
                     "autoresearch log",
                 )
-            bench = bench_of(history, Kit(place.settings, slots, sandbox, data, caps))
-            yield history, PerturbingBench(bench, history)
+            elsewhere = elsewhere_of(where, 1, unsafe, history.sources.code)
+            bench = bench_of(history, Kit(place.settings, slots, sandbox, data, caps, elsewhere))
+            with _opened(bench, where):
+                yield history, PerturbingBench(bench, history)
+
+
+def _lasting(on: str | None) -> Where:
+    """Return where to train. Raise UsageFault for Slurm: only a run gets an allocation."""
+    where = read_where(on)
+    if where.engine == SLURM:
+        raise UsageFault(
+            "only `start` and `resume` ask Slurm for an allocation; this trains here, or on a Ray "
+            "cluster that is up",
+            "autoresearch replicate --on ray://head:10001   # without --on: on this machine",
+        )
+    return where
+
+
+@contextmanager
+def _opened(bench: Measures, where: Where) -> Iterator[None]:
+    """Let a block train where the bench is; on a cluster it waits for a place that is fit."""
+    if where.is_local:
+        yield
+        return
+    with waiting(f"{where}, to connect and to prove itself"):
+        bench.open(lambda _: None)
+    try:
+        yield
+    except PlaceLost as lost:
+        message = f"the place was lost, and this measurement with it: {lost.message}"
+        raise PlaceLost(message, f"autoresearch doctor --on {where}") from None
+    finally:
+        bench.close()
 
 
 def measured(
@@ -97,12 +143,12 @@ def measured(
 
 
 def _usual(history: History, bench: Measures) -> Usual | None:
-    """What the run's baseline takes on this machine, where its trials say."""
+    """Return what the run's baseline takes on the bench's machine, where its trials say."""
     yardstick = yardstick_of(history.trials)
     if yardstick is None:
         return None
-    cores = len(bench.slots[0].cpus) or None
-    return usual_of(yardstick, history.trials, (), machine_name(), cores)
+    slot = bench.slots[0]
+    return usual_of(yardstick, history.trials, (), slot.machine, len(slot.cpus) or None)
 
 
 def _yardstick(history: History) -> State:
@@ -138,9 +184,12 @@ def refuse_without_test(history: History) -> None:
         )
 
 
-def test_branch(name: str, seeds: int, branch: str | None, unsafe: bool, trust: bool) -> None:
+def test_branch(
+    name: str, seeds: int, branch: str | None, unsafe: bool, trust: bool, on: str | None
+) -> None:
     """Compare a finalized branch with the baseline on the test split, and print the outcome."""
-    with lab(branch, unsafe, trust) as (history, bench):
+    with lab(branch, unsafe, trust, on) as (history, bench):
+        machine = bench.slots[0].machine
         reference = state_of(baseline_of(history))
         best = incumbent_of(history.trials)
         assert best is not None, "a finalized run has a baseline"
@@ -148,7 +197,7 @@ def test_branch(name: str, seeds: int, branch: str | None, unsafe: bool, trust: 
         open_test(history, "finalize", [final, reference])
         comparisons = measured(history, bench, [final], reference, seeds, "test")
         against = f"the baseline #{reference.number}"
-        measurement = record(history, "replicate", comparisons, against, "test")
+        measurement = record(history, "replicate", comparisons, against, machine, "test")
         print_measurement(history, measurement, as_json=False)
 
 
@@ -183,6 +232,7 @@ def record(
     kind: Literal["replicate", "ablate"],
     comparisons: Sequence[Comparison],
     against: str,
+    machine: str,
     split: Split = "val",
 ) -> Measurement:
     """Write the comparisons to the run's branch, and return the record."""
@@ -190,7 +240,7 @@ def record(
         kind=kind,
         against=against,
         comparisons=tuple(comparisons),
-        machine=machine_name(),
+        machine=machine,
         split=split,
         command=" ".join(["autoresearch", *sys.argv[1:]]),
         versions={"python": sys.version.split()[0], **_versions("torch", "numpy")},

@@ -109,7 +109,7 @@ DryRun = Annotated[
     typer.Option(
         "--dry-run",
         help="Show what a start would do (options, search space, the first question to a model, "
-        "hours and dollars), and start nothing.",
+        "hours and dollars; with --on its batch file or its places), and start nothing.",
     ),
 ]
 
@@ -209,6 +209,15 @@ On = Annotated[
         help="Where trials run: local, ray (the cluster that this machine belongs to, else one of "
         "this machine alone), ray://HEAD:10001, or slurm, for an allocation of its own. Default: "
         "local.",
+    ),
+]
+OnCluster = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        metavar="WHERE",
+        help="Where it trains: local, ray (the cluster that this machine belongs to, else one of "
+        "this machine alone), or ray://HEAD:10001. One slot measures everything. Default: local.",
     ),
 ]
 Writers = Annotated[

@@ -5,18 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from agent.cli.build import Place, find_place, place_around
+from agent.cli.build import Place, find_place, place_around, refuse_foreign_encodings
 from agent.cli.choices import options_of
 from agent.cli.overview import Row
 from agent.cli.reach import front_matter_at
+from agent.edit.files import Sources
 from agent.errors import Fault, ProjectFault, UsageFault
 from agent.git.plumbing import Plumbing
 from agent.history.branch import has_file
 from agent.history.lineage import EXAMPLE, State, find_state
 from agent.history.runs import brief_at, head_of
+from agent.history.sources import refuse_idle_globs, sources_in
 from agent.project.find import PREPARE, PROGRAM, Project, find_project
 from agent.project.flags import Flags
 from agent.project.inherit import inherited
+from agent.project.names import refuse_unknown_names
 from agent.project.objective import left_behind, objective_of, recorded
 from agent.project.program import FrontMatter, read_program
 from agent.project.resolve import StartOptions
@@ -76,6 +79,19 @@ class Origin:
         if read_program(brief_at(project, head)).front_matter != self.front_matter:
             raise ProjectFault("HEAD changed while you were asked.", "autoresearch start")
         return head
+
+    def sources(self, commit: str) -> Sources:
+        """Return the files that edits may touch at the commit that the run begins at.
+
+        Raise ProjectFault for one that is not UTF-8, and for names and globs that mean nothing.
+        """
+        project = self.place.project
+        sources = sources_in(project, commit)
+        refuse_foreign_encodings(project, sources)
+        refuse_idle_globs(project, sources)
+        states = (sources, *(sources_in(project, before) for before in self.before))
+        refuse_unknown_names(project, self.place.settings, self.front_matter, states)
+        return sources
 
 
 def find_origin(where: Path, flags: Flags, name: str | None, governs: str | None) -> Origin:

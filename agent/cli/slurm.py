@@ -90,10 +90,8 @@ def send_inside(
     request: Request, project: Project, log: RunLog, words: Sequence[str], as_json: bool
 ) -> None:
     """Submit a job in which a driver resumes the run, and print how to follow it."""
-    command = (sys.executable, "-P", "-m", "autoresearch", "resume", "--on=slurm", *words, "--")
     record = record_path(project, log.tag)
-    here = str(Path.cwd())
-    job, folder = submit_with_driver(request, log.tag, record, here, (*command, log.tag))
+    job, folder = submit_with_driver(request, log.tag, record, driver_command(log.tag, words))
     log.line(f"job {job} works on the run once it starts: {folder.batch}")
     lines = {
         "job     ": f"{job}, submitted with {folder.batch}",
@@ -105,6 +103,12 @@ def send_inside(
     formatter = formatter_for(console)
     for label, text in lines.items():
         console.print(label + formatter.line(text), soft_wrap=True)
+
+
+def driver_command(tag: str, words: Sequence[str]) -> tuple[str, ...]:
+    """Return the folder that a driver in the batch job works in, and its command."""
+    resume = (sys.executable, "-P", "-m", "autoresearch", "resume", *words)
+    return (str(Path.cwd()), *resume, "--", tag)
 
 
 def job_of(project: Project, tag: str) -> Job | None:

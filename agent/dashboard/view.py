@@ -94,6 +94,15 @@ class View:
         """Return a line for each place of the run."""
         return list(map(self.formatter.line, place_lines(self.places)))
 
+    def doing(self, number: int) -> str:
+        """Return whether an attempt in flight trains, waits in a pause, or was interrupted."""
+        if self.pid is None:
+            return "interrupted"
+        for waits in self.places.waiting:
+            if waits.number == number:
+                return f"paused, waits for its run {waits.run}"
+        return "in training"
+
     @cached_property
     def formatter(self) -> Formatter:
         """Return what writes scores and changes of the run's metric."""

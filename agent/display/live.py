@@ -214,24 +214,27 @@ class Frame:
     # ------------------------------------------------------------ trials in training
 
     def _trials(self) -> Iterator[Line]:
-        running = sorted(self._state.running.items())
+        slots = sorted(self._state.running.items())
+        running = sorted((trial for _, trial in slots), key=lambda trial: trial.attempt.number)
         room = max(1, (self._height - 13) // TRIAL_LINES)
-        for number, trial in running[:room]:
-            yield from self._trial(number, trial)
+        for trial in running[:room]:
+            yield from self._trial(trial)
         if len(running) > room:
             more = f"and {len(running) - room} more in training"
             yield Line(Rank.TRIAL, Text(more, style="dim"))
         if not running:
             yield Line(Rank.TRIAL, Text("no trial in training", style="dim"))
 
-    def _trial(self, number: int, trial: Running) -> Iterator[Line]:
+    def _trial(self, trial: Running) -> Iterator[Line]:
         proposal = trial.attempt.proposal
         repeat = ""
         if trial.run > 1 or trial.role in ("baseline", "reference"):
             repeat = f"  run {trial.run}: {ROLES.get(trial.role, f'seed {trial.seed}')}"
         hypothesis = self._formatter.line(proposal.hypothesis)
         place = f"  {self._formatter.line(trial.place)}" if trial.place else ""
-        title = Text.assemble((f"#{number} ", "bold"), hypothesis, (repeat + place, "dim"))
+        title = Text.assemble(
+            (f"#{trial.attempt.number} ", "bold"), hypothesis, (repeat + place, "dim")
+        )
         yield Line(Rank.TRIAL, title)
         fraction = trial.fraction(self._now)
         bar = self._formatter.bar(fraction, max(10, min(60, self._width - 36)))

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from agent.records.events import (
     Checking,
     Event,
+    Heard,
     Judged,
     PlaceJoined,
     PlaceLeft,
     TrainingLost,
     TrialStarted,
+    TrialWaits,
 )
 from sandbox.ground.record import Record
 
@@ -49,14 +51,24 @@ class Gone(Record):
     why: str
 
 
+class Waits(Record):
+    """An attempt that waits in a pause."""
+
+    number: int
+    run: int
+    """Which of its runs it waits for, from 1."""
+
+
 class Places(Record):
-    """The places of a run, as its events tell of them; none where it runs on this machine."""
+    """Where a run trains what, as its events tell; no place where it runs on this machine."""
 
     present: tuple[PlaceState, ...] = ()
     gone: tuple[Gone, ...] = ()
     """Those that left and are not back, the last one last."""
     lost: int = 0
     """How many trainings were lost with their places."""
+    waiting: tuple[Waits, ...] = ()
+    """What waits because the run is paused, on this machine too."""
 
     @property
     def slots(self) -> int:
@@ -81,12 +93,26 @@ def after(places: Places, event: Event) -> Places:
             gone = (*others, Gone(name=name, why=why))
             return places.model_copy(update={"present": present, "gone": gone})
         case TrialStarted(attempt, slot) | Checking(attempt, slot):
-            return _with(places, slot, attempt.number)
+            rest = _not_waiting(places, attempt.number)
+            if attempt.proposal.by.origin != "baseline":  # which alone runs in several at once
+                rest = _without(rest, attempt.number)
+            return _with(rest, slot, attempt.number)
+        case TrialWaits(attempt, run):
+            rest = _not_waiting(_without(places, attempt.number), attempt.number)
+            waits = Waits(number=attempt.number, run=run)
+            return rest.model_copy(update={"waiting": (*rest.waiting, waits)})
+        case Heard(admitted) if admitted.input.ask.kind == "go":
+            return places.model_copy(update={"waiting": ()})
         case TrainingLost(_, slot):
             return _with(places, slot, None).model_copy(update={"lost": places.lost + 1})
         case Judged(trial):
-            return _without(places, trial.number)
+            return _not_waiting(_without(places, trial.number), trial.number)
     return places
+
+
+def _not_waiting(places: Places, trial: int) -> Places:
+    waiting = tuple(waits for waits in places.waiting if waits.number != trial)
+    return places.model_copy(update={"waiting": waiting})
 
 
 def _joined(places: Places, new: PlaceState) -> Places:
@@ -148,6 +174,11 @@ def place_lines(places: Places) -> Iterator[str]:
         yield f"{gone.name} is gone: {gone.why}"
     if places.lost:
         yield f"{lost_words(places.lost)}; each ran again elsewhere, or will"
+
+
+def waits_line(number: int, run: int) -> str:
+    """Return that a trial without a verdict waits in a pause."""
+    return f"#{number} waits before its run {run}, for the run is paused"
 
 
 def lost_line(number: int, place: str, why: str) -> str:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from agent.display.format import Formatter, allowance_words, duration, formatter_for
-from agent.display.places import lost_line
+from agent.display.places import lost_line, waits_line
 from agent.display.scores import about_scores
 from agent.display.steering import input_line
 from agent.display.waits import wait_words
@@ -29,6 +29,7 @@ from agent.records.events import (
     Scoring,
     TrainingLost,
     TrialStarted,
+    TrialWaits,
 )
 from agent.records.results import Trial
 
@@ -54,7 +55,7 @@ class PlainDisplay:
         self._console = console
         self._stamp = stamp
         self._formatter = formatter_for(console)
-        self._marks: dict[int, int] = {}
+        self._marks: dict[tuple[int, int], int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -72,7 +73,7 @@ class PlainDisplay:
         if isinstance(event, RunStarted):
             self._formatter = formatter_for(self._console, event.objective)
         if isinstance(event, TrialStarted):
-            self._marks[event.attempt.number] = 0
+            self._marks[event.attempt.number, event.slot] = 0
         if isinstance(event, Progress) and not self._passes_mark(event):
             return
         line = self._formatter.line(
@@ -82,9 +83,10 @@ class PlainDisplay:
 
     def _passes_mark(self, event: Progress) -> bool:
         mark = int(event.fraction * MARKS)
-        passed = mark > self._marks.get(event.number, 0)
-        self._marks[event.number] = max(mark, self._marks.get(event.number, 0))
-        return passed
+        training = (event.number, event.slot)
+        last = self._marks.get(training, 0)
+        self._marks[training] = max(mark, last)
+        return mark > last
 
 
 def describe(event: Event, formatter: Formatter) -> str:
@@ -111,7 +113,9 @@ def describe(event: Event, formatter: Formatter) -> str:
             where = slot_words(slot, place)
             trains = f"#{attempt.number}{whose} trains in {where} with seed {seed}{which}"
             return f"{trains}: {attempt.proposal.hypothesis}"
-        case Progress(number, fraction, loss):
+        case TrialWaits(attempt, run):
+            return waits_line(attempt.number, run)
+        case Progress(number, fraction, loss, _):
             return f"#{number} at {fraction:.0%}, loss {loss:.4f}"
         case Scoring(number):
             return f"#{number} is being scored"

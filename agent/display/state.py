@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from agent.display.places import HERE, after, lost_line
+from agent.display.places import HERE, after, lost_line, waits_line
 from agent.display.steering import input_line
 from agent.records.events import (
     Checking,
@@ -21,6 +21,7 @@ from agent.records.events import (
     Scoring,
     TrainingLost,
     TrialStarted,
+    TrialWaits,
 )
 from agent.records.inputs import Admitted
 from agent.records.pace import pace_of
@@ -101,6 +102,7 @@ class RunState:
         self.run: RunStarted | None = None
         self.trials: list[Trial] = []
         self.running: dict[int, Running] = {}
+        """What trains, by the number of its slot; a baseline does so in several at once."""
         self.asked: tuple[str, float] | None = None
         """The method that is writing a proposal, and since when."""
         self.writing = 0
@@ -139,15 +141,20 @@ class RunState:
             case ModelWaited(until, reason):
                 self.asked = None
                 self.model_until = (until, reason) if until else None
-            case TrialStarted(attempt):
-                self.running[attempt.number] = Running(event, self._budget(), now)
+            case TrialStarted(attempt, slot):
+                if attempt.proposal.by.origin != "baseline":
+                    self._drop(attempt.number)  # its run before has ended
+                self.running[slot] = Running(event, self._budget(), now)
                 self._no_longer_waiting(attempt.proposal)
-            case Progress(number, fraction, loss):
-                if number in self.running:
-                    self.running[number].hear(fraction, loss, now)
-            case Scoring(number):
-                if number in self.running:
-                    self.running[number].scoring_since = now
+            case TrialWaits(attempt, run):
+                self._drop(attempt.number)
+                self.notes.append(waits_line(attempt.number, run))
+            case Progress(number, fraction, loss, slot):
+                if running := self._in_slot(number, slot):
+                    running.hear(fraction, loss, now)
+            case Scoring(number, slot):
+                if running := self._in_slot(number, slot):
+                    running.scoring_since = now
             case Checking(attempt, slot, command, place):
                 self._check(TrialStarted(attempt, slot, 0, 1, place=place), command, now)
             case Judged(trial):
@@ -160,8 +167,9 @@ class RunState:
                 self.notes.append(text)
             case PlaceLeft(place, why):
                 self.notes.append(f"{place} left: {why}")
-            case TrainingLost(attempt, _, place, why):
-                self.running.pop(attempt.number, None)
+            case TrainingLost(attempt, slot, place, why):
+                if self._in_slot(attempt.number, slot):
+                    del self.running[slot]
                 self.notes.append(lost_line(attempt.number, place, why))
             case RunFinished():
                 self.asked = None
@@ -175,9 +183,25 @@ class RunState:
     def _check(self, event: TrialStarted, command: str, now: float) -> None:
         """Take in that a check begins, perhaps of a trial that an earlier session trained."""
         budget = self._budget()
-        running = self.running.setdefault(event.attempt.number, Running(event, budget, now))
+        running = self._in_slot(event.attempt.number, event.slot)
+        if running is None:
+            self._drop(event.attempt.number)
+            running = Running(event, budget, now)
+            self.running[event.slot] = running
         running.scoring_since = now
         running.check = command
+
+    def _in_slot(self, number: int, slot: int) -> Running | None:
+        """Return the training of a trial in a slot; None if another one is there, or none."""
+        running = self.running.get(slot)
+        return running if running and running.attempt.number == number else None
+
+    def _drop(self, number: int) -> bool:
+        """Forget the trainings of a trial; return whether there were any."""
+        slots = [slot for slot, own in self.running.items() if own.attempt.number == number]
+        for slot in slots:
+            del self.running[slot]
+        return bool(slots)
 
     def _written(self, writing: int) -> None:
         """Take in that a draft has arrived, and how many others are in writing."""
@@ -187,7 +211,7 @@ class RunState:
 
     def _judge(self, trial: Trial) -> None:
         self.trials.append(trial)
-        if self.running.pop(trial.number, None):
+        if self._drop(trial.number):
             self.judged += trial.proposal.by.origin != "baseline"
         elif trial.status == "refused":
             self._written(max(0, self.writing - 1))
@@ -206,7 +230,8 @@ class RunState:
     @property
     def proposed(self) -> tuple[Trial | Attempt, ...]:
         """Return what was paid for: the trials, and the attempts in training."""
-        return (*self.trials, *(running.attempt for running in self.running.values()))
+        running = {own.attempt.number: own.attempt for own in self.running.values()}
+        return (*self.trials, *running.values())
 
     def per_hour(self) -> float | None:
         """Return trained trials per hour, as `status` counts them; None before the second."""

@@ -43,8 +43,8 @@ def status_page(
     if in_flight and not running:
         lines.append(_interrupted(in_flight))
     for attempt in in_flight:
-        label = "now     " if running else "        "
-        proposal = formatter.line(f"#{attempt.number} {attempt.proposal.hypothesis}")
+        label, waits = _doing(attempt.number, running, places)
+        proposal = formatter.line(f"#{attempt.number}{waits} {attempt.proposal.hypothesis}")
         lines.append(Text(label + proposal))
         for loss in losses.get(attempt.number, ()):
             lines.append(Text(f"          lost with {formatter.line(str(loss))}", style="yellow"))
@@ -55,6 +55,16 @@ def status_page(
     if warm:
         lines.append(Text(formatter.line(f"warm    {warm}")))
     return Group(*lines)
+
+
+def _doing(number: int, running: bool, places: Places) -> tuple[str, str]:
+    """Return the label of an attempt's line, and which run it waits for in a pause, if it does."""
+    if not running:
+        return " " * 8, ""
+    for waits in places.waiting:
+        if waits.number == number:
+            return "waits   ", f" (paused before its run {waits.run})"
+    return "now     ", ""
 
 
 def _interrupted(in_flight: Sequence[Attempt]) -> Text:

@@ -64,7 +64,7 @@ class Watch:
         """Note that training has ended: it is pruned no more, and the machine is read no more."""
         self._rivals = ()
         self._trained.set()
-        self._listen(Scoring(self._number))
+        self._listen(Scoring(self._number, self._slot.number))
 
     def _follow(self) -> None:
         last: tuple[float, float] | None = None
@@ -78,7 +78,7 @@ class Watch:
             points = parse_progress(self._tail())
             if points and points[-1] != last:
                 last = points[-1]
-                self._listen(Progress(self._number, *last))
+                self._listen(Progress(self._number, *last, self._slot.number))
                 self._prune(last[0])
 
     def _prune(self, fraction: float) -> None:

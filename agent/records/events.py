@@ -82,12 +82,21 @@ class TrialStarted:
 
 
 @dataclass(frozen=True)
+class TrialWaits:
+    """An attempt waits for its `run`-th run, because the run of trials is paused."""
+
+    attempt: Attempt
+    run: int
+
+
+@dataclass(frozen=True)
 class Progress:
     """A training run printed where it is: fraction of its budget, and its training loss."""
 
     number: int
     fraction: float
     loss: float
+    slot: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,7 @@ class Scoring:
     """A training run ended and its weights are being scored."""
 
     number: int
+    slot: int = 0
 
 
 @dataclass(frozen=True)
@@ -171,6 +181,7 @@ Event = (
     | Proposed
     | ModelWaited
     | TrialStarted
+    | TrialWaits
     | Progress
     | Scoring
     | Checking

@@ -165,6 +165,7 @@ class Loop:
         if steering.paused:
             self._meter.pause()
             yield Note("paused: `autoresearch go` lets it go on")
+            yield from self._trainings.waiting()
         if steering.held:
             yield Note("what would be kept is held: `autoresearch hold --off` ends that")
         for attempt in self._line:
@@ -203,6 +204,7 @@ class Loop:
                 yield from self._try(admitted)
             case Pause():
                 self._meter.pause()
+                yield from self._trainings.waiting()
             case Go():
                 self._meter.go()
             case Approve() if admitted.accepted:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from agent.errors import PlaceLost, ProjectFault
 from agent.evaluate.bench import Assignment
-from agent.records.events import Event, PlaceJoined, PlaceLeft, TrainingLost
+from agent.records.events import Event, PlaceJoined, PlaceLeft, TrainingLost, TrialWaits
 from agent.records.guards import Checks
 from agent.records.results import Attempt, Order, Result
 from agent.run.advice import baseline_fault
@@ -40,7 +40,7 @@ class Trainings:
 
     # ------------------------------------------------------------ starting
 
-    def start_baseline(self) -> Iterator[Settled]:
+    def start_baseline(self) -> Iterator[Settled | TrialWaits]:
         """Run the baseline on every machine that has a free slot and something to show with it."""
         running = tuple(self._fleet.attempts.values())
         baselines = [attempt for attempt in running if is_baseline(attempt)]
@@ -53,10 +53,20 @@ class Trainings:
             if settled:
                 return
 
-    def advance(self, attempt: Attempt, machine: str) -> Iterator[Settled]:
+    def waiting(self) -> Iterator[TrialWaits]:
+        """Yield what waits in a pause."""
+        for attempt in self._line:
+            yield self._waits(attempt)
+
+    def _waits(self, attempt: Attempt) -> TrialWaits:
+        result = self._ledger.history.measured(attempt)
+        done = sum(score.role != "baseline" for score in result.scores) if result else 0
+        return TrialWaits(attempt, done + 1)
+
+    def advance(self, attempt: Attempt, machine: str) -> Iterator[Settled | TrialWaits]:
         """Start the run that an attempt needs next, if that can be on `machine`.
 
-        Yield its verdict where it needs none.
+        Yield its verdict where it needs none, and that it waits where the run is paused.
         """
         step = self._ledger.next(attempt, machine)
         match step:
@@ -65,15 +75,19 @@ class Trainings:
             case Wait():
                 self._line.put_back(attempt)
                 self._line.hold(attempt, machine)
+                if self._is_paused():
+                    yield self._waits(attempt)
             case Order() if not self._cancel.is_set():
-                self._start(attempt, step, machine)
+                yield from self._start(attempt, step, machine)
 
-    def _start(self, attempt: Attempt, order: Order, machine: str) -> None:
+    def _start(self, attempt: Attempt, order: Order, machine: str) -> Iterator[TrialWaits]:
         """Start a run that was ordered, or let its attempt wait for a slot where it can."""
         needed = order.machine if order.machine in self._fleet.machines else None
         slot = None if self._is_paused() else self._fleet.take(needed or machine)
         if slot is None:
             self._line.put_back(attempt, needed)
+            if self._is_paused():
+                yield self._waits(attempt)
         else:
             self._workers.train(self._ledger.assignment(attempt, order, slot))
 

@@ -121,7 +121,29 @@ class InFlight(Answer):
     number: int
     progress: float | None
     """Fraction of the training in 0..1, as the training prints it."""
+    waits_for_run: int | None = None
+    """Which of its runs it waits for, because the run is paused; null while it trains."""
     untrusted: RowText
+
+
+class PlaceText(Text):
+    """What a machine says of itself."""
+
+    name: str
+    machine: str = ""
+    why: str = ""
+    """Why it is gone."""
+
+
+class PlaceNow(Answer):
+    """A machine that trials of the run train on."""
+
+    state: Literal["here", "gone"]
+    slots: int
+    """How many trials may train there at once."""
+    trials: tuple[int, ...] = ()
+    """Those that train there now."""
+    untrusted: PlaceText
 
 
 class Now(Answer):
@@ -133,6 +155,10 @@ class Now(Answer):
     held: bool
     """What would be kept waits for a human's word."""
     in_flight: tuple[InFlight, ...]
+    places: tuple[PlaceNow, ...] = ()
+    """The machines of a run on several; none where that is this machine alone, or none works."""
+    trainings_lost: int = 0
+    """Trainings that ended with their machine; each runs again elsewhere."""
     counts: dict[str, int]
     """Trials by status."""
     direction: str

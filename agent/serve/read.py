@@ -32,7 +32,15 @@ from agent.serve.answers import (
 )
 from agent.serve.grants import Grant
 from agent.serve.quoted import block, line
-from agent.serve.rows import NAME, column_of, flying, gain_text, row_of, text_of
+from agent.serve.rows import (
+    NAME,
+    column_of,
+    flying,
+    gain_text,
+    places_of,
+    row_of,
+    text_of,
+)
 from agent.serve.served import Repository, Served
 from sandbox.ground.fault import Fault
 from sandbox.ground.text import tail
@@ -103,8 +111,8 @@ class ReadTools:
     def status(self, run: Run = None) -> Now:
         """Show how far a run is.
 
-        With what is training now, the best score, the noise, the counts by status, the bounds and
-        what was spent, and what was learnt so far.
+        With what is training now and on which machines, the best score, the noise, the counts by
+        status, the bounds and what was spent, and what was learnt so far.
         """
         with self._repository.reading(run) as served:
             view = served.view
@@ -114,7 +122,7 @@ class ReadTools:
             for attempt in served.history.in_flight:
                 curve = curves.get(attempt.number, ())
                 progress = curve[-1][0] if curve else None
-                in_flight.append(flying(attempt, progress, view.formatter))
+                in_flight.append(flying(attempt, progress, view))
             steering = steering_of(served.history.inputs, len(view.trials))
             return Now(
                 run=served.tag,
@@ -122,6 +130,8 @@ class ReadTools:
                 paused=steering.paused is not None,
                 held=steering.held is not None,
                 in_flight=tuple(in_flight),
+                places=tuple(places_of(view)),
+                trainings_lost=view.places.lost,
                 counts=dict(view.counts),
                 direction=asked.goal.direction,
                 scale=asked.goal.scale,

@@ -1,5 +1,7 @@
 """Trials and runs as the tools show them."""
 
+from collections.abc import Iterator
+
 from agent.dashboard.view import View
 from agent.display.claims import recorded
 from agent.display.format import Formatter, proposer
@@ -9,12 +11,13 @@ from agent.history.history import History
 from agent.records.results import Attempt, Trial
 from agent.records.spending import spending_of
 from agent.records.steering import steering_of
-from agent.serve.answers import Column, InFlight, NowText, Row, RowText
+from agent.serve.answers import Column, InFlight, NowText, PlaceNow, PlaceText, Row, RowText
 from agent.serve.quoted import line
 
 CHANGES = 12
 """Changes that are named in a row."""
 WARNINGS = 5
+PLACES = 64
 NAME = 100
 """Characters of a name."""
 
@@ -50,10 +53,26 @@ def row_of(entry: Trial | Attempt, formatter: Formatter) -> Row:
     )
 
 
-def flying(attempt: Attempt, progress: float | None, formatter: Formatter) -> InFlight:
+def flying(attempt: Attempt, progress: float | None, view: View) -> InFlight:
     """Return a trial without a verdict, and how far it is."""
-    text = row_of(attempt, formatter).untrusted
-    return InFlight(number=attempt.number, progress=progress, untrusted=text)
+    waiting = {waits.number: waits.run for waits in view.places.waiting}
+    return InFlight(
+        number=attempt.number,
+        progress=progress,
+        waits_for_run=waiting.get(attempt.number),
+        untrusted=row_of(attempt, view.formatter).untrusted,
+    )
+
+
+def places_of(view: View) -> Iterator[PlaceNow]:
+    """Yield the places of a run, those that are gone last."""
+    for place in view.places.present[:PLACES]:
+        text = PlaceText(name=line(place.name, NAME), machine=line(place.machine, NAME))
+        slots = len(place.slots)
+        yield PlaceNow(state="here", slots=slots, trials=place.trials, untrusted=text)
+    for gone in view.places.gone[-PLACES:]:
+        text = PlaceText(name=line(gone.name, NAME), why=line(gone.why))
+        yield PlaceNow(state="gone", slots=0, untrusted=text)
 
 
 def text_of(view: View, history: History) -> NowText:

@@ -1,5 +1,6 @@
 """Nights on a real Slurm of two nodes on loopback: they run, are cancelled, and go on."""
 
+import json
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ import pytest
 from tests.cluster.night import START, Night
 from tests.cluster.raylets import in_folder, marked
 from tests.cluster.slurm_here import Slurm, missing, slurm
-from tests.e2e.researcher import AUTORESEARCH, ledger, wait_for
+from tests.e2e.researcher import AUTORESEARCH, git, ledger, wait_for
 
 pytestmark = pytest.mark.skipif(
     bool(missing()), reason="apt-get install slurmctld slurmd slurm-client munge"
@@ -198,11 +199,35 @@ def measured_so_far(night: Night) -> int:
         return 0
 
 
-def test_slurm_refuses_an_unknown_partition_and_nothing_is_left(night: Night, here: Slurm) -> None:
-    night.start("--on=slurm:nosuch", "--hours=1", "--trials=1")
+@pytest.mark.parametrize("how", [[], ["--driver=inside"], ["--detach"]])
+def test_slurm_refuses_an_unknown_partition_and_no_run_is_left(
+    night: Night, here: Slurm, how: list[str]
+) -> None:
+    before = git(night.home, "for-each-ref")
+    night.start("--on=slurm:nosuch", "--hours=1", "--trials=1", *how)
     assert night.end(120) == 1
     assert "Slurm did not take the job" in night.errors()
+    assert "autoresearch/t is removed again, for nothing ran" in night.errors()
+    assert git(night.home, "for-each-ref") == before
+    assert not [*(night.home / ".autoresearch").glob("*/t")]
     nothing_left(night, here)
+
+
+def test_what_a_dry_run_shows_is_what_is_submitted(night: Night, here: Slurm) -> None:
+    words = [*START, *ON, "--trials=2"]
+    shown = typed(night, "start", *words, "--dry-run")
+    plan = json.loads(typed(night, "start", *words, "--dry-run", "--json"))
+    assert here.jobs() == [] and folders(night) == []
+    blocker = here("sbatch", "--parsable", "-N2", "--wrap", "sleep 600").strip()
+    night.start(*ON, "--trials=2")
+    wait_for(lambda: "waits in the queue" in night.errors(), 60, "the queue to be said")
+    [folder] = folders(night)
+    batch = (folder / "batch.sh").read_text()
+    assert re.sub(r"t-\d{4}-\d{6}-\w{6}", folder.name, plan["batch"]) == batch
+    assert "#SBATCH --partition=cpu" in shown
+    night.kill(signal.SIGINT)
+    assert night.end(60) == 130
+    here("scancel", blocker)
 
 
 def test_the_batch_file_of_sixteen_gpus_is_accepted(tmp_path: Path) -> None:

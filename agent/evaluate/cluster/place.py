@@ -287,9 +287,9 @@ def _event(seen: Seen, assignment: Assignment) -> Event:
                 attempt, slot.number, order.seed, assignment.run, order.role, slot.place
             )
         case "progress":
-            return Progress(attempt.number, seen.fraction, seen.loss)
+            return Progress(attempt.number, seen.fraction, seen.loss, slot.number)
         case "scoring":
-            return Scoring(attempt.number)
+            return Scoring(attempt.number, slot.number)
         case "checking":
             return Checking(attempt, slot.number, seen.text, slot.place)
     return Note(f"{slot.place}: {one_line(seen.text)}")

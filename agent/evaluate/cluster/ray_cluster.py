@@ -28,6 +28,8 @@ from sandbox.score.evaluator.evaluation import Split
 MODE = "RAY_AUTH_MODE"
 PATIENT = "RAY_gcs_rpc_server_reconnect_timeout_s"
 TOKEN = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+TLS = "RAY_USE_TLS"
+"""With it a head answers nobody who asks without a certificate."""
 TOKEN_FILE = ".ray/auth_token"
 DEMANDED = {
     MODE: "token",
@@ -67,6 +69,16 @@ def open_on_ray(
     return ClusterBench(plan, terms, lambda: RayCluster(address), folder, export, export_whole)
 
 
+def check_reach(address: str) -> None:
+    """Connect to a cluster that is there, and leave it again; one that is not is not started.
+
+    Raise UsageFault or PlaceLost as a RayCluster does.
+    """
+    _load(address)
+    if address not in ANY or _own_cluster():
+        RayCluster(address).close()
+
+
 class RayCluster:
     """Cluster."""
 
@@ -89,7 +101,7 @@ class RayCluster:
         try:
             known = _own_cluster() if address in ANY else address
             if known:
-                refuse_open(known)
+                _find(known)
                 self._join(known, options)
             else:
                 self._start(options)
@@ -254,6 +266,19 @@ def _own_cluster() -> str:
     except (OSError, ValueError):
         return ""
     return address
+
+
+def _find(address: str) -> None:
+    """Wait until a cluster answers: a head may be coming up just now.
+
+    Raise PlaceLost where nobody does: Ray itself would try for many minutes.
+    """
+    for _ in range(JOIN_TRIES - 1):
+        if refuse_open(address):
+            return
+        time.sleep(JOIN_SECONDS)
+    if not refuse_open(address) and os.environ.get(TLS, "0").lower() in ("0", "false", ""):
+        raise PlaceLost(f"cannot connect to {address}: nothing answers there", "ray status")
 
 
 def _make_token() -> None:

@@ -13,17 +13,17 @@ SECONDS = 10.0
 SILENT = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
 
 
-def refuse_open(address: str) -> None:
-    """Raise UsageFault for a cluster that asks nobody for a token.
-
-    One that does not answer at all is left to whoever connects.
-    """
+def refuse_open(address: str) -> bool:
+    """Return whether a cluster answers. Raise UsageFault for one that asks nobody for a token."""
     code = _ask(address.removeprefix(CLIENT), SERVER if address.startswith(CLIENT) else HEAD)
-    if code != "UNAUTHENTICATED" and code not in SILENT:
+    if code in SILENT:
+        return False
+    if code != "UNAUTHENTICATED":
         raise UsageFault(
             f"the Ray cluster {address} asks nobody for a token: whoever reaches it runs code",
             "ray stop; RAY_AUTH_MODE=token ray start --head   # and so on every node",
         )
+    return True
 
 
 def _ask(address: str, question: str) -> str:

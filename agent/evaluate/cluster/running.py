@@ -127,7 +127,7 @@ def _seen(event: Event) -> Seen | None:
     match event:
         case TrialStarted():
             return Seen(kind="started")
-        case Progress(_, fraction, loss):
+        case Progress(fraction=fraction, loss=loss):
             return Seen(kind="progress", fraction=fraction, loss=loss)
         case Scoring():
             return Seen(kind="scoring")

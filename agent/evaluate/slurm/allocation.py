@@ -88,10 +88,20 @@ def allocated_here(
 
 
 def submit_with_driver(
-    request: Request, tag: str, record: Path, checkout: str, command: tuple[str, ...]
+    request: Request, tag: str, record: Path, driver: tuple[str, ...]
 ) -> tuple[int, Folder]:
-    """Submit a job in which `command` works on the run in the folder `checkout`."""
-    return _submit(request, tag, record, (checkout, *command))
+    """Submit a job in which a driver works on the run: its folder, and its command."""
+    return _submit(request, tag, record, driver)
+
+
+def planned_batch(request: Request, tag: str, driver: tuple[str, ...]) -> str:
+    """Return the batch file that would be submitted; nothing is written."""
+    return _batch_text(request, tag, Folder.fresh(tag), driver)
+
+
+def _batch_text(request: Request, tag: str, folder: Folder, driver: tuple[str, ...]) -> str:
+    libraries = os.environ.get("LD_LIBRARY_PATH", "")
+    return batch_file(request, tag, folder.path, sys.executable, libraries, driver)
 
 
 def _submit(
@@ -100,10 +110,8 @@ def _submit(
     """Submit a job, note it in the run's file, and return its number and its folder."""
     end_earlier(record)
     folder = Folder.new(tag)
-    libraries = os.environ.get("LD_LIBRARY_PATH", "")
     try:
-        text = batch_file(request, tag, folder.path, sys.executable, libraries, driver)
-        folder.write(folder.batch, text)
+        folder.write(folder.batch, _batch_text(request, tag, folder, driver))
         number = submit(folder.batch)
     except BaseException:
         remove_file(folder.token)

@@ -42,11 +42,16 @@ class Folder:
         self.log = path / "job.log"
 
     @classmethod
+    def fresh(cls, tag: str) -> "Folder":
+        """Return a folder for a run that is not made yet."""
+        stamp = datetime.now(UTC).strftime("%m%d-%H%M%S")
+        return cls(allocations() / f"{checked(tag)}-{stamp}-{secrets.token_hex(3)}")
+
+    @classmethod
     def new(cls, tag: str) -> "Folder":
         """Return a fresh folder for a run, with a fresh token. Raise Fault where none can be."""
-        stamp = datetime.now(UTC).strftime("%m%d-%H%M%S")
-        home = allocations()
-        folder = cls(home / f"{checked(tag)}-{stamp}-{secrets.token_hex(3)}")
+        folder = cls.fresh(tag)
+        home = folder.path.parent
         try:
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
             _refuse_shared(home)

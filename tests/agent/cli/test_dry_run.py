@@ -77,6 +77,24 @@ def test_a_dry_run_shows_options_space_question_and_forecast(
     assert references(toy) == before and not (toy / ".autoresearch" / "runs").exists()
 
 
+def test_a_dry_run_on_slurm_shows_the_batch_file_and_submits_nothing(
+    toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(toy.parent / "state"))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    before = references(toy)
+    words = ["--on", "slurm:gpu", "--gpus", "a100:16", "--hours", "8", "--model", "none"]
+    shown = typed("start", "--dry-run", *words, "--tag", "night")
+    for line in ("#SBATCH --partition=gpu", "#SBATCH --gpus=a100:16", "#SBATCH --time=510"):
+        assert line in shown.splitlines(), line
+    assert "autoresearch resume" not in shown, "the driver stays here"
+    inside = [*words, "--driver", "inside", "--tag", "night", "--json"]
+    batch = json.loads(typed("start", "--dry-run", *inside))["batch"]
+    assert f"cd {toy}" in batch and "-m autoresearch resume --on=slurm:gpu" in batch
+    assert references(toy) == before and not (toy / ".autoresearch").exists()
+    assert not (toy.parent / "state").exists()
+
+
 def test_a_dry_run_in_json_has_the_whole_question(toy: Path) -> None:
     (toy / "replies.jsonl").write_text("{}\n")
     words = ["--model", "scripted:replies.jsonl", "--method", "code", "--budget", "5steps"]

@@ -8,7 +8,7 @@ from agent.dashboard.render import now_part
 from agent.dashboard.watch import Watch
 from agent.display.places_file import PlacesFile, places_path, read_places
 from agent.history.history import History
-from agent.records.events import Judged, PlaceJoined, TrialStarted
+from agent.records.events import Judged, PlaceJoined, TrialStarted, TrialWaits
 from agent.records.losses import loss_of
 from agent.records.results import Attempt
 from agent.records.slots import Slot
@@ -39,6 +39,11 @@ def test_a_session_says_where_it_trains_and_readers_follow(tmp_path: Path) -> No
         page = now_part(view, [SimpleNamespace(attempt=attempt, curves=None)])  # type: ignore[list-item]
         assert "node-&lt;b&gt;a" in page and "<b>a" not in page
         assert "lost with node-z: " in page
+        assert "in training: <strong>#2" in page
+        file.handle(TrialWaits(attempt, 2))
+        view = watch.view("t")
+        page = now_part(view, [SimpleNamespace(attempt=attempt, curves=None)])  # type: ignore[list-item]
+        assert "paused, waits for its run 2: <strong>#2" in page
         file.handle(Judged(history.trials[1].model_copy(update={"number": 2})))
         assert read_places(tmp_path, "t").present[0].trials == ()
         PlacesFile(tmp_path, "t")

@@ -157,8 +157,8 @@ def morning() -> tuple[Event, ...]:
         Proposed(proposal(HOSTILE)),
         begins(9, HOSTILE, 1),
         *(Progress(8, fraction, loss) for fraction, loss in curve(3.70)[:13]),
-        *(Progress(9, f, loss) for f, loss in curve(3.9)),
-        Scoring(9),
+        *(Progress(9, f, loss, 1) for f, loss in curve(3.9)),
+        Scoring(9, 1),
         Proposing("tpe"),
     )
 

@@ -159,7 +159,7 @@ def test_lines_stay_where_they_are_while_verdicts_come_in() -> None:
 
 def test_time_goes_on_between_reports() -> None:
     run, clock = state(started(), begins(1, "one"))
-    trial = run.running[1]
+    trial = run.running[0]
     assert (trial.fraction(clock()), trial.left(clock())) == (0.0, None)
     run.handle(Progress(1, 0.25, 4.0))
     assert trial.left(clock()) == pytest.approx(15.0)
@@ -176,10 +176,10 @@ def test_a_budget_in_steps_is_paced_by_what_was_seen() -> None:
         RunStarted("t", "b", "tpe", None, "200steps", "A", 1, (), None), begins(1, "one")
     )
     run.handle(Progress(1, 0.1, 4.0))
-    assert run.running[1].left(clock()) is None
+    assert run.running[0].left(clock()) is None
     clock.now += 10
     run.handle(Progress(1, 0.3, 3.9))
-    assert run.running[1].left(clock()) == pytest.approx(35.0)
+    assert run.running[0].left(clock()) == pytest.approx(35.0)
 
 
 def test_scoring_is_not_silence() -> None:

@@ -8,10 +8,22 @@ from rich.console import Console
 from agent.display import LinesDisplay, PlainDisplay
 from agent.display.places import HERE, Places, after, brief_words, place_lines, size_words
 from agent.display.status import status_page
-from agent.records.events import Event, PlaceJoined, PlaceLeft, TrainingLost, TrialStarted
+from agent.records.events import (
+    Event,
+    Heard,
+    PlaceJoined,
+    PlaceLeft,
+    Progress,
+    TrainingLost,
+    TrialStarted,
+    TrialWaits,
+)
+from agent.records.inputs import Admitted, Go
 from agent.records.losses import loss_of
+from agent.records.proposals import Provenance
 from agent.records.results import Attempt
 from agent.records.slots import Slot
+from agent.run.inbox import new_input
 from tests.agent.display.runs import HOSTILE, proposal, started, verdict
 from tests.agent.display.test_live import picture, state
 
@@ -106,6 +118,37 @@ def test_lines_for_logs_and_programs() -> None:
             lines.handle(event)
     kinds = [json.loads(line)["event"] for line in out.getvalue().splitlines()]
     assert kinds[:2] == ["PlaceJoined", "PlaceJoined"]
+
+
+def test_a_baseline_has_a_row_for_each_place_that_it_runs_on() -> None:
+    by = Provenance(method="baseline", origin="baseline")
+    zero = SEVEN.model_copy(update={"number": 0, "proposal": proposal("as it is")})
+    zero = zero.model_copy(update={"proposal": zero.proposal.model_copy(update={"by": by})})
+    both = [TrialStarted(zero, slot, seed=slot, run=1, place=f"node-{slot}") for slot in (0, 1)]
+    run, _ = state(started(), joined("node-0", 0), joined("node-1", 1), *both)
+    run.handle(Progress(0, 0.25, 4.0, slot=1))
+    rows = [line for line in picture(run) if line.startswith("#0 ")]
+    assert ["node-0" in row for row in rows] == [True, False] and "node-1" in rows[1]
+    assert (run.running[0].reported, run.running[1].reported) == (0.0, 0.25)
+    run.handle(TrainingLost(zero, 0, "node-0", "its node is gone"))
+    assert list(run.running) == [1]
+
+
+def test_a_repeat_elsewhere_leaves_no_row_behind() -> None:
+    run, _ = state(started(), trains(1, "node-a"), trains(2, "node-b"))
+    assert [own.place for own in run.running.values()] == ["node-b"]
+
+
+def test_status_says_what_waits_in_a_pause_and_go_ends_that() -> None:
+    waits = folded(*NIGHT, TrialStarted(SEVEN, 0, 1, 1), TrialWaits(SEVEN, 2))
+    assert all(7 not in place.trials for place in waits.present), "its slot is free"
+    on = console()
+    on.print(status_page("b", 1, (SEVEN,), (), on, places=waits))
+    text = on.file.getvalue()  # type: ignore[attr-defined]
+    assert "waits   #7 (paused before its run 2)" in text and "now  " not in text
+    go = Admitted(input=new_input(Go(), "ada"), at="2026-11-29T12:00:00Z", accepted=True)
+    assert after(waits, Heard(go)).waiting == ()
+    assert after(waits, TrialStarted(SEVEN, 0, 1, 2)).waiting == ()
 
 
 def test_status_has_losses_places_and_nothing_a_node_could_forge() -> None:

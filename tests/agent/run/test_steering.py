@@ -8,7 +8,15 @@ from agent.history.history import History
 from agent.judge.noise import noise_of
 from agent.propose.approved import Approved
 from agent.records.edits import SetConstant
-from agent.records.events import Event, Heard, Judged, Note, RunFinished
+from agent.records.events import (
+    Event,
+    Heard,
+    Judged,
+    Note,
+    RunFinished,
+    TrialStarted,
+    TrialWaits,
+)
 from agent.records.inputs import (
     Approve,
     Brief,
@@ -32,6 +40,7 @@ from tests.agent.study import (
     ListProposer,
     loop_of,
     project_of,
+    proposal,
     study,
     train,
 )
@@ -79,6 +88,29 @@ def test_a_paused_run_is_paused_when_it_goes_on_and_stops_at_once(tmp_path: Path
         send(history.project, "t", new_input(Go(), "ada"))
         assert isinstance(list(events)[-1], RunFinished)
         assert statuses(history) == ["baseline", "keep", "keep"]
+
+
+def test_what_is_undecided_in_a_pause_says_which_run_it_waits_for(tmp_path: Path) -> None:
+    close = [proposal(LR=0.1005), *MANY]
+    with study(tmp_path, verdict="sequential", baseline_repeats=2) as history:
+        script = Steered(history, "LR = 0.1005", Pause())
+        loop = loop_of(history, ListProposer(close), script, 3, heard=True)
+        for event in loop.events():
+            if isinstance(event, TrialWaits):
+                assert (event.attempt.number, event.run) == (1, 2)
+                loop.stop()
+        assert statuses(history) == ["baseline"]
+    with History.open(project_of(tmp_path), "t") as history:
+        loop = loop_of(history, ListProposer(MANY), train, 1, heard=True)
+        told: list[Event] = []
+        for event in loop.events():
+            told.append(event)
+            if isinstance(event, TrialWaits):
+                send(history.project, "t", new_input(Go(), "ada"))
+        waits = [event for event in told if isinstance(event, TrialWaits)]
+        assert [(event.attempt.number, event.run) for event in waits] == [(1, 2)]
+        started = [event for event in told if isinstance(event, TrialStarted)]
+        assert (started[0].attempt.number, started[0].run) == (1, 2), "and then has that very run"
 
 
 def test_a_try_is_the_next_trial_and_judged_like_any_other(tmp_path: Path) -> None:

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from agent.display.places_file import PlacesFile
 from agent.history.history import History
 from agent.project.find import find_project
 from agent.project.flags import read_flags
 from agent.project.objective import objective_of
 from agent.project.program import FrontMatter
 from agent.project.settings import read_settings
+from agent.records.events import PlaceJoined, PlaceLeft, TrialStarted, TrialWaits
+from agent.records.slots import Slot
 from agent.serve.grants import Grant
 from agent.serve.quoted import BLOCK, LINE
 from tests.agent.history.test_hidden import FILES, SECRET
@@ -161,6 +164,33 @@ def test_files_are_read_at_any_state(home: Path) -> None:
 def test_no_path_leads_elsewhere(home: Path, path: str) -> None:
     [result] = inside(home, [("read_file", {"path": path})]).results
     assert "There is no file" in error(result)
+
+
+def test_the_status_has_the_places_of_a_run_and_what_waits(home: Path) -> None:
+    project = find_project(home, read_settings(home))
+    slots = tuple(Slot(number=n, cpus=(), machine=f"3f9a {ORDER}", place="node-a") for n in (0, 1))
+    with History.open(project, "t") as history:
+        [flying] = history.in_flight
+        file = PlacesFile(home, "t")
+        for event in (
+            PlaceJoined("node-a", slots),
+            PlaceLeft("node-b", ORDER),
+            TrialStarted(flying, 1, seed=0, run=1, place="node-a"),
+        ):
+            file.handle(event)
+        [trains] = map(data, inside(home, [("status", {"run": "t"})]).results)
+        file.handle(TrialWaits(flying, 2))
+        [waits] = map(data, inside(home, [("status", {"run": "t"})]).results)
+        PlacesFile(home, "t")
+    here, gone = trains["places"]
+    assert (here["state"], here["slots"], here["trials"]) == ("here", 2, [flying.number])
+    assert here["untrusted"]["name"] == "node-a" and ORDER in here["untrusted"]["machine"]
+    assert gone["state"] == "gone" and gone["untrusted"]["why"] == ORDER
+    assert trains["in_flight"][0]["waits_for_run"] is None
+    assert waits["places"][0]["trials"] == []
+    assert waits["in_flight"][0]["waits_for_run"] == 2
+    [stopped] = map(data, inside(home, [("status", {"run": "t"})]).results)
+    assert stopped["places"] == []
 
 
 def test_one_run_may_be_served_alone(home: Path) -> None:

@@ -2,9 +2,10 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,11 +51,13 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def command(cluster: Loopback, project: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Run autoresearch as a user whose keys are in the environment."""
+def command(
+    cluster: Loopback, project: Path, *words: str, python: Sequence[str] = ("-m", "autoresearch")
+) -> "subprocess.CompletedProcess[str]":
+    """Run autoresearch as a user whose keys are in the environment. python: how it is run."""
     environment = {**cluster.environment, "ANTHROPIC_API_KEY": "sk-not-for-nodes", "COLUMNS": "200"}
     return subprocess.run(
-        [sys.executable, "-m", "autoresearch", *words],
+        [sys.executable, *python, *words],
         cwd=project,
         env=environment,
         capture_output=True,
@@ -92,6 +95,23 @@ def test_a_night_there_goes_on_here(cluster: Loopback, project: Path) -> None:
     assert "PlaceJoined" not in kinds and kinds.count("Judged") == 1
 
 
+def test_a_trial_is_measured_again_there(cluster: Loopback, project: Path) -> None:
+    on = f"ray:{cluster.address}"
+    words = ["--model", "none", "--trials", "1", "--budget", "1steps", "--tag", "again", "--trust"]
+    assert command(cluster, project, "start", *words).returncode == 0
+    done = command(cluster, project, "replicate", "1", "--on", on, "--trust", "--json")
+    assert done.returncode == 0, done.stderr
+    measured = json.loads(done.stdout)
+    [compared] = measured["comparisons"]
+    assert compared["trial"] == 1 and len(compared["pairs"]) == 3 and measured["machine"]
+    state = json.loads(command(cluster, project, "status", "again", "--json").stdout)
+    assert state["places"]["present"] == []
+    slurm = command(cluster, project, "replicate", "1", "--on", "slurm", "--trust")
+    assert slurm.returncode == 2 and "next:  autoresearch replicate" in slurm.stderr
+    gone = command(cluster, project, "finalize", "--on", on)
+    assert gone.returncode == 2 and "--test is not given" in gone.stderr
+
+
 def test_without_a_token_the_next_command_is_said(cluster: Loopback, project: Path) -> None:
     bare = {"PATH": os.environ["PATH"], "HOME": str(project.parent), "COLUMNS": "200"}
     for extra, why in (({}, "needs a token"), ({"RAY_AUTH_MODE": "disabled"}, "token")):
@@ -107,6 +127,69 @@ def test_without_a_token_the_next_command_is_said(cluster: Loopback, project: Pa
         )
         assert done.returncode == 2, done.stderr
         assert why in done.stderr and "next:" in done.stderr
+
+
+def references(project: Path) -> str:
+    """Return every ref of a repository."""
+    words = ["git", "for-each-ref"]
+    return subprocess.run(words, cwd=project, check=True, capture_output=True, text=True).stdout
+
+
+def refused(done: "subprocess.CompletedProcess[str]", project: Path, before: str) -> None:
+    """Assert that a start was refused with a next command, and that nothing is left of it."""
+    assert done.returncode not in (0, 1), done.stdout + done.stderr
+    assert "next:" in done.stderr
+    assert references(project) == before
+    assert not [*(project / ".autoresearch").glob("*/night")]
+
+
+def test_a_dry_run_shows_the_places_and_starts_nothing(cluster: Loopback, project: Path) -> None:
+    before = references(project)
+    on = ["--on", f"ray:{cluster.address}", "--model", "none", "--trust"]
+    shown = command(cluster, project, "start", "--dry-run", *on)
+    assert shown.returncode == 0, shown.stderr
+    assert "1 of 1 nodes are fit, for 1 trials at once; nothing was started" in shown.stdout
+    plan = json.loads(command(cluster, project, "start", "--dry-run", "--json", *on).stdout)
+    assert [node["fit"] for node in plan["places"]] == [True]
+    assert references(project) == before
+    assert not (project / ".autoresearch/runs").exists()
+
+
+def test_where_nothing_answers_no_branch_is_made(cluster: Loopback, project: Path) -> None:
+    before = references(project)
+    words = ["--model", "none", "--budget", "1steps", "--tag", "night", "--trust"]
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # and nobody listens
+        on = f"ray://127.0.0.1:{closed.getsockname()[1]}"
+        done = command(cluster, project, "start", "--on", on, *words)
+        assert "nothing answers there" in done.stderr
+        refused(done, project, before)
+        shown = command(cluster, project, "start", "--on", on, *words, "--dry-run")
+    assert shown.returncode == 0 and "nothing answers there" in shown.stdout
+
+
+@pytest.mark.parametrize("how", [[], ["--detach"]])
+def test_a_cluster_of_another_ray_is_refused_before_a_branch(
+    cluster: Loopback, project: Path, how: list[str]
+) -> None:
+    before = references(project)
+    start = ["start", "--on", f"ray://127.0.0.1:{cluster.client_port}", "--model", "none", *how]
+    words = [*start, "--budget", "1steps", "--tag", "night", "--trust"]
+    older = "import ray; ray.__version__ = '2.0.0'; from agent.cli import main; main()"
+    done = command(cluster, project, *words, python=["-c", older])
+    assert "another Ray or Python" in done.stderr, done.stderr
+    refused(done, project, before)
+
+
+def test_a_run_that_finds_no_place_is_taken_back(project: Path) -> None:
+    before = references(project)
+    words = ["--model", "none", "--budget", "1steps", "--tag", "night", "--trust"]
+    with loopback(nodes=0) as bare:
+        on = f"ray://127.0.0.1:{bare.client_port}"
+        done = command(bare, project, "start", "--on", on, *words)
+    assert "the cluster has no node with a CPU to train on" in done.stderr, done.stderr
+    assert "autoresearch/night is removed again, for nothing ran" in done.stderr
+    refused(done, project, before)
 
 
 def cluster_address(cluster: Loopback) -> str:
