@@ -172,7 +172,7 @@ EARLY: tuple[Kind, ...] = (
         "the number of trees: a quarter to four times",
     ),
     kind(
-        "min_?data_?in_?leaf min_?child_?samples min_?samples_?(in_)?leaf min_data_per_leaf",
+        "min_?data_?in_?leaf min_?child_?samples min_?(samples_?)?(in_)?leaf min_data_per_leaf",
         whole_number(5),
         "samples of a leaf: a fifth to five times",
     ),

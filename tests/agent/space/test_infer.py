@@ -254,3 +254,18 @@ def test_a_switch_of_the_model_has_two_choices() -> None:
     inferred = infer(Evidence("USE_BIAS", True))
     assert inferred.range
     assert inferred.range.choices == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "near"),
+    [("STD", 0.3081, "mean"), ("NZ", 10, "nx"), ("W", 640, "h")],
+)
+def test_what_stands_beside_a_constant_takes_it_out(name: str, value: Literal, near: str) -> None:
+    assert infer(Evidence(name, value, beside=frozenset({near}))).range is None
+
+
+def test_a_name_that_says_nothing_is_a_guess_and_no_range() -> None:
+    inferred = infer(Evidence("QUOKKA", 4.0))
+    assert inferred.range is None
+    assert inferred.guess == Range(1.0, 16.0, log=True)
+    assert "state a range" in inferred.reason
