@@ -28,6 +28,7 @@ FIRST_FIELDS: Rules = (
     (
         anywhere(
             """(clusters?|demand|returns?|prices?|market)_(std|sigma|mean|mu)
+            obs(ervation)?_clip clip_obs\\w* crop_(frac\\w*|pct|ratio)
             (true|actual)_[a-z]\\w* data_(noise|sigma) noise_data
             (mnist|fashion|cifar\\d*|imagenet|svhn|coco)_(mean|std)
             (channel|rgb|img|dataset|feature|label)_(mean|std)"""
@@ -60,25 +61,30 @@ FIELDS: Rules = (
     (
         anywhere(
             """km cm mm inch(es)? feet miles? [kmg]?hz usec msec nsec nano milli bytes?
-            bits_per_byte (nats|bits)_(to|per)_\\w+ log2e ln_\\d+ pi_?\\d* zeta\\d golden\\w*
+            bits_per_byte (nats|bits)_(to|per)_\\w+ log2e ln_\\d+ zeta\\d golden\\w*
             c_light h_?bar \\w+_constant faraday kelvin earth\\w* cp_(air|water) uint\\d*_max
             big_number"""
         ),
         NATURE,
     ),
-    (whole("rad deg atm micro c0 g0 huge large small [a-z]+_to_[a-z]+"), NATURE),
+    (whole("pi_?\\d* rad deg atm micro c0 g0 huge large small [a-z]+_to_[a-z]+"), NATURE),
     (
         anywhere(
             """(problem|matrix|mat|array|arr|list|lattice|instance|puzzle)_(size|len(gth)?)
             (box|container|domain|square|room|arena|mesh)_(size|len(gth)?|side|width|height)
             (deck|hand|team|alphabet|l|message|file|table|index|corpus)_(size|len(gth)?)
             side_?(len(gth)?)? (pole|rod|arm|beam|rope|cable)_(len(gth)?|mass|radius)
-            (lower|upper|search|domain|action)_?(bounds?|lim(it)?s?) bounds? [xyz]lim
-            queens? discs? disks? spheres? balls? polygons? triangles? hexagons? dice cards?
-            clients? armed bandits? trucks? vehicles? customers? warehouses? depots? robots?
-            machines? atoms? molecules? bod(y|ies) genes? species patients? subjects?
-            electrodes? sensors? leads? joints? markers? landmarks? teams? letters? alphabet
+            (lower|upper|search|domain|action)_?(bounds?|lim(it)?s?) [xyz]lim armed
             charset action_scale repeat_action (win|loss|max|min|perfect|fail)_score score_\\w+"""
+        ),
+        TASK,
+    ),
+    (
+        at_end(
+            """bounds? queens discs disks spheres balls polygons triangles hexagons dice cards
+            clients bandits trucks vehicles customers warehouses depots robots machines atoms
+            molecules bodies genes species patients subjects electrodes sensors leads joints
+            markers landmarks teams letters alphabet"""
         ),
         TASK,
     ),
@@ -92,16 +98,16 @@ FIELDS: Rules = (
     ),
     (
         anywhere(
-            """s_?freq f_?s nyquist low_?cut high_?cut notch\\w* snr(_db)? class_sep
+            """s_?freq f_?s nyquist low_?cut high_?cut notch\\w* class_sep
             (n|num)_?(informative|redundant|clusters_per_class) centers centres
             (frame|char|word|forecast|pred|trunc|t|record|signal|series|audio|traj\\w*)_len(gth)?
-            trunc(ate|ation)?(_(len|length|to))? (steps|predict|days|bars|periods)_ahead
+            (steps|predict|days|bars|periods)_ahead
             min_ratings n_?words nchars eot sequences? seqs past future win(_?(len|size))? tbptt
             max_t"""
         ),
         SIGNAL,
     ),
-    (whole("rolling unroll rgb"), SIGNAL),
+    (whole("rolling unroll rgb snr(_db)? trunc(ate|ation)?(_(len|length|to))?"), SIGNAL),
     (
         anywhere(
             """best_known known_best sota oracle worst upper_bound lower_bound target_value

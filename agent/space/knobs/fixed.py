@@ -293,6 +293,13 @@ _SECTIONS = (
     (anywhere("backtest strategy exchange\\w* portfolio port_analysis\\w* market broker"), MARKET),
     (
         anywhere(
+            """zero_optimization deepspeed fsdp\\w* fp16 bf16 amp activation_checkpointing
+            offload\\w* quantization\\w* dataloader_\\w+ compile"""
+        ),
+        MACHINE,
+    ),
+    (
+        anywhere(
             """logging logger wandb log checkpoint(ing)? tracking hydra slurm cluster launcher
             trainer_logger monitor viz visualization plot"""
         ),

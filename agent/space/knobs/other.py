@@ -7,6 +7,7 @@ from agent.space.knobs.shapes import (
     first_of,
     fraction,
     near_one,
+    power,
     share,
     whole_number,
     within,
@@ -19,6 +20,12 @@ def _level(value: Number) -> Range | None:
     return first_of(within(5, 45), within(55, 95))(value)
 
 
+def _layer(value: Number) -> Range | None:
+    """Return the range of a layer's width in a list of widths; few are a number of layers."""
+    return power(4, 2, 8)(value) or whole_number(2)(value) if value >= _NARROW else None
+
+
+_NARROW = 16
 _PERIODS = "fast|slow|short|long|signal|rsi|ema|sma|ma|atr|macd|bb|boll\\w*|momentum|mom|vol|trend"
 
 # Asked first: their names hold words of what is fixed.
@@ -42,6 +49,23 @@ EARLY_OTHERS: tuple[Kind, ...] = (
         whole("buffer memory"),
         factor(10, 1),
         "a replay buffer: a tenth up to now, since memory bounds it",
+    ),
+    kind(
+        "e_clip clip_e(ps)? ratio_clip",
+        factor(4, 2.5),
+        "the clip of a policy's ratio: a quarter to two and a half times",
+    ),
+    Kind(
+        at_end("(layers|net_arch|hidden_(sizes|layers|dims|units)|mlp|channels)_\\d"),
+        _layer,
+        "a width",
+    ),
+    kind("(mu_?prox|prox(imal)?_mu|prox(imal)?_(term|weight))", factor(10), "a pull to the start"),
+    kind("hsv_[hsv] translate", share(0.9), "an augmentation's strength"),
+    kind(
+        "stop_?loss\\w* take_?profit\\w* trailing_stop\\w*",
+        factor(3, cap=1.0),
+        "a rule of a strategy: a third to three times",
     ),
     kind("rsi_(low|high|buy|sell|lower|upper)\\w* oversold overbought", _level, "a level"),
     kind(

@@ -14,11 +14,11 @@ _MODEL = anywhere(
     smooth\\w* centered wd cautious\\w* scale_\\w+ (learn|learned|learnable|trainable)_\\w+
     sinusoidal relative\\w* causal_conv gnorm self_loops? jumping_knowledge jk learn_sigma
     auto(tune|_entropy\\w*|_alpha) automatic_entropy\\w* sde use_sde gsde lr_sched\\w* use_lr\\w*
-    cosine_\\w+ center_crop_no stochastic_depth ls head_mask bn ln rms_?norm sn conv\\w* lstm gru
-    transformer skip relu gelu silu mish swish momentum lr_schedule\\w* scheduler schedule pos\\w*
-    highway look_?ahead sam lion adam sgd focal class_?weight\\w* noise regulari[sz]\\w* l[12]
-    entropy\\w* gae huber curriculum\\w* fourier\\w* moe mask(ed|ing)? embed\\w* hierarchical
-    recurrent gumbel deep wide batch_?norm bilinear depthwise separable dilat\\w* film kan
+    cosine_\\w+ center_crop_no stochastic_depth ls head_mask bn ln rms_?norm sn conv\\d?d? lstm gru
+    transformer relu gelu silu mish swish momentum lr_schedule\\w* scheduler
+    pos(itional)?_(emb|enc)\\w* highway look_?ahead sam lion adam sgd focal regulari[sz]\\w*
+    l[12] entropy\\w* gae huber curriculum\\w* fourier\\w* moe embed\\w* hierarchical
+    recurrent gumbel batch_?norm bilinear depthwise separable dilat\\w* film kan
     use_[a-z]"""
 )
 UNKNOWN = "a switch whose name does not say that it is part of the model: state a range"

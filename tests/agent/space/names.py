@@ -120,7 +120,10 @@ LOWCUT = 1.0; HIGHCUT = 40.0; NOTCH = 50; FRAME_LENGTH = 10; SHM_SIZE = 3; QUEUE
 GRAD_SCALE = 65536; KEEP = 3; MAX_TO_KEEP = 3; UPDATE_BAR = 10; WIDTH_CHARS = 80; LINE_WIDTH = 80;
 MARKER_SIZE = 3; LW = 2; ALPHA_FILL = 0.2; WINDOW_AVG = 100; LAST_N = 100; HISTOGRAM_BINS = 50;
 INDENT = 2; NDIGITS = 4; EXPERIMENT = 4; SLEEP = 1.0; HEARTBEAT = 10; MAX_PARALLEL = 4;
-MIN_DELTA = 0.001; ES_DELTA = 0.001
+MIN_DELTA = 0.001; ES_DELTA = 0.001;
+fraction = 1.0; FRAC = 0.1; obs_clip = 10; crop_fraction = 0.875; skip_preprocessing = True;
+post_process = True; convert_onnx = False; overlap_mask = True; deep_copy = True;
+use_gui = True; use_optuna = False; SHARE = False
 """
 KNOBS = """
 LR = 1e-3; BASE_LR = 1e-3; MAX_LR = 6e-4; PEAK_LR = 3e-4; LR_MAX = 1e-3; INIT_LR = 1e-3;
@@ -213,7 +216,10 @@ LORA_R = 8; LORA_DROPOUT = 0.05
 
 
 def constants(text: str) -> Iterator[tuple[str, Literal]]:
-    """Yield the name and value of each assignment."""
+    """Yield the name and value of each assignment.;
+    pi_lr = 3e-4; bounds_loss_coef = 1e-4; dice_weight = 1.0; snr_gamma = 5.0; e_clip = 0.2;
+    mu_prox = 0.01; hsv_s = 0.7; stop_loss_pct = 0.02; use_lstm = True; use_layernorm = True
+    """
     for statement in ast.parse(text).body:
         assert isinstance(statement, ast.Assign)
         value = evaluate(statement.value)
