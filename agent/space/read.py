@@ -86,7 +86,7 @@ def read_choices(code: Code, ranges: Mapping[str, str] = {}) -> list[Choice]:
     counts = Counter(constant.local for constant in found.values())
     choices = []
     for constant in found.values():
-        stated = given.get(constant.name)
+        stated = given.get(constant.name, given.get(f"{constant.file}:{constant.local}"))
         if stated is None and counts[constant.local] == 1:
             stated = given.get(constant.local)
         near = beside[constant.name.rpartition(".")[0]]

@@ -7,7 +7,7 @@ from agent.edit.literal import Literal
 from agent.edit.places.place import Place, keyword_of, last_name
 
 # What turns the text of a variable into a number.
-_NUMBERS = {"int": int, "float": float}
+_NUMBERS: dict[str, type[int] | type[float]] = {"int": int, "float": float}
 
 
 def of_environment(place: Place) -> Place:
