@@ -109,7 +109,8 @@ EARLY: tuple[Kind, ...] = (
         "how often something is updated: a quarter to four times",
     ),
     kind(
-        """(update|ppo|k|policy|opt|inner|local|client)_?(epochs?|iters?|updates?) epochs_per_\\w+
+        """(update|ppo|k|policy|opt|inner|local|client)_?(epochs?|iters?|updates?)
+        epochs_per_(update|iter\\w*|rollout|batch|step)
         critic_(iters?|steps|updates) n_?critic (d|disc|g|gen)_(steps|iters)
         inner_(steps|loops?) gradient_steps updates_per_step utd(_ratio)? adapt(ation)?_steps
         train_(pi|v)_iters

@@ -29,6 +29,8 @@ FIRST_FIELDS: Rules = (
         anywhere(
             """(clusters?|demand|returns?|prices?|market)_(std|sigma|mean|mu)
             obs(ervation)?_clip clip_obs\\w* crop_(frac\\w*|pct|ratio)
+            (bandit|blob|arm|class|center)s?_std (un)?labell?ed_\\w+ label_flip\\w* class_ratio
+            patch_overlap (eeg|emg|ecg|meg|rgb|mic|audio)_channels
             (true|actual)_[a-z]\\w* data_(noise|sigma) noise_data
             (mnist|fashion|cifar\\d*|imagenet|svhn|coco)_(mean|std)
             (channel|rgb|img|dataset|feature|label)_(mean|std)"""
@@ -38,11 +40,21 @@ FIRST_FIELDS: Rules = (
     (
         anywhere(
             """(line|marker|edge|bar|border|plot|fig|figure)_?(width|size|alpha|w|h)
+            (strip|table|col|column|row|page|text|screen)_width bins_hist
             alpha_(fill|line|plot|bar|band|shade) (plot|hist(ogram)?)_?(bins?|alpha)"""
         ),
         SHOWN,
     ),
-    (anywhere("euler_gamma rho_(water|air) sticky\\w* noop\\w* kissing\\w*"), TASK),
+    (anywhere("(maintenance|profit|gross|initial|margin_call)_margin"), AMOUNT),
+    (anywhere("euler_gamma rho_(water|air) mu_0 sigma_sb (poisson|mass|density)_ratio"), NATURE),
+    (anywhere("vector_width sync_(bn|batch_?norm)"), HARDWARE),
+    (
+        anywhere(
+            """sticky\\w* noop\\w* kissing\\w* slip slip_\\w+ action_noise_env
+            (transition|obs|observation|process|sensor|measurement)_(noise|std|sigma)"""
+        ),
+        TASK,
+    ),
 )
 # Behind the knobs that only look like one of these.
 FIELDS: Rules = (

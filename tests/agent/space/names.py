@@ -123,7 +123,14 @@ INDENT = 2; NDIGITS = 4; EXPERIMENT = 4; SLEEP = 1.0; HEARTBEAT = 10; MAX_PARALL
 MIN_DELTA = 0.001; ES_DELTA = 0.001;
 fraction = 1.0; FRAC = 0.1; obs_clip = 10; crop_fraction = 0.875; skip_preprocessing = True;
 post_process = True; convert_onnx = False; overlap_mask = True; deep_copy = True;
-use_gui = True; use_optuna = False; SHARE = False
+use_gui = True; use_optuna = False; SHARE = False;
+epochs_per_run = 4; maintenance_margin = 0.25; profit_margin = 0.1; mu_0 = 1.2566e-6;
+sigma_sb = 5.67e-8; poisson_ratio = 0.3; vector_width = 8; bandit_std = 1.0; p_slip = 0.1;
+slip_prob = 0.1; transition_noise = 0.1; obs_noise = 0.1; process_noise = 0.1;
+sensor_noise = 0.1; measurement_noise = 0.1; action_noise_env = 0.1; strip_width = 10;
+blob_std = 1.0; patch_overlap = 4; n_eeg_channels = 22; labeled_ratio = 0.1;
+label_flip_prob = 0.1; class_ratio = 0.5; n_bins_hist = 50; table_width = 80; col_width = 10;
+sync_batchnorm = True
 """
 KNOBS = """
 LR = 1e-3; BASE_LR = 1e-3; MAX_LR = 6e-4; PEAK_LR = 3e-4; LR_MAX = 1e-3; INIT_LR = 1e-3;
