@@ -28,6 +28,9 @@ data, the evaluation, the budget or the machine is not searched unless its owner
 EPOCHS = 3  # [1 .. 8]
 ```
 
+A constant of which nothing says what it is is not searched either: it may be a price or a limit.
+Only where that holds for every constant of a project is each searched around its value.
+
 `# [fixed]` takes a constant out, and so does a comment such as "do not change".
 
 ## How often the rules were wrong

@@ -23,6 +23,7 @@ from agent.project.budgets import NOTHING_READS
 from agent.project.evaluator import warnings_of
 from agent.project.find import Project
 from agent.project.interpreter import interpreter_of
+from agent.project.numbers import direction_of
 from agent.project.option import Option, Origin
 from agent.project.resolve import StartOptions, may_cost
 from agent.project.settings import ScoreKind
@@ -178,7 +179,11 @@ def _conditions(objective: Objective) -> Iterator[Row]:
 def _objective(chosen: Chosen) -> str:
     objective = chosen.objective
     how = HOW[chosen.place.project.score]
-    return f"{objective.metric}, {objective.better}; {how}"
+    by_name = direction_of(objective.metric)
+    doubt = ""
+    if by_name not in (None, objective.direction):
+        doubt = f', though its name says the other way: direction = "{by_name}"'
+    return f"{objective.metric}, {objective.better}{doubt}; {how}"
 
 
 def beside_rows(others: tuple[Session, ...]) -> Iterator[Row]:

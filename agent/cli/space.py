@@ -11,9 +11,10 @@ from agent.display.format import open_console
 from agent.errors import ProjectFault
 from agent.history.history import History
 from agent.history.runs import tip_of
-from agent.history.sources import sources_in
+from agent.history.sources import refuse_idle_globs, sources_in
 from agent.project.around import project_around
 from agent.project.find import Project
+from agent.project.program import FrontMatter
 from agent.records.sources import Sources
 
 EXAMPLES = ("autoresearch space", "autoresearch space nov24 --json")
@@ -27,11 +28,14 @@ def space(branch: Branch = None, as_json: Json = False) -> None:
     what to write below [ranges] in autoresearch.toml to have it otherwise.
     """
     from agent.cli.constants import print_choices, record_of
+    from agent.project.names import refuse_unknown_names
     from agent.space import read_choices
 
     found = project_around(Path.cwd())
     if branch is None:
         sources = _at_head(found.project)
+        refuse_idle_globs(found.project, sources)
+        refuse_unknown_names(found.project, found.settings, FrontMatter(), (sources,))
     else:
         with History.read(found.project, branch) as history:
             sources = history.sources

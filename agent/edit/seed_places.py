@@ -35,6 +35,10 @@ _ONE = frozenset(
 SEED_CALLS = _EVERYTHING | _ONE
 """Calls whose arguments choose a seed, by their last name."""
 _DRAWS = frozenset({"rand", "randn", "randint", "randperm", "random", "normal", "uniform"})
+# Calls each of whose keywords seeds a stream of its own.
+_STREAMS = frozenset({"Rngs"})
+# Calls whose second argument chooses a seed where it is a number.
+_SECOND = frozenset({"fold_in", "shuffle"})
 # Bare enough to mean something else; a seed only as `jax.random.key(0)`.
 _KEYS = frozenset({"key", "wrap_key_data"})
 _LIBRARIES = frozenset(
@@ -209,10 +213,14 @@ class Finder:
         dotted = self._dotted(call.func)
         kind = self._kind(dotted)
         if kind is None:
+            yield from _second_argument(call, scope)
             return
         nodes = tuple(call.args)
         if not nodes:
-            words = [word for word in call.keywords if _is_first_argument(word.arg or "")]
+            streams = last_name(call.func) in _STREAMS
+            words = [
+                word for word in call.keywords if streams or _is_first_argument(word.arg or "")
+            ]
             nodes = tuple(word.value for word in words)
         if nodes or not call.keywords:
             yield Seed("call", nodes, scope, kind, _library(dotted))
@@ -260,6 +268,14 @@ class Finder:
             case _:
                 parts.append("")
         return ".".join(reversed(parts))
+
+
+def _second_argument(call: ast.Call, scope: Scope) -> Iterator[Seed]:
+    """Yield the whole number that comes second in `fold_in(key, 1)` and `shuffle(1000, 42)`."""
+    match call:
+        case ast.Call(args=[_, ast.Constant(value=int() as value) as second]):
+            if last_name(call.func) in _SECOND and not isinstance(value, bool):
+                yield Seed("call", (second,), scope, "call")
 
 
 def _is_first_argument(name: str) -> bool:

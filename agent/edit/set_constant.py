@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import libcst as cst
 
-from agent.edit.places import lines_of, places_of
+from agent.edit.places import default_in, lines_of, places_of
 from agent.edit.source import Source, parse_tree, refuse, too_deep, unknown
 from agent.records.edits import Refused, SetConstant
 
@@ -62,7 +62,8 @@ def _splice(source: Source, edit: SetConstant) -> _Splice | Refused:
     if isinstance(node, ast.Assign) and len(node.targets) > 1:
         return _in_chain(source, node, edit.name, value)
     assert node.value is not None
-    return _in_place(source, node.value, value)
+    old = default_in(node.value)
+    return _in_place(source, old, value if old is node.value else _enclosed(value))
 
 
 def _in_place(source: Source, old: ast.expr, new: cst.BaseExpression) -> _Splice:

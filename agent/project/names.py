@@ -28,6 +28,7 @@ def refuse_unknown_names(
     """
     bound: set[str] = set()
     constants: set[str] = set()
+    places: set[str] = set()
     for sources in states:
         names = _names_in(sources)
         if names is None:  # train.py does not parse, which is told elsewhere
@@ -36,6 +37,7 @@ def refuse_unknown_names(
         found = find_all(sources).values()
         constants |= {constant.name for constant in found}
         constants |= {constant.local for constant in found}
+        places |= {f"{constant.file}:{constant.local}" for constant in found}
     where = _where(project)
     toml = f"$EDITOR {FILE}"
     _check(where, f"{FILE}: protected", settings.protected, bound | constants, toml)
@@ -43,7 +45,7 @@ def refuse_unknown_names(
     command = f"$EDITOR {quote(project.program or '')}"
     _check(where, brief, front_matter.protected, bound | constants, command)
     for name in settings.ranges:
-        if name in constants:
+        if name in constants or name in places:
             continue
         if name in bound:
             raise UsageFault(

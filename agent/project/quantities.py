@@ -1,5 +1,6 @@
 """Reads sizes, budgets and limits as people write them."""
 
+import json
 import re
 from decimal import Decimal
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ from pydantic import BeforeValidator
 
 from sandbox.ground.budget import Budget, Limit
 
+_SHOWN = 60
 _UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
@@ -22,11 +24,37 @@ def size_in_bytes(value: Any) -> Any:
 
 
 def _budget(value: Any) -> Any:
+    if isinstance(value, int | float):
+        raise ValueError(f'{value} has no unit: write "{value}s" or "{value}steps"')
     return Budget.parse(value) if isinstance(value, str) else value
 
 
 def _limit(value: Any) -> Any:
+    if isinstance(value, int | float):
+        raise ValueError(
+            f'{value} has no unit: write "{value}s", or "1.1x" of the baseline\'s time'
+        )
     return Limit.parse(value) if isinstance(value, str) else value
+
+
+def as_it_is_written(kind: str, value: Any) -> str | None:
+    """Return how a value of the wrong type is to be written; None where that is not plain.
+
+    kind: the type of pydantic's error.
+    """
+    if kind == "tuple_type" and isinstance(value, str):
+        return f"must be a list: write [{_quoted(value)}]"
+    if kind != "string_type":
+        return None
+    if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
+        return f"must be one text: write {_quoted(' '.join(value))}"
+    if isinstance(value, list) and len(value) == 2:
+        return f'must be a text: write "{value[0]} .. {value[1]}"'
+    return None
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text[:_SHOWN])
 
 
 BudgetText = Annotated[Budget | None, BeforeValidator(_budget)]

@@ -22,7 +22,7 @@ from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
 from agent.llm.effort import Effort
-from agent.project.quantities import BudgetText, LimitText, size_in_bytes
+from agent.project.quantities import BudgetText, LimitText, as_it_is_written, size_in_bytes
 from agent.project.staffing import NO_FILL, WriterCount
 from agent.project.toml_text import line_of, plain_text, refuse_deep_names
 from agent.project.variables import fault_of_variable
@@ -333,6 +333,9 @@ def problem_of(error: ValidationError) -> tuple[str, str]:
     if first["type"] == "literal_error" and isinstance(first["input"], str):
         choices = _QUOTED.findall(first["ctx"]["expected"])
         return where, unknown("value", first["input"], choices)
+    plain = as_it_is_written(first["type"], first["input"])
+    if plain:
+        return where, plain
     problem = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     return where, problem
 

@@ -16,6 +16,7 @@ from agent.space.knobs.fixed import (
 )
 from agent.space.knobs.kind import Kind, at_end, whole
 from agent.space.knobs.learning import FORMS, LEARNING
+from agent.space.knobs.other import EARLY_OTHERS, OTHERS
 from agent.space.knobs.shapes import LARGEST, Number, factor, near_one, rounded
 from agent.space.knobs.sizes import SIZES
 from agent.space.knobs.switches import why_no_switch
@@ -57,8 +58,9 @@ _PARTS = at_end(
 )
 # Of these, which may be a rollout's or a schedule's, the section or comment tells.
 _TOLD = whole("(n|num)?_?steps nsteps patience step_size")
-_KINDS = (*LEARNING, *SIZES, *FORMS)
-_NO_SIZES = (*LEARNING, *FORMS)
+_FIRST_KINDS = (*EARLY_OTHERS, *EARLY)
+_KINDS = (*OTHERS, *LEARNING, *SIZES, *FORMS)
+_NO_SIZES = (*OTHERS, *LEARNING, *FORMS)
 _SHARE = at_end("decays? drop_?outs? drops? drop_?path")
 """What a name ends in that is a share of its layers, heads or widths, and no count of them."""
 _POWERS_FROM = 16
@@ -66,6 +68,9 @@ _LOG_FROM = 16
 _LEAST = 1e-7  # a smaller number of no known kind only guards
 _SENTINEL = 100.0
 _LETTERS = whole("h w n m s p q k v x y z j i g r")
+
+
+UNKNOWN = "nothing says what it is: state a range to search it"
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,8 @@ class Inferred:
     """None: it is not searched."""
     reason: str
     """Why, in a few words."""
+    guess: Range | None = None
+    """Without a range: the one that its value alone suggests, where no name says anything."""
 
 
 def infer(evidence: Evidence) -> Inferred:
@@ -146,11 +153,11 @@ def _of_text(evidence: Evidence) -> Inferred:
 
 def _of_number(evidence: Evidence, value: Number) -> Inferred:
     """Return what the name says, else the uses, else the comment, else the value alone."""
-    inferred = _of_kinds(EARLY, evidence.words, value)
+    inferred = _of_kinds(_FIRST_KINDS, evidence.words, value)
     if inferred is None and _TOLD.search(evidence.words):
         context = f"{evidence.parent}_{evidence.words}"
-        inferred = _of_kinds(EARLY, evidence.said[:MAX_SAID], value)
-        inferred = inferred or _of_kinds(EARLY, context, value)
+        inferred = _of_kinds(_FIRST_KINDS, evidence.said[:MAX_SAID], value)
+        inferred = inferred or _of_kinds(_FIRST_KINDS, context, value)
     if inferred:
         return inferred
     reason = why_by_use(evidence) or why_by_comment(evidence)
@@ -178,7 +185,7 @@ def _by_names(names: Iterable[str], value: Number) -> Inferred | None:
     """Return what the first name says that is a knob's or a fixed one's, or None."""
     for words in names:
         inferred = (
-            _of_kinds(EARLY, words, value)
+            _of_kinds(_FIRST_KINDS, words, value)
             or _fixed(words, value)
             or _of_kinds(_NO_SIZES if _SHARE.search(words) else _KINDS, words, value)
         )
@@ -197,7 +204,7 @@ def _of_kinds(kinds: Iterable[Kind], words: str, value: Number) -> Inferred | No
         found = kind.shape(value)
         if found:
             return Inferred(found, kind.reason)
-    return _unusual(named, value) if named and kinds is not EARLY else None
+    return _unusual(named, value) if named and kinds is not _FIRST_KINDS else None
 
 
 def _unusual(kind: Kind, value: Number) -> Inferred:
@@ -213,11 +220,9 @@ def _fixed(words: str, value: Number) -> Inferred | None:
 
 
 def _by_value(words: str, value: Number) -> Inferred:
-    """Return a modest range where nothing but the value says what the constant is."""
+    """Return a guess where nothing but the value says what the constant is."""
     if isinstance(value, int):
-        if _LETTERS.search(words):
-            return Inferred(None, "one letter does not say what it counts")
-        return _around_int(value)
+        return _around_int(words, value)
     if value == 0:
         return Inferred(None, "0 or less mostly means off: state a range to search it")
     if 0 < value < _LEAST:
@@ -225,19 +230,18 @@ def _by_value(words: str, value: Number) -> Inferred:
     if value <= -_SENTINEL:
         return Inferred(None, "it stands for never, nothing or a mask")
     if value < 0:
-        low = rounded(value * 4)
-        return Inferred(Range(low, value / 4), "negative: a quarter to four times its value")
-    below_one = near_one(value)
-    if below_one:
-        return Inferred(below_one, "a number a little below one: it stays below")
+        return Inferred(None, UNKNOWN, Range(rounded(value * 4), value / 4))
     cap = 1.0 if value < 1 else LARGEST
-    found = factor(4, cap=cap)(value)
+    found = near_one(value) or factor(4, cap=cap)(value)
     if found is None:
         return Inferred(None, "too large or too small a number")
-    return Inferred(found, "a quarter to four times its value, by nothing but its size")
+    return Inferred(None, UNKNOWN, found)
 
 
-def _around_int(value: int) -> Inferred:
+def _around_int(words: str, value: int) -> Inferred:
+    """Return half to twice a whole number as a guess."""
+    if _LETTERS.search(words):
+        return Inferred(None, "one letter does not say what it counts")
     if value <= 0:
         return Inferred(None, "0 or less mostly means off: state a range to search it")
     if is_binary_unit(value):
@@ -247,4 +251,4 @@ def _around_int(value: int) -> Inferred:
     power = is_power_of_two(value) and value >= _POWERS_FROM
     low = max(1, value // 2)
     found = Range(low, value * 2, log=value >= _LOG_FROM and not power, power_of_two=power)
-    return Inferred(found, "a whole number: half to twice its value")
+    return Inferred(None, UNKNOWN, found)

@@ -3,7 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -39,6 +39,8 @@ class Choice:
     """Who says so."""
     reason: str
     """In a few words."""
+    guess: Parameter | None = None
+    """What its value alone suggests, where nothing else says what the constant is."""
 
 
 def read_space(
@@ -74,7 +76,7 @@ def read_choices(code: Code, ranges: Mapping[str, str] = {}) -> list[Choice]:
     ranges: from autoresearch.toml, in the syntax of the comments, by the constant's whole name, or
     by what its file calls it where no other file has that name; raise UsageFault if one is
     malformed. A default outside its stated range widens the range: the files as they are always lie
-    in their own space.
+    in their own space. Where no name says what its constant is, their values alone do.
     """
     given = {name: _from_settings(name, text) for name, text in ranges.items()}
     sources = as_sources(code)
@@ -84,12 +86,12 @@ def read_choices(code: Code, ranges: Mapping[str, str] = {}) -> list[Choice]:
     counts = Counter(constant.local for constant in found.values())
     choices = []
     for constant in found.values():
-        stated = given.get(constant.name)
+        stated = given.get(constant.name, given.get(f"{constant.file}:{constant.local}"))
         if stated is None and counts[constant.local] == 1:
             stated = given.get(constant.local)
         near = beside[constant.name.rpartition(".")[0]]
         choices.append(_choice(constant, stated, uses, near))
-    return choices
+    return _guessed(choices)
 
 
 def _choice(constant: Found, stated: Range | None, uses: Uses, near: frozenset[str]) -> Choice:
@@ -105,7 +107,24 @@ def _choice(constant: Found, stated: Range | None, uses: Uses, near: frozenset[s
         return Choice(constant, _parameter(constant, beside), "comment", "as its comment says")
     evidence = _evidence(constant, uses, near)
     inferred = _infer(evidence, type(evidence.value).__name__)
-    return Choice(constant, _parameter(constant, inferred.range), "inferred", inferred.reason)
+    parameter = _parameter(constant, inferred.range)
+    guess = _parameter(constant, inferred.guess)
+    return Choice(constant, parameter, "inferred", inferred.reason, guess)
+
+
+def _guessed(choices: list[Choice]) -> list[Choice]:
+    """Return the choices with guesses for all, if no inferred one rests on more than a guess.
+
+    Beside names that tell what they are, one that does not may be anything: a price, a limit.
+    """
+    inferred = [choice for choice in choices if choice.origin == "inferred"]
+    if not all(choice.guess for choice in inferred):
+        return choices
+    return [_by_guess(choice) if choice.guess else choice for choice in choices]
+
+
+def _by_guess(choice: Choice) -> Choice:
+    return replace(choice, parameter=choice.guess, reason="a guess around its value, by that alone")
 
 
 @lru_cache(maxsize=KEPT_CONSTANTS)

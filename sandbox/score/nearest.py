@@ -19,6 +19,10 @@ _QUOTE = 120
 _LAST_NUMBER = re.compile(r"([^:=]{1,60}[:=][ \t]{0,4})([^:=]{1,20})")
 BARE = "^(.+)$"
 """Reads a number that has a line for itself."""
+_PLAIN = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+\-]?[0-9]+)?"
+# A unit, a date, a share or `0.8 -> 0.9` make another number of it than the pattern would read.
+_PLAIN_ENDS = r"(?![\w.,:/%+^*×]|-[0-9]|[ \t]{1,4}[A-Za-z]|[ \t]*(?:->|=>|→)[ \t]*[0-9])"
+_ANY_NUMBER = "-?[0-9.]+(?:[eE][-+]?[0-9]+)?"
 # A name of up to three words before a number.
 _NAMED = re.compile(
     r"""(?<![\w.@/\-])
@@ -87,8 +91,31 @@ def _same_name(lines: list[str], name: str, setting: str) -> str:
         if longer:
             return _called(longer, line, setting)
         if followed.search(line):
-            return f'not one plain number follows the name in "{one_line(line, _QUOTE)}"'
+            return _not_plain(line, name)
     return ""
+
+
+def _not_plain(line: str, name: str) -> str:
+    near = f'not one plain number follows the name in "{one_line(line, _QUOTE)}"'
+    pattern = _pattern_beside(line, name)
+    return f"{near}, which pattern = '{pattern}' reads" if pattern else near
+
+
+def _pattern_beside(line: str, name: str) -> str:
+    """Return a pattern that reads the one number right behind or before a name, or ""."""
+    literal = re.escape(name)
+    behind = re.search(rf"{literal}(\D{{1,12}}?)({_PLAIN}){_PLAIN_ENDS}", line)
+    before = re.search(rf"(?<![\w.,:/\-])({_PLAIN})([ \t]{{1,4}}){literal}(?!\w)", line)
+    if behind:
+        pattern = re.escape(f"{name}{behind[1]}").replace("\\ ", " ") + f"({_ANY_NUMBER})"
+        number = behind[2]
+    elif before:
+        pattern = f"({_ANY_NUMBER})[ \\t]+" + literal.replace("\\ ", " ")
+        number = before[1]
+    else:
+        return ""
+    usable = is_plain(pattern) and "'" not in pattern
+    return pattern if usable and Pattern.compile(pattern).last(line) == number else ""
 
 
 def _other_spelling(lines: list[str], name: str, setting: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 
+from agent.edit.places.environment import default_in, of_environment
 from agent.edit.places.fields import Fields
 from agent.edit.places.functions import function_places
 from agent.edit.places.names import Top
@@ -16,7 +17,7 @@ from agent.edit.places.scopes import Scopes
 from agent.edit.source import KEPT_TREES, MAX_KEPT, MAX_NAME, Source, file_tree
 from agent.records.edits import Refused
 
-__all__ = ["Form", "Place", "lines_of", "places_of"]
+__all__ = ["Form", "Place", "default_in", "lines_of", "places_of"]
 
 MAX_PLACES = 2_000  # of a file; what comes after them is data
 
@@ -34,7 +35,7 @@ class _Found:
         try:
             for place in _every_form(source):
                 if _is_plain(place.name):
-                    first.setdefault(place.value, place)
+                    first.setdefault(place.value, of_environment(place))
         except RecursionError:
             return _Found(())
         return _Found(tuple(sorted(first.values(), key=_position)[:MAX_PLACES]))
@@ -50,7 +51,8 @@ class _Found:
 def places_of(source: Source) -> Mapping[str, Place]:
     """Return every place whose name is its own, by name, in the order of the file.
 
-    UPPERCASE names that the module simply assigns are not among them: set_constant finds those.
+    UPPERCASE names that the module simply assigns are not among them, but for defaults of
+    environment variables: set_constant finds those.
     """
     return _found(source).by_name
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from agent.edit.literal import evaluate
+from agent.edit.places.environment import default_in
 from agent.edit.places.place import (
     Place,
     dotted,
@@ -152,9 +153,11 @@ class Top:
         if not isinstance(target, ast.Name) or target.id.startswith("_"):
             return
         name = target.id
-        if name.isupper() and not self.uppercase and item is statement:
+        default = default_in(value)
+        is_simple = default is value and item is statement
+        if name.isupper() and not self.uppercase and is_simple:
             return
-        if self.scope.bindings[name] != 1 or evaluate(value) is None or not self._is_read(name):
+        if self.scope.bindings[name] != 1 or evaluate(default) is None or not self._is_read(name):
             return
         annotation = statement.annotation if isinstance(statement, ast.AnnAssign) else None
         yield Place(

@@ -109,7 +109,8 @@ EARLY: tuple[Kind, ...] = (
         "how often something is updated: a quarter to four times",
     ),
     kind(
-        """(update|ppo|k|policy|opt|inner|local|client)_?(epochs?|iters?|updates?) epochs_per_\\w+
+        """(update|ppo|k|policy|opt|inner|local|client)_?(epochs?|iters?|updates?)
+        epochs_per_(update|iter\\w*|rollout|batch|step)
         critic_(iters?|steps|updates) n_?critic (d|disc|g|gen)_(steps|iters)
         inner_(steps|loops?) gradient_steps updates_per_step utd(_ratio)? adapt(ation)?_steps
         train_(pi|v)_iters
@@ -172,7 +173,7 @@ EARLY: tuple[Kind, ...] = (
         "the number of trees: a quarter to four times",
     ),
     kind(
-        "min_?data_?in_?leaf min_?child_?samples min_?samples_?(in_)?leaf min_data_per_leaf",
+        "min_?data_?in_?leaf min_?child_?samples min_?(samples_?)?(in_)?leaf min_data_per_leaf",
         whole_number(5),
         "samples of a leaf: a fifth to five times",
     ),

@@ -4,9 +4,8 @@ import re
 
 from agent.edit.seeds import is_seed_name
 from agent.space.knobs.evidence import Evidence
-from agent.space.knobs.kind import anywhere, at_end, whole
-
-Rules = tuple[tuple[re.Pattern[str], str], ...]
+from agent.space.knobs.fields import FIELDS, FIRST_FIELDS
+from agent.space.knobs.kind import Rules, anywhere, at_end, whole
 
 EVALUATION = "it belongs to the evaluation"
 DATA = "it decides which data there is"
@@ -73,6 +72,7 @@ FIRST: Rules = (
         ),
         RUN,
     ),
+    *FIRST_FIELDS,
 )
 
 # Behind the knobs that only look like one of these.
@@ -274,6 +274,7 @@ FIXED: Rules = (
         ),
         "it decides which data there is, or what counts",
     ),
+    *FIELDS,
 )
 # Sections of a configuration whose constants are never knobs.
 _SECTIONS = (
@@ -290,6 +291,13 @@ _SECTIONS = (
     ),
     (whole("envs?(_\\w+)? environment(_\\w+)? simulator rewards?"), WORLD),
     (anywhere("backtest strategy exchange\\w* portfolio port_analysis\\w* market broker"), MARKET),
+    (
+        anywhere(
+            """zero_optimization deepspeed fsdp\\w* fp16 bf16 amp activation_checkpointing
+            offload\\w* quantization\\w* dataloader_\\w+ compile"""
+        ),
+        MACHINE,
+    ),
     (
         anywhere(
             """logging logger wandb log checkpoint(ing)? tracking hydra slurm cluster launcher

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from agent.space.knobs.shapes import Number, Shape
 from agent.space.ranges import Range
 
+Rules = tuple[tuple[re.Pattern[str], str], ...]
+"""Patterns of names that are no knobs, each with the reason; the first that fits counts."""
+
 
 @dataclass(frozen=True)
 class Kind:

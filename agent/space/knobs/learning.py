@@ -242,7 +242,11 @@ FORMS: tuple[Kind, ...] = (
         _probability,
         "a probability",
     ),
-    kind("ratio frac fraction percent\\w* share proportion sparsity", fraction, "a share"),
+    kind(
+        "(?<=[a-z0-9]_)(ratio|frac|fraction|percent\\w*|share|proportion|sparsity)",
+        fraction,
+        "a share",
+    ),
     kind(
         "population(_size)? pop_?size popsize num_parents elite\\w*",
         whole_number(2),
@@ -252,10 +256,5 @@ FORMS: tuple[Kind, ...] = (
         at_end("(fast|slow|short|long|signal|rsi|ema|sma|atr|ma|macd)_(period|window|span|len)"),
         whole_number(2),
         "a period of a strategy: half to twice",
-    ),
-    kind(
-        "stop_?loss\\w* take_?profit\\w* trailing_stop\\w*",
-        factor(3, cap=1.0),
-        "a rule of a strategy: a third to three times",
     ),
 )

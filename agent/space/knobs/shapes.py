@@ -145,7 +145,7 @@ def dropout(value: Number) -> Range | None:
     """Return the range of a dropout: up to a half, or beyond for one that is large already."""
     if 0 <= value <= 0.4:
         return Range(0.0, 0.5)
-    return Range(0.0, 0.8) if 0.4 < value <= 0.8 else None
+    return Range(0.0, 0.8) if 0.4 < value <= 0.8 else near_one(value)
 
 
 def flag(value: Number) -> Range | None:

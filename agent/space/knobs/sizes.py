@@ -126,13 +126,16 @@ SIZES: tuple[Kind, ...] = (
             """(n|num)?_?(hidden|units|filters|channels?|hiddens|kernels|neurons|features_map)s?
             ngf ndf nf
             (hidden|embed(ding)?|emb|model|inner|intermediate|mlp|ffn?|fc|rnn|lstm|gru|base|attn|proj(ection)?|conv|bottleneck|n)_?(size|dims?|units|width|channels?|features|ch|embd?|nodes|layer_size)s?
-            d_?(model|ff|inner|hidden|state|conv) n_?(embd?|embed|inner|hidden|hid) nhid
-            dim_(ff|feed_?forward) emsize ninp width dims? units
+            d_?(model|ff|ffn|mlp|inner|hidden|state|conv|emb|embed) nhid
+            n_?(embd?|embed|inner|hidden|hid) dim_(ff|feed_?forward) emsize ninp
+            width units bottleneck
             (model|hidden|channel)s?_?(width|dim) hid(_dim)?"""
         ),
         _WIDTH,
         "a width",
     ),
+    Kind(whole("(dense|fc|conv|linear|hidden)_?\\d"), _WIDTH, "a width"),
+    Kind(at_end("dims?"), first_of(_power_width, multiples), "a width"),
     kind(
         "codebook_size num_codes n_codes codebook n_embed",
         power(4, 4, 16),

@@ -14,6 +14,8 @@ _GUARDED_BELOW = 1e-3
 _CONSTANTS = (math.pi, math.tau, math.e, math.log(2), math.sqrt(2), math.log(10), 9.81, 1.61803)
 _CHANNELS = whole("(n|num)?_?(channels?|dims?)")
 _IMAGE_CHANNELS = 4
+_CLIENTS = {"num_clients", "n_clients", "clients", "num_users"}
+_LEAST_DISCOUNT = 0.5  # of rewards: smaller ones are of money
 _FULL_SCALES = (127.5, 255, 32767, 32768, 65535, 65536.0)
 _HUGE = 1e9
 _BINARY_UNITS = tuple(2 ** (10 * power) for power in range(2, 6))
@@ -30,6 +32,14 @@ def why_by_value(evidence: Evidence) -> str | None:
         return SHAPE
     if evidence.words in ("width", "w") and evidence.beside & {"height", "h"}:
         return SHAPE
+    if evidence.words == "dirichlet_alpha" and evidence.beside & _CLIENTS:
+        return "it decides how the data are split"
+    if evidence.words == "nz" and evidence.beside & {"nx", "ny"}:
+        return SHAPE
+    if evidence.words in ("std", "sigma") and evidence.beside & {"mean", "mu"}:
+        return "it is how the data are scaled"
+    if evidence.words == "discount_rate" and value < _LEAST_DISCOUNT:
+        return "it is a rate of interest"
     if value in _FULL_SCALES and not isinstance(value, int):
         return "it is a full scale of data"
     if isinstance(value, float) and any(abs(value - exact) < 1e-4 for exact in _CONSTANTS):

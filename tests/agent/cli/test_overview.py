@@ -14,6 +14,7 @@ from agent.project.option import Origin
 from agent.project.program import FrontMatter
 from agent.project.resolve import Inferred, start_options
 from agent.propose import find_method
+from agent.records.objective import VAL_BPB, Objective
 from tests.e2e.researcher import TRAIN, miniature
 
 KEYS = {"ANTHROPIC_API_KEY": "sk-secret"}
@@ -35,6 +36,7 @@ def said(
     inferred: str | None = None,
     front_matter: FrontMatter | None = None,
     others: tuple[Session, ...] = (),
+    objective: Objective = VAL_BPB,
     **typed: object,
 ) -> dict[str, str]:
     """The lines of the block, by name."""
@@ -47,7 +49,7 @@ def said(
         lambda name: find_method(name, typed=True).model,
     )
     slots = make_slots(options.workers.value, (0, 1), ())
-    chosen = Chosen(place, options, slots, "B", Sources.of(TRAIN), "")
+    chosen = Chosen(place, options, slots, "B", Sources.of(TRAIN), "", objective)
     return {row.name: row.text for row in rows(chosen, environment or {}, others)}
 
 
@@ -152,3 +154,12 @@ def test_every_origin_has_words_or_was_typed_or_usual() -> None:
     from agent.cli.overview import ORIGINS
 
     assert set(Origin) - set(ORIGINS) == {Origin.FLAG, Origin.DEFAULT}
+
+
+def test_a_direction_that_the_name_contradicts_is_said(repository: Path) -> None:
+    doubt = said(repository, objective=Objective(metric="val_accuracy"))["objective"]
+    assert doubt.startswith("val_accuracy, lower is better, though its name says the other way")
+    assert 'direction = "maximize"' in doubt
+    right = Objective(metric="val_accuracy", direction="maximize")
+    assert "though" not in said(repository, objective=right)["objective"]
+    assert "though" not in said(repository, objective=Objective(metric="quokka"))["objective"]

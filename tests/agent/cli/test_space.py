@@ -65,3 +65,27 @@ def test_without_a_commit_there_is_a_command_to_type(
     monkeypatch.chdir(tmp_path)
     refused = fault("space")
     assert isinstance(refused, Fault) and refused.next_command.startswith("git add")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('[ranges]\nlR = "0.1 .. 1"', "Unknown constant 'lR'"),
+        ("[ranges]\nWIDTH = [8, 64]", 'write "8 .. 64"'),
+    ],
+)
+def test_a_range_of_nothing_is_refused(project: Path, line: str, said: str) -> None:
+    (project / "autoresearch.toml").write_text(TOML + line + "\n")
+    assert said in fault("space").message
+
+
+def test_a_glob_that_fits_nothing_is_refused(project: Path) -> None:
+    (project / "autoresearch.toml").write_text('files = ["train.py", "nets/*.py"]\n')
+    assert "nets/*.py fits no file" in fault("space").message
+
+
+def test_a_range_may_name_the_file_of_train_py_itself(project: Path) -> None:
+    [name, *_] = [row["name"] for row in json.loads(output_of("space", "--json"))]
+    (project / "autoresearch.toml").write_text(f'{TOML}[ranges]\n"train.py:{name}" = "fixed"\n')
+    rows = {row["name"]: row for row in json.loads(output_of("space", "--json"))}
+    assert rows[name]["why"] == "as autoresearch.toml says"

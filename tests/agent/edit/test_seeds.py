@@ -38,6 +38,9 @@ ATTACKS = [
     ("rngs = nnx.Rngs(0)", "rngs = nnx.Rngs(7)"),
     ("random.seed(a=1)", "random.seed(a=2)"),
     ("random.seed('lucky')", "random.seed('luckier')"),
+    ("key = jax.random.fold_in(key, 1)", "key = jax.random.fold_in(key, 2)"),
+    ("rngs = nnx.Rngs(params=0, dropout=1)", "rngs = nnx.Rngs(params=2, dropout=1)"),
+    ("rows = rows.shuffle(1000, 42)", "rows = rows.shuffle(1000, 43)"),
     # ---------------------------------------------------------------- names
     ("SEED = 1", "SEED = 2"),
     ("SEED: Final = 1", "SEED: Final = 2"),

@@ -121,6 +121,26 @@ def test_a_mistake_is_named_with_the_file_to_open(
     assert fault.value.next_command == f"$EDITOR {tmp_path / 'autoresearch.toml'}"
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('guards = "loss <= 3"', 'guards: must be a list: write ["loss <= 3"]'),
+        ('checks = "pytest -q"', 'must be a list: write ["pytest -q"]'),
+        ('read_only = "data"', 'must be a list: write ["data"]'),
+        ('command = ["python", "fit.py"]', 'must be one text: write "python fit.py"'),
+        ("[ranges]\nLR = [0.001, 0.1]", 'must be a text: write "0.001 .. 0.1"'),
+        ("budget = 300", 'budget: 300 has no unit: write "300s" or "300steps"'),
+        ("limit = 2", 'limit: 2 has no unit: write "2s"'),
+    ],
+)
+def test_a_value_of_another_type_is_named_with_what_to_write(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(UsageFault) as fault:
+        read_settings(written(tmp_path, text))
+    assert message in fault.value.message
+
+
 def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
     assert read_settings(written(tmp_path, b'\xef\xbb\xbfscore = "sealed"\r\n')).score == "sealed"
 

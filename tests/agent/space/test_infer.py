@@ -55,6 +55,7 @@ from tests.agent.space.names import FIXED, KNOBS, constants
         *(("tp_size", 2), ("DP_DEGREE", 8), ("--dimension", 3), ("n_dims", 10)),
         *(("norm_pix_loss", False), ("--max-sample", 24), ("doc_cap", 10_000)),
         *(("k_w", 10), ("kernel_h", 4), ("repeat_num", 10), ("dim_pe_in", 512)),
+        *(("c.json:zero_optimization.stage", 2), ("fp16.initial_scale_power", 16)),
         *(("reward_scale", 0.1), ("gravity", 9.8), ("max_episode_steps", 500), ("num_beams", 4)),
     ],
 )
@@ -109,6 +110,11 @@ def test_what_defines_the_task_or_the_run_is_not_searched(name: str, value: Lite
         ("colsample_bytree", 0.8, 0.3, 1.0),
         ("C", 1.0, 0.01, 100.0),
         ("ent_coef", 0.0, 0.0, 0.05),
+        ("a.yaml:net.layers[0]", 64, 16, 128),
+        ("temp_decay", 0.99, 0.9, 0.999),
+        ("EMA_FAST", 12, 6, 24),
+        ("rsi_oversold", 30, 5, 45),
+        ("decay_rate", 0.96, 0.6, 0.996),
     ],
 )
 def test_what_decides_how_well_it_learns_is(
@@ -254,3 +260,21 @@ def test_a_switch_of_the_model_has_two_choices() -> None:
     inferred = infer(Evidence("USE_BIAS", True))
     assert inferred.range
     assert inferred.range.choices == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "near"),
+    [
+        *(("STD", 0.3081, "mean"), ("NZ", 10, "nx"), ("W", 640, "h")),
+        ("dirichlet_alpha", 0.5, "num_clients"),
+    ],
+)
+def test_what_stands_beside_a_constant_takes_it_out(name: str, value: Literal, near: str) -> None:
+    assert infer(Evidence(name, value, beside=frozenset({near}))).range is None
+
+
+def test_a_name_that_says_nothing_is_a_guess_and_no_range() -> None:
+    inferred = infer(Evidence("QUOKKA", 4.0))
+    assert inferred.range is None
+    assert inferred.guess == Range(1.0, 16.0, log=True)
+    assert "state a range" in inferred.reason

@@ -384,3 +384,15 @@ def test_a_width_beside_a_height_is_the_shape_of_an_image() -> None:
     image = "CONFIG = {'width': 608, 'height': 608, 'lr': 0.1}\n"
     assert read_space(image).names == ("CONFIG.lr",)
     assert read_space("CONFIG = {'width': 608, 'lr': 0.1}\n").names == ("CONFIG.width", "CONFIG.lr")
+
+
+def test_a_name_that_says_nothing_is_searched_only_where_no_name_says_anything() -> None:
+    assert [p.name for p in read_space("QUOKKA = 4.0\nWOMBAT = 6\n").parameters] == [
+        "QUOKKA",
+        "WOMBAT",
+    ]
+    for told in ("LR = 0.1", "EPOCHS = 3", "USE_CUDA = True"):
+        names = [p.name for p in read_space(f"QUOKKA = 4.0\n{told}\n").parameters]
+        assert "QUOKKA" not in names
+    stated = read_space("QUOKKA = 4.0  # [1 .. 9]\nEPOCHS = 3\n")
+    assert [p.name for p in stated.parameters] == ["QUOKKA"]

@@ -227,6 +227,14 @@ def test_no_secret_is_quoted(read, monkeypatch):
             r"which pattern = 'Val acc after \d+ epochs \(best\) = (.+)' reads",
         ),
         ("val_acc: see below\n", "not one plain number follows the name"),
+        ("final val_acc ==> 0.9\n", "which pattern = 'val_acc ==> ("),
+        ("val_acc;0.9\n", "which pattern = 'val_acc;("),
+        ("<val_acc>0.9</val_acc>\n", "which pattern = 'val_acc>("),
+        ("val_acc was 0.9\n", "which pattern = 'val_acc was ("),
+        ("val_acc: 0.9 -> saved\n", "which pattern = 'val_acc: ("),
+        ("n=512 0.9 val_acc\n", "[ \\t]+val_acc' reads"),
+        ("val_acc: 1.2M\n", 'follows the name in "val_acc: 1.2M"'),
+        ("val_acc 3 epochs ago\n", 'follows the name in "val_acc 3 epochs ago"'),
     ],
 )
 def test_the_reason_quotes_the_line_that_nearly_fits(read, text, said):

@@ -1,0 +1,65 @@
+"""Defaults of environment variables: `float(os.environ.get("LR", 0.1))`."""
+
+import ast
+from dataclasses import replace
+
+from agent.edit.literal import Literal
+from agent.edit.places.place import Place, keyword_of, last_name
+
+# What turns the text of a variable into a number.
+_NUMBERS: dict[str, type[int] | type[float]] = {"int": int, "float": float}
+
+
+def of_environment(place: Place) -> Place:
+    """Return the place of a variable's default, or the place itself if its value is none."""
+    value = default_in(place.value)
+    if value is place.value:
+        return place
+    return replace(place, value=value, stated_type=place.stated_type or _conversion(place.value))
+
+
+def default_in(value: ast.expr) -> ast.expr:
+    """Return the default of an environment variable that a value reads, or the value itself.
+
+    A text that is turned into a number is returned as that number, at its place.
+    """
+    conversion = _conversion(value)
+    inner = value.args[0] if conversion and isinstance(value, ast.Call) else value
+    default = _default(inner)
+    if default is None:
+        return value
+    if not conversion or not isinstance(default, ast.Constant):
+        return default
+    number = _number(default.value, conversion)
+    return default if number is None else ast.copy_location(ast.Constant(number), default)
+
+
+def _conversion(value: ast.expr) -> str:
+    match value:
+        case ast.Call(func=ast.Name(id=name), args=[_], keywords=[]) if name in _NUMBERS:
+            return name
+    return ""
+
+
+def _default(value: ast.expr) -> ast.expr | None:
+    """Return the default in os.environ.get(name, default) or os.getenv(name, default)."""
+    if not isinstance(value, ast.Call):
+        return None
+    name = last_name(value.func)
+    if name == "get":
+        owner = value.func.value if isinstance(value.func, ast.Attribute) else value
+        if last_name(owner) != "environ":
+            return None
+    elif name != "getenv":
+        return None
+    return value.args[1] if len(value.args) == 2 else keyword_of(value, "default")
+
+
+def _number(text: object, conversion: str) -> Literal | None:
+    """Return the number that a text is turned into, or None if the default is no such text."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return _NUMBERS[conversion](text)
+    except ValueError:
+        return None
