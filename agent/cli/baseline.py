@@ -78,8 +78,8 @@ def standing_baseline(
     what a training may read.
     """
     project = place.project
-    head = head_of(project)
     agree_to_read(project, place.settings, consent)
+    head = head_of(project)
     matter = front_matter or front_matter_at(project, "HEAD")
     objective = objective_of(project, place.settings, matter, flags)
     options = options_of(flags.model_copy(update={"model": "none"}), place, matter)

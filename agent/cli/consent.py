@@ -10,6 +10,7 @@ from rich.text import Text
 
 from agent.display.format import formatter_for, open_console
 from agent.errors import TrustFault
+from agent.git.programs import heed
 from agent.project.find import Project
 from agent.project.trust import Item, digest_of
 from agent.project.trust_store import TrustStore
@@ -27,8 +28,14 @@ class Consent:
 
     def require(self, items: Sequence[Item]) -> None:
         """Return once the list is confirmed; else raise TrustFault. An empty list asks nothing."""
-        if not items or self._store.holds(digest_of(self._root, items)):
-            return
+        if items and not self._store.holds(digest_of(self._root, items)):
+            self._ask(items)
+        for item in items:
+            if item.kind == "program":
+                heed(*item.what)
+
+    def _ask(self, items: Sequence[Item]) -> None:
+        """Return once the list is confirmed now; else raise TrustFault."""
         if not self._trusted and not is_terminal():
             lines = "\n".join(f"  {_plain(item.line)}" for item in items)
             raise TrustFault(

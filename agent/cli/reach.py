@@ -135,7 +135,6 @@ def agreed_run(
     that the user typed. Raise TrustFault where
     the user does not agree.
     """
-    leave_checked_out(project, branch, leave)
     history = History.open(project, branch)
     try:
         settings = settings_of_run(history.project, settings, history.run, python)
@@ -145,6 +144,7 @@ def agreed_run(
             asking = _recorded(history, bound_typed)
         items = _reach(project, settings, trackers, asking).items()
         consent.require((*items, *(notes_wish(history, consent) if asks else ())))
+        leave_checked_out(project, branch, leave)
     except BaseException:
         history.__exit__(None, None, None)
         raise

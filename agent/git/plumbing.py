@@ -14,6 +14,7 @@ from typing import IO
 import git
 
 from agent.errors import FULL_BYTES, HistoryFault
+from agent.git.programs import LISTING, programs_in, runs_programs, silencing
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.leftovers import temporary_folder
 from sandbox.ground.redaction import redacted
@@ -46,6 +47,8 @@ _CONFIG = (
     "gpg.x509.program=false",
     "fetch.recurseSubmodules=false",
     "protocol.ext.allow=never",
+    # A folder of the checkout that looks like git's own would bring settings with a clone.
+    "safe.bareRepository=explicit",
 )
 _NAME = "autoresearch"
 _EMAIL = "autoresearch@localhost"
@@ -105,6 +108,8 @@ class Plumbing:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
         self._git = git.Git(self.folder)
+        self._programs: list[str] | None = None
+        """What the repository's settings name, once it matters."""
 
     def start(
         self, arguments: tuple[str, ...], words: IO[bytes], passed: tuple[int, ...] = ()
@@ -119,7 +124,7 @@ class Plumbing:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=words,
-                env={**os.environ, "LANGUAGE": "C", **_ENVIRONMENT},
+                env={**os.environ, "LANGUAGE": "C", **_ENVIRONMENT, **self._silence(arguments)},
                 cwd="/",
                 pass_fds=passed,
                 start_new_session=True,  # as below
@@ -147,7 +152,7 @@ class Plumbing:
         self, *arguments: str, stdin: bytes | None = None, index: Path | None = None
     ) -> bytes:
         """Return it likewise, undecoded."""
-        environment = dict(_ENVIRONMENT)
+        environment = {**_ENVIRONMENT, **self._silence(arguments)}
         if index is not None:
             environment["GIT_INDEX_FILE"] = str(index)
         try:
@@ -172,6 +177,14 @@ class Plumbing:
             raise HistoryFault(f"git {arguments[0]} failed: {error}", "df -h .") from None
         assert isinstance(out, bytes)
         return out
+
+    def _silence(self, arguments: tuple[str, ...]) -> dict[str, str]:
+        """Return the environment in which nothing of the repository's is run unasked."""
+        if not runs_programs(arguments):
+            return {}
+        if self._programs is None:
+            self._programs = programs_in(self.try_(*LISTING) or "")
+        return silencing(self._programs)
 
     def _command(self, arguments: tuple[str, ...], environment: dict[str, str]) -> list[str]:
         """Return the whole command line.

@@ -1,55 +1,31 @@
 """What a received repository must not do: track our folder, lead elsewhere, name programs."""
 
 import os
-import re
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
 from agent.errors import HistoryFault, ProjectFault
 from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
+from agent.git.programs import LISTING, programs_in
 from sandbox.ground.text import one_line
 
-# Settings by which git runs a program (or reads further settings) in one of the commands that we
-# use, as `git config` spells names: section and key in lower case, what is between them as it was
-# written.
-_PROGRAMS = re.compile(
-    r"filter\..*\.(clean|smudge|process)"
-    r"|diff\..*\.(textconv|command)"
-    r"|diff\.external"
-    r"|merge\..*\.driver"
-    r"|core\.(fsmonitor|sshcommand|hookspath|gitproxy|askpass|editor|pager|alternaterefscommand)"
-    r"|pager\..*"
-    r"|sequence\.editor"
-    r"|gpg\.(.*\.)?program"
-    r"|gpg\..*\.defaultkeycommand"
-    r"|credential\.(.*\.)?helper"
-    r"|remote\..*\.(uploadpack|receivepack|vcs|proxy)"
-    r"|protocol\.(.*\.)?allow"
-    r"|uploadpack\.packobjectshook"
-    r"|trailer\..*\.(command|cmd)"
-    r"|submodule\..*\.update"
-    r"|alias\..*"
-    r"|include\.path"
-    r"|includeif\..*\.path",
-    re.DOTALL,
-)
-_SWITCHES = ("", "true", "false", "yes", "no", "on", "off", "0", "1")
-# What git writes below its own folder on our behalf.
+# What git writes in its own folder on our behalf: files and folders.
 _WRITTEN = (
     "refs",
-    "refs/heads",
-    "refs/heads/autoresearch",
-    "refs/autoresearch",
     "logs",
-    "logs/refs",
-    "logs/refs/heads",
-    "logs/refs/heads/autoresearch",
     "objects",
     "worktrees",
     "packed-refs",
     "index",
+    "config",
+    "config.worktree",
+    "ORIG_HEAD",
+    "COMMIT_EDITMSG",
 )
+# Of these also all folders and files below: a reflog is appended to where it leads.
+_WRITTEN_BELOW = ("refs", "logs", "worktrees")
 
 
 def git_folder(root: Path) -> Path:
@@ -65,7 +41,7 @@ def repository_programs(git: Plumbing) -> tuple[str, ...]:
     settings of the user or of the machine are their owner's. A repository unpacked from an archive
     brings its own config along; a clone does not.
     """
-    programs = {*_programs_of(git)}
+    programs = {*programs_in(git(*LISTING))}
     for path in _submodules(git):
         settings = repository_programs(Plumbing(git.folder / path))
         programs |= {f"{one_line(path)}: {setting}" for setting in settings}
@@ -82,24 +58,15 @@ def _submodules(git: Plumbing) -> list[str]:
     return [path for path in paths if (top / path / ".git").exists() and not _linked(top, path)]
 
 
+def named_submodule(git: Plumbing, path: str) -> bool:
+    """Return whether `repository_programs` looks into the submodule at `path`."""
+    return path in _submodules(git)
+
+
 def _linked(root: Path, path: str) -> bool:
     """Return whether the path, or a folder on the way to it, is a symbolic link."""
     parts = (path, *map(str, PurePosixPath(path).parents))
     return any((root / part).is_symlink() for part in parts)
-
-
-def _programs_of(git: Plumbing) -> list[str]:
-    listing = git("config", "--list", "--show-scope", "-z", "--includes").split("\0")
-    entries = zip(listing[::2], listing[1::2], strict=False)
-    programs = []
-    for scope, entry in entries:
-        name, _, value = entry.partition("\n")
-        if scope not in ("local", "worktree") or not _PROGRAMS.fullmatch(name):
-            continue
-        if name == "core.fsmonitor" and value.lower() in _SWITCHES:
-            continue
-        programs.append(f"{name}={value}")
-    return programs
 
 
 def refuse_foreign(git: Plumbing, root: Path) -> None:
@@ -165,10 +132,25 @@ def _refuse_linked_git(git: Plumbing, root: Path) -> None:
         message = f"{entry} is a symbolic link to {target}: commits would go to that repository"
         raise ProjectFault(message, command)
     common = Path(git("rev-parse", "--path-format=absolute", "--git-common-dir").removesuffix("\n"))
-    for name in _WRITTEN:
-        path = common / name
+    for path in _written(common):
         if path.is_symlink():
             target = one_line(os.readlink(path))  # noqa: PTH115
             raise ProjectFault(
-                f"{path} is a symbolic link to {target}: git would write there", command
+                f"{one_line(str(path))} is a symbolic link to {target}: git would write there",
+                command,
             )
+
+
+def _written(common: Path) -> Iterator[Path]:
+    """Yield what git writes in its folder; a link is not followed."""
+    for name in _WRITTEN:
+        yield common / name
+    yield from _entries(common / "objects")
+    for name in _WRITTEN_BELOW:
+        for folder, _, _ in os.walk(common / name):
+            yield from _entries(Path(folder))
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from folder.iterdir()

@@ -7,7 +7,7 @@ from shlex import quote
 from agent.errors import HistoryFault
 from agent.git.home import HOME
 from agent.git.plumbing import Plumbing, scratch_index
-from agent.git.repository import refuse_links
+from agent.git.repository import named_submodule, refuse_links, repository_programs
 from agent.git.store import SUBMODULE, Listed, Store
 from sandbox.ground.text import one_line
 
@@ -51,11 +51,27 @@ def _export_submodule(root: Path, entry: Listed, folder: Path) -> None:
         return
     refuse_links(root, entry.path)
     git = Plumbing(root / entry.path)
+    _refuse_unnamed(root, entry.path, git)
     if git.try_("cat-file", "-e", f"{entry.name}^{{commit}}") is None:
         message = f"the submodule {git.folder} does not have its commit {entry.name[:12]}"
         raise HistoryFault(message, "git submodule update --init")
     with Store(git) as store:
         export(store, entry.name, "", folder)
+
+
+def _refuse_unnamed(root: Path, path: str, git: Plumbing) -> None:
+    """Raise HistoryFault if a submodule names programs that the list for the user left out.
+
+    That list is made of the index, and a commit may have a submodule that the index lacks.
+    """
+    own = repository_programs(git)
+    if own and not named_submodule(Plumbing(root), path):
+        message = (
+            f"{one_line(path)} is a submodule that the index lacks, and names {one_line(own[0])}"
+        )
+        raise HistoryFault(
+            message, f"ls -la {quote(str(git.folder))}   # then: git add {quote(path)}"
+        )
 
 
 def leave_branch(root: Path, branch: str) -> str:

@@ -173,3 +173,40 @@ def test_nothing_that_a_repository_says_names_a_command_or_an_address_to_tell() 
     """
     for record in (FrontMatter, Settings, RunSettings):
         assert not {"notify", "tracker", "trackers", "webhook"} & set(record.model_fields)
+
+
+def test_no_filter_and_no_hook_of_a_received_config_runs_before_consent(tmp_path: Path) -> None:
+    """Looking for changes would run a filter; an archive brings both along in a .git/config."""
+    home = miniature(tmp_path / "repo")
+    (home / ".gitattributes").write_text("* filter=theirs\n")
+    git(home, "add", ".")
+    git(home, "commit", "-qm", "attributes")
+    assert type_in(home, *START, "--trials", "1", "--baseline-repeats", "1").returncode == 0
+    ran = tmp_path / "ran"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\necho $0 >> {ran}\ncat\n")
+    program.chmod(0o755)
+    for name in ("clean", "smudge", "process"):
+        git(home, "config", f"filter.theirs.{name}", str(program))
+    git(home, "config", "filter.theirs.required", "true")
+    looked_at = [home / "train.py", home / ".autoresearch" / "worktrees" / "t" / "train.py"]
+    for words in UNASKED:
+        for path in looked_at:
+            if path.exists():
+                os.utime(path, (1, 1))
+        run = type_in(home, *words)
+        assert not ran.exists(), (words, ran.read_text())
+        assert "Traceback" not in run.stderr, words
+
+
+UNASKED = (
+    ("noise",),
+    ("init",),
+    ("reject", "1"),
+    ("try",),
+    ("finalize",),
+    ("start", "--dry-run", "--model", "none"),
+    ("start", "--model", "none", "--tag", "u"),
+    ("resume", "t"),
+    ("delete", "t", "--yes"),
+)
