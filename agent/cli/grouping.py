@@ -92,7 +92,14 @@ _BENCH: Groups = {
 _INIT: Groups = {
     "The bundled research": ("--preset", "--anyway"),
     "What is run": ("--script", "--command", "--python", "--read-only", "--budget", "--limit"),
-    "What is measured": ("--metric", "--direction", "--repeats"),
+    "What is measured": (
+        "--metric",
+        "--direction",
+        "--repeats",
+        "--evaluate",
+        "--hidden",
+        "--outputs",
+    ),
     "What is edited": ("--files",),
     "How it is asked": ("--yes", "--no-run"),
     "Permissions": ("--trust", "--unsafe-no-sandbox"),

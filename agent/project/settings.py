@@ -22,6 +22,7 @@ from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
 from agent.llm.effort import Effort
+from agent.project.code_places import MAX_PLACES, is_code_place
 from agent.project.quantities import BudgetText, LimitText, as_it_is_written, size_in_bytes
 from agent.project.staffing import NO_FILL, WriterCount
 from agent.project.toml_text import line_of, plain_text, refuse_deep_names
@@ -66,11 +67,8 @@ MAX_WORD = 4096
 MAX_WORKERS = 4096
 MAX_REPEATS = 10_000
 MAX_CHECKS = 16
-MAX_KEPT = 64
 MAX_FALSE_KEEPS = 25
 
-_PLACE = re.compile(r"(?!/)[^:\x00-\x1f]{1,1000}\.py(:[^\W\d]\w{0,99})?")
-"""A Python file of the project, or a function in it."""
 _QUOTED = re.compile(r"'([^']*)'")
 """A choice, as pydantic lists them."""
 
@@ -135,7 +133,7 @@ class Settings(Caps):
     """none: equal code gives equal results; measured where it is left out."""
     seed_argument: Annotated[Word, Field(pattern="^[!-~]+$")] | None = None
     """The option of the command that takes a seed: `--seed`, or `seed=`."""
-    keep_seeds: Annotated[tuple[Word, ...], Field(max_length=MAX_KEPT)] = ()
+    keep_seeds: Annotated[tuple[Word, ...], Field(max_length=MAX_PLACES)] = ()
     """Files, and functions as `file.py:function`, whose seeding calls are not shifted."""
     files: tuple[str, ...] = ()
     """Globs of the files that edits may touch, relative to the file's folder; train.py alone
@@ -193,7 +191,7 @@ class Settings(Caps):
     @classmethod
     def _places(cls, places: tuple[str, ...]) -> tuple[str, ...]:
         for place in places:
-            if not _PLACE.fullmatch(place) or ".." in PurePosixPath(place).parts:
+            if not is_code_place(place):
                 raise ValueError(f"{place[:60]!a}: write `data.py` or `data.py:make_data`")
         return places
 
