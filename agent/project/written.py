@@ -183,7 +183,7 @@ def _evaluate(evaluator: Evaluator) -> Iterator[str]:
     yield ""
     yield "# What computes the score, in a sandbox that no run reaches."
     yield "[evaluate]"
-    yield _line("command", evaluator.command, "it is called with --split val")
+    yield _line("command", evaluator.command, "called with the split: val, or test")
     if evaluator.hidden:
         yield _line(
             "hidden", list(evaluator.hidden), "no run and no model sees them, nor the script"
@@ -191,7 +191,7 @@ def _evaluate(evaluator: Evaluator) -> Iterator[str]:
     else:
         yield '# hidden = ["labels.csv"]'.ljust(WIDTH) + "# data that no run and no model may see"
     if evaluator.test:
-        yield _line("test", list(evaluator.test), "hidden, and there only for --split test")
+        yield _line("test", list(evaluator.test), "hidden, and there only for the split test")
     if evaluator.program:
         yield _line("program", evaluator.program, "what its evaluate(path) is called with")
     if evaluator.outputs:
