@@ -183,7 +183,7 @@ def _evaluate(evaluator: Evaluator) -> Iterator[str]:
     yield ""
     yield "# What computes the score, in a sandbox that no run reaches."
     yield "[evaluate]"
-    yield _line("command", evaluator.command, "called with the split to score: val")
+    yield _line("command", evaluator.command, "called with the split: val, or test")
     if evaluator.hidden:
         yield _line(
             "hidden", list(evaluator.hidden), "no run and no model sees them, nor the script"
