@@ -6,7 +6,14 @@ from shlex import quote
 
 import typer
 
-from agent.cli.answers import (
+from agent.cli.build import Place
+from agent.cli.choose_sealing import (
+    choose_sealing,
+    chosen_report,
+    with_evaluator_behind,
+)
+from agent.cli.first_run import UNKNOWN, choices_of, measured, named, place_of, unmeasured
+from agent.cli.init_questions import (
     SHOWN,
     Answers,
     again,
@@ -16,13 +23,6 @@ from agent.cli.answers import (
     say_block,
     say_item,
 )
-from agent.cli.build import Place
-from agent.cli.choose_sealing import (
-    choose_sealing,
-    chosen_report,
-    with_evaluator_behind,
-)
-from agent.cli.first_run import UNKNOWN, choices_of, measured, named, place_of, unmeasured
 from agent.errors import ProjectFault, UsageFault, unknown
 from agent.git.plumbing import Plumbing
 from agent.project.candidates import (

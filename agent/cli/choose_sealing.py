@@ -6,7 +6,7 @@ from shlex import quote
 import typer
 from pydantic import ValidationError
 
-from agent.cli.answers import (
+from agent.cli.init_questions import (
     NO_EVALUATOR,
     SHOWN,
     Answers,

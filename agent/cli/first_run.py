@@ -5,7 +5,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
 
-from agent.cli.answers import (
+from agent.cli.baseline import Baseline, standing_baseline, trained
+from agent.cli.build import Place
+from agent.cli.consent import Consent
+from agent.cli.init_questions import (
     NO_EVALUATOR,
     SHOWN,
     Answers,
@@ -19,9 +22,6 @@ from agent.cli.answers import (
     say_item,
     says_exact,
 )
-from agent.cli.baseline import Baseline, standing_baseline, trained
-from agent.cli.build import Place
-from agent.cli.consent import Consent
 from agent.cli.proposed import ranges_of
 from agent.cli.spread import in_short, lines_of, measure_spread
 from agent.display.format import duration

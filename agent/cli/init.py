@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
-from agent.cli.answers import DIRECTIONS, Answers
 from agent.cli.completion import complete_presets
+from agent.cli.init_questions import DIRECTIONS, Answers
 from agent.cli.options import BudgetOption, FoundDirection, FoundMetric, LimitOption, Trust, Unsafe
 from agent.errors import Fault, ProjectFault, UsageFault
 

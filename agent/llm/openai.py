@@ -24,8 +24,8 @@ from openai.types.responses import (
     ResponseStreamEvent,
 )
 
-from agent.llm.answers import ONLY_THOUGHT, Answer
 from agent.llm.begun import Begun
+from agent.llm.chat_answer import ONLY_THOUGHT, Answer
 from agent.llm.conversation import as_text, chat_messages, response_items
 from agent.llm.effort import STRETCH, Effort
 from agent.llm.faults import failed, fault_of, is_unreached, tidy

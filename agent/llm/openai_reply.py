@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agent.llm.answers import Answer, call_in
+from agent.llm.chat_answer import Answer, call_in
 from agent.llm.conversation import native_message
 from agent.llm.model import Reply
 from agent.llm.patience import Transient

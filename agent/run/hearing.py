@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from agent.records.inputs import Admitted, Comment, Input, Set
-from agent.run.answers import Answer, answer_to
 from agent.run.inbox import MAX_WAITING, Inbox, Torn, new_input
+from agent.run.input_answers import Answer, answer_to
 from agent.run.ledger import Ledger
 from agent.run.sent_refs import SentRefs
 

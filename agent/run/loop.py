@@ -25,12 +25,12 @@ from agent.records.inputs import Admitted, Approve, Go, Pause, Set, Skip, Try
 from agent.records.proposals import Proposal
 from agent.records.results import FAILED, Trial
 from agent.records.spending import spending_of
-from agent.run.answers import measured_count
 from agent.run.bounds import Bounds, Meter, Renewal
 from agent.run.by_hand import ByHand
 from agent.run.drafting import Demand, Drafting, Staff
 from agent.run.hearing import LOOK_SECONDS, Hearing
 from agent.run.inbox import Inbox
+from agent.run.input_answers import measured_count
 from agent.run.ledger import Ledger, Settled
 from agent.run.line import Line
 from agent.run.probe_slot import ProbeSlot

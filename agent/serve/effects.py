@@ -7,10 +7,10 @@ from agent.errors import UsageFault
 from agent.project.settings import Settings
 from agent.records.proposals import Value
 from agent.records.results import TAKEN, Trial
-from agent.serve.answers import Constant, Constants, ConstantText
 from agent.serve.quoted import line
 from agent.serve.rows import NAME
 from agent.serve.served import Served
+from agent.serve.tool_answers import Constant, Constants, ConstantText
 from agent.space import read_choices
 from agent.space.read import Choice
 

@@ -7,7 +7,6 @@ from pydantic import Field
 from agent.errors import UsageFault
 from agent.records.notes import MAX_NOTES, notes_of
 from agent.records.results import Attempt, Change, Trial
-from agent.serve.answers import Curve
 from agent.serve.look_answers import (
     Compared,
     ComparedText,
@@ -24,6 +23,7 @@ from agent.serve.quoted import block, line
 from agent.serve.read import MAX_POINTS, Number, Run
 from agent.serve.rows import NAME, row_of
 from agent.serve.served import Repository, Served
+from agent.serve.tool_answers import Curve
 
 MAX_TRIED = 60
 

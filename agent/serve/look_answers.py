@@ -1,8 +1,8 @@
 """What the researcher's own tools answer: trials side by side, a constant, notes, the machine."""
 
 from agent.records.proposals import Value
-from agent.serve.answers import Answer, Curve, Row, Text
 from agent.serve.quoted import Block
+from agent.serve.tool_answers import Answer, Curve, Row, Text
 
 
 class ComparedText(Text):

@@ -6,9 +6,9 @@ from pydantic import Field
 
 from agent.errors import UsageFault
 from agent.records.inputs import MAX_NOTE, Remember
-from agent.serve.answers import Said
 from agent.serve.read import Run
 from agent.serve.saying import Mouth
+from agent.serve.tool_answers import Said
 
 
 class NoteTools:

@@ -9,10 +9,10 @@ from agent.errors import UsageFault
 from agent.propose.looking import Asker, LookMeter
 from agent.records.edits import Edit, Refused
 from agent.run.probing import NotProbed, Probing
-from agent.serve.answers import Curve
 from agent.serve.look_answers import ProbePage, ProbeText
 from agent.serve.quoted import block, line
 from agent.serve.read import MAX_POINTS
+from agent.serve.tool_answers import Curve
 
 MAX_EDITS = 100
 

@@ -11,7 +11,19 @@ from agent.records.marks import marks_of
 from agent.records.results import Attempt, Status, Trial, kept_in
 from agent.records.spending import spending_of
 from agent.records.steering import steering_of
-from agent.serve.answers import (
+from agent.serve.grants import Grant
+from agent.serve.quoted import block, line
+from agent.serve.rows import (
+    NAME,
+    column_of,
+    flying,
+    gain_text,
+    places_of,
+    row_of,
+    text_of,
+)
+from agent.serve.served import Repository, Served
+from agent.serve.tool_answers import (
     Brief,
     BriefText,
     Comparison,
@@ -30,18 +42,6 @@ from agent.serve.answers import (
     TrialPage,
     TrialText,
 )
-from agent.serve.grants import Grant
-from agent.serve.quoted import block, line
-from agent.serve.rows import (
-    NAME,
-    column_of,
-    flying,
-    gain_text,
-    places_of,
-    row_of,
-    text_of,
-)
-from agent.serve.served import Repository, Served
 from sandbox.ground.fault import Fault
 from sandbox.ground.text import tail
 

@@ -11,8 +11,16 @@ from agent.history.history import History
 from agent.records.results import Attempt, Trial
 from agent.records.spending import spending_of
 from agent.records.steering import steering_of
-from agent.serve.answers import Column, InFlight, NowText, PlaceNow, PlaceText, Row, RowText
 from agent.serve.quoted import line
+from agent.serve.tool_answers import (
+    Column,
+    InFlight,
+    NowText,
+    PlaceNow,
+    PlaceText,
+    Row,
+    RowText,
+)
 
 CHANGES = 12
 """Changes that are named in a row."""

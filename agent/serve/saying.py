@@ -7,9 +7,9 @@ from agent.errors import UsageFault
 from agent.history.homes import Run, find_run, homes, runs_of
 from agent.records.inputs import Admitted, Ask, words_of
 from agent.run.inbox import NotSent, answer_of, new_input, send, wait_for_answer
-from agent.serve.answers import Said, SaidText
 from agent.serve.quoted import line
 from agent.serve.served import Repository
+from agent.serve.tool_answers import Said, SaidText
 from sandbox.ground.text import shortened
 
 ANSWER_SECONDS = 10.0

@@ -8,10 +8,10 @@ from pydantic import Field
 from agent.errors import UsageFault
 from agent.records.inputs import Go, Pause, Set, Skip, Tell, Withdraw
 from agent.records.steering import Remark, steering_of
-from agent.serve.answers import Said
 from agent.serve.read import Number, Run
 from agent.serve.saying import AGENT, Mouth
 from agent.serve.served import Repository
+from agent.serve.tool_answers import Said
 from agent.serve.tries import Id, Words, client_of
 
 

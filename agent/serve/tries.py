@@ -14,11 +14,11 @@ from agent.errors import UsageFault
 from agent.records.edits import Edit
 from agent.records.inputs import MAX_REMARK, Comment, InputId, Try
 from agent.records.proposals import Value
-from agent.serve.answers import Said, Waited
 from agent.serve.read import Run
 from agent.serve.rows import row_of
 from agent.serve.saying import Mouth, said
 from agent.serve.served import Repository
+from agent.serve.tool_answers import Said, Waited
 
 MAX_EDITS = 100
 MAX_PATCH = 200_000

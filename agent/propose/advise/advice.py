@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from agent.errors import ModelFault, unknown
-from agent.llm.answers import object_in
+from agent.llm.chat_answer import object_in
 from agent.llm.model import Model, Reply, Request, Tool
 from agent.propose.context import Context, Unreadable
 from agent.propose.questions import provenance_of, questions_asked, unfinished

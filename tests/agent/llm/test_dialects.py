@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.errors import ModelFault, ModelUnavailable
-from agent.llm.answers import ONLY_THOUGHT, call_in, without_thoughts
+from agent.llm.chat_answer import ONLY_THOUGHT, call_in, without_thoughts
 from agent.llm.limits import allowed_output, is_too_long
 from agent.llm.model import Reply, Request, Tool
 from agent.llm.openai import OpenAI

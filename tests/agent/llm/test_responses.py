@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.errors import ModelFault, ModelLimited
-from agent.llm.answers import ONLY_THOUGHT
+from agent.llm.chat_answer import ONLY_THOUGHT
 from agent.llm.effort import Effort
 from agent.llm.model import Call, Reply, Request, Tool, Turn
 from agent.llm.openai import OpenAI
