@@ -20,8 +20,10 @@ MAX_VALUE = 40
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def print_choices(console: Console, choices: list[Choice], sources: Sources) -> None:
-    """Print a table of the constants of each file."""
+def print_choices(
+    console: Console, choices: list[Choice], sources: Sources, elsewhere: str = ""
+) -> None:
+    """Print a table of the constants of each file. elsewhere: where else they may be, in words."""
     formatter = formatter_for(console)
     searched = [choice for choice in choices if choice.parameter]
     files = [path for path, _ in sources.editable]
@@ -32,6 +34,8 @@ def print_choices(console: Console, choices: list[Choice], sources: Sources) -> 
         if own:
             console.print(Text(f"\n{formatter.line(path)}", "bold"))
             console.print(_table(own, formatter))
+    if not searched and elsewhere:
+        console.print(Text(formatter.line(elsewhere)), soft_wrap=True)
     if choices:
         console.print(f"\nto change one: its last column, in {FILE} below [ranges]")
 

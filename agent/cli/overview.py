@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli.build import Place
+from agent.cli.elsewhere import advice
 from agent.display.format import PAPER, formatter_for, open_console
 from agent.edit.files import Sources
 from agent.evaluate.neighbours import Session, sessions
@@ -201,7 +202,9 @@ def _constants(chosen: Chosen) -> str:
     searched = sum(choice.parameter is not None for choice in choices)
     files = dict(chosen.sources.editable)
     where = f"{len(files)} files" if len(files) > 1 else Path(_train(chosen)).name
-    return f"{searched} searched, of {len(choices)} found in {where}"
+    text = f"{searched} searched, of {len(choices)} found in {where}"
+    more = "" if searched else advice(chosen.place.project, chosen.sources)
+    return f"{text}; {more}" if more else text
 
 
 def _train(chosen: Chosen) -> str:

@@ -28,6 +28,7 @@ def space(branch: Branch = None, as_json: Json = False) -> None:
     what to write below [ranges] in autoresearch.toml to have it otherwise.
     """
     from agent.cli.constants import print_choices, record_of
+    from agent.cli.elsewhere import advice
     from agent.project.names import refuse_unknown_names
     from agent.space import read_choices
 
@@ -43,7 +44,7 @@ def space(branch: Branch = None, as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps([record_of(choice) for choice in choices], indent=1))
         return
-    print_choices(open_console(), choices, sources)
+    print_choices(open_console(), choices, sources, advice(found.project, sources))
 
 
 def _at_head(project: Project) -> Sources:

@@ -56,5 +56,5 @@ def _perturbed(
 
 
 def _used_up(message: str) -> UsageFault:
-    command = "add ranges to autoresearch.toml, or: autoresearch start --model opus"
-    return UsageFault(message, command)
+    message = f"{message}: state more ranges in autoresearch.toml, or start with a model"
+    return UsageFault(message, "autoresearch space")

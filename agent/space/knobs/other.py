@@ -31,6 +31,9 @@ _PERIODS = "fast|slow|short|long|signal|rsi|ema|sma|ma|atr|macd|bb|boll\\w*|mome
 # Asked first: their names hold words of what is fixed.
 EARLY_OTHERS: tuple[Kind, ...] = (
     kind("(l1|l2|weight|ridge|lasso)_penalty", factor(10), "the weight of a penalty"),
+    kind("(dropout_)?keep_?(prob\\w*|rate|p)", share(1.0, 0.5), "a share that is kept"),
+    kind("explore_(start|stop|end|min)", share(1.0), "a share of random actions"),
+    kind("(zoom|shear|(width|height)_shift)(_range)?", share(0.5), "an augmentation's strength"),
     kind("free_bits", factor(4), "a floor of a divergence: a quarter to four times"),
     kind(
         "temp(erature)?_(decay|anneal\\w*) cooling(_(rate|factor))? cool_rate",
@@ -51,7 +54,7 @@ EARLY_OTHERS: tuple[Kind, ...] = (
         "a replay buffer: a tenth up to now, since memory bounds it",
     ),
     kind(
-        "e_clip clip_e(ps)? ratio_clip",
+        "(e|ppo)_clip clip_e(ps)? ratio_clip",
         factor(4, 2.5),
         "the clip of a policy's ratio: a quarter to two and a half times",
     ),
@@ -69,7 +72,8 @@ EARLY_OTHERS: tuple[Kind, ...] = (
     ),
     kind("rsi_(low|high|buy|sell|lower|upper)\\w* oversold overbought", _level, "a level"),
     kind(
-        """(entry|exit|open|close|buy|sell)_(z(_?score)?|thresh(old)?|level) z_(entry|exit)
+        """(entry|exit|open|close|buy|sell)_(z(_?score)?|thresh(old)?|level)
+        z_(entry|exit) z(_?score)?_threshold
         (atr|boll\\w*|bb|band|stop)_(mult\\w*|k|std|width|dev\\w*)""",
         factor(3),
         "a rule of a strategy: a third to three times",
@@ -86,7 +90,11 @@ OTHERS: tuple[Kind, ...] = (
     kind("(final_)?div_factor lrf", factor(10), "a factor of a schedule: a tenth to ten times"),
     kind("cosine_cycles (n|num)_cycles cycle_mult t_mult t_0", whole_number(2), "a cycle"),
     Kind(whole("wt?_?decay"), factor(10, cap=1.0), "a weight decay"),
-    Kind(whole("shrinkage"), factor(10, cap=1.0), "a learning rate of trees"),
+    Kind(whole("shrinkage (xgb|gbm?|lgbm?)_eta"), factor(10, cap=1.0), "a learning rate of trees"),
+    Kind(whole("c_?[12]"), factor(4), "a coefficient: a quarter to four times"),
+    kind("(pca|svd|nmf|ica|pls)_(components|k)", whole_number(4, 2), "a number of components"),
+    kind("capacity_factor", factor(2), "room of an expert: half to twice"),
+    Kind(at_end("length_?scales?"), factor(10), "a length scale: a tenth to ten times"),
     Kind(whole("pooling"), near_one, "a share that is pooled: it stays below one"),
     kind("(triplet_|hinge_|contrastive_)?margin", factor(4), "a margin"),
     kind("(aug_)?jitter", factor(4, cap=1.0), "an augmentation's strength"),
@@ -111,5 +119,5 @@ OTHERS: tuple[Kind, ...] = (
     kind("cognitive\\w* social\\w*", factor(2), "a pull of a swarm: half to twice"),
     kind("evap\\w* pheromone_decay", share(1.0), "a rate of evaporation"),
     kind("tabu_(tenure|size|len\\w*)", whole_number(2), "the length of a tabu list"),
-    kind("perturb\\w*_(std|scale|size|strength)", factor(5), "the size of a step"),
+    kind("(perturb\\w*|mutation)_(std|scale|size|strength)", factor(5), "the size of a step"),
 )

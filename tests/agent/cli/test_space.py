@@ -89,3 +89,21 @@ def test_a_range_may_name_the_file_of_train_py_itself(project: Path) -> None:
     (project / "autoresearch.toml").write_text(f'{TOML}[ranges]\n"train.py:{name}" = "fixed"\n')
     rows = {row["name"]: row for row in json.loads(output_of("space", "--json"))}
     assert rows[name]["why"] == "as autoresearch.toml says"
+
+
+def test_a_script_without_constants_names_the_files_that_may_have_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = make_repository(tmp_path / "r")
+    train = "from settings import RATE\nimport numpy\nopen('base.yaml')\nprint(RATE())\n"
+    for path, text in {"train.py": train, "settings.py": "LR = 1\n", "base.yaml": "a: 1\n"}.items():
+        (home / path).write_text(text)
+    git(home, "add", ".")
+    git(home, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "more")
+    monkeypatch.chdir(home)
+    said = " ".join(output_of("space").split())
+    line = 'files = ["train.py", "settings.py", "base.yaml"]'
+    assert f"train.py reads settings.py, base.yaml: {line}" in said
+    (home / "autoresearch.toml").write_text(f"{line}\n")
+    assert "settings.py" in output_of("space")
+    assert "reads settings.py" not in output_of("space")
