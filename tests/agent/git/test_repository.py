@@ -1,5 +1,6 @@
 """A received repository: what it tracks, where its links lead, which programs it names."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from agent.dashboard.view import log_paths
 from agent.errors import Fault, HistoryFault, ProjectFault, UsageFault
 from agent.git.plumbing import Plumbing
 from agent.git.programs import heed, silencing
-from agent.git.repository import repository_programs
+from agent.git.repository import repository_programs, writable
 from agent.git.store import Store
 from agent.history.checkout import export
 from agent.history.history import History
@@ -436,3 +437,78 @@ def test_a_submodule_that_the_index_lacks_is_not_copied_with_its_programs(tmp_pa
         pytest.raises(HistoryFault, match="index lacks"),
     ):
         export(store, "HEAD", "", tmp_path / "copy")
+
+
+@pytest.mark.parametrize("name", ["results.tsv", "figures/results.tsv"])
+def test_a_name_that_the_user_typed_is_written_through_no_link_of_a_repository(
+    tmp_path: Path, name: str
+) -> None:
+    """What is written holds words of the branch, which a start-up file would run."""
+    folder = make_repository(tmp_path / "r")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (folder / Path(name).parts[0]).symlink_to(outside)
+    with pytest.raises(UsageFault, match="symbolic link"):
+        writable(folder / name)
+    assert writable(folder / "other.tsv") == folder / "other.tsv"
+    (tmp_path / "link").symlink_to(outside)
+    assert writable(tmp_path / "link") == tmp_path / "link"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("report", "-o", "typed.html"),
+        ("plot", "progress", "-o", "typed.svg"),
+        ("export", "-o", "typed.tsv"),
+        ("export", "--format", "optuna", "-o", "typed.db"),
+        ("init", "typed.d", "--preset", "cpu"),
+    ],
+)
+def test_no_command_writes_through_a_link_that_the_user_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    with study(tmp_path / "r") as history:
+        list(loop_of(history, ListProposer([proposal(LR=0.3)]), trials=1).events())
+    name = next(word for word in words if word.startswith("typed"))
+    (tmp_path / "r" / name).symlink_to(outside if name.endswith(".d") else outside / "file")
+    monkeypatch.chdir(tmp_path / "r")
+    error = CliRunner().invoke(app, words).exception
+    assert isinstance(error, UsageFault)
+    assert not list(outside.iterdir())
+
+
+def forged_graph(folder: Path, child: str, parent: str) -> None:
+    """Write a commit-graph in which `child` has `parent` for its first parent."""
+    git(folder, "commit-graph", "write", "--reachable")
+    path = folder / ".git" / "objects" / "info" / "commit-graph"
+    data = bytearray(path.read_bytes())
+    chunks = {bytes(data[at : at + 4]): at + 4 for at in range(8, 8 + 12 * data[6], 12)}
+    starts = {name: int.from_bytes(data[at : at + 8], "big") for name, at in chunks.items()}
+    names = starts[b"OIDL"]
+    place = [(data.index(bytes.fromhex(name), names) - names) // 20 for name in (child, parent)]
+    field = starts[b"CDAT"] + 36 * place[0] + 20
+    data[field : field + 4] = place[1].to_bytes(4, "big")
+    data[-20:] = hashlib.sha1(data[:-20]).digest()
+    path.chmod(0o644)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("by", ["grafts", "commit-graph", "replace"])
+def test_nothing_in_git_but_commits_says_what_their_parents_are(tmp_path: Path, by: str) -> None:
+    """A received .git could leave a verdict out of the ledger, or put another in."""
+    folder = make_repository(tmp_path / "r")
+    for message in ("second", "third"):
+        git(folder, "commit", "-q", "--allow-empty", "-m", message)
+    plumbing = Plumbing(folder)
+    names = git(folder, "rev-list", "HEAD").split()
+    if by == "grafts":
+        (folder / ".git" / "info" / "grafts").write_text(f"{names[0]} {names[2]}\n")
+    elif by == "replace":
+        git(folder, "replace", names[1], names[2])
+    else:
+        forged_graph(folder, names[0], names[2])
+    assert git(folder, "log", "--format=%s") != plumbing("log", "--format=%s").strip()
+    assert plumbing("rev-list", "HEAD").split() == names
