@@ -10,6 +10,7 @@ from agent.benchmark.statistics import ALPHA, LEVEL, Comparison, least_p
 from agent.benchmark.tables import p_text, table, task_table
 from agent.dashboard.figures import save
 from agent.errors import UsageFault
+from agent.git.repository import writable
 
 FIGURE_TITLES = {
     "convergence": "Convergence",
@@ -50,7 +51,7 @@ def write_report(path: Path, results: Results) -> list[Path]:
         for name, figure in figures.items():
             save(FIGURES[name](tasks), figure)
         names = {name: figure.name for name, figure in figures.items()}
-        path.write_text(markdown(tasks, results.commands, names), encoding="utf-8")
+        writable(path).write_text(markdown(tasks, results.commands, names), encoding="utf-8")
     except OSError as error:
         raise UsageFault(
             f"cannot write {path}: {error.strerror}", "autoresearch bench --report bench.md"

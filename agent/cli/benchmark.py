@@ -9,6 +9,7 @@ import typer
 from agent.cli import app, epilog
 from agent.cli.completion import complete_methods, complete_models, complete_tasks
 from agent.errors import UsageFault
+from agent.git.repository import writable
 
 OUTPUT = Path("bench.jsonl")
 
@@ -120,7 +121,7 @@ def bench(
     opened = {name: open_task(name) for name in names or DEFAULT}
     every_seed = tuple(range(first_seed, first_seed + seeds))
     plan = Plan(opened, chosen, every_seed, trials, workers, model)
-    with Results.open(output) as results:
+    with Results.open(writable(output)) as results:
         results.note(plan.command(output))
         run_with_progress(plan, results)
     if report:

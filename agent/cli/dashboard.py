@@ -17,6 +17,7 @@ from agent.cli.reading import reading
 from agent.cli.steering import user_name
 from agent.display.format import Formatter
 from agent.errors import UsageFault
+from agent.git.repository import writable
 from agent.project.around import project_around
 from agent.serve.token import CONTROL, token_of
 from sandbox.ground.text import one_line
@@ -90,7 +91,7 @@ def write(text: str, output: Path) -> None:
         typer.echo(text, nl=False)
         return
     try:
-        output.write_text(text, encoding="utf-8", newline="")
+        writable(output).write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise UsageFault(
             f"Cannot write {output}: {error.strerror}.", "autoresearch report --output report.html"

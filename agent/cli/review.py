@@ -27,6 +27,7 @@ from agent.display.suspects import AWAITING, fate_of, fates
 from agent.display.table import trial_table
 from agent.errors import UsageFault
 from agent.exchange.write import FORMATS
+from agent.git.repository import writable
 from agent.history.history import History
 from agent.history.lineage import parent_text
 from agent.judge.pareto import points_of, two_axes
@@ -227,7 +228,7 @@ def export(
         typer.echo(text, nl=False)
         return
     try:
-        output.write_text(text, encoding="utf-8", newline="")
+        writable(output).write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise UsageFault(
             f"Cannot write {output}: {error.strerror}.", "autoresearch export --output results.tsv"
@@ -244,7 +245,7 @@ def _export_study(history: History, output: Path | None) -> None:
             "autoresearch export --format optuna --output study.db",
         )
     space = space_reader(history, project_around(Path.cwd()).settings)(history.sources)
-    write_study(output, history.run, history.trials, space)
+    write_study(writable(output), history.run, history.trials, space)
 
 
 def _entry(history: History, number: int) -> Trial | Attempt:

@@ -8,6 +8,7 @@ from pathlib import Path
 from agent.edit import Applied, apply
 from agent.errors import ProjectFault, UsageFault, unknown
 from agent.git.plumbing import Plumbing
+from agent.git.repository import writable
 from agent.project.presets import NEED_ACCELERATOR, PRESETS, RANGES
 from agent.project.settings import FILE
 from agent.project.template import template_files
@@ -21,6 +22,7 @@ def scaffold(folder: Path, preset: str) -> Iterator[str]:
     """
     if preset not in PRESETS:
         raise UsageFault(unknown("preset", preset, PRESETS), "autoresearch init --preset cpu")
+    writable(folder / FILE)
     files = _files(preset)
     enter = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     for name in files:

@@ -21,6 +21,7 @@ from agent.dashboard.view import View, comparable, differences
 from agent.display.format import Formatter
 from agent.display.names import cut_name, short_names
 from agent.errors import UsageFault
+from agent.git.repository import writable
 from agent.records.results import KEPT, Trial
 
 # Inches.
@@ -278,7 +279,7 @@ def save(figure: Figure, path: Path) -> None:
         )
     data = _svg(figure) if suffix == "svg" else _png(figure)
     try:
-        path.write_bytes(data)
+        writable(path).write_bytes(data)
     except OSError as error:
         raise UsageFault(
             f"cannot write {path}: {error.strerror}",

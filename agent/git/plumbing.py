@@ -49,6 +49,8 @@ _CONFIG = (
     "protocol.ext.allow=never",
     # A folder of the checkout that looks like git's own would bring settings with a clone.
     "safe.bareRepository=explicit",
+    # A received one may say that commits have other parents and files than they have.
+    "core.commitGraph=false",
 )
 _NAME = "autoresearch"
 _EMAIL = "autoresearch@localhost"
@@ -64,6 +66,7 @@ _ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_LITERAL_PATHSPECS": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": "/dev/null/none",
     # An object that is missing would be fetched, by a program that a repository may name.
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ALLOW_PROTOCOL": "none",
@@ -88,7 +91,6 @@ _FOREIGN = (
     "GIT_NAMESPACE",
     "GIT_PREFIX",
     "GIT_SHALLOW_FILE",
-    "GIT_GRAFT_FILE",
     "GIT_REPLACE_REF_BASE",
     "GIT_EXTERNAL_DIFF",
     "GIT_DIFF_OPTS",

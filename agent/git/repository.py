@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
-from agent.errors import HistoryFault, ProjectFault
+from agent.errors import HistoryFault, ProjectFault, UsageFault
 from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
 from agent.git.programs import LISTING, programs_in
@@ -114,6 +114,28 @@ def refuse_links(root: Path, *paths: str) -> None:
                 message = f"{name} is a symbolic link; a trial needs the file itself"
                 command = f"cp -r --remove-destination $(realpath {quote(name)}) {quote(name)}"
                 raise ProjectFault(message, command)
+
+
+def writable(path: Path) -> Path:
+    """Return a path that the user named for something new to be written at.
+
+    Raise UsageFault where a link in a repository would send it elsewhere: whoever made the
+    repository may have known the name.
+    """
+    named = Path(os.path.abspath(path))  # noqa: PTH100 -- links are what is looked for
+    root = next((folder for folder in named.parents if os.path.lexists(folder / ".git")), None)
+    if root is None:
+        return path
+    here = root
+    for part in named.relative_to(root).parts:
+        here = here / part
+        if here.is_symlink():
+            target = Path(os.path.realpath(here))
+            message = f"{here} is a symbolic link to {target}, and none is followed in a repository"
+            raise UsageFault(
+                one_line(message), f"ls -l {quote(str(here))}   # or name another file"
+            )
+    return path
 
 
 def _refuse_far_root(root: Path) -> None:

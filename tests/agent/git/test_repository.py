@@ -11,10 +11,7 @@ from agent.cli import app
 from agent.dashboard.view import log_paths
 from agent.errors import Fault, HistoryFault, ProjectFault, UsageFault
 from agent.git.plumbing import Plumbing
-from agent.git.programs import heed, silencing
 from agent.git.repository import repository_programs
-from agent.git.store import Store
-from agent.history.checkout import export
 from agent.history.history import History
 from agent.history.runs import head_of, list_runs, sinks_folder
 from agent.project.settings import Settings
@@ -355,84 +352,3 @@ def test_a_page_is_not_written_through_a_link(
     error = CliRunner().invoke(app, words).exception
     assert isinstance(error, UsageFault)
     assert foreign.read_text() == "export A=1\n"
-
-
-# ---------------------------------------------------------------- nothing is run or written unasked
-
-
-def test_a_filter_runs_only_once_the_user_agreed(tmp_path: Path) -> None:
-    folder = make_repository(tmp_path / "r")
-    (folder / ".gitattributes").write_text("* filter=a=b\n")
-    trace = tmp_path / "trace"
-    program = f"sh -c 'touch {trace}; cat'"
-    git(folder, "config", "filter.a=b.clean", program)
-    git(folder, "config", "filter.a=b.required", "true")
-    (folder / "train.py").write_text("changed\n")
-    plumbing = Plumbing(folder)
-    assert "train.py" in plumbing("status", "--porcelain")
-    assert not trace.exists()
-    heed(f"filter.a=b.clean={program}")
-    plumbing("status", "--porcelain")
-    assert trace.exists()
-
-
-def test_a_hook_that_settings_name_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Git 2.54 runs it besides those of core.hooksPath."""
-    monkeypatch.setenv("GIT_CONFIG_COUNT", "2")
-    assert silencing(["hook.x.command=evil", "core.pager=evil"]) == {
-        "GIT_CONFIG_KEY_2": "hook.x.command",
-        "GIT_CONFIG_VALUE_2": "true",
-        "GIT_CONFIG_COUNT": "3",
-    }
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "logs/refs/heads/autoresearch/t",
-        "logs/HEAD",
-        "refs/autoresearch/t",
-        "objects/00",
-        "objects/pack",
-        "worktrees/t/HEAD",
-        "COMMIT_EDITMSG",
-        "config",
-    ],
-)
-def test_git_writes_through_no_link(tmp_path: Path, name: str) -> None:
-    """A reflog is appended to wherever it leads, and an archive keeps links."""
-    folder = make_repository(tmp_path / "r")
-    outside = tmp_path / "outside"
-    path = folder / ".git" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        path.rename(outside)
-    path.symlink_to(outside)
-    with pytest.raises(ProjectFault, match="symbolic link"):
-        project_of(folder)
-
-
-def test_a_folder_that_looks_like_gits_own_is_not_used(tmp_path: Path) -> None:
-    """A clone brings it, with a config in which programs are named."""
-    folder = make_repository(tmp_path / "r")
-    inner = folder / "inner"
-    git(folder, "clone", "-q", "--bare", str(folder), str(inner))
-    git(inner, "config", "core.bare", "false")
-    git(inner, "config", "core.worktree", "..")
-    with pytest.raises(HistoryFault, match="bare repository"):
-        Plumbing(inner)("rev-parse", "--show-toplevel")
-
-
-def test_a_submodule_that_the_index_lacks_is_not_copied_with_its_programs(tmp_path: Path) -> None:
-    library = make_repository(tmp_path / "library")
-    folder = make_repository(tmp_path / "r")
-    allow = ("-c", "protocol.file.allow=always")
-    git(folder, *allow, "submodule", "--quiet", "add", str(library), "library")
-    git(folder, "commit", "-qm", "with a library")
-    git(folder / "library", "config", "filter.x.smudge", "evil")
-    git(folder, "rm", "-q", "--cached", "library")
-    with (
-        Store(Plumbing(folder)) as store,
-        pytest.raises(HistoryFault, match="index lacks"),
-    ):
-        export(store, "HEAD", "", tmp_path / "copy")

@@ -1,0 +1,177 @@
+"""A received .git: nothing of it is run or believed unasked, and nothing is written through it."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.cli import app
+from agent.errors import HistoryFault, ProjectFault, UsageFault
+from agent.git.plumbing import Plumbing
+from agent.git.programs import heed, silencing
+from agent.git.repository import writable
+from agent.git.store import Store
+from agent.history.checkout import export
+from tests.agent.study import (
+    ListProposer,
+    loop_of,
+    make_repository,
+    project_of,
+    proposal,
+    study,
+)
+from tests.e2e.researcher import git
+
+
+def test_a_filter_runs_only_once_the_user_agreed(tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "r")
+    (folder / ".gitattributes").write_text("* filter=a=b\n")
+    trace = tmp_path / "trace"
+    program = f"sh -c 'touch {trace}; cat'"
+    git(folder, "config", "filter.a=b.clean", program)
+    git(folder, "config", "filter.a=b.required", "true")
+    (folder / "train.py").write_text("changed\n")
+    plumbing = Plumbing(folder)
+    assert "train.py" in plumbing("status", "--porcelain")
+    assert not trace.exists()
+    heed(f"filter.a=b.clean={program}")
+    plumbing("status", "--porcelain")
+    assert trace.exists()
+
+
+def test_a_hook_that_settings_name_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git 2.54 runs it besides those of core.hooksPath."""
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "2")
+    assert silencing(["hook.x.command=evil", "core.pager=evil"]) == {
+        "GIT_CONFIG_KEY_2": "hook.x.command",
+        "GIT_CONFIG_VALUE_2": "true",
+        "GIT_CONFIG_COUNT": "3",
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "logs/refs/heads/autoresearch/t",
+        "logs/HEAD",
+        "refs/autoresearch/t",
+        "objects/00",
+        "objects/pack",
+        "worktrees/t/HEAD",
+        "COMMIT_EDITMSG",
+        "config",
+    ],
+)
+def test_git_writes_through_no_link(tmp_path: Path, name: str) -> None:
+    """A reflog is appended to wherever it leads, and an archive keeps links."""
+    folder = make_repository(tmp_path / "r")
+    outside = tmp_path / "outside"
+    path = folder / ".git" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        path.rename(outside)
+    path.symlink_to(outside)
+    with pytest.raises(ProjectFault, match="symbolic link"):
+        project_of(folder)
+
+
+def test_a_folder_that_looks_like_gits_own_is_not_used(tmp_path: Path) -> None:
+    """A clone brings it, with a config in which programs are named."""
+    folder = make_repository(tmp_path / "r")
+    inner = folder / "inner"
+    git(folder, "clone", "-q", "--bare", str(folder), str(inner))
+    git(inner, "config", "core.bare", "false")
+    git(inner, "config", "core.worktree", "..")
+    with pytest.raises(HistoryFault, match="bare repository"):
+        Plumbing(inner)("rev-parse", "--show-toplevel")
+
+
+def test_a_submodule_that_the_index_lacks_is_not_copied_with_its_programs(tmp_path: Path) -> None:
+    library = make_repository(tmp_path / "library")
+    folder = make_repository(tmp_path / "r")
+    allow = ("-c", "protocol.file.allow=always")
+    git(folder, *allow, "submodule", "--quiet", "add", str(library), "library")
+    git(folder, "commit", "-qm", "with a library")
+    git(folder / "library", "config", "filter.x.smudge", "evil")
+    git(folder, "rm", "-q", "--cached", "library")
+    with (
+        Store(Plumbing(folder)) as store,
+        pytest.raises(HistoryFault, match="index lacks"),
+    ):
+        export(store, "HEAD", "", tmp_path / "copy")
+
+
+@pytest.mark.parametrize("name", ["results.tsv", "figures/results.tsv"])
+def test_a_name_that_the_user_typed_is_written_through_no_link_of_a_repository(
+    tmp_path: Path, name: str
+) -> None:
+    """What is written holds words of the branch, which a start-up file would run."""
+    folder = make_repository(tmp_path / "r")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (folder / Path(name).parts[0]).symlink_to(outside)
+    with pytest.raises(UsageFault, match="symbolic link"):
+        writable(folder / name)
+    assert writable(folder / "other.tsv") == folder / "other.tsv"
+    (tmp_path / "link").symlink_to(outside)
+    assert writable(tmp_path / "link") == tmp_path / "link"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("report", "-o", "typed.html"),
+        ("plot", "progress", "-o", "typed.svg"),
+        ("export", "-o", "typed.tsv"),
+        ("export", "--format", "optuna", "-o", "typed.db"),
+        ("init", "typed.d", "--preset", "cpu"),
+    ],
+)
+def test_no_command_writes_through_a_link_that_the_user_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    with study(tmp_path / "r") as history:
+        list(loop_of(history, ListProposer([proposal(LR=0.3)]), trials=1).events())
+    name = next(word for word in words if word.startswith("typed"))
+    (tmp_path / "r" / name).symlink_to(outside if name.endswith(".d") else outside / "file")
+    monkeypatch.chdir(tmp_path / "r")
+    error = CliRunner().invoke(app, words).exception
+    assert isinstance(error, UsageFault)
+    assert not list(outside.iterdir())
+
+
+def forged_graph(folder: Path, child: str, parent: str) -> None:
+    """Write a commit-graph in which `child` has `parent` for its first parent."""
+    git(folder, "commit-graph", "write", "--reachable")
+    path = folder / ".git" / "objects" / "info" / "commit-graph"
+    data = bytearray(path.read_bytes())
+    chunks = {bytes(data[at : at + 4]): at + 4 for at in range(8, 8 + 12 * data[6], 12)}
+    starts = {name: int.from_bytes(data[at : at + 8], "big") for name, at in chunks.items()}
+    names = starts[b"OIDL"]
+    place = [(data.index(bytes.fromhex(name), names) - names) // 20 for name in (child, parent)]
+    field = starts[b"CDAT"] + 36 * place[0] + 20
+    data[field : field + 4] = place[1].to_bytes(4, "big")
+    data[-20:] = hashlib.sha1(data[:-20]).digest()
+    path.chmod(0o644)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("by", ["grafts", "commit-graph", "replace"])
+def test_nothing_in_git_but_commits_says_what_their_parents_are(tmp_path: Path, by: str) -> None:
+    """A received .git could leave a verdict out of the ledger, or put another in."""
+    folder = make_repository(tmp_path / "r")
+    for message in ("second", "third"):
+        git(folder, "commit", "-q", "--allow-empty", "-m", message)
+    plumbing = Plumbing(folder)
+    names = git(folder, "rev-list", "HEAD").split()
+    if by == "grafts":
+        (folder / ".git" / "info" / "grafts").write_text(f"{names[0]} {names[2]}\n")
+    elif by == "replace":
+        git(folder, "replace", names[1], names[2])
+    else:
+        forged_graph(folder, names[0], names[2])
+    assert git(folder, "log", "--format=%s") != plumbing("log", "--format=%s").strip()
+    assert plumbing("rev-list", "HEAD").split() == names
