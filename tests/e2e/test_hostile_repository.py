@@ -175,6 +175,7 @@ def test_nothing_that_a_repository_says_names_a_command_or_an_address_to_tell() 
         assert not {"notify", "tracker", "trackers", "webhook"} & set(record.model_fields)
 
 
+@pytest.mark.slow
 def test_no_filter_and_no_hook_of_a_received_config_runs_before_consent(tmp_path: Path) -> None:
     """Looking for changes would run a filter; an archive brings both along in a .git/config."""
     home = miniature(tmp_path / "repo")
