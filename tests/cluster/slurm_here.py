@@ -81,7 +81,13 @@ class Slurm:
     def __call__(self, *words: str, check: bool = True) -> str:
         """Run one of Slurm's commands and return what it prints."""
         done = subprocess.run(
-            words, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+            words,
+            cwd=self.folder,  # where sbatch puts what a job prints
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert not check or done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done.stdout
