@@ -280,10 +280,14 @@ def root_of(where: Path) -> Path:
     return root
 
 
+_BARE = ("must be run in a work tree", "cannot use bare repository")
+"""What git says of a repository without a checkout."""
+
+
 def _no_root(where: Path, fault: HistoryFault) -> ProjectFault:
     if "not a git repository" in fault.message or not where.is_dir():
         return ProjectFault(f"{where} is not in a git repository.", "autoresearch init")
-    if "must be run in a work tree" in fault.message:
+    if any(words in fault.message for words in _BARE):
         return ProjectFault(
             f"{where} is in a bare repository or a .git folder.", "git clone it, and start there"
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.afterwards.finalize import finalize_run
-from agent.afterwards.remeasure import compare, state_of
+from agent.afterwards.remeasure import Limits, compare, state_of
 from agent.errors import UsageFault
 from agent.evaluate.bench import Bench, Plan
 from agent.evaluate.slots import make_slots
@@ -138,7 +138,7 @@ def test_a_kept_state_that_is_measured_again_is_held_to_the_guards(home: Path) -
                 lambda _: None,
                 threading.Event(),
                 None,
-                guards=GOAL.guards,
+                limits=Limits(GOAL.guards),
             )
         )
     assert [comparison.guards[0].finding for comparison in found] == ["inside", "outside"]
