@@ -82,7 +82,7 @@ class WorkerFault(Fault):
 def _current_folder_hidden() -> Iterator[None]:
     """Start each Python of the block without the current folder on its path.
 
-    A worker is started by `python -c`, which would import a json.py that lies there.
+    Workers are started by `python -c`, which would import a json.py that lies there.
     """
     before = os.environ.get(SAFE_PATH)
     os.environ[SAFE_PATH] = "1"
@@ -101,17 +101,18 @@ def run_all(jobs: Sequence[Job], workers: int) -> Iterator[TrialDone | RunDone]:
     Raise WorkerFault or Fault if a worker fails; the trials so far are kept.
     """
     context = get_context("spawn")
-    waiting = context.Queue()
-    messages = context.Queue()
-    for job in [*jobs, *[None] * workers]:
-        waiting.put(job)
-    processes = [
-        context.Process(target=serve, args=(waiting, messages, cpus), daemon=True)
-        for cpus in shares(available_cpus(), min(workers, len(jobs)))
-    ]
     with _interrupts_ignored(), _current_folder_hidden():
+        # The first queue starts a Python, too: the one that tracks semaphores.
+        waiting = context.Queue()
+        messages = context.Queue()
+        processes = [
+            context.Process(target=serve, args=(waiting, messages, cpus), daemon=True)
+            for cpus in shares(available_cpus(), min(workers, len(jobs)))
+        ]
         for process in processes:
             process.start()
+    for job in [*jobs, *[None] * workers]:
+        waiting.put(job)
     try:
         yield from _collected(messages, processes, len(jobs))
     finally:

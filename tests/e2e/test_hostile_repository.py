@@ -120,12 +120,13 @@ def trap(tmp_path: Path) -> Path:
 
 
 START = ("start", "--model", "none", "--method", "random", "--tag", "t", "--budget", "1steps")
+BENCH = ("bench", "--tasks", "valley", "--methods", "random", "--trials", "2", "--seeds", "1")
 FEW = (
     (*START, "--trials", "1", "--baseline-repeats", "1"),
     ("log", "-p"),
     ("plot", "progress", "t", "-o", "p.svg"),
+    (*BENCH, "--output", "b.jsonl"),
 )
-BENCH = ("bench", "--tasks", "valley", "--methods", "random", "--trials", "2", "--seeds", "1")
 ALL = (
     *FEW,
     ("doctor",),
@@ -137,7 +138,6 @@ ALL = (
     ("methods",),
     ("export",),
     ("export", "--format", "optuna", "-o", "study.db"),
-    (*BENCH, "--output", "b.jsonl"),
 )
 
 
