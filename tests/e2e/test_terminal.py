@@ -53,7 +53,7 @@ def test_no_resize_leaves_a_line_of_a_run_behind(project: Path, tmp_path: Path) 
                     lambda lines, width=columns: is_live(lines) and len(lines[0]) == width
                 )
                 assert max(map(len, lines)) <= columns
-                assert starts(second.lines(), "run  ") == [1]
+                second.until(lambda lines: starts(lines, "run  ") == [1])
         terminal.type("C-c")
         terminal.until(lambda lines: starts(lines, "note  stopping") == [1])
         terminal.type("C-c")
