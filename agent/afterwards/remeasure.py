@@ -95,16 +95,15 @@ def compare(
     states = [reference, *candidates]
     if limits.needs_baseline_beside(reference):
         states.append(limits.baseline_or(reference))
-    roles: dict[str, Role] = dict.fromkeys((state.commit for state in states), "incumbent")
-    roles.update(dict.fromkeys((state.commit for state in candidates), "candidate"))
-    roles[reference.commit] = "incumbent"
+    judged = {state.commit for state in candidates} - {reference.commit}
     scores: dict[str, dict[int, Scored]] = {state.commit: {} for state in states}
     for turn, seed in enumerate(seeds):
         for state in states if turn % 2 == 0 else reversed(states):
             own = scores[state.commit]
             if any(score.failure for score in own.values()):
                 continue
-            order = Order(commit=state.commit, seed=seed, role=roles[state.commit], split=split)
+            role: Role = "candidate" if state.commit in judged else "incumbent"
+            order = Order(commit=state.commit, seed=seed, role=role, split=split)
             own[seed] = _train(bench, _assignment(slot, state, order, turn, usual), listen, cancel)
             if cancel.is_set():
                 return

@@ -196,7 +196,7 @@ def _opened_or_deferred(name: str, opened: Callable[[float], Model]) -> Model:
     try:
         return opened(LISTING_SECONDS)
     except ModelLimited as limit:
-        # Nobody watches then.
+        # No one waits at the terminal by then, so the list may take as long as an answer.
         return Deferred(name, lambda: opened(MODEL_DEADLINE_SECONDS), limit)
 
 

@@ -26,13 +26,13 @@ from agent.project.settings import problem_of
 from agent.records.evaluator import Evaluator
 
 SEALED = "sealed"
-"""The name of the column of what is said here."""
+"""The label of the lines that say how the score is computed."""
 
 
 def choose_sealing(answers: Answers, known: Sequence[Sealing]) -> Sealing | None:
     """Return the script that computes the score, and say why; None for the printed number.
 
-    Raise UsageFault where several could and nobody is here to say which.
+    Raise UsageFault where several scripts could, and init may not ask which one does.
     """
     if answers.evaluate == NO_EVALUATOR:
         chosen = None
@@ -142,7 +142,7 @@ def _one_of(answers: Answers, sure: Sequence[Sealing]) -> Sealing:
 
 
 def _agrees(answers: Answers, question: str, default: bool) -> bool:
-    """Return the answer, or what is usual where nobody is asked."""
+    """Return the answer, or the default if init may not ask."""
     return typer.confirm(question, default=default, err=True) if answers.asks else default
 
 

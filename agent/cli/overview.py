@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli.build import Place
-from agent.cli.elsewhere import advice
+from agent.cli.more_files import advice
 from agent.display.format import PAPER, formatter_for, open_console
 from agent.edit.files import Sources
 from agent.evaluate.neighbours import Session, sessions

@@ -28,7 +28,7 @@ def space(branch: Branch = None, as_json: Json = False) -> None:
     what to write below [ranges] in autoresearch.toml to have it otherwise.
     """
     from agent.cli.constants import print_choices, record_of
-    from agent.cli.elsewhere import advice
+    from agent.cli.more_files import advice
     from agent.project.names import refuse_unknown_names
     from agent.space import read_choices
 

@@ -174,9 +174,10 @@ class Working:
     def hand_on(
         self, renewal: Renewal | None, words: Sequence[str], bounds: Sequence[str] = ()
     ) -> None:
-        """Let another process go on, if one is to; nobody may hold the run's lock any more.
+        """Let another process go on with the run, if one is to, once its lock is free.
 
-        words: what it is told. bounds: and unless the renewal of this session has its own.
+        words: the options that it is given. bounds: further ones, except for a renewal, which has
+        bounds of its own.
         """
         manner = self.manner
         if manner.goes_inside:

@@ -145,13 +145,15 @@ class Slots:
 
     @property
     def times(self) -> str:
-        """Return the scale of time for what zooms the chart: `unit;begin end x;begin end x …`.
+        """Return the scale of time for zoom.js: `unit most step step …;begin end x;begin end x …`.
 
-        unit is what a second takes of the axis; begin and end are the seconds since 1970 of a part
-        without a pause, x is where it begins.
+        unit is what a second takes of the axis, most the number of ticks, step the seconds between
+        two of them; begin and end are the seconds since 1970 of a part without a pause, x is where
+        it begins.
         """
+        ticks = " ".join(map(str, (TICKS, *STEPS)))
         parts = (f"{begin:.0f} {end:.0f} {self.x(begin)}" for begin, end in self._sessions)
-        return ";".join((f"{self._unit:.6g}", *parts))
+        return ";".join((f"{self._unit:.6g} {ticks}", *parts))
 
     @property
     def first(self) -> str:

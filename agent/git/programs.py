@@ -93,7 +93,7 @@ def runs_programs(arguments: tuple[str, ...]) -> bool:
 
 
 def silencing(programs: list[str]) -> dict[str, str]:
-    """Return the environment in which git runs no hook, and no filter that nobody agreed to.
+    """Return the environment in which git runs no hook, and only filters that the user agreed to.
 
     Hooks that settings name (git 2.54) are run besides those of core.hooksPath. A setting in the
     environment holds against one of the repository, also in a submodule.

@@ -119,8 +119,8 @@ def refuse_links(root: Path, *paths: str) -> None:
 def writable(path: Path) -> Path:
     """Return a path that the user named for something new to be written at.
 
-    Raise UsageFault where a link in a repository would send it elsewhere: whoever made the
-    repository may have known the name.
+    Raise UsageFault if it is, or lies behind, a link in a repository: its author may have put the
+    link there to have another file overwritten.
     """
     named = Path(os.path.abspath(path))  # noqa: PTH100 -- links are what is looked for
     root = next((folder for folder in named.parents if os.path.lexists(folder / ".git")), None)

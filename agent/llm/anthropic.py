@@ -16,7 +16,7 @@ from agent.llm.begun import Begun, least_tokens
 from agent.llm.effort import EFFORTS, MOST_STRETCH, STRETCH, THINKING_SHARE, Effort
 from agent.llm.faults import failed, fault_of, is_unreached, tidy
 from agent.llm.limits import allowed_output
-from agent.llm.model import Call, LooksBy, Reply, Request, Tool, Turn
+from agent.llm.model import DECLINED, Call, LooksBy, Reply, Request, Tool, Turn
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import cost_of
 from agent.llm.refusals import reason_in, reason_of
@@ -324,7 +324,7 @@ def _reply(message: Message, request: Request) -> Reply:
     calls = [_call(use.id, use.name, use.input) for use in looks]
     text = "".join(block.text for block in message.content if block.type == "text")
     if not text and message.stop_reason == "refusal":
-        text = "(the provider declined to answer this question)"
+        text = DECLINED
     return _told(
         message.model,
         message.usage,

@@ -13,6 +13,8 @@ MAX_JSON_DEPTH = 32
 # UTF-8 bytes per token: safe for prose, code and numbers with every provider's tokenizer.
 CHARACTERS_A_TOKEN = 3
 # For a model without tools.
+DECLINED = "(the provider declined to answer this question)"
+"""The text of an answer that a provider withheld."""
 AS_JSON = """\
 There is no tool here. Answer only with a JSON object, the argument of `{name}`, of this schema:"""
 

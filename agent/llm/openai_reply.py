@@ -5,13 +5,12 @@ from typing import Any
 
 from agent.llm.chat_answer import Answer, call_in
 from agent.llm.conversation import native_message
-from agent.llm.model import Reply
+from agent.llm.model import DECLINED, Reply
 from agent.llm.patience import Transient
 from agent.llm.pricing import cost_of
 from agent.llm.refusals import Refusal, error_in, reason_of, status_of
 
 PRICED_AS = "openai"
-DECLINED = "(the provider declined to answer this question)"
 FAILED = 502
 """The status of an error that comes inside an answer and names none: another try may succeed."""
 MAX_CHARACTERS = 2**24

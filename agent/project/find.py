@@ -198,12 +198,14 @@ def _refuse_nowhere(project: Project, place: str) -> None:
     """Raise UsageFault where a file or function of keep_seeds is not there."""
     name, _, function = place.partition(":")
     text = text_of(Path(project.root) / project.base / name)
-    if function and re.search(rf"\bdef\s+{function}\b", text):
-        return
-    if function or not text:
-        what = f"no function {function} in {name}" if text else f"no file {name} with text"
+    missing = ""
+    if not text:
+        missing = f"no file {name} with text"
+    elif function and not re.search(rf"\bdef\s+{function}\b", text):
+        missing = f"no function {function} in {name}"
+    if missing:
         raise UsageFault(
-            f"{FILE}: keep_seeds: there is {what}.",
+            f"{FILE}: keep_seeds: there is {missing}.",
             f"$EDITOR {quote(str(Path(project.root) / project.base / FILE))}",
         )
 

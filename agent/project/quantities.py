@@ -23,14 +23,18 @@ def size_in_bytes(value: Any) -> Any:
     return int(Decimal(match[1]) * _UNITS[match[2]])
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _budget(value: Any) -> Any:
-    if isinstance(value, int | float):
+    if _is_number(value):
         raise ValueError(f'{value} has no unit: write "{value}s" or "{value}steps"')
     return Budget.parse(value) if isinstance(value, str) else value
 
 
 def _limit(value: Any) -> Any:
-    if isinstance(value, int | float):
+    if _is_number(value):
         raise ValueError(
             f'{value} has no unit: write "{value}s", or "1.1x" of the baseline\'s time'
         )

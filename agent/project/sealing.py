@@ -52,7 +52,7 @@ class Sealing(Record):
     shared: tuple[str, ...] = ()
     """What it reads and the training names, too: hidden, the training would fail."""
     doubts: tuple[str, ...] = ()
-    """Why nobody but the owner can say that it computes the score."""
+    """Why only the owner can say whether it computes the score."""
     program: str | None = None
     """What its evaluate(path) scores; None for a script that is run."""
     prints: bool = False

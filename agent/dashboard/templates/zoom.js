@@ -5,7 +5,6 @@
 const zoom = (() => {
   const SVG = "http://www.w3.org/2000/svg", WHOLE = [0, 1, 0, 1], LEAST = 0.002, DRAG = 6, STEP = 1.5, MOVE = 0.2;
   const POINTS = "a.dot, a.point, circle.front, text.limit, text.pause", SHAPES = "path.band, path.steps, path.limit, path.cut, g.cells > path, a.curve > path, a.slot > rect";
-  const SECONDS = [1, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400], TIMES = 7;
   let ask = null, asked = null, dragged = null, swallow = false, clips = 0;
 
   const numbers = (text) => text.split(" ").map(Number);
@@ -111,13 +110,13 @@ const zoom = (() => {
 
   // Times of day below the lanes, and the numbers of trials in the bars that have room for them.
   function hours(svg, fresh, { sx, tx, left, right, bottom }) {
-    const [unit, ...sessions] = svg.dataset.times.split(";").map(numbers), shown = (right - left) / (unit[0] * sx);
-    const step = SECONDS.find((seconds) => shown / seconds <= TIMES) ?? 86400 * Math.ceil(shown / TIMES / 86400);
+    const [[unit, most, ...steps], ...sessions] = svg.dataset.times.split(";").map(numbers), shown = (right - left) / (unit * sx);
+    const step = steps.find((seconds) => shown / seconds <= most) ?? 86400 * Math.ceil(shown / most / 86400);
     let last = -Infinity;
     for (const [begin, end, from] of sessions) {
-      const at = (x) => begin + ((x - tx) / sx - from) / unit[0], stop = Math.min(end, at(right));
+      const at = (x) => begin + ((x - tx) / sx - from) / unit, stop = Math.min(end, at(right));
       for (let time = Math.ceil(Math.max(begin, at(left)) / step) * step; time <= stop; time += step) {
-        const x = (from + (time - begin) * unit[0]) * sx + tx;
+        const x = (from + (time - begin) * unit) * sx + tx;
         if (x - last < 66) continue;
         last = x;
         make("text", { class: "x", x, y: bottom + 20 }, fresh, new Date(1000 * time).toISOString().slice(11, step < 60 ? 19 : 16));

@@ -29,7 +29,7 @@ MODE = "RAY_AUTH_MODE"
 PATIENT = "RAY_gcs_rpc_server_reconnect_timeout_s"
 TOKEN = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 TLS = "RAY_USE_TLS"
-"""With it a head answers nobody who asks without a certificate."""
+"""If it is set, a head answers only clients that have a certificate."""
 TOKEN_FILE = ".ray/auth_token"
 DEMANDED = {
     MODE: "token",
@@ -269,9 +269,9 @@ def _own_cluster() -> str:
 
 
 def _find(address: str) -> None:
-    """Wait until a cluster answers: a head may be coming up just now.
+    """Wait until a cluster answers, since its head may be starting.
 
-    Raise PlaceLost where nobody does: Ray itself would try for many minutes.
+    Raise PlaceLost if none answers in time; Ray itself would try for many minutes.
     """
     for _ in range(JOIN_TRIES - 1):
         if refuse_open(address):

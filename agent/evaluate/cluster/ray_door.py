@@ -14,7 +14,7 @@ SILENT = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
 
 
 def refuse_open(address: str) -> bool:
-    """Return whether a cluster answers. Raise UsageFault for one that asks nobody for a token."""
+    """Return whether a cluster answers. Raise UsageFault for one that demands no token."""
     code = _ask(address.removeprefix(CLIENT), SERVER if address.startswith(CLIENT) else HEAD)
     if code in SILENT:
         return False

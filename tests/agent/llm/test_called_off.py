@@ -29,8 +29,10 @@ from tests.loopback.responses_server import ResponsesServer
 from tests.loopback.wire import Hang, Loopback, Status, ToolCall, Truncated
 
 OPUS = "claude-opus-4-6"
-IN, OUT = 5e-6, 25e-6
-"""Its list prices in dollars a token."""
+IN = 5e-6
+"""Its list price in dollars of an input token."""
+OUT = 25e-6
+"""Its list price in dollars of an output token."""
 REQUEST = Request(
     system="the rules",
     blocks=("the ledger",),

@@ -141,8 +141,9 @@ def test_the_cost_of_a_proposal_is_that_of_all_its_turns(monkeypatch: pytest.Mon
     by = made.by
     assert isinstance(made, Proposal)
     assert (by.calls, by.input_tokens, by.cached_tokens, by.output_tokens) == (2, 4_000, 1_400, 150)
-    fresh, read, written = 1.25e-6, 0.125e-6, 10e-6
-    assert by.cost == pytest.approx(2_600 * fresh + 1_400 * read + 150 * written)
+    dollars = {"fresh": 1.25e-6, "cached": 0.125e-6, "written": 10e-6}
+    spent = 2_600 * dollars["fresh"] + 1_400 * dollars["cached"] + 150 * dollars["written"]
+    assert by.cost == pytest.approx(spent)
     assert [look.tool for look in by.looked] == ["trial"]
 
 
