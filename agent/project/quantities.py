@@ -23,18 +23,21 @@ def size_in_bytes(value: Any) -> Any:
     return int(Decimal(match[1]) * _UNITS[match[2]])
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _refuse_switch(value: Any) -> None:
+    if isinstance(value, bool):
+        raise ValueError('must be a text with a unit, such as "300s"')
 
 
 def _budget(value: Any) -> Any:
-    if _is_number(value):
+    _refuse_switch(value)
+    if isinstance(value, int | float):
         raise ValueError(f'{value} has no unit: write "{value}s" or "{value}steps"')
     return Budget.parse(value) if isinstance(value, str) else value
 
 
 def _limit(value: Any) -> Any:
-    if _is_number(value):
+    _refuse_switch(value)
+    if isinstance(value, int | float):
         raise ValueError(
             f'{value} has no unit: write "{value}s", or "1.1x" of the baseline\'s time'
         )

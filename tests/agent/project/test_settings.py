@@ -131,6 +131,7 @@ def test_a_mistake_is_named_with_the_file_to_open(
         ("[ranges]\nLR = [0.001, 0.1]", 'must be a text: write "0.001 .. 0.1"'),
         ("budget = 300", 'budget: 300 has no unit: write "300s" or "300steps"'),
         ("limit = 2", 'limit: 2 has no unit: write "2s"'),
+        ("budget = true", 'budget: must be a text with a unit, such as "300s"'),
     ],
 )
 def test_a_value_of_another_type_is_named_with_what_to_write(
