@@ -9,7 +9,7 @@ from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign
 from agent.history.branch import tag_of
 from agent.history.checkout import checkouts
-from agent.history.runs import HEADS, RunSummary, first_commit, list_runs, tip_of
+from agent.history.runs import RunSummary, first_commit, list_runs
 from agent.project.find import Project, find_project, root_of
 from agent.project.settings import read_settings
 
@@ -74,11 +74,6 @@ def is_local(home: Project, tag: str) -> bool:
     """Return whether a checkout has local files of a run."""
     root = Path(home.root)
     return run_folder(root, tag).exists() or worktree_path(root, tag).exists()
-
-
-def branch_exists(home: Project, tag: str) -> bool:
-    """Return whether there is a local branch of the run."""
-    return tip_of(Plumbing(Path(home.root)), HEADS + tag) is not None
 
 
 def _is_own(path: Path) -> bool:

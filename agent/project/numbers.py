@@ -91,11 +91,6 @@ class Number(Record):
             return "maximize"
         return direction_of(self.name)
 
-    @property
-    def is_result(self) -> bool:
-        """Whether its name is that of a result, and not of what it costs."""
-        return bool(set(_words(self.name)) & (_UP | _DOWN))
-
 
 def direction_of(name: str) -> Direction | None:
     """Return which way a metric is better by its name; None where the name does not say it."""

@@ -71,11 +71,6 @@ def verb(objective: Objective) -> str:
     return "lower" if objective.direction == "minimize" else "raise"
 
 
-def better_side(objective: Objective) -> str:
-    """Return the side of a better score: `lower` or `higher`."""
-    return "lower" if objective.direction == "minimize" else "higher"
-
-
 def worse_side(objective: Objective) -> str:
     """Return the side of a worse score: `above` or `below` another one."""
     return "above" if objective.direction == "minimize" else "below"
