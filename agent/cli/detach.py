@@ -10,7 +10,8 @@ from typing import NoReturn
 import typer
 
 from agent.cli.run_log import RunLog
-from agent.display.format import Formatter, formatter_for, open_console
+from agent.cli.say import say
+from agent.display.format import Formatter
 from agent.run.bounds import Renewal
 
 READY = "AUTORESEARCH_READY"
@@ -51,8 +52,6 @@ def go_on(log: RunLog, words: Sequence[str], as_json: bool) -> None:
         event = {"event": "Detached", "branch": branch, "pid": process.pid, "log": str(log.path)}
         typer.echo(json.dumps(event))
         return
-    console = open_console()
-    formatter = formatter_for(console)
     lines = {
         "run     ": f"{branch} goes on in the background, as process {process.pid}",
         "log     ": str(log.path),
@@ -61,7 +60,7 @@ def go_on(log: RunLog, words: Sequence[str], as_json: bool) -> None:
         "stop    ": f"autoresearch stop {log.tag}",
     }
     for label, text in lines.items():
-        console.print(label + formatter.line(text), soft_wrap=True)
+        say(text, label)
 
 
 def renew(log: RunLog, renewal: Renewal, words: Sequence[str]) -> NoReturn:

@@ -10,7 +10,8 @@ import typer
 
 from agent.cli import app, epilog
 from agent.cli.consent import is_terminal
-from agent.cli.steering import Steered, run_to_steer, say, say_to_run
+from agent.cli.say import say
+from agent.cli.steering import Steered, run_to_steer, say_to_run
 from agent.errors import Fault, UsageFault
 from agent.git.home import no_link, run_folder
 from agent.history.history import History

@@ -16,6 +16,7 @@ from rich.text import Text
 from agent.cli import app, epilog
 from agent.cli.consent import agreed
 from agent.cli.options import Json
+from agent.cli.say import say
 from agent.display.format import NAME, Formatter, cut, formatter_for, memory, open_console
 from agent.display.scores import kinds_of
 from agent.errors import Fault, HistoryFault, UsageFault
@@ -211,7 +212,7 @@ def rename_command(
     if tag == wanted:
         raise UsageFault(f"The run is called {tag} already.", "autoresearch list")
     rename(places, tag, wanted)
-    _say(f"autoresearch/{tag} is now autoresearch/{wanted}")
+    say(f"autoresearch/{tag} is now autoresearch/{wanted}")
 
 
 # -------------------------------------------------------------------------------------- delete
@@ -231,19 +232,19 @@ def delete_command(
     places = homes(Path.cwd())
     wanted = [_deletable(places, name) for name in dict.fromkeys(names)]
     for remains in wanted:
-        _say(f"autoresearch/{remains.tag}")
+        say(f"autoresearch/{remains.tag}")
         for label, text in _listing(places, remains):
-            _say(text, label=f"  {label:<10}")
+            say(text, label=f"  {label:<10}")
     if not yes:
         command = shlex.join(["autoresearch", "delete", *(item.tag for item in wanted), "--yes"])
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise UsageFault("`delete` asks first, and nobody is here to ask.", command)
         if not agreed(f"Delete {_count(wanted)} for good?", command):
-            _say("Nothing was deleted.")
+            say("Nothing was deleted.")
             return
     for remains in wanted:
         delete(places, remains.tag)
-        _say(f"deleted autoresearch/{remains.tag}")
+        say(f"deleted autoresearch/{remains.tag}")
 
 
 def _deletable(places: Sequence[Project], name: str) -> Remains:
@@ -327,8 +328,3 @@ def _size(folders: Iterable[Path]) -> int:
 def _amount(size: int) -> str:
     """Return `812 kB`, `12 MB` or `1.2 GB`."""
     return f"{size / 1024:.0f} kB" if size < 1 << 20 else memory(size / (1 << 20))
-
-
-def _say(text: str, label: str = "") -> None:
-    console = open_console()
-    console.print(label + formatter_for(console).line(text), soft_wrap=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from agent.cli.detach import tell_ready
 from agent.cli.run_log import RunLog
+from agent.cli.say import say
 from agent.cli.slurm_options import OnSlurm
-from agent.display.format import formatter_for, open_console
 from agent.display.waiting import waiting
 from agent.errors import Fault, PlaceLost
 from agent.evaluate.slurm.allocation import (
@@ -99,10 +99,8 @@ def send_inside(
         "watch   ": f"autoresearch status --watch {log.tag}",
         "stop    ": f"autoresearch stop {log.tag}",
     }
-    console = open_console(stderr=as_json)
-    formatter = formatter_for(console)
     for label, text in lines.items():
-        console.print(label + formatter.line(text), soft_wrap=True)
+        say(text, label, stderr=as_json)
 
 
 def driver_command(tag: str, words: Sequence[str]) -> tuple[str, ...]:
@@ -146,8 +144,7 @@ def _told(log: RunLog) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         line = f"the job is cancelled; `autoresearch resume {log.tag} --on slurm` asks for another"
-        console = open_console(stderr=True)
-        console.print(formatter_for(console).line(line), soft_wrap=True)
+        say(line, stderr=True)
         log.line(line)
         raise
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.completion import complete_runs
-from agent.display.format import formatter_for, open_console
+from agent.cli.say import say
 from agent.errors import UsageFault
 from agent.git.lock import holder
 from agent.history.homes import Run, find_run, homes, runs_of
@@ -83,9 +83,3 @@ def user_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container has users without a name
         return f"uid {os.getuid()}"
-
-
-def say(text: str) -> None:
-    """Print a line of text, which may hold words of others."""
-    console = open_console()
-    console.print(formatter_for(console).line(text), soft_wrap=True)

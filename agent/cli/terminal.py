@@ -9,6 +9,7 @@ from functools import partial
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from agent.cli.say import say
 from agent.dashboard.watch import Watch
 from agent.display.format import formatter_for, open_console
 from agent.display.screen import Screen
@@ -50,7 +51,7 @@ def watch_status(history: History) -> None:
             return
         tag = history.tag
         text = f"{history.branch} goes on; `autoresearch stop {tag}` ends it"
-        console.print(formatter_for(console).line(text), soft_wrap=True)
+        say(text)
 
 
 def _watch(history: History, console: Console) -> None:
