@@ -1,6 +1,5 @@
 """Renames and deletes runs. What a kill left half done is finished by the same call again."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 from shlex import quote
 
 from agent.errors import HistoryFault
-from agent.git.home import no_link, remove_file, run_folder, worktree_path
+from agent.git.home import no_link, remove_file, run_folder, worktree_path, write_whole
 from agent.git.plumbing import Plumbing
 from agent.history.checkout import checkouts
 from agent.history.flights import transaction
@@ -169,10 +168,7 @@ def _move_files(home: Project, old: str, new: str) -> None:
 
 def _mark(home: Project, old: str, new: str) -> None:
     path = run_folder(Path(home.root), old) / RENAMED
-    with open(path, "w", encoding="utf-8", opener=no_link) as file:
-        file.write(new)
-        file.flush()
-        os.fsync(file.fileno())
+    write_whole(path, new.encode())
 
 
 def _renamed_to(homes: Sequence[Project], tag: str) -> str | None:

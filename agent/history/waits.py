@@ -10,7 +10,7 @@ from typing import Self
 from pydantic import Field, ValidationError, field_validator
 
 from agent.errors import Fault
-from agent.git.home import no_link, run_folder
+from agent.git.home import no_link, run_folder, write_whole
 from agent.project.find import Project
 from agent.records.events import Event, ModelWaited
 from sandbox.ground.record import Record
@@ -65,8 +65,7 @@ class Waits:
         text = json.dumps({"until": event.until, "reason": reason})
         with suppress(OSError, Fault):
             path = run_folder(Path(self._project.root), self._tag, make=True) / FILE
-            with open(path, "w", encoding="utf-8", opener=no_link) as file:
-                file.write(text)
+            write_whole(path, text.encode(), lasting=False)
 
     def _forget(self) -> None:
         with suppress(OSError, Fault):

@@ -26,7 +26,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent.errors import HistoryFault
-from agent.git.home import no_link, run_folder
+from agent.git.home import no_link, run_folder, write_whole
 from agent.git.lock import holder
 from agent.git.plumbing import Plumbing
 from agent.history.branch import tag_of
@@ -178,18 +178,8 @@ class Inbox:
         """Write an input, in place of one of the same id. Raise HistoryFault if it cannot be."""
         folder = self._folder(make=True)
         path = folder / f"{id}{SUFFIX}"
-        draft = folder / f".{id}.{secrets.token_hex(4)}"
         try:
-            descriptor = no_link(str(draft), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                draft.replace(path)
-            except BaseException:
-                draft.unlink(missing_ok=True)
-                raise
+            write_whole(path, data)
         except OSError as error:
             message = f"cannot write the input {path}: {error.strerror}"
             raise HistoryFault(message, "df -h .   # free some space, and say it again") from None

@@ -16,7 +16,7 @@ from agent.evaluate.slurm.commands import Job, cancel, look, submit
 from agent.evaluate.slurm.folder import MAX_BYTES, Folder, Head
 from agent.evaluate.slurm.request import Request
 from agent.evaluate.slurm.script import batch_file
-from agent.git.home import no_link, remove_file
+from agent.git.home import no_link, remove_file, write_whole
 from sandbox.ground.record import Record
 from sandbox.ground.text import one_line
 
@@ -146,11 +146,7 @@ def end_earlier(record: Path) -> None:
 
 def remember(record: Path, allocation: Allocation) -> None:
     """Write the run's file of its allocation."""
-    remove_file(record)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    descriptor = no_link(str(record), flags, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(allocation.model_dump_json())
+    write_whole(record, allocation.model_dump_json().encode())
 
 
 def _wait(folder: Folder, number: int, cancelled: threading.Event, tell: Tell) -> Head:

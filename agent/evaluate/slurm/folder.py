@@ -12,7 +12,7 @@ import platformdirs
 from pydantic import ValidationError
 
 from agent.errors import Fault
-from agent.git.home import checked, no_link
+from agent.git.home import checked, no_link, write_whole
 from sandbox.ground.record import Record
 
 MAX_BYTES = 1 << 16
@@ -63,13 +63,7 @@ class Folder:
 
     def write(self, path: Path, text: str) -> None:
         """Write a file of the folder as a whole or not at all, for the user alone."""
-        scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with os.fdopen(no_link(str(scratch), flags, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.rename(path)
+        write_whole(path, text.encode())
 
     def reached(self) -> Head | None:
         """Return where the head is; None while it is not up."""
