@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from agent.cli.constants import line_of, range_line
 from agent.project.numbers import is_speed
+from agent.records.bounded import is_number
 from agent.space.knobs.fixed import LENGTH, MACHINE, SEQUENCE, WORLD
 from agent.space.read import Choice
 
@@ -62,5 +63,4 @@ def _may_be_searched(choice: Choice) -> bool:
 
 
 def _is_number(choice: Choice) -> bool:
-    value = choice.constant.value
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number(choice.constant.value)

@@ -16,6 +16,7 @@ from agent.propose.context import Context, Proposer, Unreadable
 from agent.propose.search import trust
 from agent.propose.search.scale import generator
 from agent.propose.search.search import Search
+from agent.records.pace import seconds_of
 from agent.records.proposals import Proposal
 from agent.records.results import TAKEN, Trial
 
@@ -107,11 +108,3 @@ def earnings_of(arm: str, trials: Sequence[Trial]) -> Earnings:
 def _weight(count: int, place: int) -> float:
     """Return how much the trial at `place` of `count` still counts."""
     return float(2.0 ** -((count - 1 - place) / HALF_LIFE))
-
-
-def seconds_of(trial: Trial) -> float:
-    """Return how long a trial took: its question, its training and its scoring."""
-    seconds = trial.proposal.by.seconds
-    if trial.result:
-        seconds += trial.result.seconds + trial.result.score_seconds
-    return seconds

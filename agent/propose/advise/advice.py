@@ -16,6 +16,7 @@ from agent.propose.views.goal import metric_name, most_time, span_of
 from agent.propose.views.remarks import told_lines
 from agent.propose.views.tables import keys_of, parameter_line, refusals_text, space_text
 from agent.propose.views.text import fenced
+from agent.records.bounded import is_number
 from agent.records.edits import Refused
 from agent.records.proposals import Configuration, Proposal, Provenance
 from agent.space import Parameter, Space
@@ -216,7 +217,7 @@ def read_numbers(reply: Reply, name: str, count: int) -> list[float] | Refused:
     if isinstance(arguments, Refused):
         return arguments
     values = arguments.get(name)
-    if not isinstance(values, list) or len(values) != count or not all(map(_is_number, values)):
+    if not isinstance(values, list) or len(values) != count or not all(map(_is_usable, values)):
         return unreadable(name, f"{count} numbers")
     return [float(value) for value in values]
 
@@ -235,10 +236,8 @@ def unreadable(where: str, hint: str) -> Refused:
 def _is_of_kind(value: object, parameter: Parameter) -> bool:
     if parameter.kind == "categorical":
         return any(str(choice) == str(value) for choice in parameter.choices)
-    return _is_number(value)
+    return _is_usable(value)
 
 
-def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) < LARGEST_NUMBER
+def _is_usable(value: object) -> bool:
+    return is_number(value) and abs(value) < LARGEST_NUMBER
