@@ -14,7 +14,8 @@ from functools import cached_property, lru_cache
 from itertools import chain, product
 
 from agent.edit.fingerprint import normalised
-from agent.edit.flow import Flow, Scope, Scoped, flow_of, last_name, scoped
+from agent.edit.flow import Flow, Scope, Scoped, flow_of, scoped
+from agent.edit.places.place import last_name
 from agent.edit.seed_places import Finder, Kind, Seed, is_seed_name
 from agent.edit.source import MAX_KEPT, file_tree, is_definition
 
