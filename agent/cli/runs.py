@@ -17,7 +17,7 @@ from agent.cli import app, epilog
 from agent.cli.consent import agreed
 from agent.cli.options import Json
 from agent.cli.say import say
-from agent.display.format import NAME, Formatter, cut, formatter_for, memory, open_console
+from agent.display.format import NAME, Formatter, formatter_for, memory, open_console, rough_time
 from agent.display.scores import kinds_of
 from agent.errors import Fault, HistoryFault, UsageFault
 from agent.git.home import checked, run_folder, worktree_path
@@ -34,6 +34,7 @@ from agent.project.find import Project
 from agent.records.objective import VAL_BPB
 from agent.records.results import TAKEN
 from sandbox.ground.record import Record
+from sandbox.ground.text import shortened
 
 _LEFT = ("run", "from", "state", "metric")
 
@@ -178,18 +179,13 @@ def _parent_of(line: Line) -> str:
 
 def _metric_of(line: Line) -> str:
     """Return `accuracy, self-reported`, or only the name where the score is not self-reported."""
-    name = cut(line.metric, NAME)
+    name = shortened(line.metric, NAME)
     return f"{name}, self-reported" if line.self_reported else name
 
 
 def _age(at: str) -> str:
-    """Return `5 min`, `3 h` or `12 d`."""
-    minutes = int((datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds() // 60)
-    if minutes < 60:
-        return f"{max(0, minutes)} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h"
-    return f"{minutes // (24 * 60)} d"
+    """Return how long ago a moment (ISO 8601) was: `5 min`, `3 h` or `12 d`."""
+    return rough_time((datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds())
 
 
 # -------------------------------------------------------------------------------------- rename

@@ -30,7 +30,6 @@ from agent.display.format import (
     STYLES,
     USUAL,
     Formatter,
-    cut,
     duration,
     memory,
     noise_text,
@@ -50,6 +49,7 @@ from agent.records.inputs import words_of
 from agent.records.marks import marks_of
 from agent.records.objective import VAL_BPB
 from agent.records.results import Trial, also_of
+from sandbox.ground.text import shortened
 
 FORMATTER = Formatter()
 # A question holds a train.py and a ledger; nobody reads more than this in a browser.
@@ -288,7 +288,7 @@ def _columns(view: View) -> Iterator[tuple[str, str, str]]:
         yield key, name or view.formatter.head, kind
         if key == "sigmas":
             for place, metric in enumerate(view.run.goal.further[:MOST]):
-                yield f"further{place}", cut(metric, HEAD), "num"
+                yield f"further{place}", shortened(metric, HEAD), "num"
 
 
 def _unit_of_gains(view: View) -> str:
