@@ -25,7 +25,7 @@ _FAILURES = {
 
 def learnt(trials: Sequence[Trial], formatter: Formatter) -> str:
     """Return the sentence; empty where nothing was tried."""
-    tried = [t for t in trials if t.proposal.by.origin != "baseline" and t.result]
+    tried = [t for t in trials if not t.proposal.is_baseline and t.result]
     if not tried:
         return ""
     kept = [trial for trial in tried if trial.status in TAKEN]

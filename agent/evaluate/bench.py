@@ -260,7 +260,7 @@ class Bench:
         What was kept before kept to its budget; and where steps are timed, a busy machine is slow.
         """
         is_incumbent = assignment.order.role in ("incumbent", "reference")
-        is_baseline = assignment.attempt.proposal.by.origin == "baseline"
+        is_baseline = assignment.attempt.proposal.is_baseline
         budget = self._plan.budget
         return is_incumbent or is_baseline or (budget is not None and budget.unit == "steps")
 
@@ -276,7 +276,7 @@ class Bench:
                 return failed_result(outcome, slot, tier)
             case Scored():
                 result = scored_result(outcome, assignment.order, slot, self._plan.budget, tier)
-                if assignment.attempt.proposal.by.origin == "baseline":
+                if assignment.attempt.proposal.is_baseline:
                     seeds = str(outcome.measured.seeding)
                     result = result.model_copy(update={"seeds": seeds})
                 result = with_guarded(result, self._plan.metric.required)

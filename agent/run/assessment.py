@@ -61,7 +61,7 @@ class Assessment:
 
         Wait, while it needs what a run under way will give.
         """
-        if attempt.proposal.by.origin == "baseline":
+        if attempt.proposal.is_baseline:
             step: Step = self._baselining.next(attempt, machine)
         elif self._fleet.runs_of(attempt.number):
             return Wait()

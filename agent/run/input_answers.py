@@ -140,7 +140,7 @@ def _skip(asked: Input, ledger: Ledger) -> Answer:
         if trial.number == number:
             return _no(f"#{number} has its verdict: {trial.status}")
     for attempt in history.in_flight:
-        if attempt.number == number and attempt.proposal.by.origin == "baseline":
+        if attempt.number == number and attempt.proposal.is_baseline:
             return _no("it is the baseline, which everything is compared with")
         if attempt.number == number:
             return _yes("its training is ended")

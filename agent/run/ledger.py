@@ -221,7 +221,7 @@ class Ledger:
     def begin_baseline(self) -> Attempt:
         """Return the tip as an attempt: the one that a killed run left in flight, or a new one."""
         for attempt in self.history.in_flight:
-            if attempt.proposal.by.origin == "baseline":
+            if attempt.proposal.is_baseline:
                 if self.history.same_files(attempt.commit, self.history.tip):
                     return attempt
                 self._settle(attempt, Refusal(reason=MOVED_BASELINE))
@@ -258,7 +258,7 @@ class Ledger:
 
     def _incumbent(self, attempt: Attempt) -> Trial | None:
         """Return what an attempt has to beat; None for a baseline."""
-        if attempt.proposal.by.origin == "baseline":
+        if attempt.proposal.is_baseline:
             return None
         return self._assessment.incumbent(attempt)
 
@@ -309,7 +309,7 @@ class Ledger:
     def _step(self, attempt: Attempt, machine: str) -> Step:
         """Return the run that `attempt` needs next, or the verdict on it."""
         history = self.history
-        is_baseline = attempt.proposal.by.origin == "baseline"
+        is_baseline = attempt.proposal.is_baseline
         if is_baseline and not history.same_files(attempt.commit, history.tip):
             return Refusal(reason=MOVED_BASELINE)
         fault = own_fault(history.losses(attempt))

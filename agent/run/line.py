@@ -14,7 +14,7 @@ class Line:
 
     def __init__(self, attempts: Iterable[Attempt], fleet: Fleet) -> None:
         self._fleet = fleet
-        self._attempts = [attempt for attempt in attempts if not is_baseline(attempt)]
+        self._attempts = [attempt for attempt in attempts if not attempt.proposal.is_baseline]
         # By number: the machine that an attempt has to have.
         self._machines: dict[int, str] = {}
         # Numbers and machines for which there was nothing to run, until something changes.
@@ -42,12 +42,12 @@ class Line:
         self.remove(attempt)
         later = (n for n, other in enumerate(self._attempts) if other.number > attempt.number)
         self._put(attempt, next(later, len(self._attempts)))
-        if machine is not None and not is_baseline(attempt):
+        if machine is not None and not attempt.proposal.is_baseline:
             self._machines[attempt.number] = machine
 
     def _put(self, attempt: Attempt, place: int) -> None:
         self.remove(attempt)
-        if not is_baseline(attempt):
+        if not attempt.proposal.is_baseline:
             self._attempts.insert(place, attempt)
 
     def remove(self, attempt: Attempt) -> None:
@@ -79,8 +79,3 @@ class Line:
     def wake(self) -> None:
         """Ask again of every attempt: a run has ended, or the machines are others."""
         self._idle.clear()
-
-
-def is_baseline(attempt: Attempt) -> bool:
-    """Return whether an attempt changes nothing: it measures what there is."""
-    return attempt.proposal.by.origin == "baseline"

@@ -306,7 +306,7 @@ class Loop:
     def _settled(self, settled: Settled) -> Iterator[Event]:
         trial = settled.trial
         yield Judged(trial)
-        if trial.proposal.by.origin == "baseline":
+        if trial.proposal.is_baseline:
             yield from self._baseline_settled(trial)
         elif trial.result is not None:
             self._meter.measured += 1

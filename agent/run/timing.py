@@ -43,7 +43,7 @@ class Timing:
         yardstick = self.yardstick
         if yardstick is None:
             return None
-        judged = (a for a in history.in_flight if a.proposal.by.origin != "baseline")
+        judged = (a for a in history.in_flight if not a.proposal.is_baseline)
         measured = [history.measured(attempt) for attempt in judged]
         under_way = [result for result in measured if result]
         cores = self._fleet.cores_on(machine, self._cores)
@@ -144,7 +144,7 @@ class Timing:
 
     def _is_new_code(self, attempt: Attempt) -> bool:
         """Return whether it is a baseline of unmeasured code: the first, or changed by hand."""
-        if attempt.proposal.by.origin != "baseline":
+        if not attempt.proposal.is_baseline:
             return False
         kept = [trial for trial in self._history.trials if trial.status in KEPT]
         sources = self._history.sources_at(attempt.commit)

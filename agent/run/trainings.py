@@ -11,7 +11,7 @@ from agent.records.results import Attempt, Order, Result
 from agent.run.advice import baseline_fault
 from agent.run.fleet import Wait
 from agent.run.ledger import Ledger, Settled
-from agent.run.line import Line, is_baseline
+from agent.run.line import Line
 from agent.run.workers import Lost, Trained, Workers
 
 
@@ -43,7 +43,7 @@ class Trainings:
     def start_baseline(self) -> Iterator[Settled | TrialWaits]:
         """Run the baseline on every machine that has a free slot and something to show with it."""
         running = tuple(self._fleet.attempts.values())
-        baselines = [attempt for attempt in running if is_baseline(attempt)]
+        baselines = [attempt for attempt in running if attempt.proposal.is_baseline]
         if len(baselines) < len(running):
             return
         baseline = baselines[0] if baselines else self._ledger.begin_baseline()
@@ -143,7 +143,11 @@ class Trainings:
         Raise ProjectFault where the baseline fails on a machine, and another may train it.
         """
         attempt = run.attempt
-        if isinstance(result, Result) and result.status != "scored" and is_baseline(attempt):
+        if (
+            isinstance(result, Result)
+            and result.status != "scored"
+            and attempt.proposal.is_baseline
+        ):
             before = self._ledger.history.measured(attempt)
             machines = {score.machine for score in before.scores} if before else set()
             machines |= {other.slot.machine for other in self._fleet.runs_of(attempt.number)}
