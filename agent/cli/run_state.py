@@ -14,7 +14,7 @@ from agent.display.steering import state_lines
 from agent.display.table import warm_text
 from agent.display.waits import wait_words
 from agent.errors import Fault
-from agent.history.brief import brief_otherwise
+from agent.history.brief import brief_difference
 from agent.history.history import History
 from agent.history.lineage import parent_text
 from agent.history.runs import log_path
@@ -189,4 +189,4 @@ def _stated_elsewhere(history: History) -> list[str]:
     except Fault:
         return []
     lines = stated_otherwise(history.run, place.project, place.settings, front_matter)
-    return [*lines, *brief_otherwise(history, place.project)]
+    return [*lines, *brief_difference(history, place.project)]
