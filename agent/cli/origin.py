@@ -11,6 +11,7 @@ from agent.cli.overview import Row
 from agent.cli.reach import front_matter_at
 from agent.edit.files import Sources
 from agent.errors import Fault, ProjectFault, UsageFault
+from agent.git.listing import plain_file
 from agent.git.plumbing import Plumbing
 from agent.history.branch import has_file
 from agent.history.lineage import EXAMPLE, State, find_state
@@ -145,10 +146,9 @@ def _toml_at(project: Project, commit: str) -> str | None:
     """Return the text of autoresearch.toml at a commit; None if there is no such plain file."""
     git = Plumbing(Path(project.root))
     path = f"{project.base}/{FILE}" if project.base else FILE
-    mode = git("ls-tree", commit, "--", path).partition(" ")[0]
-    if mode not in ("100644", "100755"):
+    data = plain_file(git, commit, path)
+    if data is None:
         return None
-    data = git.bytes("cat-file", "blob", f"{commit}:{path}")
     if len(data) > MAX_BYTES:
         raise UsageFault(
             f"{path} of the commit {commit[:12]} is longer than {MAX_BYTES} bytes.",

@@ -13,6 +13,7 @@ from agent.cli.leaving import leave_checked_out
 from agent.cli.scaffold import needy_preset, written_files
 from agent.errors import ProjectFault
 from agent.git.cache import cache_folders
+from agent.git.listing import plain_file
 from agent.git.plumbing import Plumbing
 from agent.git.repository import git_folder, repository_programs
 from agent.git.store import Store
@@ -193,8 +194,8 @@ def prepare_source(project: Project, commit: str) -> Source:
             "A sealed score needs a prepare.py beside train.py.", "autoresearch init"
         )
     git = Plumbing(Path(project.root))
-    mode = git("ls-tree", commit, "--", project.prepare).partition(" ")[0]
-    if mode not in ("100644", "100755"):
+    text = plain_file(git, commit, project.prepare)
+    if text is None:
         hint = f"git ls-tree {commit[:12]} {shlex.quote(project.prepare)}"
         raise ProjectFault(f"{project.prepare} is no file in the commit {commit[:12]}", hint)
     beside = project.workspace if Path(project.prepare).is_relative_to(project.workspace) else ""
@@ -203,18 +204,13 @@ def prepare_source(project: Project, commit: str) -> Source:
         with Store(git) as store:
             export(store, commit, beside, folder)
 
-    text = git.bytes("cat-file", "blob", f"{commit}:{project.prepare}")
     inside = str(Path(project.prepare).relative_to(beside))
     return Source(text, inside, write, project.prepare, _corpora_of(git, commit, project.prepare))
 
 
 def _corpora_of(git: Plumbing, commit: str, prepare: str) -> bytes | None:
     """Return the corpora.py beside prepare.py; None if there is no such plain file."""
-    path = str(Path(prepare).with_name(CORPORA))
-    mode = git("ls-tree", commit, "--", path).partition(" ")[0]
-    if mode not in ("100644", "100755"):
-        return None
-    return git.bytes("cat-file", "blob", f"{commit}:{path}")
+    return plain_file(git, commit, str(Path(prepare).with_name(CORPORA)))
 
 
 def _is_own_corpora(text: bytes | None) -> bool:

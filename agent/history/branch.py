@@ -6,6 +6,7 @@ from shlex import quote
 
 from agent.errors import HistoryFault, unknown
 from agent.git.home import checked, is_tag, worktree_path
+from agent.git.listing import files_at
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_tracked
 from agent.history.flights import readable_flights
@@ -108,26 +109,17 @@ def refuse_incomplete(
     """
     refuse_tracked(git, tip)
     needed = [path for path in (project.train, project.prepare) if path]
-    modes = _modes(git, tip, [*needed, *([project.program] if project.program else [])])
+    briefs = [project.program] if project.program else []
+    files = {file.path: file for file in files_at(git, tip, [*needed, *briefs])}
     for path in needed:
-        if path not in modes:
+        if path not in files:
             raise lost_file(project, branch, tip, start, path)
-    for path, mode in modes.items():
-        if not mode.startswith("100"):
+    for path, file in files.items():
+        if not file.is_plain:
             message = f"{path} is no plain file at the tip of {branch}"
             raise HistoryFault(message, f"git show {branch}:{quote(path)}")
-    if not project.program or project.program in modes:
+    if not project.program or project.program in files:
         return []
     command = lost_file(project, branch, tip, start, project.program).next_command
     message = f"{branch} has no {project.program} any more, so there is no brief"
     return [f"{message}; {command} brings it back"]
-
-
-def _modes(git: Plumbing, commit: str, paths: list[str]) -> dict[str, str]:
-    """Return the mode that git has for each of the paths in a commit."""
-    modes = {}
-    for line in git("ls-tree", "-z", commit, "--", *paths).split("\0"):
-        head, _, path = line.partition("\t")
-        if path:
-            modes[path] = head.split(" ")[0]
-    return modes

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from agent.edit.files import Sources
 from agent.edit.files.one import KEPT_FILES, is_python
 from agent.edit.source import file_tree
+from agent.git.listing import files_at
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
 from agent.records.edits import Refused
@@ -18,7 +19,6 @@ from agent.records.sources import MAX_CHARACTERS
 MAX_MODULES = 40
 MAX_CANDIDATES = 2_000
 """Paths that git is asked about."""
-_PLAIN_MODES = ("100644", "100755")
 
 
 def imported_modules(
@@ -40,14 +40,11 @@ def imported_modules(
         wanted.append(prepare)  # what supplies the data, imported or not
     if not wanted:
         return {}
-    listing = git("ls-tree", "-z", "-l", "--full-tree", commit, "--", *wanted)
     texts = {}
-    for line in listing.split("\0")[:MAX_MODULES]:
-        head, _, path = line.partition("\t")
-        mode, _, blob, size = head.split() if path else ("", "", "", "")
-        if mode in _PLAIN_MODES and size.isdigit() and int(size) <= MAX_CHARACTERS:
-            data = git.bytes("cat-file", "blob", blob)
-            texts[project.outside(path)] = data.decode("utf-8", "replace")
+    for file in islice(files_at(git, commit, wanted), MAX_MODULES):
+        if file.is_plain and file.size <= MAX_CHARACTERS:
+            data = git.bytes("cat-file", "blob", file.blob)
+            texts[project.outside(file.path)] = data.decode("utf-8", "replace")
     return texts
 
 

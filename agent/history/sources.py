@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from shlex import quote
-from typing import NamedTuple
 
 from agent.errors import HistoryFault, ProjectFault
+from agent.git.listing import CommittedFile, files_below
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
 from agent.project.settings import FILE
@@ -20,19 +20,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 """A byte that is not UTF-8."""
 KEPT_TEXTS = 2 * MAX_FILES
 """Of more texts only those of the newest commit are kept."""
-_PLAIN_MODES = ("100644", "100755")
 _NARROWER = f"$EDITOR {FILE}   # files = [...]"
 _TOO_LARGE = f"it is longer than {MAX_CHARACTERS} characters"
 _MEASURES = "it is part of how trials are measured"
-
-
-class _File(NamedTuple):
-    """A file of a commit."""
-
-    path: str
-    mode: str
-    blob: str
-    size: int
 
 
 class SourceReader:
@@ -56,7 +46,7 @@ class SourceReader:
         below = f"{project.workspace}/" if project.workspace else ""
         others = {project.outside(path): _MEASURES for path in fixed if path.startswith(below)}
         chosen = []
-        for file in self._list(commit, project):
+        for file in files_below(self._git, commit, project.workspace):
             path = project.outside(file.path)
             if file.path in fixed or project.hides(file.path):
                 others[path] = _MEASURES
@@ -78,18 +68,7 @@ class SourceReader:
                 files[name] = text
         return Sources(files, main, patterns, others)
 
-    def _list(self, commit: str, project: Project) -> list[_File]:
-        where = [f"{project.workspace}/"] if project.workspace else []
-        listing = self._git("ls-tree", "-r", "-z", "-l", "--full-tree", commit, "--", *where)
-        files = []
-        for line in listing.split("\0"):
-            head, _, path = line.partition("\t")
-            if path:
-                mode, _, blob, size = head.split()
-                files.append(_File(path, mode, blob, int(size) if size.isdigit() else 0))
-        return files
-
-    def _texts_of(self, files: Iterable[_File]) -> list[str]:
+    def _texts_of(self, files: Iterable[CommittedFile]) -> list[str]:
         """Return the texts of files, the blobs that are new read by one command."""
         wanted = list(files)
         new = dict.fromkeys(file.blob for file in wanted if file.blob not in self._texts)
@@ -110,9 +89,9 @@ class SourceReader:
         return [texts[file.blob] for file in wanted]
 
 
-def _fault(file: _File) -> str:
+def _fault(file: CommittedFile) -> str:
     """Return why a file that a pattern fits is not edited, or ""."""
-    if file.mode not in _PLAIN_MODES:
+    if not file.is_plain:
         return "it is a link or a submodule"
     if file.size > MAX_BYTES:
         return _TOO_LARGE
@@ -130,7 +109,7 @@ def _fault_of_text(text: str) -> str:
     return ""
 
 
-def _refuse_too_much(files: list[_File]) -> None:
+def _refuse_too_much(files: list[CommittedFile]) -> None:
     total = sum(file.size for file in files)
     if len(files) > MAX_FILES or total > MAX_TOTAL:
         raise ProjectFault(

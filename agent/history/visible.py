@@ -1,9 +1,9 @@
 """The files of a run that a proposer or an outside agent may read, at any state of its branch."""
 
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 from agent.errors import UsageFault, near_names
+from agent.git.listing import CommittedFile, files_below
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
 from agent.records.objective import Objective
@@ -13,18 +13,7 @@ from sandbox.ground.text import shortened
 MAX_BYTES = 4 * MAX_CHARACTERS
 """A larger file has more characters than are read."""
 MAX_NAME = 200
-_PLAIN_MODES = ("100644", "100755")
 _PLAIN_DIFF = ("--no-color", "--no-ext-diff", "--no-textconv")
-
-
-class VisibleFile(NamedTuple):
-    """A plain file of a commit."""
-
-    path: str
-    """In the repository, with forward slashes."""
-    blob: str
-    size: int
-    """Bytes."""
 
 
 class VisibleFiles:
@@ -34,16 +23,10 @@ class VisibleFiles:
         self._project = project.model_copy(update={"evaluate": objective.evaluate})
         self._git = Plumbing(Path(project.root))
 
-    def at(self, commit: str) -> dict[str, VisibleFile]:
+    def at(self, commit: str) -> dict[str, CommittedFile]:
         """Return the files at `commit` by their paths, sorted."""
-        listing = self._git("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
-        files = {}
-        for line in listing.split("\0"):
-            head, _, path = line.partition("\t")
-            mode, _, blob, size = head.split() if path else ("", "", "", "")
-            if mode in _PLAIN_MODES and self._shows(path):
-                files[path] = VisibleFile(path, blob, int(size))
-        return files
+        files = files_below(self._git, commit)
+        return {file.path: file for file in files if file.is_plain and self._shows(file.path)}
 
     def text(self, commit: str, path: str) -> str:
         """Return the text of a file at `commit`.
