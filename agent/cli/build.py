@@ -25,7 +25,7 @@ from agent.git.cache import cache_folders
 from agent.git.home import HOME, below
 from agent.history.history import History
 from agent.history.runs import trials_folder
-from agent.history.standing import Standing
+from agent.history.unstarted import Unstarted
 from agent.project.around import project_around
 from agent.project.data import NetworkWanted, Prepared, Source, prepare_data, stage_of
 from agent.project.find import CORPORA, Project, find_project
@@ -286,7 +286,7 @@ def space_of(sources: Sources, fixed: Configuration, settings: Settings) -> Spac
     return read_space(sources, settings.stated_ranges, fixed)
 
 
-def bench_of(history: History | Standing, kit: Kit) -> Measures:
+def bench_of(history: History | Unstarted, kit: Kit) -> Measures:
     """Return the bench on which the attempts of `history` are measured.
 
     Raise ProjectFault where a training would see what it is scored on.
@@ -369,7 +369,7 @@ def _evaluation(project: Project) -> Evaluation | None:
     )
 
 
-def _hidden(history: History | Standing, data: Prepared | None) -> tuple[str, ...]:
+def _hidden(history: History | Unstarted, data: Prepared | None) -> tuple[str, ...]:
     """What no training may see: the repository's records and whatever holds validation text."""
     own = (*records(history.project), *hidden_on_disk(history.project))
     prepare = history.project.prepare

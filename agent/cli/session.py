@@ -26,7 +26,7 @@ from agent.display.table import summary
 from agent.errors import Fault
 from agent.evaluate.neighbours import session
 from agent.history.history import History
-from agent.history.runs import sinks_folder
+from agent.history.runs import trackers_folder
 from agent.history.waits import Waits
 from agent.project.find import Project
 from agent.project.program import read_program
@@ -53,7 +53,7 @@ def trackers_of(
     notify: the command that was typed, or `none`.
     """
     targets = targets_of(os.environ, Path(project.root), notify)
-    return open_trackers(names or (), targets, sinks_folder(project, tag))
+    return open_trackers(names or (), targets, trackers_folder(project, tag))
 
 
 def bounds_of(options: SessionOptions) -> Bounds:

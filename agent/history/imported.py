@@ -1,4 +1,4 @@
-"""Reads the project's own modules that a run's files import and that no edit may touch."""
+"""Reads the project's modules that the editable files import and no edit may touch."""
 
 import ast
 import sys
@@ -18,16 +18,15 @@ from agent.records.sources import MAX_CHARACTERS
 
 MAX_MODULES = 40
 MAX_CANDIDATES = 2_000
-"""Paths that git is asked about."""
+"""The most paths that git is asked about."""
 
 
 def imported_modules(
     git: Plumbing, commit: str, project: Project, sources: Sources
 ) -> dict[str, str]:
-    """Return the imported modules at `commit` that edits may not touch, by path in the project.
+    """Return the texts of imported modules that edits may not touch, by path in the project.
 
-    The script that supplies the data is among them; files that no trial gets are not, nor what the
-    evaluator hides.
+    prepare.py is included. Files that are hidden from trials are not.
     """
     wanted = []
     for path in islice(dict.fromkeys(_candidates(sources)), MAX_CANDIDATES):
@@ -37,7 +36,7 @@ def imported_modules(
         wanted.append(inside)
     prepare = project.prepare
     if prepare and not project.hides(prepare) and prepare not in wanted:
-        wanted.append(prepare)  # what supplies the data, imported or not
+        wanted.append(prepare)  # it supplies the data, imported or not
     if not wanted:
         return {}
     texts = {}
@@ -49,7 +48,7 @@ def imported_modules(
 
 
 def _candidates(sources: Sources) -> Iterator[str]:
-    """Yield where the modules would be that the sources import, in the project or not."""
+    """Yield the paths that imported modules would have; they may not exist."""
     main = PurePosixPath(sources.main).parent
     for path, text in sources.files.items():
         if is_python(path):
@@ -58,7 +57,7 @@ def _candidates(sources: Sources) -> Iterator[str]:
 
 @lru_cache(maxsize=KEPT_FILES)
 def _places_named_by(text: str, folder: PurePosixPath, main: PurePosixPath) -> tuple[str, ...]:
-    """Return where the modules would be that a file imports; kept for the next trial."""
+    """Return the paths that the imported modules of one file would have."""
     tree = file_tree(text.removeprefix("\ufeff"))
     if isinstance(tree, Refused):
         return ()

@@ -8,7 +8,6 @@ from agent.git.listing import files_at, files_below, plain_file
 from agent.git.plumbing import Plumbing
 from tests.e2e.researcher import git
 
-
 FILES = {"train.py": "X = 1\n", "src/run.sh": "ls\n", "src/o\u00e9\tdd.py": ""}
 
 
