@@ -65,7 +65,7 @@ class Baseline:
 
 
 @contextmanager
-def standing_baseline(
+def unstarted_baseline(
     place: Place,
     flags: Flags,
     consent: Consent,

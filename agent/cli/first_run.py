@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
 
-from agent.cli.baseline import Baseline, standing_baseline, trained
+from agent.cli.baseline import Baseline, unstarted_baseline, trained
 from agent.cli.build import Place
 from agent.cli.consent import Consent
 from agent.cli.init_questions import (
@@ -135,7 +135,7 @@ def measured(answers: Answers, place: Place, plan: Plan) -> Plan:
     flags = flags_of(answers)
     consent = Consent(place.project, answers.trust)
     matter = FrontMatter()
-    with standing_baseline(place, flags, consent, answers.unsafe, matter) as baseline:
+    with unstarted_baseline(place, flags, consent, answers.unsafe, matter) as baseline:
         first = trained(baseline, f"{plan.command or plan.train} in the sandbox", 0)
         log = baseline.log(0)
         say(f"{duration(first.seconds)}, tier {first.tier}", "ran once")

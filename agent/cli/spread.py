@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import FiniteFloat
 from rich.text import Text
 
-from agent.cli.baseline import Baseline, standing_baseline, trained
+from agent.cli.baseline import Baseline, unstarted_baseline, trained
 from agent.cli.build import find_place
 from agent.cli.consent import Consent
 from agent.display.format import duration, formatter_for, open_console
@@ -265,7 +265,7 @@ def measured_here(flags: Flags, repeats: int, trust: bool, unsafe: bool) -> Spre
     """Return how noisy the project of this folder is, by its last commit."""
     place = find_place(Path.cwd())
     consent = Consent(place.project, trust)
-    with standing_baseline(place, flags, consent, unsafe) as baseline:
+    with unstarted_baseline(place, flags, consent, unsafe) as baseline:
         return measure_spread(baseline, repeats, Rule())
 
 
