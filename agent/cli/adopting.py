@@ -45,10 +45,10 @@ WITH_MODEL = "autoresearch start --trials 20"
 
 
 def init_here(answers: Answers) -> None:
-    """Look at the repository, run its training once, and write what a start needs.
+    """Look at the repository, run its training once, and write the files that a start needs.
 
-    No file that is there is written over. Raise ProjectFault or UsageFault, with what to type,
-    where something is missing.
+    No existing file is overwritten. Raise ProjectFault or UsageFault, with the next command, if
+    something is missing.
     """
     folder = answers.folder
     refuse_unready(folder)
@@ -72,7 +72,7 @@ def init_here(answers: Answers) -> None:
 
 
 def refuse_unready(folder: Path) -> None:
-    """Raise ProjectFault where the folder is set up already, or is in no repository."""
+    """Raise ProjectFault if the folder is set up already, or in no repository."""
     if os.path.lexists(folder / FILE):
         raise ProjectFault(
             f"{folder / FILE} exists already; nothing was written.",
@@ -82,7 +82,7 @@ def refuse_unready(folder: Path) -> None:
 
 
 def enter(folder: Path) -> str:
-    """Return what to type before a command that is for `folder`."""
+    """Return a `cd … && ` to type before a command for `folder`; "" if it is the current one."""
     return "" if folder == Path() else f"cd {quote(str(folder))} && "
 
 
@@ -113,7 +113,7 @@ def _script(answers: Answers, found: Found) -> Candidate:
 
 
 def nothing_found(folder: Path, found: Found) -> ProjectFault:
-    """Return the fault of a repository in which no script looks like a training."""
+    """Return the fault for a repository without a script that looks like a training."""
     if found.notebooks:
         return ProjectFault(
             f"{folder} has notebooks and no script that looks like a training: "
@@ -130,7 +130,7 @@ def nothing_found(folder: Path, found: Found) -> ProjectFault:
 def _first_plan(
     answers: Answers, candidate: Candidate, look: Look, sealing: Sealing | None
 ) -> Plan:
-    """Return what is known before anything runs."""
+    """Return the plan before anything has run."""
     command = answers.command if answers.command is not None else candidate.command
     if sealing and sealing.program and not answers.command:
         command = f"python -m py_compile {quote(sealing.program)}"
@@ -158,7 +158,7 @@ def _first_plan(
 
 
 def say_look(place: Place, look: Look, plan: Plan) -> None:
-    """Print what was found by reading."""
+    """Print what the sources show."""
     project = place.project
     say(look.script, "script")
     if plan.command:
@@ -224,7 +224,7 @@ def _write(answers: Answers, plan: Plan) -> None:
 
 
 def _create(path: Path, text: str) -> None:
-    """Write a file that must not be there yet."""
+    """Write a file that must not exist yet."""
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -234,7 +234,7 @@ def _create(path: Path, text: str) -> None:
 
 
 def _settle(answers: Answers, names: list[str]) -> None:
-    """Commit the new files, and nothing else, if the user agrees; else say how."""
+    """Commit the new files alone if the user agrees; else print how to do it."""
     git = Plumbing(answers.folder)
     command = f"{enter(answers.folder)}git add -f {' '.join(names)} && git commit -m 'Research'"
     if not agreed_to(answers, f"Commit {' and '.join(names)}? A run starts from a commit."):

@@ -1,4 +1,4 @@
-"""Trains the last commit of a project in the sandbox, before there is a run."""
+"""Trains the last commit of a project in the sandbox, without a run."""
 
 import os
 import threading
@@ -31,7 +31,7 @@ BY = Provenance(method="baseline", origin="baseline")
 
 @dataclass(frozen=True)
 class Baseline:
-    """What trains a project's last commit."""
+    """Trains a project's last commit."""
 
     place: Place
     sources: Sources
@@ -57,7 +57,7 @@ class Baseline:
         return folder / "0000" / f"train-{seed}.log"
 
     def judged_by(self, objective: Objective) -> "Baseline":
-        """Return what trains the same and reads another metric."""
+        """Return a Baseline that trains the same code and reads another metric."""
         run = self.unstarted.run.model_copy(update={"objective": recorded(objective)})
         unstarted = Unstarted(self.place.project, run)
         bench = bench_of(unstarted, self.kit)
@@ -72,10 +72,10 @@ def unstarted_baseline(
     unsafe: bool,
     front_matter: FrontMatter | None = None,
 ) -> Iterator[Baseline]:
-    """Yield what trains the project's last commit, as a run would.
+    """Yield a Baseline that trains the project's last commit as a run would.
 
-    front_matter: None for that of the commit. Raise TrustFault where the user does not agree to
-    what a training may read.
+    front_matter: None for that of the commit. Raise TrustFault if the user does not agree to what a
+    training may read.
     """
     project = place.project
     agree_to_read(project, place.settings, consent)
@@ -107,6 +107,6 @@ def unstarted_baseline(
 def trained(
     baseline: Baseline, what: str, seed: int, texts: Mapping[str, str] | None = None
 ) -> Result:
-    """Train under a seed, and say on stderr what is waited for."""
+    """Train under a seed, with a line on stderr meanwhile."""
     with waiting(what):
         return baseline.train(seed, texts)

@@ -30,9 +30,9 @@ SEALED = "sealed"
 
 
 def choose_sealing(answers: Answers, known: Sequence[Sealing]) -> Sealing | None:
-    """Return the script that computes the score, and say why; None for the printed number.
+    """Return the script that computes the score, and print why; None for the printed number.
 
-    Raise UsageFault where several scripts could, and init may not ask which one does.
+    Raise UsageFault if several scripts might, and init may not ask.
     """
     if answers.evaluate == NO_EVALUATOR:
         chosen = None
@@ -50,7 +50,7 @@ def choose_sealing(answers: Answers, known: Sequence[Sealing]) -> Sealing | None
 
 
 def chosen_report(answers: Answers, sealing: Sealing) -> Number:
-    """Return which number of an evaluator is the metric; raise UsageFault where none is known."""
+    """Return the evaluator's metric. Raise UsageFault if it is unknown."""
     if answers.metric:
         return Number(name=answers.metric, value=None, line="")
     if not sealing.numbers:
@@ -64,7 +64,7 @@ def chosen_report(answers: Answers, sealing: Sealing) -> Number:
 def with_evaluator_behind(
     candidate: Candidate, look: Look, known: Sequence[Sealing]
 ) -> tuple[Candidate, Look]:
-    """Return a training that prints no number with the one script behind it that prints one."""
+    """Return a training with the script after it that prints a number, if it prints none."""
     printing = [sealing for sealing in known if sealing.prints]
     if len(printing) != 1:
         return candidate, look
@@ -76,7 +76,7 @@ def with_evaluator_behind(
 
 
 def _typed(answers: Answers, command: str, known: Sequence[Sealing]) -> Sealing:
-    """Return the evaluator whose command was typed; raise UsageFault for what is none."""
+    """Return the evaluator whose command was typed. Raise UsageFault if it is not one."""
     try:
         script = Evaluator(command=command).script.removeprefix("./")
     except (ValidationError, ValueError) as error:
@@ -147,7 +147,7 @@ def _agrees(answers: Answers, question: str, default: bool) -> bool:
 
 
 def _say(sealing: Sealing) -> None:
-    """Print what computes the score, and what it is given."""
+    """Print which script computes the score, and its inputs."""
     say(f"{sealing.script} computes the score, where no run reaches it: {sealing.why}", SEALED)
     hidden = ", ".join((sealing.script, *sealing.hidden, *sealing.test))
     say(f"{hidden}: no run and no model sees them", "hidden")

@@ -179,7 +179,7 @@ def _interpreter_here() -> Interpreter:
 
 
 def _brings_its_own() -> bool:
-    """Return whether a project is here whose trainings do not run on the harness's Python."""
+    """Return whether the project here has a Python of its own for its trainings."""
     try:
         return _interpreter_here().is_own
     except ProjectFault:

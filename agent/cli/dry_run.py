@@ -1,4 +1,4 @@
-"""Shows what a start would do, without a branch, a training or a question to a model."""
+"""Shows the plan of a start, without a branch, a training or a question to a model."""
 
 import json
 import os
@@ -50,7 +50,7 @@ PRICE_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run would come to; None where that cannot be told before the baseline."""
+    """The expected size of a run; None for what is unknown before the baseline."""
 
     trials: int | None
     """None without a bound on trials or hours."""
@@ -62,7 +62,7 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Price:
-    """What one question costs in dollars; None where the price is unknown."""
+    """The cost of one question in dollars; None if the price is unknown."""
 
     usual: float | None
     most: float | None
@@ -78,7 +78,7 @@ def show_plan(
     tag: str | None,
     manner: Manner,
 ) -> None:
-    """Print what `start` would do with these flags."""
+    """Print the plan of `start` with these flags."""
     as_json = manner.as_json
     origin = find_origin(Path.cwd(), flags, source, governs)
     place = origin.place
@@ -123,7 +123,7 @@ def show_plan(
 
 
 def _price(model: str | None, request: Request | None, chosen: Chosen) -> Price:
-    """Return what a question costs; the provider is asked for its models at most."""
+    """Return the cost of a question. At most the provider's list of models is requested."""
     if model is None or sends_no_bill(model, os.environ):
         return Price(0.0, 0.0)
     if request is None:

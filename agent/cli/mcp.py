@@ -100,6 +100,6 @@ def mcp_command(
 
 
 def _need_sdk() -> None:
-    """Raise UsageFault where the extra is not installed."""
+    """Raise UsageFault if the extra is not installed."""
     if find_spec("mcp") is None:
         raise UsageFault("This command needs the Python package `mcp`, an extra.", INSTALL)

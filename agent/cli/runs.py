@@ -44,7 +44,7 @@ OneRun = Annotated[str, typer.Argument(metavar="RUN", help="Which run: TAG or au
 
 
 class Line(Record):
-    """What `list --json` prints of a run."""
+    """The record of a run in `list --json`."""
 
     tag: str
     branch: str
@@ -97,7 +97,7 @@ def list_command(as_json: Json = False) -> None:
 
 
 def _line(run: Run, places: Sequence[Project], firsts: Firsts) -> Line:
-    """Return what there is to say about a run."""
+    """Return the record of a run."""
     summary = run.summary
     state: State = "stopped" if summary.pid is None else "running"
     measured = 0
@@ -168,7 +168,7 @@ def _table(lines: Sequence[Line], formatter: Formatter) -> Table:
 
 
 def _parent_of(line: Line) -> str:
-    """Return `nov24#7`, with what has become of that run."""
+    """Return `nov24#7`, with that run's present name if it was renamed or is gone."""
     if line.parent is None:
         return ""
     if line.parent_now is None:

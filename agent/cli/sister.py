@@ -129,7 +129,7 @@ def _give(history: History, changes: Sequence[Change]) -> None:
 
 
 def target_of(project: Project, sister: History, into: str | None) -> str:
-    """Return the branch of the run in which changes are measured."""
+    """Return the branch of the run that measures the changes."""
     if into is None:
         return _meant(project, sister)
     tags = run_tags(Plumbing(Path(project.root)))
@@ -180,7 +180,7 @@ def lines_of(
     left: Sequence[Change],
     single: bool,
 ) -> Iterator[str]:
-    """Yield what is said before anything is measured."""
+    """Yield the lines to print before anything is measured."""
     done = len(changes) - len(left)
     if not left:
         yield f"all {len(changes)} changes of {sister.branch} were proposed in {history.branch}"

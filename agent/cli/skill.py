@@ -100,7 +100,7 @@ def _uninstall(places: Sequence[Place], yes: bool) -> None:
 
 
 def _agreed(places: Sequence[Place], does: str, yes: bool) -> bool:
-    """List files, and return whether the user agrees."""
+    """Print the files; return whether the user agrees."""
     for place in places:
         say(f"{does} {place.path}  (for {place.client})")
     if yes:

@@ -1,4 +1,4 @@
-"""Sends an input to a run for a command, and says what was answered."""
+"""Sends an input to a run for a command, and prints the answer."""
 
 import getpass
 import os
@@ -32,7 +32,7 @@ Steered = Annotated[
 
 
 def run_to_steer(branch: str | None) -> Run:
-    """Return the run that is meant. Raise UsageFault if there is none, or several are active."""
+    """Return the run to steer. Raise UsageFault if there is none, or several are active."""
     runs = runs_of(homes(Path.cwd()))
     if branch:
         return find_run(runs, branch)
@@ -78,7 +78,7 @@ def _print_answer(run: Run, answer: Admitted) -> None:
 
 
 def user_name() -> str:
-    """Return who types this command."""
+    """Return the name of the user of this command."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container has users without a name

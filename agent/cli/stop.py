@@ -87,7 +87,7 @@ def _only_active(runs: list[Run]) -> Run | None:
 
 
 def _gentle(pid: int) -> signal.Signals:
-    """Return FINISH if the process heeds it, else Ctrl-C's: it is no session, a replicate say."""
+    """Return the signal FINISH if the process handles it (a session), else that of Ctrl-C."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return FINISH
@@ -97,7 +97,7 @@ def _gentle(pid: int) -> signal.Signals:
 
 
 def _what(run: Run, now: bool) -> str:
-    """Return what the process was asked for."""
+    """Return a line that says what the process was asked to do."""
     branch = run.summary.branch
     with History.read(run.home, branch) as history:
         numbers = ", ".join(f"#{attempt.number}" for attempt in history.in_flight)

@@ -1,4 +1,4 @@
-"""What commands do with the terminal besides printing: a pager, and a page that is kept current."""
+"""Uses of the terminal besides printing: a pager, and a status page that is kept current."""
 
 import os
 import time
@@ -38,7 +38,7 @@ def pager(console: Console) -> Iterator[None]:
 
 
 def watch_status(history: History) -> None:
-    """Show the run's status until no process works on it, or Ctrl-C, which leaves the run alone.
+    """Show the run's status until no process works on it, or until Ctrl-C.
 
     A terminal redraws it in place, and keeps the last; elsewhere each new state is printed below
     the one before.
