@@ -100,7 +100,7 @@ def show_plan(
     places = planned_places(manner, place, options, slots, tag or next_tag(project))
     research = shown_research(place, "", options.look.value)
     context = first_context(place, head, options, objective, prior)
-    context = research.told(context, never_awaited)
+    context = research.equip(context, never_awaited)
     model = options.model.value
     request = None
     if model and not model.startswith(REPLAY):

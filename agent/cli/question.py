@@ -111,7 +111,7 @@ def _next_context(branch: str | None) -> tuple[Context, str]:
         ledger = open_ledger(history, place.settings, caps, run.workers)
         context = ledger.context(pending, remaining, bounds.dollars(cost))
         research = shown_research(place, history.tag, run.look)
-        return research.told(context, never_awaited), run.method
+        return research.equip(context, never_awaited), run.method
 
 
 def _before_a_run() -> tuple[Context, str]:
@@ -123,7 +123,7 @@ def _before_a_run() -> tuple[Context, str]:
     objective = objective_of(project, place.settings, front_matter, flags)
     context = first_context(place, last_commit(project), options, objective)
     research = shown_research(place, "", options.look.value)
-    return research.told(context, never_awaited), options.method.value
+    return research.equip(context, never_awaited), options.method.value
 
 
 def last_commit(project: Project) -> str:

@@ -79,7 +79,7 @@ def measure_spread(
     first: its result under the run's first seed, if it was trained already. Raise ProjectFault if a
     training fails.
     """
-    start = baseline.standing.run.seed
+    start = baseline.unstarted.run.seed
     total = repeats + 1 + (first is None)
     done = 0
     if first is None:
