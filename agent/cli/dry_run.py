@@ -33,6 +33,7 @@ from agent.project.flags import Flags
 from agent.project.resolve import StartOptions
 from agent.project.trust import REPLAY
 from agent.propose import find_method
+from agent.propose.context import Context
 from agent.propose.looking import never_awaited
 from agent.records.results import PriorTrial
 from agent.space import Space
@@ -101,11 +102,8 @@ def show_plan(
     research = shown_research(place, "", options.look.value)
     context = first_context(place, head, options, objective, prior)
     context = research.equip(context, never_awaited)
-    model = options.model.value
-    request = None
-    if model and not model.startswith(REPLAY):
-        request = first_question(find_method(options.method.value, typed=True), context)
-    price = _price(model, request, chosen)
+    request = _first_request(options, context)
+    price = _price(options.model.value, request, chosen)
     repeats = options.verdict.value == "sequential" and objective.noise != "none"
     forecast = forecast_of(options, project.score, places.workers, price, repeats)
     if as_json:
@@ -116,10 +114,19 @@ def show_plan(
     console = open_console()
     formatter = formatter_for(console, objective)
     _say_space(console, formatter, context.space)
-    for line in (_question_line(model, request, price), _forecast_line(chosen, forecast)):
+    question = _question_line(options.model.value, request, price)
+    for line in (question, _forecast_line(chosen, forecast)):
         console.print(Text(formatter.line(line)), soft_wrap=True)
     places.say(console)
     console.print("nothing was started, and no model was asked; without --dry-run it starts")
+
+
+def _first_request(options: StartOptions, context: Context) -> Request | None:
+    """Return the first question to the model; None without a model, or for a replay."""
+    model = options.model.value
+    if not model or model.startswith(REPLAY):
+        return None
+    return first_question(find_method(options.method.value, typed=True), context)
 
 
 def _price(model: str | None, request: Request | None, chosen: Chosen) -> Price:

@@ -32,7 +32,7 @@ from agent.history.runs import lock_path, log_path
 from agent.judge.decide import incumbent_of
 from agent.project.find import Project
 from agent.records.objective import VAL_BPB
-from agent.records.results import TAKEN
+from agent.records.results import kept_in
 from sandbox.ground.record import Record
 from sandbox.ground.text import shortened
 
@@ -97,50 +97,48 @@ def list_command(as_json: Json = False) -> None:
 
 
 def _line(run: Run, places: Sequence[Project], firsts: Firsts) -> Line:
-    """Return the record of a run."""
-    summary = run.summary
-    state: State = "stopped" if summary.pid is None else "running"
-    measured = 0
-    kept = 0
-    best = None
-    goal = VAL_BPB
-    parent = None
-    kinds: tuple[str, ...] = ()
-    problem = None
-    try:
-        with History.read(run.home, summary.branch) as history:
-            trials = history.trials
-            planned = history.run.trials
-            goal = history.run.goal
-            parent = history.run.parent
-    except Fault as fault:
-        problem = fault.message
-        state = "unreadable"
-    else:
-        best = incumbent_of(trials)
-        kinds = kinds_of(trials)
-        kept = sum(trial.status in TAKEN for trial in trials)
-        measured = sum(trial.result is not None and trial.status != "baseline" for trial in trials)
-        if summary.pid is None and planned is not None and measured >= planned:
-            state = "finished"
-    return Line(
+    """Return the record of a run; with the reason in `problem` if it cannot be read."""
+    line = Line(
         tag=run.tag,
-        branch=summary.branch,
-        state=state,
-        pid=summary.pid,
-        trials=measured,
-        kept=kept,
-        best=best.value if best else None,
-        parent=str(parent) if parent else None,
-        parent_now=tag_now(parent, firsts) if parent else None,
-        metric=goal.metric,
-        direction=goal.direction,
-        self_reported="self-reported" in kinds,
-        at=summary.at,
+        branch=run.summary.branch,
+        state="stopped" if run.summary.pid is None else "running",
+        pid=run.summary.pid,
+        trials=0,
+        kept=0,
+        best=None,
+        at=run.summary.at,
         bytes=_size(_folders(places, run.tag)),
         log=str(log_path(run.home, run.tag)),
-        problem=problem,
+        problem=None,
     )
+    try:
+        with History.read(run.home, run.summary.branch) as history:
+            return line.model_copy(update=_facts(history, firsts, line.state))
+    except Fault as fault:
+        return line.model_copy(update={"state": "unreadable", "problem": fault.message})
+
+
+def _facts(history: History, firsts: Firsts, state: State) -> dict[str, object]:
+    """Return the fields of a Line that the run's branch holds."""
+    trials = history.trials
+    planned = history.run.trials
+    goal = history.run.goal
+    parent = history.run.parent
+    best = incumbent_of(trials)
+    measured = sum(trial.result is not None and trial.status != "baseline" for trial in trials)
+    if state == "stopped" and planned is not None and measured >= planned:
+        state = "finished"
+    return {
+        "state": state,
+        "trials": measured,
+        "kept": kept_in(trials),
+        "best": best.value if best else None,
+        "parent": str(parent) if parent else None,
+        "parent_now": tag_now(parent, firsts) if parent else None,
+        "metric": goal.metric,
+        "direction": goal.direction,
+        "self_reported": "self-reported" in kinds_of(trials),
+    }
 
 
 def _table(lines: Sequence[Line], formatter: Formatter) -> Table:
