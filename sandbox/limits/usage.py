@@ -1,6 +1,6 @@
-"""Notes what a run takes of the machine while it runs: a few hundred rows of CSV beside its log.
+"""Records a run's use of the machine over time, as a few hundred rows of CSV beside its log.
 
-It is for the eye: what cannot be read is left out, and a trace that cannot be written is no fault.
+It is for information only: unreadable values are left out, and a failure to write is ignored.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What a training finds around it: its command, its variables, its home, and data at its place."""
+"""Builds the surroundings of a training: command, variables, home, and linked data."""
 
 import os
 import shlex
@@ -47,7 +47,7 @@ def argv_of(
 
 
 def place_data(copy: Path, checkout: Path, read_only: Sequence[str]) -> None:
-    """Link what a training may read, and lies in the checkout, at its place in the copy of that.
+    """Link readable paths of the checkout into its copy, at the same places.
 
     Where the copy has a folder of this name already, what lies in the folder is linked. Raise
     SandboxFault where no link can be made.
