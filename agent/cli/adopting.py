@@ -52,15 +52,15 @@ def init_here(answers: Answers) -> None:
     """
     folder = answers.folder
     refuse_unready(folder)
-    found = find_candidates(folder)
-    candidate = _script(answers, found)
+    candidates = find_candidates(folder)
+    candidate = _script(answers, candidates)
     look = look_at(folder, candidate.path)
-    known = sealings_in(folder, look)
-    sealing = choose_sealing(answers, known)
+    sealings = sealings_in(folder, look)
+    sealing = choose_sealing(answers, sealings)
     if sealing:
         look = look.model_copy(update={"numbers": (chosen_report(answers, sealing),)})
     elif not look.numbers:
-        candidate, look = with_evaluator_behind(candidate, look, known)
+        candidate, look = with_evaluator_behind(candidate, look, sealings)
     plan = _first_plan(answers, candidate, look, sealing)
     place = place_of(folder, plan)
     say_look(place, look, plan)
@@ -89,7 +89,7 @@ def enter(folder: Path) -> str:
 # ---------------------------------------------------------------- what is there
 
 
-def _script(answers: Answers, found: Found) -> Candidate:
+def _script(answers: Answers, candidates: Found) -> Candidate:
     files = files_of(answers.folder)
     if answers.script:
         name = answers.script.removeprefix("./")
@@ -98,27 +98,28 @@ def _script(answers: Answers, found: Found) -> Candidate:
                 unknown("script", name, [path for path in files if path.endswith(".py")]),
                 "autoresearch init --script PATH",
             )
-        known = {candidate.path: candidate for candidate in found.scripts}
+        known = {candidate.path: candidate for candidate in candidates.scripts}
         return known.get(name) or Candidate(path=name, why=("as typed",))
-    if not found.scripts:
-        raise nothing_found(answers.folder, found)
-    scripts = "1 script looks" if len(found.scripts) == 1 else f"{len(found.scripts)} scripts look"
+    if not candidates.scripts:
+        raise nothing_found(answers.folder, candidates)
+    count = len(candidates.scripts)
+    scripts = "1 script looks" if count == 1 else f"{count} scripts look"
     say(f"{scripts} like a training:")
-    for place, candidate in enumerate(found.scripts[:SHOWN], start=1):
+    for place, candidate in enumerate(candidates.scripts[:SHOWN], start=1):
         command = f": {candidate.command}" if candidate.command else ""
         say_item(place, f"{candidate.path}: {candidate.reason}{command}")
-    for notebook in found.notebooks[:SHOWN]:
+    for notebook in candidates.notebooks[:SHOWN]:
         say_item("-", f"{notebook}: a notebook; a script is made of it by {way_out(notebook)}")
-    return choose_script(answers, found.scripts)
+    return choose_script(answers, candidates.scripts)
 
 
-def nothing_found(folder: Path, found: Found) -> ProjectFault:
+def nothing_found(folder: Path, candidates: Found) -> ProjectFault:
     """Return the fault for a repository without a script that looks like a training."""
-    if found.notebooks:
+    if candidates.notebooks:
         return ProjectFault(
             f"{folder} has notebooks and no script that looks like a training: "
-            f"{', '.join(found.notebooks[:SHOWN])}. A script can be made of one.",
-            way_out(found.notebooks[0]),
+            f"{', '.join(candidates.notebooks[:SHOWN])}. A script can be made of one.",
+            way_out(candidates.notebooks[0]),
         )
     return ProjectFault(
         f"No script in {folder.resolve()} looks like a training. Name the file that edits may "

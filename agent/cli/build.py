@@ -262,8 +262,8 @@ def open_ledger(
     """
     protected = (*settings.protected, *read_program(history.program).front_matter.protected)
     settings = settings.model_copy(update={"protected": protected})
-    known = caps.memory is not None or workers
-    megabytes = trial_memory(caps, workers) / 2**20 if known else None
+    is_limited = caps.memory is not None or workers
+    megabytes = trial_memory(caps, workers) / 2**20 if is_limited else None
     fixed = _fixed(history.project, settings)
     return Ledger(history, space_reader(history, settings), fixed, megabytes, cores)
 

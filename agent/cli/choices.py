@@ -181,10 +181,10 @@ def build_proposer(
         waiting(f"the provider of {model} to answer", ASKED_IN_VAIN) as wait,
         news.to(wait.because),
     ):
-        found = _opened_or_deferred(model, opened)
-    if isinstance(found, Deferred):
-        _say_deferred(found)
-    return method.build(Recorded(found, transcripts_of(project, tag)))
+        opened_model = _opened_or_deferred(model, opened)
+    if isinstance(opened_model, Deferred):
+        _say_deferred(opened_model)
+    return method.build(Recorded(opened_model, transcripts_of(project, tag)))
 
 
 def _opened_or_deferred(name: str, opened: Callable[[float], Model]) -> Model:

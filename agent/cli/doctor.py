@@ -191,8 +191,8 @@ def _torch() -> Finding:
     command = [sys.executable, "-I", "-c", probe]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode and _brings_its_own():
-        found = "not installed for autoresearch; the project here has an environment of its own"
-        return Finding(what="torch", state="note", found=found)
+        finding = "not installed for autoresearch; the project here has an environment of its own"
+        return Finding(what="torch", state="note", found=finding)
     if run.returncode:
         return Finding(
             what="torch",

@@ -155,8 +155,8 @@ def _printed(answers: Answers, plan: Plan, log: Path) -> Plan:
     direction = choose_direction(answers, number)
     reading = _read(log, number.name)
     say(f'{number.name} = {reading.value:g}{reading.unit}, from "{reading.line}"', "metric")
-    known = {"metric": number.name, "direction": direction, "line": reading.line, "also": others}
-    return plan.model_copy(update=known)
+    fields = {"metric": number.name, "direction": direction, "line": reading.line, "also": others}
+    return plan.model_copy(update=fields)
 
 
 def _evaluated(answers: Answers, plan: Plan, first: Result) -> Plan:
@@ -289,8 +289,9 @@ def _with_noise(answers: Answers, baseline: Baseline, plan: Plan, first: Result)
     objective = baseline.objective.model_copy(
         update={"metric": plan.metric, "direction": plan.direction, "also": plan.also}
     )
-    known = first if first.status == "scored" and baseline.objective.metric == plan.metric else None
-    spread = measure_spread(baseline.judged_by(objective), answers.repeats, Rule(), known)
+    is_of_metric = first.status == "scored" and baseline.objective.metric == plan.metric
+    first_result = first if is_of_metric else None
+    spread = measure_spread(baseline.judged_by(objective), answers.repeats, Rule(), first_result)
     lines = tuple(lines_of(spread))
     for line in lines:
         say(line, "noise" if line == lines[0] else " ")

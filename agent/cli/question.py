@@ -88,10 +88,10 @@ def next_question(branch: str | None, method: str | None) -> Question:
     """
     context, own = _next_context(branch)
     code = METHODS[Code.name]
-    found = find_method(method, typed=True) if method else METHODS.get(own, code)
-    if found.model == "none":
-        found = code
-    return Question(found, context, first_question(found, context))
+    asking = find_method(method, typed=True) if method else METHODS.get(own, code)
+    if asking.model == "none":
+        asking = code
+    return Question(asking, context, first_question(asking, context))
 
 
 def _next_context(branch: str | None) -> tuple[Context, str]:

@@ -226,8 +226,8 @@ def _started(history: History, kit: Kit, bounds: Bounds) -> RunStarted:
 
 def _patience(history: History) -> int:
     """Return after how many measured trials without a keep a plateau begins."""
-    said = steering_of(history.inputs, len(history.trials)).patience
-    return said or read_program(history.program).front_matter.patience or PATIENCE
+    from_inputs = steering_of(history.inputs, len(history.trials)).patience
+    return from_inputs or read_program(history.program).front_matter.patience or PATIENCE
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def cluster_on_slurm(request: Request, project: Project, log: RunLog) -> Iterato
     shown on the terminal and in the log, and ends with Ctrl-C or SIGTERM.
     """
     record = record_path(project, log.tag)
-    known = read_allocation(record)
+    allocation = read_allocation(record)
     cancelled = threading.Event()
     last: list[str] = []
     with ExitStack() as stack:
@@ -82,8 +82,8 @@ def cluster_on_slurm(request: Request, project: Project, log: RunLog) -> Iterato
                     log.line(text)
                     last[:] = [text]
 
-            if known is not None and is_inside(known):
-                cluster = allocated_here(known, record, cancelled, tell)
+            if allocation is not None and is_inside(allocation):
+                cluster = allocated_here(allocation, record, cancelled, tell)
             else:
                 cluster = allocated(request, log.tag, record, cancelled, tell)
             head = stack.enter_context(cluster)

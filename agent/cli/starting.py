@@ -153,10 +153,10 @@ def _say_chosen(
     prepare = text_at(project, head, project.prepare) if project.prepare else ""
     tier = working.sandbox.tier
     rows = origin.rows
-    seen = Chosen(place, options, working.slots, tier, sources, prepare, origin.objective, rows)
+    chosen = Chosen(place, options, working.slots, tier, sources, prepare, origin.objective, rows)
     where = "" if manner.where.is_local else str(manner.where)
-    told = working.crew.trackers.names
-    say_overview(replace(seen, told=told, where=where), err=manner.as_json)
+    names = working.crew.trackers.names
+    say_overview(replace(chosen, told=names, where=where), err=manner.as_json)
     say_warnings(project, head, err=manner.as_json)
 
 

@@ -277,7 +277,7 @@ def _row(view: View, trial: Trial) -> Row:
 
 def _further(view: View, trial: Trial) -> Iterator[tuple[float | None, bool]]:
     values = also_of(trial)
-    broken = {found.guard.metric for found in trial.guards if found.finding == "outside"}
+    broken = {result.guard.metric for result in trial.guards if result.finding == "outside"}
     for name in view.run.goal.further[:MOST]:
         yield values.get(name), name in broken
 

@@ -325,7 +325,7 @@ def dollars(amount: float) -> str:
 def spending(trials: Sequence[Trial | Attempt]) -> str:
     """Return what the proposals cost in US dollars: `$1.23`, or a lower bound with its reason."""
     spent = spending_of(trial.proposal for trial in trials)
-    known = dollars(spent.dollars)
+    amount = dollars(spent.dollars)
     if not spent.unpriced:
-        return known
-    return f"at least {known} (the price of {spent.unpriced} is not fully known)"
+        return amount
+    return f"at least {amount} (the price of {spent.unpriced} is not fully known)"

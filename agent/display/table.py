@@ -80,7 +80,7 @@ def _further(trial: Trial, metric: str) -> Text:
     """Return a further metric of a trial, in yellow where it breaks a guard."""
     value = also_of(trial).get(metric)
     broken = any(
-        found.guard.metric == metric and found.finding == "outside" for found in trial.guards
+        result.guard.metric == metric and result.finding == "outside" for result in trial.guards
     )
     return Text("" if value is None else f"{value:.6g}", style=STYLES["guarded"] if broken else "")
 

@@ -92,8 +92,8 @@ class Seeds:
             if choice.door != door or choice.is_passed_on:
                 continue
             again = choice.kind == "variable" and choice.scope in bound
-            known = not choice.target or choice.target in old.defined
-            if again or (choice.kind == "override" and known):
+            has_target = not choice.target or choice.target in old.defined
+            if again or (choice.kind == "override" and has_target):
                 chosen.update(choice.texts)
         return chosen
 

@@ -44,12 +44,12 @@ def sessions() -> tuple[Session, ...]:
         paths = sorted(sessions_folder().glob(f"*{SUFFIX}"))
     except OSError:
         return ()
-    found = []
+    others = []
     for path in paths:
         other = _read(path)
         if other and other.host == platform.node() and other.pid != os.getpid():
-            found.append(other)
-    return tuple(found)
+            others.append(other)
+    return tuple(others)
 
 
 @contextmanager

@@ -105,10 +105,10 @@ class Guarding:
                 interval=judgement.interval,
                 guards=results,
             )
-        known = tuple(self._reference_for(evidence))
+        seeds = tuple(self._reference_for(evidence))
         return Order(
             commit=attempt.commit,
-            seed=next_seed(tuple(own), known, attempt.number, history.run.seed),
+            seed=next_seed(tuple(own), seeds, attempt.number, history.run.seed),
             why=f"does it keep to {undecided.guard if undecided else 'its guards'}?",
         )
 

@@ -81,8 +81,8 @@ def redacted_data(data: Any) -> Any:
 
 def _secrets(environment: Mapping[str, str]) -> set[tuple[str, str]]:
     """Return each form of each secret value, with the name of its variable."""
-    found = {name: value for name, value in environment.items() if SECRET_NAME.search(name)}
-    return _forms_of_all(found)
+    secrets = {name: value for name, value in environment.items() if SECRET_NAME.search(name)}
+    return _forms_of_all(secrets)
 
 
 def _forms_of_all(variables: Mapping[str, str]) -> set[tuple[str, str]]:

@@ -63,8 +63,8 @@ def _without_match(lines: list[str], pattern: str) -> str:
     for line in lines:
         group = compiled.last(line)
         if group is not None:
-            found = one_line(group, _QUOTE)
-            return f'the pattern found "{found}" in "{one_line(line, _QUOTE)}", which is no number'
+            value = one_line(group, _QUOTE)
+            return f'the pattern found "{value}" in "{one_line(line, _QUOTE)}", which is no number'
     return f'no line that it printed matches the pattern "{pattern}"; {_last(lines)}'
 
 

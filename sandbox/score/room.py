@@ -40,10 +40,10 @@ def argv_of(
             raise NoProgram(f"{program} is not executable: chmod +x {shlex.quote(program)}")
         return (path, *arguments)
     places = f"{Path(python).parent}:{SEARCH_PATH}"
-    found = shutil.which(program, path=places)
-    if found is None:
+    program_path = shutil.which(program, path=places)
+    if program_path is None:
         raise NoProgram(f"there is no program {program!r} in {places}")
-    return (found, *arguments)
+    return (program_path, *arguments)
 
 
 def place_data(copy: Path, checkout: Path, read_only: Sequence[str]) -> None:

@@ -99,10 +99,10 @@ class RayCluster:
             "namespace": "autoresearch",
         }
         try:
-            known = _own_cluster() if address in ANY else address
-            if known:
-                _find(known)
-                self._join(known, options)
+            cluster = _own_cluster() if address in ANY else address
+            if cluster:
+                _find(cluster)
+                self._join(cluster, options)
             else:
                 self._start(options)
         except Fault:
@@ -110,19 +110,19 @@ class RayCluster:
         except Exception as error:
             raise _refusal(address, error) from None
 
-    def _join(self, known: str, options: Mapping[str, Any]) -> None:
+    def _join(self, cluster: str, options: Mapping[str, Any]) -> None:
         """Connect to an existing cluster, again if a head that is just starting refuses."""
         for _ in range(JOIN_TRIES - 1):
             try:
-                self._ray.init(known, **options)
+                self._ray.init(cluster, **options)
                 return
             except (ConnectionError, RuntimeError) as error:
-                if isinstance(_refusal(known, error), UsageFault):
+                if isinstance(_refusal(cluster, error), UsageFault):
                     raise
             with suppress(Exception):
                 self._ray.shutdown()
             time.sleep(JOIN_SECONDS)
-        self._ray.init(known, **options)
+        self._ray.init(cluster, **options)
 
     def _start(self, options: Mapping[str, Any]) -> None:
         """Start a cluster with this machine as its only node."""

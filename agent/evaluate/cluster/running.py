@@ -64,8 +64,8 @@ class Running:
             events = tuple(self._events[asked.events : asked.events + MAX_EVENTS])
             ending = self._ending
         growths, pieces, more = self._grown(asked.logs)
-        told = ending if not more and len(events) < MAX_EVENTS else None
-        return News(events=events, logs=growths, more=more, ending=told), pieces
+        ending_now = ending if not more and len(events) < MAX_EVENTS else None
+        return News(events=events, logs=growths, more=more, ending=ending_now), pieces
 
     def _work(self) -> None:
         ending = Ending()

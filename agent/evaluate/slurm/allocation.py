@@ -181,8 +181,8 @@ def _wait(folder: Folder, number: int, cancelled: threading.Event, tell: Tell) -
 
 
 def _not_up(folder: Folder, job: Job) -> SandboxFault:
-    said = folder.said().splitlines()[-5:]
-    lines = "".join(f"\n  {one_line(line)}" for line in said)
+    ending = folder.output_end().splitlines()[-5:]
+    lines = "".join(f"\n  {one_line(line)}" for line in ending)
     message = f"job {job.number} ended before its cluster was up ({job.state} {job.reason}){lines}"
     return SandboxFault(message, f"cat {folder.log}")
 

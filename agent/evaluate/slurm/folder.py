@@ -73,7 +73,7 @@ class Folder:
         except (OSError, ValidationError):
             return None
 
-    def said(self) -> str:
+    def output_end(self) -> str:
         """Return the end of the job's output."""
         try:
             with open(self.log, "rb", opener=no_link) as file:

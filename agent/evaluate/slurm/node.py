@@ -143,8 +143,8 @@ def environment(folder: Folder) -> dict[str, str]:
 
 def cores() -> int:
     """Return the number of cores of this node that belong to the job."""
-    said = os.environ.get("SLURM_CPUS_ON_NODE", "")
-    return int(said) if said.isdigit() else len(os.sched_getaffinity(0))
+    count = os.environ.get("SLURM_CPUS_ON_NODE", "")
+    return int(count) if count.isdigit() else len(os.sched_getaffinity(0))
 
 
 @contextmanager

@@ -56,8 +56,8 @@ class Advice:
         """Ask the model; the prompt is the space, then `text`, then the last refusals."""
         program = fenced(self._context.program, "", MAX_PROGRAM_CHARACTERS)
         refusals = refusals_text(self._context.trials)
-        told = "\n".join(told_lines(self._context))
-        remarks = f"The owner of this run has told you:\n{fenced(told, 'text')}" if told else ""
+        lines = "\n".join(told_lines(self._context))
+        remarks = f"The owner of this run has told you:\n{fenced(lines, 'text')}" if lines else ""
         request = Request(
             system=SYSTEM.format(
                 what=TRAINS if self._context.score == "sealed" else RUNS,

@@ -227,9 +227,9 @@ def _guarded_lines(trials: Sequence[Trial]) -> list[str]:
     for trial in trials:
         if trial.status != "guarded":
             continue
-        for found in trial.guards:
-            if found.finding == "outside":
-                reasons[str(found.guard)] += 1
+        for result in trial.guards:
+            if result.finding == "outside":
+                reasons[str(result.guard)] += 1
         failed = trial.result.failed_check if trial.result else None
         if failed:
             reasons[f"the check {shortened(failed.command, CLAIM_CHARACTERS)}"] += 1
