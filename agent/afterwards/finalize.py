@@ -104,7 +104,7 @@ def _message(trial: Trial, goal: Objective) -> str:
         effect = f"{goal.metric} {goal.sense.change_text(trial.delta)}"
     if trial.interval:
         effect += f", 95 % {goal.sense.interval_text(trial.interval)}"
-    conditions = "".join(f"Guard: {one_line(str(found))}\n" for found in trial.guards)
+    conditions = "".join(f"Guard: {one_line(str(guard))}\n" for guard in trial.guards)
     for check in trial.result.checks if trial.result else ():
         conditions += (
             f"Check: {one_line(check.command)}, {'passed' if check.passed else 'failed'}\n"

@@ -177,9 +177,9 @@ def _held(
     unjudged = []
     for guard in guards:
         values = _values(own, guard.metric)
-        found = weigh(guard, values, _values(baseline, guard.metric), Noise()) if values else None
-        if found:
-            results.append(found)
+        result = weigh(guard, values, _values(baseline, guard.metric), Noise()) if values else None
+        if result:
+            results.append(result)
         else:
             unjudged.append(str(guard))
     failures = [score.failure for score in baseline.values() if score.failure]

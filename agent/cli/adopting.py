@@ -45,22 +45,22 @@ WITH_MODEL = "autoresearch start --trials 20"
 
 
 def init_here(answers: Answers) -> None:
-    """Look at the repository, run its training once, and write what a start needs.
+    """Look at the repository, run its training once, and write the files that a start needs.
 
-    No file that is there is written over. Raise ProjectFault or UsageFault, with what to type,
-    where something is missing.
+    No existing file is overwritten. Raise ProjectFault or UsageFault, with the next command, if
+    something is missing.
     """
     folder = answers.folder
     refuse_unready(folder)
-    found = find_candidates(folder)
-    candidate = _script(answers, found)
+    candidates = find_candidates(folder)
+    candidate = _script(answers, candidates)
     look = look_at(folder, candidate.path)
-    known = sealings_in(folder, look)
-    sealing = choose_sealing(answers, known)
+    sealings = sealings_in(folder, look)
+    sealing = choose_sealing(answers, sealings)
     if sealing:
         look = look.model_copy(update={"numbers": (chosen_report(answers, sealing),)})
     elif not look.numbers:
-        candidate, look = with_evaluator_behind(candidate, look, known)
+        candidate, look = with_evaluator_behind(candidate, look, sealings)
     plan = _first_plan(answers, candidate, look, sealing)
     place = place_of(folder, plan)
     say_look(place, look, plan)
@@ -72,7 +72,7 @@ def init_here(answers: Answers) -> None:
 
 
 def refuse_unready(folder: Path) -> None:
-    """Raise ProjectFault where the folder is set up already, or is in no repository."""
+    """Raise ProjectFault if the folder is set up already, or in no repository."""
     if os.path.lexists(folder / FILE):
         raise ProjectFault(
             f"{folder / FILE} exists already; nothing was written.",
@@ -82,14 +82,14 @@ def refuse_unready(folder: Path) -> None:
 
 
 def enter(folder: Path) -> str:
-    """Return what to type before a command that is for `folder`."""
+    """Return a `cd … && ` to type before a command for `folder`; "" if it is the current one."""
     return "" if folder == Path() else f"cd {quote(str(folder))} && "
 
 
 # ---------------------------------------------------------------- what is there
 
 
-def _script(answers: Answers, found: Found) -> Candidate:
+def _script(answers: Answers, candidates: Found) -> Candidate:
     files = files_of(answers.folder)
     if answers.script:
         name = answers.script.removeprefix("./")
@@ -98,27 +98,28 @@ def _script(answers: Answers, found: Found) -> Candidate:
                 unknown("script", name, [path for path in files if path.endswith(".py")]),
                 "autoresearch init --script PATH",
             )
-        known = {candidate.path: candidate for candidate in found.scripts}
+        known = {candidate.path: candidate for candidate in candidates.scripts}
         return known.get(name) or Candidate(path=name, why=("as typed",))
-    if not found.scripts:
-        raise nothing_found(answers.folder, found)
-    scripts = "1 script looks" if len(found.scripts) == 1 else f"{len(found.scripts)} scripts look"
+    if not candidates.scripts:
+        raise nothing_found(answers.folder, candidates)
+    count = len(candidates.scripts)
+    scripts = "1 script looks" if count == 1 else f"{count} scripts look"
     say(f"{scripts} like a training:")
-    for place, candidate in enumerate(found.scripts[:SHOWN], start=1):
+    for place, candidate in enumerate(candidates.scripts[:SHOWN], start=1):
         command = f": {candidate.command}" if candidate.command else ""
         say_item(place, f"{candidate.path}: {candidate.reason}{command}")
-    for notebook in found.notebooks[:SHOWN]:
+    for notebook in candidates.notebooks[:SHOWN]:
         say_item("-", f"{notebook}: a notebook; a script is made of it by {way_out(notebook)}")
-    return choose_script(answers, found.scripts)
+    return choose_script(answers, candidates.scripts)
 
 
-def nothing_found(folder: Path, found: Found) -> ProjectFault:
-    """Return the fault of a repository in which no script looks like a training."""
-    if found.notebooks:
+def nothing_found(folder: Path, candidates: Found) -> ProjectFault:
+    """Return the fault for a repository without a script that looks like a training."""
+    if candidates.notebooks:
         return ProjectFault(
             f"{folder} has notebooks and no script that looks like a training: "
-            f"{', '.join(found.notebooks[:SHOWN])}. A script can be made of one.",
-            way_out(found.notebooks[0]),
+            f"{', '.join(candidates.notebooks[:SHOWN])}. A script can be made of one.",
+            way_out(candidates.notebooks[0]),
         )
     return ProjectFault(
         f"No script in {folder.resolve()} looks like a training. Name the file that edits may "
@@ -130,7 +131,7 @@ def nothing_found(folder: Path, found: Found) -> ProjectFault:
 def _first_plan(
     answers: Answers, candidate: Candidate, look: Look, sealing: Sealing | None
 ) -> Plan:
-    """Return what is known before anything runs."""
+    """Return the plan before anything has run."""
     command = answers.command if answers.command is not None else candidate.command
     if sealing and sealing.program and not answers.command:
         command = f"python -m py_compile {quote(sealing.program)}"
@@ -158,7 +159,7 @@ def _first_plan(
 
 
 def say_look(place: Place, look: Look, plan: Plan) -> None:
-    """Print what was found by reading."""
+    """Print what the sources show."""
     project = place.project
     say(look.script, "script")
     if plan.command:
@@ -224,7 +225,7 @@ def _write(answers: Answers, plan: Plan) -> None:
 
 
 def _create(path: Path, text: str) -> None:
-    """Write a file that must not be there yet."""
+    """Write a file that must not exist yet."""
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -234,7 +235,7 @@ def _create(path: Path, text: str) -> None:
 
 
 def _settle(answers: Answers, names: list[str]) -> None:
-    """Commit the new files, and nothing else, if the user agrees; else say how."""
+    """Commit the new files alone if the user agrees; else print how to do it."""
     git = Plumbing(answers.folder)
     command = f"{enter(answers.folder)}git add -f {' '.join(names)} && git commit -m 'Research'"
     if not agreed_to(answers, f"Commit {' and '.join(names)}? A run starts from a commit."):

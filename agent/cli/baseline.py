@@ -1,4 +1,4 @@
-"""Trains the last commit of a project in the sandbox, before there is a run."""
+"""Trains the last commit of a project in the sandbox, without a run."""
 
 import os
 import threading
@@ -17,7 +17,7 @@ from agent.evaluate.bench import Assignment, Measures
 from agent.evaluate.slots import make_slots, this_machine
 from agent.history.runs import head_of, trials_folder
 from agent.history.sources import refuse_idle_globs, sources_in
-from agent.history.standing import Standing
+from agent.history.unstarted import Unstarted
 from agent.project.flags import Flags
 from agent.project.objective import objective_of, recorded
 from agent.project.program import FrontMatter
@@ -31,18 +31,18 @@ BY = Provenance(method="baseline", origin="baseline")
 
 @dataclass(frozen=True)
 class Baseline:
-    """What trains a project's last commit."""
+    """Trains a project's last commit."""
 
     place: Place
     sources: Sources
     objective: Objective
-    standing: Standing
+    unstarted: Unstarted
     kit: Kit
     bench: Measures
 
     def train(self, seed: int, texts: Mapping[str, str] | None = None) -> Result:
         """Train and score under a seed. texts: as in Order. Raise KeyboardInterrupt on Ctrl-C."""
-        commit = self.standing.tip
+        commit = self.unstarted.tip
         order = Order(commit=commit, seed=seed, texts=dict(texts or {}))
         proposal = Proposal(hypothesis="the files as they are", by=BY)
         attempt = Attempt(number=0, commit=commit, parent=commit, proposal=proposal)
@@ -53,29 +53,29 @@ class Baseline:
 
     def log(self, seed: int) -> Path:
         """Return the log of the last training under a seed."""
-        folder = trials_folder(self.standing.project, self.standing.tag)
+        folder = trials_folder(self.unstarted.project, self.unstarted.tag)
         return folder / "0000" / f"train-{seed}.log"
 
     def judged_by(self, objective: Objective) -> "Baseline":
-        """Return what trains the same and reads another metric."""
-        run = self.standing.run.model_copy(update={"objective": recorded(objective)})
-        standing = Standing(self.place.project, run)
-        bench = bench_of(standing, self.kit)
-        return Baseline(self.place, self.sources, objective, standing, self.kit, bench)
+        """Return a Baseline that trains the same code and reads another metric."""
+        run = self.unstarted.run.model_copy(update={"objective": recorded(objective)})
+        unstarted = Unstarted(self.place.project, run)
+        bench = bench_of(unstarted, self.kit)
+        return Baseline(self.place, self.sources, objective, unstarted, self.kit, bench)
 
 
 @contextmanager
-def standing_baseline(
+def unstarted_baseline(
     place: Place,
     flags: Flags,
     consent: Consent,
     unsafe: bool,
     front_matter: FrontMatter | None = None,
 ) -> Iterator[Baseline]:
-    """Yield what trains the project's last commit, as a run would.
+    """Yield a Baseline that trains the project's last commit as a run would.
 
-    front_matter: None for that of the commit. Raise TrustFault where the user does not agree to
-    what a training may read.
+    front_matter: None for that of the commit. Raise TrustFault if the user does not agree to what a
+    training may read.
     """
     project = place.project
     agree_to_read(project, place.settings, consent)
@@ -95,18 +95,18 @@ def standing_baseline(
             data_fingerprint=data.fingerprint if data else None,
             objective=recorded(objective),
         )
-        standing = Standing(project, run)
+        unstarted = Unstarted(project, run)
         kit = Kit(place.settings, slots, sandbox, data, recorded_caps(run, place.settings))
-        bench = bench_of(standing, kit)
+        bench = bench_of(unstarted, kit)
         try:
-            yield Baseline(place, sources, objective, standing, kit, bench)
+            yield Baseline(place, sources, objective, unstarted, kit, bench)
         finally:
-            standing.remove_folder()
+            unstarted.remove_folder()
 
 
 def trained(
     baseline: Baseline, what: str, seed: int, texts: Mapping[str, str] | None = None
 ) -> Result:
-    """Train under a seed, and say on stderr what is waited for."""
+    """Train under a seed, with a line on stderr meanwhile."""
     with waiting(what):
         return baseline.train(seed, texts)

@@ -1,4 +1,4 @@
-"""Builds what a session measures with: place, sandbox, data, ledger and bench."""
+"""Builds the objects of a session: project, sandbox, data, ledger and bench."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +9,7 @@ from pathlib import Path
 from shlex import quote
 
 from agent.cli.consent import Consent
-from agent.cli.reach import network_wish, prepare_source, readable_paths
+from agent.cli.reach import items_of_network, prepare_source, readable_paths
 from agent.display.waiting import waiting
 from agent.edit.encoding import foreign_encoding
 from agent.edit.files import Sources
@@ -25,7 +25,7 @@ from agent.git.cache import cache_folders
 from agent.git.home import HOME, below
 from agent.history.history import History
 from agent.history.runs import trials_folder
-from agent.history.standing import Standing
+from agent.history.unstarted import Unstarted
 from agent.project.around import project_around
 from agent.project.data import NetworkWanted, Prepared, Source, prepare_data, stage_of
 from agent.project.find import CORPORA, Project, find_project
@@ -58,15 +58,15 @@ PROOF = "a probe tries to get out of it, and the libraries of train.py are loade
 
 @dataclass(frozen=True)
 class Place:
-    """Where a session works."""
+    """The project of a session, with its settings."""
 
     project: Project
     settings: Settings
 
     def of_run(self, run: RunSettings, python: str | None = None) -> "Place":
-        """Return the place of a run: scored as its record says, with the interpreter it began with.
+        """Return the project of a run, with the score and interpreter of its record.
 
-        python: another one that the user typed. Raise ProjectFault where the run's is gone.
+        python: another interpreter that the user typed. Raise ProjectFault if the run's is gone.
         """
         settings = settings_of_run(self.project, self.settings, run, python)
         return Place(self.project.model_copy(update={"score": run.score}), settings)
@@ -74,7 +74,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Kit:
-    """What a session measures with."""
+    """The sandbox, slots and data of a session."""
 
     settings: Settings
     slots: tuple[Slot, ...]
@@ -91,7 +91,7 @@ class Kit:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A cluster that the trials of a session run on, and what was typed for it."""
+    """The cluster for the trials of a session, and its options."""
 
     where: Where
     workers: int | None
@@ -102,14 +102,14 @@ class Elsewhere:
 
 
 def elsewhere_of(where: Where, workers: int | None, unsafe: bool, source: str) -> Elsewhere | None:
-    """Return what a session needs to run its trials elsewhere; None where they run here."""
+    """Return the cluster of a session; None if its trials run on this machine."""
     return None if where.is_local else Elsewhere(where, workers, unsafe, source)
 
 
 def find_place(where: Path) -> Place:
-    """Return the project of the folder `where`, with its settings: what a new run is about.
+    """Return the project in the folder `where`, for a new run.
 
-    Raise ProjectFault where there is none; where one of a folder above has it, with its name.
+    Raise ProjectFault if there is none; it names a project in a folder above.
     """
     settings = read_settings(where)
     try:
@@ -119,7 +119,7 @@ def find_place(where: Path) -> Place:
 
 
 def _elsewhere(where: Path, fault: ProjectFault) -> ProjectFault:
-    """Return the fault of a folder without a project; it names the project around it, if any."""
+    """Return the fault for a folder without a project; it names the project around, if any."""
     try:
         around = project_around(where)
     except Fault:
@@ -132,15 +132,15 @@ def _elsewhere(where: Path, fault: ProjectFault) -> ProjectFault:
 
 
 def place_around(where: Path) -> Place:
-    """Return the project around `where`, with its settings: what an existing run is about."""
+    """Return the project that contains `where`, for an existing run."""
     around = project_around(where)
     return Place(around.project, around.settings)
 
 
 def refuse_foreign_encodings(project: Project, sources: Sources) -> None:
-    """Raise ProjectFault where Python would not read one of the files as UTF-8.
+    """Raise ProjectFault if Python would not read one of the files as UTF-8.
 
-    Edits of such a file could not be trusted.
+    Edits of such a file would not be safe.
     """
     for name, text in sources.files.items():
         fault = foreign_encoding(text) if is_python(name) else None
@@ -153,10 +153,10 @@ def refuse_foreign_encodings(project: Project, sources: Sources) -> None:
 
 
 def proven(unsafe: bool, source: str, place: Place, slots: Sequence[Slot]) -> Chosen:
-    """Return the sandbox to train `source` in, after it has proven itself here.
+    """Return the sandbox to train `source` in, after a proof on this machine.
 
-    A source that names torch needs it to load inside, in the project's interpreter, and to compute
-    on the accelerators of the slots.
+    If the source names torch, it must load inside, in the project's interpreter, and compute on the
+    accelerators of the slots.
     """
     project = place.project
     interpreter = interpreter_of(project, place.settings)
@@ -172,10 +172,10 @@ def proven(unsafe: bool, source: str, place: Place, slots: Sequence[Slot]) -> Ch
 def proven_for(
     where: Where, unsafe: bool, source: str, place: Place, slots: Sequence[Slot]
 ) -> Chosen:
-    """Return the sandbox that a session needs on this machine; see proven.
+    """Return the sandbox that a session needs on this machine; see `proven`.
 
-    Where trials run elsewhere, each node proves its own, and only the data of a sealed score is
-    made here.
+    If trials run on a cluster, each node proves its own sandbox, and one is needed here only to
+    make the data of a sealed score.
     """
     if where.is_local or place.project.score == "sealed":
         return proven(unsafe, source, place, slots)
@@ -183,17 +183,17 @@ def proven_for(
 
 
 def imports_of(interpreter: Interpreter, source: str) -> tuple[str, ...]:
-    """Return what a sandbox must let the trainings of `source` import."""
+    """Return the modules that must be importable inside the sandbox for `source`."""
     return ("torch",) if "torch" in source and interpreter.has("torch") else ()
 
 
 def slots_for(where: Where, workers: int) -> tuple[Slot, ...]:
-    """Return this machine's slots for a session; none where its trials run elsewhere."""
+    """Return this machine's slots for a session; () if its trials run on a cluster."""
     return make_slots(workers, *this_machine()) if where.is_local else ()
 
 
 def proof_folder(project: Project) -> Path:
-    """Return where a sandbox is proven: in the place where the project's trials run."""
+    """Return the folder in which to prove a sandbox: where the project's trials run."""
     return below(Path(project.root), HOME, make=True)
 
 
@@ -201,10 +201,10 @@ def proof_folder(project: Project) -> Path:
 def prepared(
     place: Place, commit: str, sandbox: Chosen | None, consent: Consent, wanted: str | None = None
 ) -> Iterator[Prepared | None]:
-    """Yield the data that prepare.py of `commit` makes in `sandbox`; None if it seals no score.
+    """Yield the data that prepare.py of `commit` makes in `sandbox`; None without a sealed score.
 
-    sandbox: None only where it is not sealed. wanted: the fingerprint of data that need not be
-    made again. prepare.py gets a network only after the user's consent.
+    sandbox: may be None only without a sealed score. wanted: the fingerprint of data that need not
+    be made again. prepare.py gets a network only after the user's consent.
     """
     if place.project.score != "sealed" or sandbox is None:
         yield None
@@ -223,7 +223,7 @@ def prepared(
         try:
             data = _data(stack, source, sandbox, read_only, python, wanted=wanted)
         except NetworkWanted as want:
-            consent.require(network_wish(source, want, this_machine()[1]))
+            consent.require(items_of_network(source, want, this_machine()[1]))
             data = _data(stack, source, sandbox, read_only, python, network=True)
         yield data
 
@@ -256,26 +256,26 @@ def _data(
 def open_ledger(
     history: History, settings: Settings, caps: Caps, workers: int, cores: int | None = None
 ) -> Ledger:
-    """Return the ledger of a run, with the project's settings; opening it writes nothing.
+    """Return the ledger of a run with the project's settings, without writing anything.
 
-    workers: how many share this machine; 0 where trials run elsewhere.
+    workers: the number that share this machine; 0 if trials run on a cluster.
     """
     protected = (*settings.protected, *read_program(history.program).front_matter.protected)
     settings = settings.model_copy(update={"protected": protected})
-    known = caps.memory is not None or workers
-    megabytes = trial_memory(caps, workers) / 2**20 if known else None
+    is_limited = caps.memory is not None or workers
+    megabytes = trial_memory(caps, workers) / 2**20 if is_limited else None
     fixed = _fixed(history.project, settings)
     return Ledger(history, space_reader(history, settings), fixed, megabytes, cores)
 
 
 def _fixed(project: Project, settings: Settings) -> Fixed:
-    """What the user protects, and the name by which the scorer builds the model."""
+    """Return the names that edits may not touch: the user's, and the scorer's entry point."""
     required = {"build_model"} if project.score == "sealed" else set()
     return Fixed(protected=frozenset(settings.protected), required=frozenset(required))
 
 
 def space_reader(history: History, settings: Settings) -> Callable[[Sources], Space]:
-    """Return a reader of a project's search space; constants of prepare.py bound some of it."""
+    """Return a reader of a project's search space, which constants of prepare.py may bound."""
     prepare = history.project.prepare
     fixed = read_constants(history.file_at(history.tip, prepare)) if prepare else {}
     return lambda sources: space_of(sources, fixed, settings)
@@ -286,10 +286,10 @@ def space_of(sources: Sources, fixed: Configuration, settings: Settings) -> Spac
     return read_space(sources, settings.stated_ranges, fixed)
 
 
-def bench_of(history: History | Standing, kit: Kit) -> Measures:
-    """Return the bench on which the attempts of `history` are measured.
+def bench_of(history: History | Unstarted, kit: Kit) -> Measures:
+    """Return the bench that measures the attempts of `history`.
 
-    Raise ProjectFault where a training would see what it is scored on.
+    Raise ProjectFault if a training could see the data that it is scored on.
     """
     project = history.project
     caps = kit.caps
@@ -335,7 +335,7 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
 
 
 def terms_of(elsewhere: Elsewhere, caps: Caps, interpreter: Interpreter) -> Terms:
-    """Return what a session asks of the places that its trials run at."""
+    """Return the terms of a session for its places on a cluster."""
     return Terms(
         address=elsewhere.where.address,
         workers=elsewhere.workers,
@@ -352,7 +352,7 @@ def _in_workspace(project: Project, place: str) -> str:
 
 
 def _evaluation(project: Project) -> Evaluation | None:
-    """Return how the project evaluates; None where it does not."""
+    """Return the settings of the project's evaluator; None without one."""
     own = project.evaluate
     if own is None:
         return None
@@ -369,8 +369,8 @@ def _evaluation(project: Project) -> Evaluation | None:
     )
 
 
-def _hidden(history: History | Standing, data: Prepared | None) -> tuple[str, ...]:
-    """What no training may see: the repository's records and whatever holds validation text."""
+def _hidden(history: History | Unstarted, data: Prepared | None) -> tuple[str, ...]:
+    """Return the paths that no training may see: records of runs and validation data."""
     own = (*records(history.project), *hidden_on_disk(history.project))
     prepare = history.project.prepare
     if data is None or prepare is None:
@@ -379,7 +379,7 @@ def _hidden(history: History | Standing, data: Prepared | None) -> tuple[str, ..
 
 
 def trial_memory(caps: Caps, workers: int) -> int:
-    """Return the bytes of main memory that one trial may use."""
+    """Return the memory limit of one trial in bytes."""
     if caps.memory is not None:
         return caps.memory
     return int(total_memory() * MEMORY_SHARE / workers)

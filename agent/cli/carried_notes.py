@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from agent.cli.consent import Consent
-from agent.cli.reach import notes_wish
+from agent.cli.reach import items_of_notes
 from agent.errors import UsageFault
 from agent.history.branch import tag_of
 from agent.history.history import History
@@ -16,7 +16,7 @@ from sandbox.ground.redaction import redacted
 
 
 def notes_from(run: str, project: Project, consent: Consent) -> tuple[ResearchNote, ...]:
-    """Return the notes of a run, once the user agreed to those of somebody else's.
+    """Return the notes of a run, after the user's consent if it is somebody else's.
 
     Raise UsageFault for a run without notes, HistoryFault for one that cannot be read.
     """
@@ -27,12 +27,12 @@ def notes_from(run: str, project: Project, consent: Consent) -> tuple[ResearchNo
                 f"{history.branch} has no notes: only a model that looks writes them.",
                 f"autoresearch log {history.tag}",
             )
-        consent.require(notes_wish(history, consent))
+        consent.require(items_of_notes(history, consent))
         return notes
 
 
 def carry(history: History, notes: Sequence[ResearchNote], run: str) -> None:
-    """Record notes of another run as the first of a new one: its branch then holds them itself."""
+    """Record the notes of another run on the branch of a new one."""
     for note in notes:
         asked = new_input(Remember(text=redacted(note.text)[:MAX_NOTE]), f"notes of {tag_of(run)}")
         at = datetime.now(UTC).isoformat(timespec="seconds")

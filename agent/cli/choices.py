@@ -58,7 +58,7 @@ def options_of(
     parent: RunSettings | None = None,
     commit: str | None = None,
 ) -> StartOptions:
-    """Return the options of a new run; raise UsageFault where they make no sense.
+    """Return the options of a new run. Raise UsageFault if they contradict each other.
 
     parent: the record of the run that it begins at. commit: the state of it.
     """
@@ -97,7 +97,7 @@ def _need_of(name: str) -> ModelNeed:
 
 
 def say_origins(options: StartOptions, err: bool = False) -> None:
-    """Print which options come from elsewhere than the command line. err: to stderr."""
+    """Print which options do not come from the command line. err: to stderr."""
     for line in options.lines():
         typer.echo(line, err=err)
     if options.model.origin is Origin.INFERRED and options.model.value:
@@ -117,7 +117,7 @@ def say_origins(options: StartOptions, err: bool = False) -> None:
 
 @dataclass(frozen=True)
 class Asked:
-    """The model that a run asks, and how."""
+    """The options about a run's model."""
 
     model: str | None
     effort: Effort | None = None
@@ -126,7 +126,7 @@ class Asked:
 def build_staff(method: Method, model: str | None, options: SessionOptions) -> Staff:
     """Return who writes the proposals of a session.
 
-    Without a model nothing is waited for. Raise UsageFault for a method that cannot fill in.
+    Filling in needs a model that is waited for. Raise UsageFault for a method that cannot fill in.
     """
     if options.writers.value == NOBODY:
         return Staff(writers=NOBODY)
@@ -181,17 +181,17 @@ def build_proposer(
         waiting(f"the provider of {model} to answer", ASKED_IN_VAIN) as wait,
         news.to(wait.because),
     ):
-        found = _opened_or_deferred(model, opened)
-    if isinstance(found, Deferred):
-        _say_deferred(found)
-    return method.build(Recorded(found, transcripts_of(project, tag)))
+        opened_model = _opened_or_deferred(model, opened)
+    if isinstance(opened_model, Deferred):
+        _say_deferred(opened_model)
+    return method.build(Recorded(opened_model, transcripts_of(project, tag)))
 
 
 def _opened_or_deferred(name: str, opened: Callable[[float], Model]) -> Model:
-    """Return the model, or what opens it later where its provider refuses to name it for a limit.
+    """Return the model, or one that is opened later if the provider's limit prevents it now.
 
-    A run goes on without its model until such a limit lifts, as it does for one that is met later.
-    opened: opens it, with a list of models that takes so many seconds at most.
+    Until the limit lifts, the run goes on without its model. opened: opens the model; its argument
+    is how many seconds the list of models may take.
     """
     try:
         return opened(LISTING_SECONDS)

@@ -29,17 +29,17 @@ SEALED = "sealed"
 """The label of the lines that say how the score is computed."""
 
 
-def choose_sealing(answers: Answers, known: Sequence[Sealing]) -> Sealing | None:
-    """Return the script that computes the score, and say why; None for the printed number.
+def choose_sealing(answers: Answers, sealings: Sequence[Sealing]) -> Sealing | None:
+    """Return the script that computes the score, and print why; None for the printed number.
 
-    Raise UsageFault where several scripts could, and init may not ask which one does.
+    Raise UsageFault if several scripts might, and init may not ask.
     """
     if answers.evaluate == NO_EVALUATOR:
         chosen = None
     elif answers.evaluate is not None:
-        chosen = _typed(answers, answers.evaluate, known)
+        chosen = _typed(answers, answers.evaluate, sealings)
     else:
-        chosen = _proposed(answers, known)
+        chosen = _proposed(answers, sealings)
     if chosen is not None:
         chosen = _with_typed(answers, chosen)
         _say(chosen)
@@ -50,7 +50,7 @@ def choose_sealing(answers: Answers, known: Sequence[Sealing]) -> Sealing | None
 
 
 def chosen_report(answers: Answers, sealing: Sealing) -> Number:
-    """Return which number of an evaluator is the metric; raise UsageFault where none is known."""
+    """Return the evaluator's metric. Raise UsageFault if it is unknown."""
     if answers.metric:
         return Number(name=answers.metric, value=None, line="")
     if not sealing.numbers:
@@ -62,10 +62,10 @@ def chosen_report(answers: Answers, sealing: Sealing) -> Number:
 
 
 def with_evaluator_behind(
-    candidate: Candidate, look: Look, known: Sequence[Sealing]
+    candidate: Candidate, look: Look, sealings: Sequence[Sealing]
 ) -> tuple[Candidate, Look]:
-    """Return a training that prints no number with the one script behind it that prints one."""
-    printing = [sealing for sealing in known if sealing.prints]
+    """Return a training with the script after it that prints a number, if it prints none."""
+    printing = [sealing for sealing in sealings if sealing.prints]
     if len(printing) != 1:
         return candidate, look
     [sealing] = printing
@@ -75,8 +75,8 @@ def with_evaluator_behind(
     return candidate, look.model_copy(update={"numbers": sealing.numbers})
 
 
-def _typed(answers: Answers, command: str, known: Sequence[Sealing]) -> Sealing:
-    """Return the evaluator whose command was typed; raise UsageFault for what is none."""
+def _typed(answers: Answers, command: str, sealings: Sequence[Sealing]) -> Sealing:
+    """Return the evaluator whose command was typed. Raise UsageFault if it is not one."""
     try:
         script = Evaluator(command=command).script.removeprefix("./")
     except (ValidationError, ValueError) as error:
@@ -84,7 +84,7 @@ def _typed(answers: Answers, command: str, known: Sequence[Sealing]) -> Sealing:
         raise UsageFault(
             f"--evaluate: {problem}", 'autoresearch init --evaluate "python evaluate.py"'
         ) from None
-    for sealing in known:
+    for sealing in sealings:
         if sealing.script == script:
             return sealing.model_copy(update={"command": command, "why": "as typed"})
     if not (answers.folder / script).is_file():
@@ -111,15 +111,15 @@ def _with_typed(answers: Answers, sealing: Sealing) -> Sealing:
     return sealing
 
 
-def _proposed(answers: Answers, known: Sequence[Sealing]) -> Sealing | None:
+def _proposed(answers: Answers, sealings: Sequence[Sealing]) -> Sealing | None:
     """Return the one script that evidently computes the score, or the one that is asked for."""
-    sure = [sealing for sealing in known if not sealing.doubts]
+    sure = [sealing for sealing in sealings if not sealing.doubts]
     if len(sure) > 1:
         return _one_of(answers, sure)
     if sure:
         question = f"Is the score what {sure[0].script} computes, where no run reaches it?"
         return sure[0] if _agrees(answers, question, default=True) else None
-    for sealing in known[:SHOWN]:
+    for sealing in sealings[:SHOWN]:
         _say_doubts(sealing)
         question = f"Is the score what {sealing.script} computes, all the same?"
         if answers.asks and _agrees(answers, question, default=False):
@@ -147,7 +147,7 @@ def _agrees(answers: Answers, question: str, default: bool) -> bool:
 
 
 def _say(sealing: Sealing) -> None:
-    """Print what computes the score, and what it is given."""
+    """Print which script computes the score, and its inputs."""
     say(f"{sealing.script} computes the score, where no run reaches it: {sealing.why}", SEALED)
     hidden = ", ".join((sealing.script, *sealing.hidden, *sealing.test))
     say(f"{hidden}: no run and no model sees them", "hidden")

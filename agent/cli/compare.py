@@ -49,7 +49,7 @@ def compare(
 
 
 def _with_metric(view: View) -> dict[str, str]:
-    """Return a column that begins with what the run measures."""
+    """Return a column with the run's metric at its head."""
     objective = view.run.goal
     scores = view.about or f"{objective.metric}, {objective.better}"
     return {"scores": scores, **_column(view)}

@@ -19,7 +19,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.:/,-]+(#[0-9]*)?")
 
 
 def _quiet(names: Callable[[typer.Context, str], Iterable[str]]) -> Complete:
-    """Return `names` as a completion: plain names only, and none where anything goes wrong."""
+    """Return plain names as completions; [] after any error."""
 
     def complete(ctx: typer.Context, incomplete: str) -> list[str]:
         try:
@@ -61,7 +61,7 @@ def complete_states(_ctx: typer.Context, incomplete: str) -> Iterable[str]:
 
 @_quiet
 def complete_trials(ctx: typer.Context, _incomplete: str) -> Iterable[str]:
-    """Return the numbers of the trials of the run that is meant."""
+    """Return the numbers of the trials of the default run, or of the typed one."""
     from agent.cli.reading import reading
 
     with reading(ctx.params.get("branch")) as history:

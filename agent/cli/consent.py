@@ -1,4 +1,4 @@
-"""Asks once whether what reaches out of a project is trusted, before anything is done with it."""
+"""Asks once whether the user trusts what reaches out of a project."""
 
 import shlex
 import sys
@@ -27,7 +27,7 @@ class Consent:
         self._store = TrustStore(self._root)
 
     def require(self, items: Sequence[Item]) -> None:
-        """Return once the list is confirmed; else raise TrustFault. An empty list asks nothing."""
+        """Ask for consent to the list, unless it was given before. Raise TrustFault without it."""
         if items and not self._store.holds(digest_of(self._root, items)):
             self._ask(items)
         for item in items:
@@ -35,7 +35,7 @@ class Consent:
                 heed(*item.what)
 
     def _ask(self, items: Sequence[Item]) -> None:
-        """Return once the list is confirmed now; else raise TrustFault."""
+        """Ask for consent to the list. Raise TrustFault without it."""
         if not self._trusted and not is_terminal():
             lines = "\n".join(f"  {_plain(item.line)}" for item in items)
             raise TrustFault(
@@ -47,7 +47,7 @@ class Consent:
         self.remember(items)
 
     def remember(self, items: Sequence[Item]) -> None:
-        """Treat the list as confirmed from now on."""
+        """Remember that the user agreed to the list."""
         if items:
             self._add(digest_of(self._root, items), tuple(item.line for item in items))
 
@@ -81,12 +81,12 @@ def _own_run(first: str) -> str:
 
 
 def is_terminal() -> bool:
-    """Return whether somebody is here to answer."""
+    """Return whether the command runs in a terminal, where somebody can answer."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def agreed(question: str, otherwise: str) -> bool:
-    """Ask a question that is answered yes or no; no is the default.
+    """Ask a yes/no question, and return the answer; the default is no.
 
     Raise TrustFault, with the command `otherwise`, if the terminal is closed before the answer.
     """

@@ -1,4 +1,4 @@
-"""What `space` shows of constants: range, reason, and the line that changes it."""
+"""Shows constants with their ranges, the reasons, and the line that changes them."""
 
 import json
 import re
@@ -54,13 +54,13 @@ def _table(choices: list[Choice], formatter: Formatter) -> Table:
 
 
 def value_text(value: Value) -> str:
-    """Return a value in a table."""
+    """Return a value as text of at most MAX_VALUE characters."""
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"
 
 
 def line_of(choice: Choice) -> str:
-    """Return the line below [ranges] that makes a constant fixed, or that has it searched."""
+    """Return the line for [ranges] that would fix a searched constant, or search a fixed one."""
     wanted = "fixed" if choice.parameter else _wide(choice.constant.value)
     return range_line(choice.constant.name, wanted)
 
@@ -72,7 +72,7 @@ def range_line(name: str, wanted: str) -> str:
 
 
 def _wide(value: Value) -> str:
-    """Return a range around a value, for who wants it searched."""
+    """Return a wide range around a value, as a suggestion."""
     if isinstance(value, bool):
         return "False | True"
     if isinstance(value, str):
@@ -85,7 +85,7 @@ def _wide(value: Value) -> str:
 
 
 def record_of(choice: Choice) -> dict[str, Any]:
-    """Return what `space --json` says of a constant."""
+    """Return the record of a constant for `space --json`."""
     constant = choice.constant
     parameter = choice.parameter
     return {

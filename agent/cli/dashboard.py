@@ -69,9 +69,9 @@ def report(
 
 
 def _new_file(name: str) -> Path:
-    """Return the path of a name that nobody typed; raise UsageFault where it is a link.
+    """Return the path of a default file name. Raise UsageFault if it is a link.
 
-    A repository may have put one there, and writing would follow it.
+    A repository may contain such a link, and writing would follow it.
     """
     path = Path(name)
     if path.is_symlink():
@@ -83,9 +83,9 @@ def _new_file(name: str) -> Path:
 
 
 def write(text: str, output: Path) -> None:
-    """Write `text` to a file and name it on stderr, or to stdout for `-`.
+    """Write `text` to a file and print its name on stderr; for `-`, write to stdout.
 
-    Raise UsageFault where the file cannot be written.
+    Raise UsageFault if the file cannot be written.
     """
     if output == STDOUT:
         typer.echo(text, nl=False)

@@ -1,4 +1,4 @@
-"""Lets a run go on in the background: a fresh process resumes it, and owes no terminal anything."""
+"""Continues a run in the background, in a new process without a terminal."""
 
 import json
 import os
@@ -10,7 +10,8 @@ from typing import NoReturn
 import typer
 
 from agent.cli.run_log import RunLog
-from agent.display.format import Formatter, formatter_for, open_console
+from agent.cli.say import say
+from agent.display.format import Formatter
 from agent.run.bounds import Renewal
 
 READY = "AUTORESEARCH_READY"
@@ -22,7 +23,7 @@ Flag = str | int | float | bool | Sequence[str] | None
 
 
 def words_of(**flags: Flag) -> list[str]:
-    """Return flags as the words of a command line; None, False and nothing are left out."""
+    """Return flags as words of a command line, without those that are None, False or empty."""
     words = []
     for name, value in flags.items():
         option = f"--{name.replace('_', '-')}"
@@ -36,10 +37,10 @@ def words_of(**flags: Flag) -> list[str]:
 
 
 def go_on(log: RunLog, words: Sequence[str], as_json: bool) -> None:
-    """Resume a run in the background, and print how to follow it once its session has begun.
+    """Resume a run in the background; once its session has begun, print how to follow it.
 
-    words: the flags of `autoresearch resume`. Nobody may hold the run's lock any more. Where the
-    process ends before its session begins, print what it said and end with its exit code.
+    words: the flags of `autoresearch resume`. The run's lock must be free. If the process ends
+    before its session begins, print its output and end with its exit code.
     """
     before = log.path.stat().st_size if log.path.exists() else 0
     process = _spawn(log, words)
@@ -51,8 +52,6 @@ def go_on(log: RunLog, words: Sequence[str], as_json: bool) -> None:
         event = {"event": "Detached", "branch": branch, "pid": process.pid, "log": str(log.path)}
         typer.echo(json.dumps(event))
         return
-    console = open_console()
-    formatter = formatter_for(console)
     lines = {
         "run     ": f"{branch} goes on in the background, as process {process.pid}",
         "log     ": str(log.path),
@@ -61,11 +60,11 @@ def go_on(log: RunLog, words: Sequence[str], as_json: bool) -> None:
         "stop    ": f"autoresearch stop {log.tag}",
     }
     for label, text in lines.items():
-        console.print(label + formatter.line(text), soft_wrap=True)
+        say(text, label)
 
 
 def renew(log: RunLog, renewal: Renewal, words: Sequence[str]) -> NoReturn:
-    """Go on in this process with other workers, as `autoresearch resume` typed with these words."""
+    """Replace this process by `autoresearch resume` with these words and the new workers."""
     bounds = words_of(
         workers=renewal.workers,
         trials=renewal.trials,
@@ -79,7 +78,7 @@ def renew(log: RunLog, renewal: Renewal, words: Sequence[str]) -> NoReturn:
 
 
 def tell_ready() -> None:
-    """Tell the command that started this process in the background that its session has begun."""
+    """Tell the command that started this background process that its session has begun."""
     descriptor = os.environ.pop(READY, "")
     if descriptor.isdigit():
         os.write(int(descriptor), b"ready")
@@ -87,7 +86,7 @@ def tell_ready() -> None:
 
 
 def _spawn(log: RunLog, words: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Return the process in the background; it has a return code if no session began in it."""
+    """Start the background process; it has a return code if no session began in it."""
     reader, writer = os.pipe()
     command = [sys.executable, "-P", "-m", "autoresearch", "resume", *words, "--", log.tag]
     try:

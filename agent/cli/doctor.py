@@ -179,7 +179,7 @@ def _interpreter_here() -> Interpreter:
 
 
 def _brings_its_own() -> bool:
-    """Return whether a project is here whose trainings do not run on the harness's Python."""
+    """Return whether the project here has a Python of its own for its trainings."""
     try:
         return _interpreter_here().is_own
     except ProjectFault:
@@ -191,8 +191,8 @@ def _torch() -> Finding:
     command = [sys.executable, "-I", "-c", probe]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode and _brings_its_own():
-        found = "not installed for autoresearch; the project here has an environment of its own"
-        return Finding(what="torch", state="note", found=found)
+        finding = "not installed for autoresearch; the project here has an environment of its own"
+        return Finding(what="torch", state="note", found=finding)
     if run.returncode:
         return Finding(
             what="torch",

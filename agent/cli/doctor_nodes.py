@@ -29,7 +29,7 @@ WHY = "it loads what trainings import, and tries to get out of its own sandbox"
 
 
 def examine_nodes(on: str, as_json: bool) -> None:
-    """Have every node prove itself, and say what it is. Exit with 4 where one is not fit."""
+    """Prove every node, and print a description of each. Exit with 4 if one is not fit."""
     where = read_where(on)
     if where.engine != "ray":
         message = f"only the nodes of a Ray cluster can be asked, unlike {where}"
@@ -53,7 +53,7 @@ def examine_nodes(on: str, as_json: bool) -> None:
 
 
 def _demands() -> Demands:
-    """Return what trials of the project here would need; nothing where there is no project."""
+    """Return what the trials of the project here need; nothing without a project."""
     try:
         place = place_around(Path.cwd())
         return demands_of(place)
@@ -62,7 +62,7 @@ def _demands() -> Demands:
 
 
 def demands_of(place: Place) -> Demands:
-    """Return what trials of a project would need of a node."""
+    """Return what the trials of a project need of a node."""
     project = place.project
     interpreter = interpreter_of(project, place.settings)
     train = Path(project.root) / project.train
@@ -91,7 +91,7 @@ def plain_node(node: Examined) -> dict[str, object]:
 
 
 def show_nodes(examined: Sequence[Examined]) -> None:
-    """Print a line for each node, and what a user should know of it."""
+    """Print a line for each node, and remarks."""
     console = open_console()
     formatter = formatter_for(console)
     console.print(Text(f"this machine: autoresearch {software()}"), soft_wrap=True)
@@ -128,7 +128,7 @@ def _row(node: Examined) -> tuple[str, ...]:
 
 
 def _remarks(node: Examined, others: Sequence[Examined]) -> list[str]:
-    """Return what a user should know of a node."""
+    """Return remarks on a node, such as that it is slow."""
     standing = node.standing
     if standing is None:
         fix = f"   try: {node.fix}" if node.fix else ""

@@ -1,4 +1,4 @@
-"""Shows what a start would do, without a branch, a training or a question to a model."""
+"""Shows the plan of a start, without a branch, a training or a question to a model."""
 
 import json
 import os
@@ -33,6 +33,7 @@ from agent.project.flags import Flags
 from agent.project.resolve import StartOptions
 from agent.project.trust import REPLAY
 from agent.propose import find_method
+from agent.propose.context import Context
 from agent.propose.looking import never_awaited
 from agent.records.results import PriorTrial
 from agent.space import Space
@@ -50,7 +51,7 @@ PRICE_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run would come to; None where that cannot be told before the baseline."""
+    """The expected size of a run; None for what is unknown before the baseline."""
 
     trials: int | None
     """None without a bound on trials or hours."""
@@ -62,7 +63,7 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Price:
-    """What one question costs in dollars; None where the price is unknown."""
+    """The cost of one question in dollars; None if the price is unknown."""
 
     usual: float | None
     most: float | None
@@ -78,7 +79,7 @@ def show_plan(
     tag: str | None,
     manner: Manner,
 ) -> None:
-    """Print what `start` would do with these flags."""
+    """Print the plan of `start` with these flags."""
     as_json = manner.as_json
     origin = find_origin(Path.cwd(), flags, source, governs)
     place = origin.place
@@ -100,12 +101,9 @@ def show_plan(
     places = planned_places(manner, place, options, slots, tag or next_tag(project))
     research = shown_research(place, "", options.look.value)
     context = first_context(place, head, options, objective, prior)
-    context = research.told(context, never_awaited)
-    model = options.model.value
-    request = None
-    if model and not model.startswith(REPLAY):
-        request = first_question(find_method(options.method.value, typed=True), context)
-    price = _price(model, request, chosen)
+    context = research.equip(context, never_awaited)
+    request = _first_request(options, context)
+    price = _price(options.model.value, request, chosen)
     repeats = options.verdict.value == "sequential" and objective.noise != "none"
     forecast = forecast_of(options, project.score, places.workers, price, repeats)
     if as_json:
@@ -116,14 +114,23 @@ def show_plan(
     console = open_console()
     formatter = formatter_for(console, objective)
     _say_space(console, formatter, context.space)
-    for line in (_question_line(model, request, price), _forecast_line(chosen, forecast)):
+    question = _question_line(options.model.value, request, price)
+    for line in (question, _forecast_line(chosen, forecast)):
         console.print(Text(formatter.line(line)), soft_wrap=True)
     places.say(console)
     console.print("nothing was started, and no model was asked; without --dry-run it starts")
 
 
+def _first_request(options: StartOptions, context: Context) -> Request | None:
+    """Return the first question to the model; None without a model, or for a replay."""
+    model = options.model.value
+    if not model or model.startswith(REPLAY):
+        return None
+    return first_question(find_method(options.method.value, typed=True), context)
+
+
 def _price(model: str | None, request: Request | None, chosen: Chosen) -> Price:
-    """Return what a question costs; the provider is asked for its models at most."""
+    """Return the cost of a question. At most the provider's list of models is requested."""
     if model is None or sends_no_bill(model, os.environ):
         return Price(0.0, 0.0)
     if request is None:

@@ -55,13 +55,13 @@ _LACKS = {
 
 
 class _Unexpected(Fault):
-    """An error of the program itself, which no part of it expected."""
+    """An unexpected error of the program itself."""
 
     exit_code = EXIT_UNEXPECTED
 
 
 def ended(error: BaseException) -> int:
-    """Say on stderr why a command ends with `error`, and return its exit code. Never raises."""
+    """Print on stderr why a command ends with `error`; return its exit code. Never raises."""
     try:
         if isinstance(error, KeyboardInterrupt):
             return EXIT_INTERRUPTED
@@ -179,7 +179,7 @@ def _note(error: BaseException, where: str) -> None:
 
 
 def _nobody_reads(error: BaseException) -> bool:
-    """Return whether `error` came from writing to stdout or stderr after its reader had gone."""
+    """Return whether `error` is due to stdout or stderr having lost its reader."""
     if not isinstance(error, OSError):
         return False
     if error.errno not in (errno.EPIPE, errno.EIO) or error.filename is not None:
@@ -192,7 +192,7 @@ def _nobody_reads(error: BaseException) -> bool:
 
 
 def _is_null(number: int) -> bool:
-    """Return whether a descriptor leads to the null device.
+    """Return whether a descriptor is the null device.
 
     rich turns a stdout that nobody reads there.
     """

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
 
-from agent.cli.baseline import Baseline, standing_baseline, trained
+from agent.cli.baseline import Baseline, trained, unstarted_baseline
 from agent.cli.build import Place
 from agent.cli.consent import Consent
 from agent.cli.init_questions import (
@@ -64,13 +64,13 @@ _MISSING = re.compile(r'read_only = \["([^"\s]+)"\]')
 
 
 def place_of(folder: Path, plan: Plan) -> Place:
-    """Return the project as the plan has it."""
+    """Return the project with the settings of the plan."""
     settings = plan.settings(folder)
     return Place(find_project(folder, settings), settings)
 
 
 def named(number: Number) -> str:
-    """Return a number's name and which way it is better."""
+    """Return a number's name with its direction."""
     better = {"minimize": "lower is better", "maximize": "higher is better", None: "?"}
     return f"{number.name} ({better[number.direction]})"
 
@@ -81,15 +81,15 @@ def choices_of(project: Project, settings: Settings) -> list[Choice]:
 
 
 def flags_of(answers: Answers) -> Flags:
-    """Return what was typed of a training's time. Raise UsageFault for nonsense."""
+    """Return the flags about a training's time. Raise UsageFault for invalid ones."""
     return read_flags("init", budget=answers.budget, limit=answers.limit)
 
 
 def timed(answers: Answers, project: Project, plan: Plan, took: float | None = None) -> Plan:
-    """Return the plan with the budget or the limit that holds, and say which.
+    """Return the plan with the budget or the limit, and print which it is.
 
-    took: seconds of the first training; None where nothing ran. Where the project itself has its
-    budget nothing is written.
+    took: seconds of the first training; None if nothing ran. Nothing is written if the project
+    states its own budget.
     """
     flags = flags_of(answers)
     budget = flags.budget
@@ -113,7 +113,7 @@ def timed(answers: Answers, project: Project, plan: Plan, took: float | None = N
 
 
 def unmeasured(answers: Answers, look: Look, plan: Plan) -> Plan:
-    """Return the plan by the source alone."""
+    """Return the plan without running anything."""
     if answers.metric or plan.evaluate:
         number = Number(name=plan.metric, value=None, line="")
     elif look.numbers:
@@ -135,7 +135,7 @@ def measured(answers: Answers, place: Place, plan: Plan) -> Plan:
     flags = flags_of(answers)
     consent = Consent(place.project, answers.trust)
     matter = FrontMatter()
-    with standing_baseline(place, flags, consent, answers.unsafe, matter) as baseline:
+    with unstarted_baseline(place, flags, consent, answers.unsafe, matter) as baseline:
         first = trained(baseline, f"{plan.command or plan.train} in the sandbox", 0)
         log = baseline.log(0)
         say(f"{duration(first.seconds)}, tier {first.tier}", "ran once")
@@ -150,17 +150,17 @@ def measured(answers: Answers, place: Place, plan: Plan) -> Plan:
 
 
 def _printed(answers: Answers, plan: Plan, log: Path) -> Plan:
-    """Return the plan with a number that the run printed as its metric, and say which."""
+    """Return the plan with a printed number as its metric, and print which."""
     number, others = _chosen(answers, log, plan)
     direction = choose_direction(answers, number)
     reading = _read(log, number.name)
     say(f'{number.name} = {reading.value:g}{reading.unit}, from "{reading.line}"', "metric")
-    known = {"metric": number.name, "direction": direction, "line": reading.line, "also": others}
-    return plan.model_copy(update=known)
+    fields = {"metric": number.name, "direction": direction, "line": reading.line, "also": others}
+    return plan.model_copy(update=fields)
 
 
 def _evaluated(answers: Answers, plan: Plan, first: Result) -> Plan:
-    """Return the plan with the metric that its evaluator reported, and say what it was."""
+    """Return the plan with the metric that the evaluator reported, and print its value."""
     assert plan.evaluate, "an evaluator measured it"
     value = first.scores[0].value
     say(f"{plan.metric} = {value:g}, as {plan.evaluate.script} computed it", "metric")
@@ -169,7 +169,7 @@ def _evaluated(answers: Answers, plan: Plan, first: Result) -> Plan:
 
 
 def _refuse_failed(plan: Plan, first: Result, log: Path, objective: Objective) -> None:
-    """Raise ProjectFault where the training failed; a missing metric is no failure of it."""
+    """Raise ProjectFault if the training failed; a missing metric is not a failure."""
     if first.status == "scored":
         return
     if plan.evaluate:
@@ -185,7 +185,7 @@ def _refuse_failed(plan: Plan, first: Result, log: Path, objective: Objective) -
 
 
 def _refuse_unscored(evaluator: Evaluator, first: Result) -> None:
-    """Raise ProjectFault where a training ended well, and its evaluator gave no score of it."""
+    """Raise ProjectFault if a training succeeded, but its evaluator gave no score."""
     detail = first.detail
     if LEFT_NO in detail:
         missing = detail.rpartition(LEFT_NO)[2]
@@ -203,7 +203,7 @@ def _refuse_unscored(evaluator: Evaluator, first: Result) -> None:
 
 
 def _mended(plan: Plan, text: str) -> str:
-    """Return the command that may mend a failed first run, by what it said."""
+    """Return a command that may fix a failed first run, judging by its error."""
     if "arguments are required" in text or "Missing option" in text:
         command = plan.command or f"python {plan.train}"
         return again(f"--command {quote(f'{command} ARGUMENTS')}")
@@ -220,7 +220,7 @@ def _mended(plan: Plan, text: str) -> str:
 
 
 def _shown_again(evaluator: Evaluator, text: str) -> str:
-    """Return the command that hides less, where a training failed for a hidden file; else ""."""
+    """Return the command that hides less, if a training failed for a hidden file; else ""."""
     missing = [path for path in evaluator.hidden if path in text]
     if not missing or "FileNotFoundError" not in text:
         return ""
@@ -235,7 +235,7 @@ def _show_end(log: Path, heading: str) -> None:
 
 
 def _chosen(answers: Answers, log: Path, plan: Plan) -> tuple[Number, tuple[str, ...]]:
-    """Return the metric, and what else the run printed that is worth a record."""
+    """Return the metric, and the other printed numbers that are worth recording."""
     printed = likely(numbers_in(_lines(log)))
     readable = [number for number in printed if _is_read(log, number.name)]
     if answers.metric:
@@ -272,7 +272,7 @@ def _is_read(log: Path, name: str) -> bool:
 
 
 def _read(log: Path, name: str) -> Reading:
-    """Return what the run printed of a metric; raise UsageFault where it did not."""
+    """Return the printed value of a metric. Raise UsageFault if it was not printed."""
     reading = read_metric(log, Metric(name=name))
     if isinstance(reading, NotRead):
         raise UsageFault(f"{name!r} cannot be read: {reading.reason}", "autoresearch init")
@@ -280,7 +280,7 @@ def _read(log: Path, name: str) -> Reading:
 
 
 def _with_noise(answers: Answers, baseline: Baseline, plan: Plan, first: Result) -> Plan:
-    """Show what repeats under other seeds do; return the plan as it is where that is skipped."""
+    """Train under other seeds and print the noise; return the plan, unchanged if skipped."""
     more = answers.repeats + 1
     time = duration(more * first.seconds)
     question = f"Measure the noise, with {more} more trainings, about {time}?"
@@ -289,8 +289,9 @@ def _with_noise(answers: Answers, baseline: Baseline, plan: Plan, first: Result)
     objective = baseline.objective.model_copy(
         update={"metric": plan.metric, "direction": plan.direction, "also": plan.also}
     )
-    known = first if first.status == "scored" and baseline.objective.metric == plan.metric else None
-    spread = measure_spread(baseline.judged_by(objective), answers.repeats, Rule(), known)
+    is_of_metric = first.status == "scored" and baseline.objective.metric == plan.metric
+    first_result = first if is_of_metric else None
+    spread = measure_spread(baseline.judged_by(objective), answers.repeats, Rule(), first_result)
     lines = tuple(lines_of(spread))
     for line in lines:
         say(line, "noise" if line == lines[0] else " ")
@@ -301,6 +302,6 @@ def _with_noise(answers: Answers, baseline: Baseline, plan: Plan, first: Result)
 
 
 def _with_ranges(plan: Plan, place: Place, metric: str) -> Plan:
-    """Return the plan with ranges: as inferred, or proposed where nothing is searched."""
+    """Return the plan with ranges: inferred ones, or proposed ones if nothing is searched."""
     lines, proposed = ranges_of(choices_of(place.project, place.settings), metric)
     return plan.model_copy(update={"ranges": lines, "proposed": proposed})

@@ -10,7 +10,8 @@ import typer
 
 from agent.cli import app, epilog
 from agent.cli.consent import is_terminal
-from agent.cli.steering import Steered, run_to_steer, say, say_to_run
+from agent.cli.say import say
+from agent.cli.steering import Steered, run_to_steer, say_to_run
 from agent.errors import Fault, UsageFault
 from agent.git.home import no_link, run_folder
 from agent.history.history import History
@@ -133,7 +134,7 @@ def _text_of(file: Path) -> str:
 
 
 def _edited(text: str) -> str:
-    """Return the text as the user's editor leaves it."""
+    """Return the text after the user has edited it in $EDITOR."""
     if not is_terminal():
         raise UsageFault("There is no terminal to edit in.", "autoresearch brief --file FILE")
     try:
@@ -145,7 +146,7 @@ def _edited(text: str) -> str:
 
 
 def _save(run: Run, text: str) -> None:
-    """Keep what was typed and not taken."""
+    """Save a text that was not accepted, so that it is not lost."""
     path = run_folder(Path(run.home.root), run.tag, make=True) / DRAFT
     descriptor = no_link(str(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

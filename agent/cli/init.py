@@ -151,7 +151,7 @@ def _has_training(folder: Path) -> bool:
         return False
     try:
         root_of(folder)
-        found = find_candidates(folder)
+        candidates = find_candidates(folder)
     except Fault:
         if not any(folder.glob("*.py")):
             return False
@@ -159,7 +159,7 @@ def _has_training(folder: Path) -> bool:
             f"{folder.resolve()} has scripts and is not in a git repository.",
             f"{enter(folder)}git init && git add . && git commit -m 'Start'",
         ) from None
-    if found.scripts or found.notebooks or found.code:
+    if candidates.scripts or candidates.notebooks or candidates.code:
         return True
     _refuse_inside(folder)
     return False

@@ -1,4 +1,4 @@
-"""Asks what `autoresearch init` cannot know, or takes flags for answers."""
+"""Asks the questions of `autoresearch init`, or takes flags as answers."""
 
 import shlex
 import sys
@@ -28,7 +28,7 @@ DIRECTIONS: dict[str, Direction] = {"minimize": "minimize", "maximize": "maximiz
 
 @dataclass(frozen=True)
 class Answers:
-    """What was typed; None where a flag was left out."""
+    """The typed flags; None for those left out."""
 
     folder: Path
     script: str | None = None
@@ -74,7 +74,7 @@ def instead(option: str, flags: str) -> str:
 
 
 def say(text: str, name: str = "", style: str = "") -> None:
-    """Print a line, with what a repository or a training says made printable.
+    """Print a line; text of a repository or a training is made printable.
 
     name: in a column before it.
     """
@@ -100,7 +100,7 @@ def say_block(text: str) -> None:
 
 
 def agreed_to(answers: Answers, question: str) -> bool:
-    """Return whether the user agrees; raise UsageFault where nobody is here to ask."""
+    """Return whether the user agrees. Raise UsageFault outside a terminal."""
     if answers.yes:
         return True
     if not answers.asks:
@@ -109,7 +109,7 @@ def agreed_to(answers: Answers, question: str) -> bool:
 
 
 def choose_script(answers: Answers, scripts: Sequence[Candidate]) -> Candidate:
-    """Return the script that is meant: of several, the likeliest or the one that is asked for."""
+    """Return the training script; of several, the one that the user chooses, or the likeliest."""
     if len(scripts) == 1 or not answers.asks:
         return scripts[0]
     number = ask_number("Which one is the training?", min(len(scripts), SHOWN))
@@ -117,14 +117,14 @@ def choose_script(answers: Answers, scripts: Sequence[Candidate]) -> Candidate:
 
 
 def choose_metric(answers: Answers, numbers: Sequence[Number]) -> Number:
-    """Return the number that is the metric; the first where nobody is asked."""
+    """Return the number that the user chooses as the metric; the first if init may not ask."""
     if len(numbers) == 1 or not answers.asks:
         return numbers[0]
     return numbers[ask_number("Which number is the metric?", min(len(numbers), SHOWN))]
 
 
 def choose_direction(answers: Answers, number: Number) -> Direction:
-    """Return which way a metric is better, by flag, name or answer; raise UsageFault else."""
+    """Return a metric's direction by flag, name or answer. Raise UsageFault without one."""
     if answers.direction:
         return answers.direction
     if number.direction:
@@ -140,7 +140,7 @@ def choose_direction(answers: Answers, number: Number) -> Direction:
 
 
 def says_exact(answers: Answers) -> bool:
-    """Return whether the owner gives the word that no run shows: that a score has no noise."""
+    """Return whether the user declares that the score has no noise."""
     question = "Does equal code always give equal scores here? Without your word little is kept."
     return answers.asks and typer.confirm(question, default=False, err=True)
 

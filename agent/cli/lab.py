@@ -56,7 +56,7 @@ def lab(
 ) -> Iterator[tuple[History, Measures]]:
     """Yield a run, and a bench that trains its states as its trials were trained.
 
-    on: where, as typed. Everything is trained in one slot, so that one machine has measured it all.
+    on: the value of --on. Everything is trained in one slot, hence on one machine.
     """
     where = _lasting(on)
     place = place_around(Path.cwd())
@@ -80,7 +80,7 @@ def lab(
 
 
 def _lasting(on: str | None) -> Where:
-    """Return where to train. Raise UsageFault for Slurm: only a run gets an allocation."""
+    """Return where to train. Raise UsageFault for Slurm, where only runs get allocations."""
     where = read_where(on)
     if where.engine == SLURM:
         raise UsageFault(
@@ -93,7 +93,7 @@ def _lasting(on: str | None) -> Where:
 
 @contextmanager
 def _opened(bench: Measures, where: Where) -> Iterator[None]:
-    """Let a block train where the bench is; on a cluster it waits for a place that is fit."""
+    """Open the bench for the block; on a cluster this waits for a place."""
     if where.is_local:
         yield
         return
@@ -116,7 +116,7 @@ def measured(
     seeds: int,
     split: Split = "val",
 ) -> list[Comparison]:
-    """Return each of `states` compared with `reference`, under `seeds` seeds not used before."""
+    """Return the comparison of each state with `reference`, under `seeds` fresh seeds."""
     if not states:
         return []
     fresh = fresh_seeds(history.trials, seeds, history.run.seed)
@@ -143,7 +143,7 @@ def measured(
 
 
 def _usual(history: History, bench: Measures) -> Usual | None:
-    """Return what the run's baseline takes on the bench's machine, where its trials say."""
+    """Return how long the run's baseline trains on the bench's machine, if known."""
     yardstick = yardstick_of(history.trials)
     if yardstick is None:
         return None
@@ -158,9 +158,9 @@ def _yardstick(history: History) -> State:
 def open_test(
     history: History, command: Literal["replicate", "finalize"], states: Sequence[State]
 ) -> Opening:
-    """Commit that the test split is opened, once more than before, and say so.
+    """Record another opening of the test split, and print its number.
 
-    Raise UsageFault where the run has no evaluator, and so no split.
+    Raise UsageFault if the run has no evaluator, and so no splits.
     """
     refuse_without_test(history)
     opening = Opening(
@@ -176,7 +176,7 @@ def open_test(
 
 
 def refuse_without_test(history: History) -> None:
-    """Raise UsageFault where the run has no evaluator of its own, and so no test split."""
+    """Raise UsageFault if the run has no evaluator, and so no test split."""
     if history.run.goal.evaluate is None:
         raise UsageFault(
             "Only a project's own evaluator has a test split; this run has none.",
@@ -251,7 +251,7 @@ def record(
 
 
 def print_measurement(history: History, measurement: Measurement, as_json: bool) -> None:
-    """Print a line for each state, or as JSON everything that a paper needs to say."""
+    """Print a line for each state, or all details as JSON."""
     if as_json:
         run = {"branch": history.branch, "commit": history.tip, "budget": history.run.allowance}
         comparisons = [_as_json(comparison) for comparison in measurement.comparisons]
@@ -286,7 +286,7 @@ def _versions(*names: str) -> dict[str, str]:
 
 
 def trial_of(history: History, number: int | None) -> Trial:
-    """Return the trial `number`, or the best; raise UsageFault where there is none."""
+    """Return the trial `number`, or the best one. Raise UsageFault if there is none."""
     if number is None:
         best = incumbent_of(history.trials)
         if best is None or best.status == "baseline":
@@ -301,7 +301,7 @@ def trial_of(history: History, number: int | None) -> Trial:
 
 
 def baseline_of(history: History) -> Trial:
-    """Return the first baseline on the run's data; raise HistoryFault where there is none yet."""
+    """Return the first baseline on the run's data. Raise HistoryFault if there is none yet."""
     for trial in history.comparable:
         if trial.status == "baseline":
             return trial

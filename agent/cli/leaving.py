@@ -1,4 +1,4 @@
-"""Takes the user's checkout off a run's branch, which the run is about to move.
+"""Detaches the user's checkout from a run's branch, which the run is about to move.
 
 `git switch autoresearch/TAG` and `git clone -b autoresearch/TAG` leave it there. A run works in a
 worktree of its own, and would leave the files of the checkout behind.

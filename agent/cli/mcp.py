@@ -10,7 +10,7 @@ import typer
 
 from agent.cli import app, epilog
 from agent.cli.completion import complete_runs
-from agent.display.format import formatter_for, open_console
+from agent.cli.say import say
 from agent.errors import UsageFault
 from agent.project.around import project_around
 from agent.serve.grants import Grant
@@ -81,7 +81,7 @@ def mcp_command(
     server = build_server(Repository(project_around(Path.cwd()), run), allow)
     if not http:
         if sys.stdin.isatty():
-            _say(HINT, err=True)
+            say(HINT, stderr=True)
         server.run("stdio")
         return
     from agent.dashboard.listening import listener
@@ -90,9 +90,9 @@ def mcp_command(
 
     token, is_new = token_of(token_file, os.environ, MCP)
     with listener(HOST, port, "autoresearch mcp --http --port 0   # any free port") as socket:
-        _say(f"http://{HOST}:{socket.getsockname()[1]}{PATH}")
+        say(f"http://{HOST}:{socket.getsockname()[1]}{PATH}")
         if is_new:
-            _say(f"Authorization: Bearer {token}")
+            say(f"Authorization: Bearer {token}")
         try:
             serve_http(server, socket, token)
         except KeyboardInterrupt:
@@ -100,11 +100,6 @@ def mcp_command(
 
 
 def _need_sdk() -> None:
-    """Raise UsageFault where the extra is not installed."""
+    """Raise UsageFault if the extra is not installed."""
     if find_spec("mcp") is None:
         raise UsageFault("This command needs the Python package `mcp`, an extra.", INSTALL)
-
-
-def _say(text: str, err: bool = False) -> None:
-    console = open_console(stderr=err)
-    console.print(formatter_for(console).line(text), soft_wrap=True, markup=False)

@@ -1,4 +1,4 @@
-"""Passes on what a model's retries say, to whatever shows it at the time."""
+"""Passes messages about a model's retries to the present listener."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ Listener = Callable[[str], None]
 
 
 class News:
-    """Called with a line from any thread; whoever listens at the time hears it."""
+    """Passes lines from any thread to the present listener."""
 
     def __init__(self) -> None:
         self._listener: Listener | None = None
@@ -19,7 +19,7 @@ class News:
 
     @contextmanager
     def to(self, listener: Listener) -> Iterator[None]:
-        """Let `listener` hear what is said during the block."""
+        """Send lines to `listener` during the block."""
         before = self._listener
         self._listener = listener
         try:

@@ -11,6 +11,7 @@ from agent.cli.overview import Row
 from agent.cli.reach import front_matter_at
 from agent.edit.files import Sources
 from agent.errors import Fault, ProjectFault, UsageFault
+from agent.git.listing import plain_file
 from agent.git.plumbing import Plumbing
 from agent.history.branch import has_file
 from agent.history.lineage import EXAMPLE, State, find_state
@@ -35,7 +36,7 @@ RUN = "run"
 
 @dataclass(frozen=True)
 class Origin:
-    """What a new run begins with."""
+    """The state and the settings that a new run begins with."""
 
     place: Place
     front_matter: FrontMatter
@@ -47,12 +48,12 @@ class Origin:
 
     @property
     def parent(self) -> Parent | None:
-        """What the new run's record says of it."""
+        """The parent in the new run's record; None without one."""
         return self.state.parent if self.state else None
 
     @property
     def reference(self) -> str:
-        """What git calls the commit that the run begins at."""
+        """The name of the start commit for git."""
         return self.state.commit if self.state else "HEAD"
 
     @property
@@ -61,16 +62,16 @@ class Origin:
         return (self.state.run.start_commit,) if self.state else ()
 
     def options(self, flags: Flags) -> StartOptions:
-        """Return the options of the new run; raise UsageFault where they make no sense."""
+        """Return the options of the new run. Raise UsageFault if they contradict each other."""
         if self.state is None:
             return options_of(flags, self.place, self.front_matter)
         state = self.state
         return options_of(flags, self.place, self.front_matter, state.run, state.commit)
 
     def settle(self) -> str:
-        """Return the commit that the run begins at, once what the repository reaches is agreed to.
+        """Ask for consent to what the repository reaches, and return the start commit.
 
-        Raise HistoryFault if it is this folder's last commit and that is not what one sees.
+        Raise HistoryFault if that is this folder's last commit and the files differ from it.
         """
         if self.state:
             return self.state.commit
@@ -95,7 +96,7 @@ class Origin:
 
 
 def find_origin(where: Path, flags: Flags, name: str | None, governs: str | None) -> Origin:
-    """Return where a run begins that is started in the folder `where`.
+    """Return the origin of a run that is started in the folder `where`.
 
     name: RUN#N. governs: whose autoresearch.toml counts, `checkout` or `run`; None for this
     folder's where it differs from that of the state.
@@ -145,10 +146,9 @@ def _toml_at(project: Project, commit: str) -> str | None:
     """Return the text of autoresearch.toml at a commit; None if there is no such plain file."""
     git = Plumbing(Path(project.root))
     path = f"{project.base}/{FILE}" if project.base else FILE
-    mode = git("ls-tree", commit, "--", path).partition(" ")[0]
-    if mode not in ("100644", "100755"):
+    data = plain_file(git, commit, path)
+    if data is None:
         return None
-    data = git.bytes("cat-file", "blob", f"{commit}:{path}")
     if len(data) > MAX_BYTES:
         raise UsageFault(
             f"{path} of the commit {commit[:12]} is longer than {MAX_BYTES} bytes.",
@@ -158,7 +158,7 @@ def _toml_at(project: Project, commit: str) -> str | None:
 
 
 def _project_at(folder: Path, settings: Settings, state: State) -> Project:
-    """Return the project of these settings with the files that the state has.
+    """Return the project of these settings with the files of the state.
 
     Raise ProjectFault for a state without train.py.
     """
@@ -186,7 +186,7 @@ def _below(project: Project, path: str | None) -> str | None:
 
 
 def _objective_then(folder: Path, project: Project, state: State) -> Objective | None:
-    """Return what the files said when the other run began; None where that cannot be told."""
+    """Return the objective that the files stated when the other run began; None if unknown."""
     start = state.run.start_commit
     try:
         settings = settings_in(_toml_at(project, start) or "", folder)
@@ -210,7 +210,7 @@ def _from_row(state: State) -> Row:
 
 
 def _settings_row(state: State, objective: Objective, choice: str, why: str) -> Row:
-    """Return which settings govern, why, and in what the objective is another one."""
+    """Return a row on which settings govern, why, and how the objective differs."""
     tag = state.parent.tag
     # The limit of a training is an option; the row of bounds shows it.
     measured_so = objective.model_copy(update={"limit": state.run.goal.limit})
@@ -224,7 +224,7 @@ def _settings_row(state: State, objective: Objective, choice: str, why: str) -> 
 
 
 def _why(state: State, choice: str, governs: str | None, here: str | None, differs: bool) -> str:
-    """Return why those settings govern that do."""
+    """Return why these settings govern."""
     if governs is not None:
         return "as typed" + (", though this folder's differ" if differs and choice == RUN else "")
     if choice == CHECKOUT:
@@ -235,7 +235,7 @@ def _why(state: State, choice: str, governs: str | None, here: str | None, diffe
 
 
 def _brief_rows(here: Project, project: Project, state: State) -> Iterator[Row]:
-    """Yield a line where this folder's program.md is another one than the state's."""
+    """Yield a row if this folder's program.md differs from the state's."""
     path = Path(here.root) / (project.program or here.program or PROGRAM)
     try:
         mine = path.read_bytes() if path.is_file() else None

@@ -1,4 +1,4 @@
-"""Says in a few lines what a start chose, why, and what to type or write to change it."""
+"""Prints the choices of a start, the reasons, and what to type or write to change them."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -64,7 +64,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a start works with."""
+    """The choices of a start."""
 
     place: Place
     options: StartOptions
@@ -103,7 +103,7 @@ def say_overview(chosen: Chosen, err: bool = False) -> None:
 
 
 def say_beside(err: bool = False) -> None:
-    """Print which other runs share the machine. err: to stderr."""
+    """Print the other runs on this machine. err: to stderr."""
     console = open_console(stderr=err)
     formatter = formatter_for(console)
     for row in beside_rows(sessions()):
@@ -111,7 +111,7 @@ def say_beside(err: bool = False) -> None:
 
 
 def say_warnings(project: Project, commit: str, err: bool = False) -> None:
-    """Print by what a run could take the project's evaluator over. err: to stderr."""
+    """Print warnings about ways in which a run could subvert the evaluator. err: to stderr."""
     if project.evaluate is None:
         return
     script = project.evaluate.script
@@ -165,7 +165,7 @@ def rows(
 
 
 def _conditions(objective: Objective) -> Iterator[Row]:
-    """Yield what a keep must meet besides, and when the run has reached its goal."""
+    """Yield the guards and checks of a keep, and the target of the run."""
     if objective.guards:
         yield Row("guards", ", ".join(map(str, objective.guards)), "toml: guards")
     if objective.checks:
@@ -212,7 +212,7 @@ def _train(chosen: Chosen) -> str:
 
 
 def _model(options: StartOptions, environment: Mapping[str, str]) -> str:
-    """Return the model and where its key is, or why there is none."""
+    """Return a row on the model and the place of its key, or on why there is none."""
     model = options.model.value
     if model is None:
         return f"none: {_why_none(options, environment)}"
@@ -225,13 +225,13 @@ def _model(options: StartOptions, environment: Mapping[str, str]) -> str:
 
 
 def _looks_in_vain(options: StartOptions) -> bool:
-    """Return whether the model is a command, which looks over MCP, and MCP is missing."""
+    """Return whether the model is a command that needs MCP for its tools, and MCP is missing."""
     command = (options.model.value or "").partition(":")[0] in COMMANDS
     return command and options.look.value and find_spec("mcp") is None
 
 
 def _writers(options: StartOptions) -> str:
-    """Return how many drafts are written at once, what fills in, and how hard is thought."""
+    """Return a row on the number of writers, the filler, and the model's effort."""
     count = options.writers.value
     how = "as many as keep the slots busy" if count == AUTO else f"{count} at once"
     fill = options.fill.value
@@ -280,7 +280,7 @@ def _bounds(options: StartOptions) -> str:
 
 
 def _time(options: StartOptions) -> str:
-    """Return what bounds the time of a training, and why."""
+    """Return a row on what bounds the time of a training, and why."""
     budget = options.budget
     limit = options.limit
     if budget.value is not None:

@@ -1,4 +1,4 @@
-"""Where the trials of a start would run, for `start --dry-run`: nothing is submitted or started."""
+"""Shows where the trials of a start would run, for `start --dry-run`, without starting any."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,7 +21,7 @@ from agent.project.resolve import StartOptions
 
 
 class Planned(Protocol):
-    """Where trials would run."""
+    """The interface: where trials would run."""
 
     @property
     def workers(self) -> int:
@@ -36,7 +36,7 @@ class Planned(Protocol):
 
 @dataclass(frozen=True)
 class Here:
-    """In slots of this machine, which the overview shows."""
+    """In slots of this machine; the overview shows them."""
 
     slots: tuple[Slot, ...]
 
@@ -137,7 +137,7 @@ def _batch(manner: Manner, options: StartOptions, tag: str) -> Batch:
 
 
 def _examined(manner: Manner, place: Place) -> tuple[Examined, ...]:
-    """Have each node of a Ray cluster prove itself."""
+    """Prove each node of a Ray cluster; return the results."""
     from agent.evaluate.cluster.ray_cluster import RayCluster
 
     with waiting(f"{manner.where}, to connect"):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from agent.cli.constants import line_of, range_line
 from agent.project.numbers import is_speed
+from agent.records.bounded import is_number
 from agent.space.knobs.fixed import LENGTH, MACHINE, SEQUENCE, WORLD
 from agent.space.read import Choice
 
@@ -19,10 +20,10 @@ _TASK = "it "
 
 
 def ranges_of(choices: Sequence[Choice], metric: str) -> tuple[tuple[str, ...], bool]:
-    """Return lines below [ranges], and whether they count: else they say what holds anyway.
+    """Return lines for [ranges], and whether they change anything; else they are only comments.
 
-    They count where nothing is searched by itself, and where a speed is measured: there the
-    machine's own constants, such as a tile or a chunk, are searched, and none that change what is
+    They do if no constant would be searched without them, and if the metric is a speed. Then
+    constants of the machine, such as a tile or a chunk, are searched, and none that change what is
     computed.
     """
     inferred = [choice for choice in choices if choice.parameter]
@@ -45,7 +46,7 @@ def _as_it_is(choice: Choice) -> str:
 
 
 def _changes_for_speed(choice: Choice) -> bool:
-    """Return whether a constant is searched for a speed and not else, or the other way round."""
+    """Return whether a speed as the metric changes if a constant is searched."""
     by_name = bool(_FOR_SPEED.search(choice.constant.local))
     if choice.parameter:
         return not by_name
@@ -53,7 +54,7 @@ def _changes_for_speed(choice: Choice) -> bool:
 
 
 def _may_be_searched(choice: Choice) -> bool:
-    """Return whether a constant that is not searched may well be: a number, no seed or count."""
+    """Return whether a fixed constant could be searched: a number that is no seed or count."""
     if not _is_number(choice) or _NO_KNOB.search(choice.constant.local):
         return False
     # What decides a training's length by its name may be the size of a step by its value.
@@ -62,5 +63,4 @@ def _may_be_searched(choice: Choice) -> bool:
 
 
 def _is_number(choice: Choice) -> bool:
-    value = choice.constant.value
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number(choice.constant.value)

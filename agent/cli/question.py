@@ -1,4 +1,4 @@
-"""The first question that a start would put to a model, without starting anything."""
+"""Builds the first question of a start to a model, without starting anything."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ EDITING = (Code.name, Hybrid.name)
 
 
 class _Asked(Exception):
-    """A question was put to the model that answers nothing."""
+    """Raised with the question when the model that never answers is asked."""
 
     def __init__(self, request: Request) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class _Asked(Exception):
 
 
 class _Nobody:
-    """A model that answers nothing: its first question is what one wants to know."""
+    """A model that never answers, to capture its first question."""
 
     name = "nobody"
     looks: LooksBy = "calls"
@@ -64,7 +64,7 @@ class _Nobody:
 
 @dataclass(frozen=True)
 class Question:
-    """The next question of a run or of a start, and whose it is."""
+    """The next question of a run or a start, with its method."""
 
     method: Method
     context: Context
@@ -73,7 +73,7 @@ class Question:
 
     @property
     def after_refusal(self) -> str | None:
-        """The message that follows a refused draft, its reason and draft in capitals."""
+        """The message after a refused draft, with placeholders in capitals."""
         if self.method.name not in EDITING:
             return None
         refusal = Refusal(reason="THE REASON", draft="THE DRAFT", language="json")
@@ -81,21 +81,21 @@ class Question:
 
 
 def next_question(branch: str | None, method: str | None) -> Question:
-    """Return the next question of a run, or the first of a start where there is no run yet.
+    """Return the next question of a run, or the first one of a start if there is no run yet.
 
-    method: whose question; the run's own without it. The coding agent's where a run's method asks
-    no model, or is none of ours.
+    method: the method that asks; by default the run's own, or the coding agent if that asks no
+    model or is not ours.
     """
     context, own = _next_context(branch)
     code = METHODS[Code.name]
-    found = find_method(method, typed=True) if method else METHODS.get(own, code)
-    if found.model == "none":
-        found = code
-    return Question(found, context, first_question(found, context))
+    asking = find_method(method, typed=True) if method else METHODS.get(own, code)
+    if asking.model == "none":
+        asking = code
+    return Question(asking, context, first_question(asking, context))
 
 
 def _next_context(branch: str | None) -> tuple[Context, str]:
-    """Return what the next question is made from, and the method of the run or of the start."""
+    """Return the context of the next question, and the method of the run or start."""
     place = place_around(Path.cwd())
     if branch is None and not list_runs(place.project):
         return _before_a_run()
@@ -111,7 +111,7 @@ def _next_context(branch: str | None) -> tuple[Context, str]:
         ledger = open_ledger(history, place.settings, caps, run.workers)
         context = ledger.context(pending, remaining, bounds.dollars(cost))
         research = shown_research(place, history.tag, run.look)
-        return research.told(context, never_awaited), run.method
+        return research.equip(context, never_awaited), run.method
 
 
 def _before_a_run() -> tuple[Context, str]:
@@ -123,14 +123,14 @@ def _before_a_run() -> tuple[Context, str]:
     objective = objective_of(project, place.settings, front_matter, flags)
     context = first_context(place, last_commit(project), options, objective)
     research = shown_research(place, "", options.look.value)
-    return research.told(context, never_awaited), options.method.value
+    return research.equip(context, never_awaited), options.method.value
 
 
 def last_commit(project: Project) -> str:
-    """Return the commit that a run would start from; uncommitted changes do not count.
+    """Return the commit that a run would start from; uncommitted changes are ignored.
 
-    The checkout is not compared with it: that may run programs which a repository's git
-    configuration names, and nobody was asked about them. Raise ProjectFault without a commit.
+    The checkout is not compared with it: that could run programs which the repository's git
+    configuration names, without consent. Raise ProjectFault if there is no commit.
     """
     commit = tip_of(Plumbing(Path(project.root)), "HEAD")
     if commit is None:
@@ -147,7 +147,7 @@ def first_context(
     objective: Objective,
     prior: Sequence[PriorTrial] = (),
 ) -> Context:
-    """Return what a method sees in a run that starts at `commit`, before anything was tried."""
+    """Return the context of a run that starts at `commit`, before its first trial."""
     project = place.project
     program = read_program(brief_at(project, commit))
     sources = sources_in(project, commit)
@@ -176,7 +176,7 @@ def first_context(
 
 
 def first_question(method: Method, context: Context) -> Request | None:
-    """Return the first question of a method; None where it begins without asking a model."""
+    """Return the first question of a method; None if it begins without one."""
     if method.model == "none":
         return None
     nobody = _Nobody()

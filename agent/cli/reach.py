@@ -13,6 +13,7 @@ from agent.cli.leaving import leave_checked_out
 from agent.cli.scaffold import needy_preset, written_files
 from agent.errors import ProjectFault
 from agent.git.cache import cache_folders
+from agent.git.listing import plain_file
 from agent.git.plumbing import Plumbing
 from agent.git.repository import git_folder, repository_programs
 from agent.git.store import Store
@@ -60,9 +61,9 @@ WANDB_SETTINGS = ("wandb/settings", ".wandb/settings")
 
 
 def readable_paths(project: Project, settings: Settings) -> tuple[str, ...]:
-    """Return what a training may read besides its own folder.
+    """Return the paths that a training may read besides its own folder.
 
-    As the settings say, else where karpathy/autoresearch's layout keeps its data.
+    They are those of the settings, else the data folders of karpathy/autoresearch.
     """
     if settings.read_only or project.score == "sealed" or project.prepare is None:
         return settings.read_only
@@ -71,7 +72,7 @@ def readable_paths(project: Project, settings: Settings) -> tuple[str, ...]:
 
 
 def _holds_others_data(cache: Path) -> bool:
-    """Return whether a folder holds more than what autoresearch itself prepared."""
+    """Return whether a folder holds data that autoresearch did not prepare."""
     try:
         own = {cache / name for name in OWN_FOLDERS}
         return bool(set(cache.iterdir()) - own)
@@ -82,8 +83,8 @@ def _holds_others_data(cache: Path) -> bool:
 def kept_from_models(project: Project) -> tuple[Path, ...]:
     """Return the folders that a model's own command must not see.
 
-    Validation data, the corpus it is cut from, this machine's copies of the runs, and the user's
-    settings, which hold addresses with their keys.
+    They hold validation data, the corpus it is cut from, local copies of runs, and the user's
+    settings, in which addresses have keys.
     """
     hidden = map(Path, hidden_on_disk(project))
     objects = [git_folder(Path(project.root))] if project.evaluate else []
@@ -98,9 +99,9 @@ def agree_to_start(
     options: StartOptions,
     trackers: Sequence[str] = (),
 ) -> None:
-    """Return once the user agreed to all that a new run reaches; else raise TrustFault.
+    """Ask for consent to all that a new run and its later resumes reach.
 
-    What a later resume of the same run would ask is settled with it.
+    Raise TrustFault without it.
     """
     asking = None
     bound = options.max_cost
@@ -111,7 +112,7 @@ def agree_to_start(
 
 
 def agree_to_read(project: Project, settings: Settings, consent: Consent) -> None:
-    """Return once the user agreed to all that a training reaches; else raise TrustFault."""
+    """Ask for consent to all that a training reaches. Raise TrustFault without it."""
     consent.require(_reach(project, settings, ()).items())
 
 
@@ -128,12 +129,11 @@ def agreed_run(
     leave: bool = False,
     python: str | None = None,
 ) -> Iterator[History]:
-    """Open the run on `branch` once the user agreed to all that work on it reaches.
+    """Ask for consent to all that work on the run reaches, and open it.
 
     asks: whether its model is asked. bound_typed: whether the user typed a bound on its cost.
     leave: whether the user typed that the checkout may leave the branch. python: an interpreter
-    that the user typed. Raise TrustFault where
-    the user does not agree.
+    that the user typed. Raise TrustFault without consent.
     """
     history = History.open(project, branch)
     try:
@@ -143,7 +143,7 @@ def agreed_run(
         if asks and (raised or not consent.is_own(_first(history))):
             asking = _recorded(history, bound_typed)
         items = _reach(project, settings, trackers, asking).items()
-        consent.require((*items, *(notes_wish(history, consent) if asks else ())))
+        consent.require((*items, *(items_of_notes(history, consent) if asks else ())))
         leave_checked_out(project, branch, leave)
     except BaseException:
         history.__exit__(None, None, None)
@@ -153,24 +153,25 @@ def agreed_run(
 
 
 def remember_run(consent: Consent, history: History) -> None:
-    """Remember that the record of this run says what the user said."""
+    """Remember that this user started the run, so that its record needs no consent."""
     if history.run.model is not None:
         consent.remember_run(_first(history))
 
 
-def notes_wish(history: History, consent: Consent) -> tuple[Item, ...]:
-    """Return what the user must agree to before a model reads the notes of a run."""
+def items_of_notes(history: History, consent: Consent) -> tuple[Item, ...]:
+    """Return the items to agree to before a model reads the notes of a run."""
     texts = [note.text for note in notes_of(history.inputs)]
     if not texts or consent.is_own(_first(history)):
         return ()
     return (notes_item(history.branch, texts),)
 
 
-def network_wish(source: Source, want: NetworkWanted, gpus: Sequence[Device]) -> tuple[Item, ...]:
-    """Return what the user must agree to before prepare.py gets a network.
+def items_of_network(
+    source: Source, want: NetworkWanted, gpus: Sequence[Device]
+) -> tuple[Item, ...]:
+    """Return the items to agree to before prepare.py gets a network.
 
-    Nothing where `init` wrote the file, unless for another kind of machine: gpus are its
-    accelerators.
+    There are none if `init` wrote the file for this kind of machine. gpus: its accelerators.
     """
     if source.text in written_files(PREPARE) and _is_own_corpora(source.corpora):
         preset = None if gpus else needy_preset(PREPARE, source.text)
@@ -187,14 +188,14 @@ def _vain_download(source: Source, preset: str) -> Item:
 
 
 def prepare_source(project: Project, commit: str) -> Source:
-    """Return the prepare.py of `commit`; raise ProjectFault where it is missing or a link."""
+    """Return the prepare.py of `commit`. Raise ProjectFault if it is no plain file."""
     if project.prepare is None:
         raise ProjectFault(
             "A sealed score needs a prepare.py beside train.py.", "autoresearch init"
         )
     git = Plumbing(Path(project.root))
-    mode = git("ls-tree", commit, "--", project.prepare).partition(" ")[0]
-    if mode not in ("100644", "100755"):
+    text = plain_file(git, commit, project.prepare)
+    if text is None:
         hint = f"git ls-tree {commit[:12]} {shlex.quote(project.prepare)}"
         raise ProjectFault(f"{project.prepare} is no file in the commit {commit[:12]}", hint)
     beside = project.workspace if Path(project.prepare).is_relative_to(project.workspace) else ""
@@ -203,27 +204,22 @@ def prepare_source(project: Project, commit: str) -> Source:
         with Store(git) as store:
             export(store, commit, beside, folder)
 
-    text = git.bytes("cat-file", "blob", f"{commit}:{project.prepare}")
     inside = str(Path(project.prepare).relative_to(beside))
     return Source(text, inside, write, project.prepare, _corpora_of(git, commit, project.prepare))
 
 
 def _corpora_of(git: Plumbing, commit: str, prepare: str) -> bytes | None:
-    """Return the corpora.py beside prepare.py; None if there is no such plain file."""
-    path = str(Path(prepare).with_name(CORPORA))
-    mode = git("ls-tree", commit, "--", path).partition(" ")[0]
-    if mode not in ("100644", "100755"):
-        return None
-    return git.bytes("cat-file", "blob", f"{commit}:{path}")
+    """Return the corpora.py beside prepare.py; None if there is none."""
+    return plain_file(git, commit, str(Path(prepare).with_name(CORPORA)))
 
 
 def _is_own_corpora(text: bytes | None) -> bool:
-    """Return whether a corpora.py is the one that `init` wrote; true if there is none."""
+    """Return whether a corpora.py is the one that `init` wrote, or missing."""
     return text is None or text.decode("utf-8", "replace") in beside_prepare().values()
 
 
 def front_matter_at(project: Project, commit: str) -> FrontMatter:
-    """Return the front matter of program.md at `commit`; empty where there is no such file."""
+    """Return the front matter of program.md at `commit`; empty without such a file."""
     text = None
     if project.program:
         git = Plumbing(Path(project.root))
@@ -253,12 +249,12 @@ def _reach(
 
 
 def _leads_out(path: str, root: Path) -> bool:
-    """Return whether a path in the checkout is a link to elsewhere, or lies behind one."""
+    """Return whether a path in the checkout leads out of it through a link."""
     return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 def _foreign_python(project: Project, settings: Settings) -> tuple[str, ...]:
-    """Return the environment that the settings name, where it is not one of the system's."""
+    """Return the environment that the settings name, unless it is one of the system's."""
     if not settings.python:
         return ()
     prefix = Path(interpreter_of(project, settings).path).parent.parent
@@ -268,7 +264,7 @@ def _foreign_python(project: Project, settings: Settings) -> tuple[str, ...]:
 
 
 def _tracker_files(trackers: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield the settings that Weights & Biases reads in the working folder, where it is used."""
+    """Yield the settings files that Weights & Biases, if used, reads in the working folder."""
     if not any(name.partition(":")[0] == "wandb" for name in trackers):
         return
     for name in WANDB_SETTINGS:
@@ -279,7 +275,7 @@ def _tracker_files(trackers: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _programs(root: Path) -> tuple[str, ...]:
-    """The settings of the repository by which a git command of ours would run something."""
+    """Return the repository's git settings by which a git command of ours would run a program."""
     return tuple(
         setting
         for setting in repository_programs(Plumbing(root))
@@ -288,14 +284,14 @@ def _programs(root: Path) -> tuple[str, ...]:
 
 
 def _is_raised(history: History) -> bool:
-    """Return whether an input on the branch, which anybody may have put there, raised the bound."""
+    """Return whether an input on the branch raised the bound; it may be anybody's."""
     first = history.run.max_cost
     now = bounded_run(history).max_cost
     return first is not None and (now is None or now > first)
 
 
 def bounded_run(history: History) -> RunSettings:
-    """Return what a run was asked for, with the bounds that were set while it worked."""
+    """Return the settings of a run, with the bounds that inputs have set since its start."""
     return with_bounds(history.run, steering_of(history.inputs, len(history.trials)).sets)
 
 

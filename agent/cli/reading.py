@@ -12,17 +12,14 @@ from agent.project.find import Project
 
 @contextmanager
 def reading(branch: str | None) -> Iterator[History]:
-    """Open the history of `branch`, or of the run that is meant where none is named."""
+    """Open the history of `branch`, or of the default run if it is None."""
     project = project_around(Path.cwd()).project
     with History.read(project, branch or _meant(project)) as history:
         yield history
 
 
 def _meant(project: Project) -> str:
-    """Return the branch that is checked out here, if it is a run's, else that of an active run.
-
-    Where no process works on any run, the newest.
-    """
+    """Return the default run: the one checked out here, else an active one, else the newest."""
     own = checked_out_run(project, Path.cwd())
     active = (run.branch for run in list_runs(project) if run.pid is not None)
     return own or next(active, None) or newest(project)

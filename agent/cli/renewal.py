@@ -1,4 +1,4 @@
-"""Renews runs whose corpus no longer counts: their data is replaced, on the record, and measured.
+"""Renews runs whose corpus is no longer accepted: their data is replaced, on the record.
 
 The validation text of CORPUS = "stdlib" was Python's own library, which every training can read.
 Such a run can be read as before; `resume` commits today's prepare.py to its branch, with the
@@ -48,7 +48,7 @@ def data_of_run(
 ) -> Iterator[Prepared | None]:
     """Yield the data on which `history` continues.
 
-    Raise ProjectFault where it is not what the run's scores were measured on.
+    Raise ProjectFault if it differs from the data that the run's scores were measured on.
     """
     path = place.project.prepare
     sealed = place.project.score == "sealed"
@@ -90,10 +90,7 @@ def renewed(text: str) -> str:
 
 
 def same_data(tag: str, measured_on: str | None, data: Prepared | None) -> None:
-    """Raise ProjectFault where `data` is not what a run was measured on.
-
-    Scores on different validation data cannot be compared.
-    """
+    """Raise ProjectFault if `data` is not the validation data of a run's scores."""
     if data and data.fingerprint != measured_on:
         raise ProjectFault(
             f"The validation data here ({data.fingerprint[:12]}) is not what this run was "

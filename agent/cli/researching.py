@@ -1,4 +1,4 @@
-"""Gives a session what its model may look at: the tools, the machine, and probes."""
+"""Builds the tools, the probes and the description of the machine for a session's model."""
 
 import threading
 from itertools import chain
@@ -15,7 +15,7 @@ from agent.serve.served import Repository
 
 
 def _probing_of(history: History, kit: Kit, cancel: threading.Event) -> Probing | None:
-    """Return the probes of a session; None where its model makes none."""
+    """Return the probes of a session; None if its model makes none."""
     run = history.run
     if run.model is None or not run.look or not kit.settings.look.probes:
         return None
@@ -24,7 +24,7 @@ def _probing_of(history: History, kit: Kit, cancel: threading.Event) -> Probing 
 
 
 def research_of(history: History, kit: Kit, cancel: threading.Event) -> Research:
-    """Return what the model of a session may look at, and is told of the machine."""
+    """Return the tools of a session's model, and the description of the machine."""
     run = history.run
     if run.model is None:
         return NO_RESEARCH
@@ -44,7 +44,7 @@ def research_of(history: History, kit: Kit, cancel: threading.Event) -> Research
 
 
 def shown_research(place: Place, tag: str, looks: bool) -> Research:
-    """Return what a model is offered and told, for a question that is shown and not asked."""
+    """Return the same for a question that is only shown."""
     bounds = place.settings.look
     machine = about_machine(place.project, place.settings)
     words = machine_words(machine)

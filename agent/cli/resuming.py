@@ -1,4 +1,4 @@
-"""Carries out `resume`: opens a run, settles how it goes on, and works on it."""
+"""Carries out `resume`: opens a run, decides how it goes on, and works on it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ def resume_run(
 
 
 def _settled(history: History, place: Place, flags: Flags, typed: Typed, log: RunLog) -> Working:
-    """Return the session that is to work on the run, once all that can be is checked."""
+    """Check everything that can be checked, and return the session of the run."""
     manner = typed.manner
     run = history.run
     place = place.of_run(run, typed.python)
@@ -90,7 +90,7 @@ def _settled(history: History, place: Place, flags: Flags, typed: Typed, log: Ru
 
 
 def _check_sources(history: History, place: Place) -> None:
-    """Raise a fault for files or settings that cannot be worked with; note what differs."""
+    """Raise a fault for unusable files or settings; print what differs from the record."""
     run = history.run
     project = place.project
     front_matter = read_program(history.program).front_matter

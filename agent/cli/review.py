@@ -249,7 +249,7 @@ def _export_study(history: History, output: Path | None) -> None:
 
 
 def _entry(history: History, number: int) -> Trial | Attempt:
-    """Return the trial `number`, or the attempt where it has no verdict yet."""
+    """Return the trial `number`, or the attempt if it has no verdict yet."""
     entries: tuple[Trial | Attempt, ...] = (*history.trials, *history.in_flight)
     for entry in entries:
         if entry.number == number:
@@ -280,7 +280,7 @@ def _log_paths(history: History, number: int) -> str | None:
 
 
 def _print_warnings(history: History) -> None:
-    """Print what is odd about the branch to stderr."""
+    """Print warnings about the branch to stderr."""
     console = open_console(stderr=True)
     for warning in history.warnings:
         console.print(Text(f"note: {formatter_for(console).line(warning)}", "yellow"))

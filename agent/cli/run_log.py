@@ -1,4 +1,4 @@
-"""The log of a run on this machine: what its sessions said, one line each, with the time."""
+"""The log of a run's sessions on this machine: a line for each event, with the time."""
 
 import io
 import os
@@ -26,9 +26,9 @@ STAMP = "%Y-%m-%d %H:%M:%S"
 
 
 class RunLog:
-    """The log of the run `tag`, made by its first line and appended to by later sessions.
+    """The log of the run `tag`. Later sessions append to it; the first line creates it.
 
-    A disk that takes no more ends the log, not the run.
+    If the disk is full, the log ends, and the run goes on.
     """
 
     def __init__(self, project: Project, tag: str) -> None:
@@ -53,7 +53,7 @@ class RunLog:
         return self._file.opened()
 
     def handle(self, event: Event) -> None:
-        """Write a line about `event`, as a terminal that cannot redraw shows it."""
+        """Write a line about `event`, as plain output shows it."""
         self._display.handle(event)
 
     def line(self, text: str) -> None:
@@ -62,7 +62,7 @@ class RunLog:
         self.page(f"{time.strftime(STAMP)} {line}")
 
     def page(self, page: RenderableType) -> None:
-        """Write what was also printed, a table say."""
+        """Write a table or other page that was printed, too."""
         self.console.print(page, soft_wrap=True)
 
     def fault(self, error: BaseException) -> None:
@@ -80,7 +80,7 @@ class RunLog:
                 self.line(f"error: {type(error).__name__}: {error}")
 
     def is_stderr(self) -> bool:
-        """Return whether what is printed to stderr ends up in this file."""
+        """Return whether stderr is this file."""
         try:
             return os.path.sameopenfile(self.descriptor, 2)
         except OSError:
@@ -91,7 +91,7 @@ class RunLog:
         self._file.close()
 
     def _open(self) -> int:
-        """Open the file for appending; whoever may read it is the user alone."""
+        """Open the file for appending, readable for the user alone."""
         run_folder(self._root, self.tag, make=True)
         try:
             with suppress(FileNotFoundError):
@@ -104,7 +104,7 @@ class RunLog:
 
 
 class _Appended(io.TextIOBase):
-    """A text file that is opened by the first write, and whose failing writes are dropped."""
+    """A text file that is opened by the first write and drops writes that fail."""
 
     encoding = "utf-8"
 

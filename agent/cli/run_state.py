@@ -1,4 +1,4 @@
-"""What `status` says of a run: what it is doing, how far it is, and what was said to it."""
+"""The output of `status`: what a run is doing, its progress, and its inputs."""
 
 from collections import Counter
 from pathlib import Path
@@ -14,7 +14,7 @@ from agent.display.steering import state_lines
 from agent.display.table import warm_text
 from agent.display.waits import wait_words
 from agent.errors import Fault
-from agent.history.brief import brief_otherwise
+from agent.history.brief import brief_difference
 from agent.history.history import History
 from agent.history.lineage import parent_text
 from agent.history.runs import log_path
@@ -36,7 +36,7 @@ from sandbox.ground.record import Record
 
 
 class State(Record):
-    """What `status --json` prints."""
+    """The record that `status --json` prints."""
 
     branch: str
     running: bool
@@ -94,7 +94,7 @@ class State(Record):
 
 
 def state_of(history: History) -> State:
-    """Return what a run is doing and how far it is."""
+    """Return the state of a run."""
     run = history.run
     best = incumbent_of(history.trials)
     work: tuple[Trial | Attempt, ...] = (*history.trials, *history.in_flight)
@@ -182,11 +182,11 @@ def print_state(history: History, state: State) -> None:
 
 
 def _stated_elsewhere(history: History) -> list[str]:
-    """Return a line where autoresearch.toml or program.md differs from the run's record."""
+    """Return a line for each file of settings that differs from the run's record."""
     try:
         place = project_around(Path.cwd())
         front_matter = read_program(history.program).front_matter
     except Fault:
         return []
     lines = stated_otherwise(history.run, place.project, place.settings, front_matter)
-    return [*lines, *brief_otherwise(history, place.project)]
+    return [*lines, *brief_difference(history, place.project)]

@@ -16,7 +16,8 @@ from rich.text import Text
 from agent.cli import app, epilog
 from agent.cli.consent import agreed
 from agent.cli.options import Json
-from agent.display.format import NAME, Formatter, cut, formatter_for, memory, open_console
+from agent.cli.say import say
+from agent.display.format import NAME, Formatter, formatter_for, memory, open_console, rough_time
 from agent.display.scores import kinds_of
 from agent.errors import Fault, HistoryFault, UsageFault
 from agent.git.home import checked, run_folder, worktree_path
@@ -31,8 +32,9 @@ from agent.history.runs import lock_path, log_path
 from agent.judge.decide import incumbent_of
 from agent.project.find import Project
 from agent.records.objective import VAL_BPB
-from agent.records.results import TAKEN
+from agent.records.results import kept_in
 from sandbox.ground.record import Record
+from sandbox.ground.text import shortened
 
 _LEFT = ("run", "from", "state", "metric")
 
@@ -42,7 +44,7 @@ OneRun = Annotated[str, typer.Argument(metavar="RUN", help="Which run: TAG or au
 
 
 class Line(Record):
-    """What `list --json` prints of a run."""
+    """The record of a run in `list --json`."""
 
     tag: str
     branch: str
@@ -95,50 +97,48 @@ def list_command(as_json: Json = False) -> None:
 
 
 def _line(run: Run, places: Sequence[Project], firsts: Firsts) -> Line:
-    """Return what there is to say about a run."""
-    summary = run.summary
-    state: State = "stopped" if summary.pid is None else "running"
-    measured = 0
-    kept = 0
-    best = None
-    goal = VAL_BPB
-    parent = None
-    kinds: tuple[str, ...] = ()
-    problem = None
-    try:
-        with History.read(run.home, summary.branch) as history:
-            trials = history.trials
-            planned = history.run.trials
-            goal = history.run.goal
-            parent = history.run.parent
-    except Fault as fault:
-        problem = fault.message
-        state = "unreadable"
-    else:
-        best = incumbent_of(trials)
-        kinds = kinds_of(trials)
-        kept = sum(trial.status in TAKEN for trial in trials)
-        measured = sum(trial.result is not None and trial.status != "baseline" for trial in trials)
-        if summary.pid is None and planned is not None and measured >= planned:
-            state = "finished"
-    return Line(
+    """Return the record of a run; with the reason in `problem` if it cannot be read."""
+    line = Line(
         tag=run.tag,
-        branch=summary.branch,
-        state=state,
-        pid=summary.pid,
-        trials=measured,
-        kept=kept,
-        best=best.value if best else None,
-        parent=str(parent) if parent else None,
-        parent_now=tag_now(parent, firsts) if parent else None,
-        metric=goal.metric,
-        direction=goal.direction,
-        self_reported="self-reported" in kinds,
-        at=summary.at,
+        branch=run.summary.branch,
+        state="stopped" if run.summary.pid is None else "running",
+        pid=run.summary.pid,
+        trials=0,
+        kept=0,
+        best=None,
+        at=run.summary.at,
         bytes=_size(_folders(places, run.tag)),
         log=str(log_path(run.home, run.tag)),
-        problem=problem,
+        problem=None,
     )
+    try:
+        with History.read(run.home, run.summary.branch) as history:
+            return line.model_copy(update=_facts(history, firsts, line.state))
+    except Fault as fault:
+        return line.model_copy(update={"state": "unreadable", "problem": fault.message})
+
+
+def _facts(history: History, firsts: Firsts, state: State) -> dict[str, object]:
+    """Return the fields of a Line that the run's branch holds."""
+    trials = history.trials
+    planned = history.run.trials
+    goal = history.run.goal
+    parent = history.run.parent
+    best = incumbent_of(trials)
+    measured = sum(trial.result is not None and trial.status != "baseline" for trial in trials)
+    if state == "stopped" and planned is not None and measured >= planned:
+        state = "finished"
+    return {
+        "state": state,
+        "trials": measured,
+        "kept": kept_in(trials),
+        "best": best.value if best else None,
+        "parent": str(parent) if parent else None,
+        "parent_now": tag_now(parent, firsts) if parent else None,
+        "metric": goal.metric,
+        "direction": goal.direction,
+        "self_reported": "self-reported" in kinds_of(trials),
+    }
 
 
 def _table(lines: Sequence[Line], formatter: Formatter) -> Table:
@@ -166,7 +166,7 @@ def _table(lines: Sequence[Line], formatter: Formatter) -> Table:
 
 
 def _parent_of(line: Line) -> str:
-    """Return `nov24#7`, with what has become of that run."""
+    """Return `nov24#7`, with that run's present name if it was renamed or is gone."""
     if line.parent is None:
         return ""
     if line.parent_now is None:
@@ -177,18 +177,13 @@ def _parent_of(line: Line) -> str:
 
 def _metric_of(line: Line) -> str:
     """Return `accuracy, self-reported`, or only the name where the score is not self-reported."""
-    name = cut(line.metric, NAME)
+    name = shortened(line.metric, NAME)
     return f"{name}, self-reported" if line.self_reported else name
 
 
 def _age(at: str) -> str:
-    """Return `5 min`, `3 h` or `12 d`."""
-    minutes = int((datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds() // 60)
-    if minutes < 60:
-        return f"{max(0, minutes)} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h"
-    return f"{minutes // (24 * 60)} d"
+    """Return how long ago a moment (ISO 8601) was: `5 min`, `3 h` or `12 d`."""
+    return rough_time((datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds())
 
 
 # -------------------------------------------------------------------------------------- rename
@@ -211,7 +206,7 @@ def rename_command(
     if tag == wanted:
         raise UsageFault(f"The run is called {tag} already.", "autoresearch list")
     rename(places, tag, wanted)
-    _say(f"autoresearch/{tag} is now autoresearch/{wanted}")
+    say(f"autoresearch/{tag} is now autoresearch/{wanted}")
 
 
 # -------------------------------------------------------------------------------------- delete
@@ -231,19 +226,19 @@ def delete_command(
     places = homes(Path.cwd())
     wanted = [_deletable(places, name) for name in dict.fromkeys(names)]
     for remains in wanted:
-        _say(f"autoresearch/{remains.tag}")
+        say(f"autoresearch/{remains.tag}")
         for label, text in _listing(places, remains):
-            _say(text, label=f"  {label:<10}")
+            say(text, label=f"  {label:<10}")
     if not yes:
         command = shlex.join(["autoresearch", "delete", *(item.tag for item in wanted), "--yes"])
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise UsageFault("`delete` asks first, and nobody is here to ask.", command)
         if not agreed(f"Delete {_count(wanted)} for good?", command):
-            _say("Nothing was deleted.")
+            say("Nothing was deleted.")
             return
     for remains in wanted:
         delete(places, remains.tag)
-        _say(f"deleted autoresearch/{remains.tag}")
+        say(f"deleted autoresearch/{remains.tag}")
 
 
 def _deletable(places: Sequence[Project], name: str) -> Remains:
@@ -327,8 +322,3 @@ def _size(folders: Iterable[Path]) -> int:
 def _amount(size: int) -> str:
     """Return `812 kB`, `12 MB` or `1.2 GB`."""
     return f"{size / 1024:.0f} kB" if size < 1 << 20 else memory(size / (1 << 20))
-
-
-def _say(text: str, label: str = "") -> None:
-    console = open_console()
-    console.print(label + formatter_for(console).line(text), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Writes what `autoresearch init` starts from: the template with a preset's constants."""
+"""Writes the template of `autoresearch init` with a preset's constants."""
 
 import os
 import shlex
@@ -17,8 +17,9 @@ from agent.project.template import template_files
 def scaffold(folder: Path, preset: str) -> Iterator[str]:
     """Write the template into `folder`, and yield lines for the user.
 
-    The folder may exist, but not hold one of the files. A first commit is made where there was no
-    repository. Raise UsageFault for an unknown preset, ProjectFault where nothing can be written.
+    The folder may exist, but must not have one of the files. Without a repository, one is made with
+    a first commit. Raise UsageFault for an unknown preset, ProjectFault if the files cannot be
+    written.
     """
     if preset not in PRESETS:
         raise UsageFault(unknown("preset", preset, PRESETS), "autoresearch init --preset cpu")
@@ -62,7 +63,7 @@ def needy_preset(name: str, content: bytes) -> str | None:
 
 
 def _files(preset: str) -> dict[str, str]:
-    """What is written for a preset, by path."""
+    """Return the files for a preset, by path."""
     files = {}
     for name, text in template_files().items():
         files[name] = _with_preset(name, text, preset)

@@ -26,7 +26,7 @@ from agent.display.table import summary
 from agent.errors import Fault
 from agent.evaluate.neighbours import session
 from agent.history.history import History
-from agent.history.runs import sinks_folder
+from agent.history.runs import trackers_folder
 from agent.history.waits import Waits
 from agent.project.find import Project
 from agent.project.program import read_program
@@ -48,12 +48,12 @@ GONE = "the terminal is gone"
 def trackers_of(
     project: Project, tag: str, names: Sequence[str] | None, notify: str | None
 ) -> Trackers:
-    """Return where results go besides the branch; raise UsageFault for what cannot work.
+    """Return the trackers of a session. Raise UsageFault for one that cannot work.
 
     notify: the command that was typed, or `none`.
     """
     targets = targets_of(os.environ, Path(project.root), notify)
-    return open_trackers(names or (), targets, sinks_folder(project, tag))
+    return open_trackers(names or (), targets, trackers_folder(project, tag))
 
 
 def bounds_of(options: SessionOptions) -> Bounds:
@@ -64,7 +64,7 @@ def bounds_of(options: SessionOptions) -> Bounds:
 
 
 def talk_line(tag: str) -> str:
-    """Return how to talk to a run while it works."""
+    """Return a line that says how to talk to a run while it works."""
     return (
         f"talk to it from any terminal: autoresearch tell 'an idea' {tag}; "
         "also try, pause, skip, hold, set, brief"
@@ -72,16 +72,16 @@ def talk_line(tag: str) -> str:
 
 
 def measured_count(trials: Sequence[Trial]) -> int:
-    """Return how many trials were measured, without baselines."""
+    """Return how many trials were measured, baselines not counted."""
     return sum(trial.result is not None and trial.status != "baseline" for trial in trials)
 
 
 @contextmanager
 def outliving(log: RunLog) -> Iterator[None]:
-    """Let a command go on when its terminal is closed; `log` then gets what it would print.
+    """Keep a command running when its terminal is closed; its output then goes to `log`.
 
-    Why it ends early is a line of a log that is begun, or where nobody can read it elsewhere. A
-    hang-up that was ignored before stays ignored: the streams survive that too.
+    A fault is also written to the log if the log has begun or the terminal is gone. A hang-up
+    signal that was ignored before stays ignored.
     """
     had = terminals()
 
@@ -122,10 +122,10 @@ def work(
 ) -> Renewal | None:
     """Run the loop on `history` until a bound, Ctrl-C or a fault, then print a summary.
 
-    log: hears all that is printed. only_new: leave attempts in flight to a later resume. as_json:
-    print each event as a line of JSON, and nothing else. news: what the model's retries say, which
-    becomes notes of the run. staff: who writes the proposals. Return what a session with other
-    workers is to get, if one was asked for (agent/cli/detach.py).
+    log: gets everything that is printed. only_new: leave attempts in flight to a later resume.
+    as_json: print each event as a line of JSON, and nothing else. news: messages about the model's
+    retries, which become notes of the run. staff: who writes the proposals. Return the bounds of
+    the next session if another number of workers was asked for (agent/cli/detach.py).
     """
     trackers = trackers or Trackers()
     cores = len(kit.slots[0].cpus) or None if kit.slots else None
@@ -168,7 +168,7 @@ def _listen(
     places: PlacesFile,
     waits: Waits,
 ) -> None:
-    """Work, and tell every event to all that listen."""
+    """Run the loop, and pass every event to all listeners."""
 
     def hear(event: Event) -> None:
         waits.hear(event)
@@ -193,7 +193,7 @@ def _listen(
 
 
 def _summarise(history: History, trackers: Trackers, log: RunLog, as_json: bool) -> None:
-    """Print what the session came to, and what is odd."""
+    """Print a summary of the session, and warnings."""
     console = open_console(stderr=as_json)
     goal = history.run.goal
     log.page(summary(history.branch, history.trials, log.console, objective=goal))
@@ -225,9 +225,9 @@ def _started(history: History, kit: Kit, bounds: Bounds) -> RunStarted:
 
 
 def _patience(history: History) -> int:
-    """Return how many measured trials without a keep are a plateau."""
-    said = steering_of(history.inputs, len(history.trials)).patience
-    return said or read_program(history.program).front_matter.patience or PATIENCE
+    """Return after how many measured trials without a keep a plateau begins."""
+    from_inputs = steering_of(history.inputs, len(history.trials)).patience
+    return from_inputs or read_program(history.program).front_matter.patience or PATIENCE
 
 
 @contextmanager

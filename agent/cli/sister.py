@@ -18,9 +18,9 @@ from agent.cli.consent import Consent
 from agent.cli.reach import agreed_run
 from agent.cli.renewal import data_of_run
 from agent.cli.run_log import RunLog
+from agent.cli.say import say
 from agent.cli.session import outliving, trackers_of, work
 from agent.cli.steering import user_name
-from agent.display.format import formatter_for, open_console
 from agent.errors import UsageFault
 from agent.evaluate.slots import make_slots, this_machine
 from agent.git.home import is_tag
@@ -78,7 +78,8 @@ def adopt_run(name: str, into: str | None, together: bool, trust: bool, unsafe: 
         with History.read(project, target) as history:
             changes = _changes(sister, history, number, together)
             left = left_of(changes, _proposals(history))
-            _say(lines_of(sister, history, changes, left, single))
+            for line in lines_of(sister, history, changes, left, single):
+                say(line)
             _give(history, left)
         return
     log = RunLog(project, tag_of(target))
@@ -88,7 +89,8 @@ def adopt_run(name: str, into: str | None, together: bool, trust: bool, unsafe: 
     ):
         changes = _changes(sister, history, number, together)
         left = left_of(changes, _proposals(history))
-        _say(lines_of(sister, history, changes, left, single))
+        for line in lines_of(sister, history, changes, left, single):
+            say(line)
         if not left:
             return
         place = place.of_run(history.run)
@@ -120,14 +122,14 @@ def _give(history: History, changes: Sequence[Change]) -> None:
         sent = send(history.project, history.tag, new_input(ask, sender, change.input_id))
         if isinstance(sent, NotSent):
             raise UsageFault(sent.reason, sent.next_command)
-        _say(iter([f"given to {history.branch}: {words_of(ask)}"]))
+        say(f"given to {history.branch}: {words_of(ask)}")
     if changes:
         tag = history.tag
-        _say(iter([f"It tries them next; `autoresearch status {tag}` shows what it answers."]))
+        say(f"It tries them next; `autoresearch status {tag}` shows what it answers.")
 
 
 def target_of(project: Project, sister: History, into: str | None) -> str:
-    """Return the branch of the run in which changes are measured."""
+    """Return the branch of the run that measures the changes."""
     if into is None:
         return _meant(project, sister)
     tags = run_tags(Plumbing(Path(project.root)))
@@ -178,7 +180,7 @@ def lines_of(
     left: Sequence[Change],
     single: bool,
 ) -> Iterator[str]:
-    """Yield what is said before anything is measured."""
+    """Yield the lines to print before anything is measured."""
     done = len(changes) - len(left)
     if not left:
         yield f"all {len(changes)} changes of {sister.branch} were proposed in {history.branch}"
@@ -200,10 +202,3 @@ def lines_of(
             f"on them may be refused; `autoresearch adopt {sister.tag} --into {history.tag} "
             "--together` measures all of it as one trial"
         )
-
-
-def _say(lines: Iterator[str]) -> None:
-    console = open_console()
-    formatter = formatter_for(console)
-    for line in lines:
-        console.print(formatter.line(line), soft_wrap=True)

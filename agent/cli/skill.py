@@ -12,7 +12,7 @@ import typer
 
 from agent.cli import app, epilog
 from agent.cli.consent import agreed, is_terminal
-from agent.display.format import formatter_for, open_console
+from agent.cli.say import say
 from agent.errors import UsageFault
 from agent.project.find import root_of
 from agent.serve.skill import (
@@ -78,31 +78,31 @@ def skill_command(
 def _install(places: Sequence[Place], yes: bool) -> None:
     wanted = to_write(places)
     if not wanted:
-        _say("The skill is installed already.")
+        say("The skill is installed already.")
         return
     if _agreed(wanted, "writes", yes):
         for place in wanted:
             write(place)
-        _say("Installed. A session of the agent that begins now has it; `/autoresearch` calls it.")
+        say("Installed. A session of the agent that begins now has it; `/autoresearch` calls it.")
 
 
 def _uninstall(places: Sequence[Place], yes: bool) -> None:
     wanted, changed = to_remove(places)
     for place in changed:
-        _say(f"{place.path} was changed, and stays.")
+        say(f"{place.path} was changed, and stays.")
     if not wanted:
-        _say("There is nothing to remove.")
+        say("There is nothing to remove.")
         return
     if _agreed(wanted, "removes", yes):
         for place in wanted:
             remove(place)
-        _say("Removed.")
+        say("Removed.")
 
 
 def _agreed(places: Sequence[Place], does: str, yes: bool) -> bool:
-    """List files, and return whether the user agrees."""
+    """Print the files; return whether the user agrees."""
     for place in places:
-        _say(f"{does} {place.path}  (for {place.client})")
+        say(f"{does} {place.path}  (for {place.client})")
     if yes:
         return True
     command = shlex.join(["autoresearch", *sys.argv[1:], "--yes"])
@@ -110,10 +110,5 @@ def _agreed(places: Sequence[Place], does: str, yes: bool) -> bool:
         raise UsageFault("`skill` asks first, and nobody is here to ask.", command)
     if agreed("Go ahead?", command):
         return True
-    _say("Nothing was done.")
+    say("Nothing was done.")
     return False
-
-
-def _say(text: str) -> None:
-    console = open_console()
-    console.print(formatter_for(console).line(text), soft_wrap=True, markup=False)

@@ -1,4 +1,4 @@
-"""`--on slurm`: options, the wait in the queue, and a driver that stays here or goes inside."""
+"""`--on slurm`: the wait in the queue, and a driver here or inside the job."""
 
 import signal
 import sys
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from agent.cli.detach import tell_ready
 from agent.cli.run_log import RunLog
+from agent.cli.say import say
 from agent.cli.slurm_options import OnSlurm
-from agent.display.format import formatter_for, open_console
 from agent.display.waiting import waiting
 from agent.errors import Fault, PlaceLost
 from agent.evaluate.slurm.allocation import (
@@ -32,7 +32,7 @@ QUEUE = "the partition's other jobs come first; `squeue --me --start` has Slurm'
 
 
 def record_path(project: Project, tag: str) -> Path:
-    """Return the file that tells of the run's allocation."""
+    """Return the file that records the run's allocation."""
     return run_folder(Path(project.root), tag) / "allocation.json"
 
 
@@ -40,9 +40,9 @@ def record_path(project: Project, tag: str) -> Path:
 def place_of_trials(
     where: Where, slurm: OnSlurm, options: SessionOptions, project: Project, log: RunLog
 ) -> Iterator[Where]:
-    """Yield where trials run: for Slurm, the Ray cluster of an allocation that ends behind it.
+    """Yield where trials run: for Slurm, the Ray cluster of an allocation, which ends afterwards.
 
-    A run that has lost every place names where it ran in the command that goes on with it.
+    If a run has lost every place, the next command of the fault names where it ran.
     """
     try:
         if where.engine != SLURM:
@@ -61,15 +61,19 @@ def place_of_trials(
 def cluster_on_slurm(request: Request, project: Project, log: RunLog) -> Iterator[str]:
     """Yield the address of a Ray cluster in an allocation, which ends with the block.
 
-    In the allocation's own batch job, it is that one's cluster. The wait in the queue is said on
-    the terminal and in the log, and ends with Ctrl-C or SIGTERM.
+    Inside an allocation's batch job, it is the cluster of that allocation. The wait in the queue is
+    shown on the terminal and in the log, and ends with Ctrl-C or SIGTERM.
     """
     record = record_path(project, log.tag)
-    known = read_allocation(record)
+    allocation = read_allocation(record)
     cancelled = threading.Event()
     last: list[str] = []
     with ExitStack() as stack:
-        with _told(log), _heeding(cancelled), waiting("Slurm", QUEUE) as wait:
+        with (
+            _hint_if_interrupted(log),
+            _ending_on_sigterm(cancelled),
+            waiting("Slurm", QUEUE) as wait,
+        ):
 
             def tell(text: str) -> None:
                 tell_ready()
@@ -78,8 +82,8 @@ def cluster_on_slurm(request: Request, project: Project, log: RunLog) -> Iterato
                     log.line(text)
                     last[:] = [text]
 
-            if known is not None and is_inside(known):
-                cluster = allocated_here(known, record, cancelled, tell)
+            if allocation is not None and is_inside(allocation):
+                cluster = allocated_here(allocation, record, cancelled, tell)
             else:
                 cluster = allocated(request, log.tag, record, cancelled, tell)
             head = stack.enter_context(cluster)
@@ -99,20 +103,18 @@ def send_inside(
         "watch   ": f"autoresearch status --watch {log.tag}",
         "stop    ": f"autoresearch stop {log.tag}",
     }
-    console = open_console(stderr=as_json)
-    formatter = formatter_for(console)
     for label, text in lines.items():
-        console.print(label + formatter.line(text), soft_wrap=True)
+        say(text, label, stderr=as_json)
 
 
 def driver_command(tag: str, words: Sequence[str]) -> tuple[str, ...]:
-    """Return the folder that a driver in the batch job works in, and its command."""
+    """Return the working folder of a driver in the batch job, and its command."""
     resume = (sys.executable, "-P", "-m", "autoresearch", "resume", *words)
     return (str(Path.cwd()), *resume, "--", tag)
 
 
 def job_of(project: Project, tag: str) -> Job | None:
-    """Return the job of a run, while Slurm knows of one that waits or works."""
+    """Return the job of a run that waits or runs; None if there is none."""
     allocation = read_allocation(record_path(project, tag))
     if allocation is None:
         return None
@@ -124,7 +126,7 @@ def job_of(project: Project, tag: str) -> Job | None:
 
 
 def driver_inside(project: Project, tag: str) -> Job | None:
-    """Return the job in which the run's driver works, or will; None where there is none."""
+    """Return the job with the run's driver inside; None if there is none."""
     allocation = read_allocation(record_path(project, tag))
     if allocation is None or allocation.driver != "inside":
         return None
@@ -140,21 +142,20 @@ def end_inside(job: Job, now: bool) -> None:
 
 
 @contextmanager
-def _told(log: RunLog) -> Iterator[None]:
-    """Say how to go on where the wait of a block is interrupted."""
+def _hint_if_interrupted(log: RunLog) -> Iterator[None]:
+    """Print how to go on if the wait in the block is interrupted."""
     try:
         yield
     except KeyboardInterrupt:
         line = f"the job is cancelled; `autoresearch resume {log.tag} --on slurm` asks for another"
-        console = open_console(stderr=True)
-        console.print(formatter_for(console).line(line), soft_wrap=True)
+        say(line, stderr=True)
         log.line(line)
         raise
 
 
 @contextmanager
-def _heeding(cancelled: threading.Event) -> Iterator[None]:
-    """Let SIGTERM end the wait of a block."""
+def _ending_on_sigterm(cancelled: threading.Event) -> Iterator[None]:
+    """Let SIGTERM end the wait in the block."""
     before = signal.signal(signal.SIGTERM, lambda *_: cancelled.set())
     try:
         yield

@@ -55,7 +55,7 @@ Driver = Annotated[
 
 @dataclass(frozen=True)
 class OnSlurm:
-    """What was typed for Slurm."""
+    """The options for Slurm."""
 
     partition: str | None = None
     account: str | None = None
@@ -67,7 +67,7 @@ class OnSlurm:
     driver: Literal["outside", "inside"] = "outside"
 
     def request(self, where: Where, hours: float | None, workers: int) -> Request:
-        """Return what is asked of Slurm for a session. Raise UsageFault for a bad word."""
+        """Return the request to Slurm for a session. Raise UsageFault for an invalid option."""
         return request_of(
             hours=hours,
             time=self.time,
@@ -81,7 +81,7 @@ class OnSlurm:
         )
 
     def check(self, where: Where, hours: float | None, workers: int) -> None:
-        """Raise UsageFault for a bad word, and for any where the run is not on Slurm."""
+        """Raise UsageFault for an invalid option, and for any option if the run is not on Slurm."""
         if where.engine == SLURM:
             self.request(where, hours, workers)
             return
@@ -98,5 +98,5 @@ class OnSlurm:
 
     @property
     def flags(self) -> dict[str, Flag]:
-        """What `resume` is told when another process goes on with the same allocation's words."""
+        """The options for the `resume` of another process, by name."""
         return {name: value for name, value in vars(self).items() if name != "driver"}

@@ -32,19 +32,19 @@ def space(branch: Branch = None, as_json: Json = False) -> None:
     from agent.project.names import refuse_unknown_names
     from agent.space import read_choices
 
-    found = project_around(Path.cwd())
+    place = project_around(Path.cwd())
     if branch is None:
-        sources = _at_head(found.project)
-        refuse_idle_globs(found.project, sources)
-        refuse_unknown_names(found.project, found.settings, FrontMatter(), (sources,))
+        sources = _at_head(place.project)
+        refuse_idle_globs(place.project, sources)
+        refuse_unknown_names(place.project, place.settings, FrontMatter(), (sources,))
     else:
-        with History.read(found.project, branch) as history:
+        with History.read(place.project, branch) as history:
             sources = history.sources
-    choices = read_choices(sources, found.settings.stated_ranges)
+    choices = read_choices(sources, place.settings.stated_ranges)
     if as_json:
         typer.echo(json.dumps([record_of(choice) for choice in choices], indent=1))
         return
-    print_choices(open_console(), choices, sources, advice(found.project, sources))
+    print_choices(open_console(), choices, sources, advice(place.project, sources))
 
 
 def _at_head(project: Project) -> Sources:

@@ -1,4 +1,4 @@
-"""How far a project's scores scatter, and which gain the judge then sees."""
+"""Measures how far a project's scores scatter, and which gains the judge can tell."""
 
 from collections.abc import Iterator
 from math import floor, log10, sqrt
@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import FiniteFloat
 from rich.text import Text
 
-from agent.cli.baseline import Baseline, standing_baseline, trained
+from agent.cli.baseline import Baseline, trained, unstarted_baseline
 from agent.cli.build import find_place
 from agent.cli.consent import Consent
 from agent.display.format import duration, formatter_for, open_console
@@ -76,10 +76,10 @@ def measure_spread(
 ) -> Spread:
     """Train the baseline under `repeats` more seeds, and its first seed once more.
 
-    first: its result under the run's first seed, if it was trained already. Raise ProjectFault
-    where a training fails.
+    first: its result under the run's first seed, if it was trained already. Raise ProjectFault if a
+    training fails.
     """
-    start = baseline.standing.run.seed
+    start = baseline.unstarted.run.seed
     total = repeats + 1 + (first is None)
     done = 0
     if first is None:
@@ -99,7 +99,7 @@ def measure_spread(
 
 
 def _moved(baseline: Baseline, start: int) -> Iterator[Measurement]:
-    """Train neutral perturbations: what a change that means nothing does to the score."""
+    """Train neutral perturbations, to see how far a meaningless change moves the score."""
     for seed in range(start + 1, start + 1 + NEUTRAL_RUNS):
         texts = perturbed(baseline.sources, baseline.place.settings.stated_ranges, seed)
         if not texts:
@@ -152,7 +152,7 @@ def _measurement(result: Result, seed: int) -> Measurement:
 
 
 def spread_of_run(history: History) -> Spread:
-    """Return how noisy a run has been so far. Raise ProjectFault before its first baseline."""
+    """Return the noise of a run so far. Raise ProjectFault before its first baseline."""
     run = history.run
     baselines = [trial for trial in history.comparable if trial.status == "baseline"]
     if not baselines or baselines[-1].result is None:
@@ -192,7 +192,7 @@ def _own(trial: Trial) -> Iterator[Measurement]:
 
 
 def lines_of(spread: Spread) -> Iterator[str]:
-    """Yield what a spread means, in plain lines."""
+    """Yield lines that explain a spread."""
     objective = spread.objective
     values = ", ".join(f"{run.value:.6g}" for run in spread.runs)
     seeds = "seed" if len(spread.runs) == 1 else "seeds"
@@ -220,7 +220,7 @@ def lines_of(spread: Spread) -> Iterator[str]:
 
 
 def in_short(spread: Spread) -> Iterator[str]:
-    """Yield what a proposer is told of a spread."""
+    """Yield lines about a spread for a proposer."""
     if spread.sd is not None:
         yield f"One run scatters by ±{spread.sd:.2g} {IN_WORDS[spread.source]}."
     for resolution in spread.resolutions[1:2]:
@@ -262,15 +262,15 @@ def _repeat_lines(spread: Spread) -> Iterator[str]:
 
 
 def measured_here(flags: Flags, repeats: int, trust: bool, unsafe: bool) -> Spread:
-    """Return how noisy the project of this folder is, by its last commit."""
+    """Train and return the noise of the last commit of this folder's project."""
     place = find_place(Path.cwd())
     consent = Consent(place.project, trust)
-    with standing_baseline(place, flags, consent, unsafe) as baseline:
+    with unstarted_baseline(place, flags, consent, unsafe) as baseline:
         return measure_spread(baseline, repeats, Rule())
 
 
 def say_spread(spread: Spread) -> None:
-    """Print what a spread means."""
+    """Print lines that explain a spread."""
     console = open_console()
     formatter = formatter_for(console, spread.objective)
     for line in lines_of(spread):
@@ -278,7 +278,7 @@ def say_spread(spread: Spread) -> None:
 
 
 def record_of(spread: Spread) -> dict[str, Any]:
-    """Return a spread as JSON has it."""
+    """Return a spread for JSON."""
     fields = {"runs", "again", "moved", "source", "sd", "tau", "degrees", "seconds", "seeds"}
     rows = []
     for resolution in spread.resolutions:

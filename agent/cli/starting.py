@@ -1,4 +1,4 @@
-"""Carries out `start`: settles everything, makes the run's branch, and works on it."""
+"""Carries out `start`: checks everything, makes the run's branch, and works on it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -55,7 +55,7 @@ class Typed:
 
 @dataclass(frozen=True)
 class Start:
-    """What a start has settled before anything is made."""
+    """All decisions of a start, before anything is made."""
 
     flags: Flags
     typed: Typed
@@ -72,11 +72,11 @@ class Start:
 
     @property
     def project(self) -> Project:
-        """What the run is about."""
+        """The project of the run."""
         return self.origin.place.project
 
     def record(self, data: Prepared | None) -> RunSettings:
-        """Return what the run's first commit says."""
+        """Return the settings for the run's first commit."""
         return self.options.record(
             tag=self.tag,
             start_commit=self.head,
@@ -89,7 +89,7 @@ class Start:
         )
 
     def words(self) -> list[str]:
-        """Return what a process that goes on with the run is told."""
+        """Return the options for a process that continues the run."""
         method = self.flags.method or ""
         return self.typed.manner.words(method=method if ":" in method else None)
 
@@ -108,7 +108,7 @@ def start_run(flags: Flags, typed: Typed) -> None:
 
 
 def _settled(flags: Flags, typed: Typed, origin: Origin, log: RunLog) -> Start:
-    """Check all that can be, ask for consent, and say what was chosen; nothing is made."""
+    """Check everything, ask for consent, and print the choices, without making anything."""
     manner = typed.manner
     place = origin.place
     project = place.project
@@ -146,17 +146,17 @@ def _settled(flags: Flags, typed: Typed, origin: Origin, log: RunLog) -> Start:
 def _say_chosen(
     origin: Origin, head: str, sources: Sources, options: StartOptions, working: Working
 ) -> None:
-    """Print what was chosen, why, and what changes it."""
+    """Print the choices, the reasons, and how to change them."""
     place = origin.place
     project = place.project
     manner = working.manner
     prepare = text_at(project, head, project.prepare) if project.prepare else ""
     tier = working.sandbox.tier
     rows = origin.rows
-    seen = Chosen(place, options, working.slots, tier, sources, prepare, origin.objective, rows)
+    chosen = Chosen(place, options, working.slots, tier, sources, prepare, origin.objective, rows)
     where = "" if manner.where.is_local else str(manner.where)
-    told = working.crew.trackers.names
-    say_overview(replace(seen, told=told, where=where), err=manner.as_json)
+    names = working.crew.trackers.names
+    say_overview(replace(chosen, told=names, where=where), err=manner.as_json)
     say_warnings(project, head, err=manner.as_json)
 
 
@@ -175,9 +175,9 @@ def _begin(start: Start, data: Prepared | None) -> None:
 
 @contextmanager
 def _taken_back(start: Start) -> Iterator[None]:
-    """Remove the run that was made for a block, where no place is found that it could run on.
+    """Remove the run that was made for the block if no place is found that it could run on.
 
-    Only one that nothing is recorded of yet: the same start can then be typed again.
+    Only a run without records is removed. The same start can then be typed again.
     """
     manner = start.typed.manner
     try:
@@ -190,7 +190,7 @@ def _taken_back(start: Start) -> Iterator[None]:
 
 
 def _take_back(start: Start) -> None:
-    """Remove the run if it is untouched, and say so."""
+    """Remove the run if it is untouched, and print that."""
     if not _is_untouched(start):
         return
     start.working.log.close()
@@ -200,7 +200,7 @@ def _take_back(start: Start) -> None:
 
 
 def _is_untouched(start: Start) -> bool:
-    """Return whether the run holds no more than what `start` itself wrote."""
+    """Return whether the run has only the records that `start` itself wrote."""
     with History.read(start.project, start.tag) as history:
         began = [*history.trials, *history.in_flight]
         heard = len(history.inputs) > len(start.notes)

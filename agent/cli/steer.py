@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from agent.cli import app, epilog
 from agent.cli.options import Number
-from agent.cli.steering import Steered, run_to_steer, say, say_to_run
+from agent.cli.say import say
+from agent.cli.steering import Steered, run_to_steer, say_to_run
 from agent.display.steering import remark_lines
 from agent.errors import UsageFault
 from agent.history.history import History

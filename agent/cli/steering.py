@@ -1,4 +1,4 @@
-"""Sends an input to a run for a command, and says what was answered."""
+"""Sends an input to a run for a command, and prints the answer."""
 
 import getpass
 import os
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.completion import complete_runs
-from agent.display.format import formatter_for, open_console
+from agent.cli.say import say
 from agent.errors import UsageFault
 from agent.git.lock import holder
 from agent.history.homes import Run, find_run, homes, runs_of
@@ -32,7 +32,7 @@ Steered = Annotated[
 
 
 def run_to_steer(branch: str | None) -> Run:
-    """Return the run that is meant. Raise UsageFault if there is none, or several are active."""
+    """Return the run to steer. Raise UsageFault if there is none, or several are active."""
     runs = runs_of(homes(Path.cwd()))
     if branch:
         return find_run(runs, branch)
@@ -78,14 +78,8 @@ def _print_answer(run: Run, answer: Admitted) -> None:
 
 
 def user_name() -> str:
-    """Return who types this command."""
+    """Return the name of the user of this command."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container has users without a name
         return f"uid {os.getuid()}"
-
-
-def say(text: str) -> None:
-    """Print a line of text, which may hold words of others."""
-    console = open_console()
-    console.print(formatter_for(console).line(text), soft_wrap=True)

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
+from agent.cli.say import say
 from agent.cli.slurm import driver_inside, end_inside, job_of
-from agent.display.format import formatter_for, open_console
 from agent.errors import UsageFault
 from agent.evaluate.slurm.commands import Job
 from agent.git.lock import holder, signal_holder
@@ -45,7 +45,7 @@ def stop(
     runs = runs_of(homes(Path.cwd()))
     run = find_run(runs, branch) if branch else _only_active(runs)
     if run is None:
-        _say("No process works on a run of this repository.")
+        say("No process works on a run of this repository.")
         return
     wanted = _what(run, now)
     job = driver_inside(run.home, run.tag)
@@ -55,25 +55,25 @@ def stop(
     lock = lock_path(run.home, run.tag)
     pid = signal_holder(lock, lambda pid: signal.SIGTERM if now else _gentle(pid))
     if pid is None:
-        _say(f"No process works on {run.summary.branch}.")
+        say(f"No process works on {run.summary.branch}.")
         return
-    _say(f"Asked process {pid} to {wanted}.")
+    say(f"Asked process {pid} to {wanted}.")
     try:
         while holder(lock) == pid:
             time.sleep(LOOK_SECONDS)
     except KeyboardInterrupt:
-        _say(f"It has not ended yet: `autoresearch status --watch {run.tag}` shows when it does.")
+        say(f"It has not ended yet: `autoresearch status --watch {run.tag}` shows when it does.")
         raise
-    _say(f"{run.summary.branch} has stopped; `autoresearch resume {run.tag}` continues it.")
+    say(f"{run.summary.branch} has stopped; `autoresearch resume {run.tag}` continues it.")
 
 
 def _stop_inside(run: Run, job: Job, now: bool) -> None:
     """End the driver that works in a batch job of Slurm, and wait for that job's end."""
     end_inside(job, now)
-    _say(f"Asked {job.text} to stop.")
+    say(f"Asked {job.text} to stop.")
     while job_of(run.home, run.tag) is not None:
         time.sleep(LOOK_SECONDS * 5)
-    _say(f"{run.summary.branch} has stopped; `autoresearch resume {run.tag}` continues it.")
+    say(f"{run.summary.branch} has stopped; `autoresearch resume {run.tag}` continues it.")
 
 
 def _only_active(runs: list[Run]) -> Run | None:
@@ -87,7 +87,7 @@ def _only_active(runs: list[Run]) -> Run | None:
 
 
 def _gentle(pid: int) -> signal.Signals:
-    """Return FINISH if the process heeds it, else Ctrl-C's: it is no session, a replicate say."""
+    """Return the signal FINISH if the process handles it (a session), else that of Ctrl-C."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return FINISH
@@ -97,7 +97,7 @@ def _gentle(pid: int) -> signal.Signals:
 
 
 def _what(run: Run, now: bool) -> str:
-    """Return what the process was asked for."""
+    """Return a line that says what the process was asked to do."""
     branch = run.summary.branch
     with History.read(run.home, branch) as history:
         numbers = ", ".join(f"#{attempt.number}" for attempt in history.in_flight)
@@ -106,8 +106,3 @@ def _what(run: Run, now: bool) -> str:
     if not numbers:
         return f"stop {branch}; nothing is in training"
     return f"finish {numbers} and stop {branch}; waiting for that (Ctrl-C ends only the waiting)"
-
-
-def _say(text: str) -> None:
-    console = open_console()
-    console.print(formatter_for(console).line(text), soft_wrap=True)

@@ -10,7 +10,7 @@ STANDARD = (0, 1, 2)
 
 
 class _Stream(io.FileIO):
-    """A standard stream. What is written to a terminal that is gone is dropped.
+    """A standard stream that drops writes to a terminal that is gone.
 
     A pipe without a reader is an error as ever, unless the terminal of the command is gone.
     """
@@ -18,7 +18,7 @@ class _Stream(io.FileIO):
     hung_up = False
 
     def write(self, data: Any) -> int:
-        """Write `data`, or drop it where nobody can see it any more."""
+        """Write `data`, or drop it if the terminal is gone."""
         try:
             return super().write(data) or 0
         except OSError as error:
@@ -49,7 +49,7 @@ def terminals() -> frozenset[int]:
 
 
 def leave_terminal(descriptors: frozenset[int], log: int) -> None:
-    """Lead the standard descriptors that were a terminal's elsewhere: stderr to `log`."""
+    """Redirect the standard descriptors away from the terminal: stderr to `log`."""
     for stream in (sys.stdout, sys.stderr):
         raw = getattr(getattr(stream, "buffer", None), "raw", None)
         if isinstance(raw, _Stream):

@@ -26,8 +26,8 @@ Because = Annotated[
 ]
 
 
-def _said(branch: str | None, ask: Ask) -> bool:
-    """Say it to the run, if a process works on it; return whether one does."""
+def _sent(branch: str | None, ask: Ask) -> bool:
+    """Send the input to the run if a process works on it; return whether one does."""
     run = run_to_steer(branch)
     if run.summary.pid is None:
         return False
@@ -44,7 +44,7 @@ def approve(
     Its edits become a new trial on the newest state, measured under fresh seeds and with the full
     audit. The verdict on that trial decides. A run that works takes it as its next trial.
     """
-    if _said(branch, Approve(number=number)):
+    if _sent(branch, Approve(number=number)):
         return
     from agent.cli.build import Kit, place_around, proven
     from agent.cli.consent import Consent
@@ -80,7 +80,7 @@ def reject(number: Number, because: Because = "", branch: WorkOnBranch = None) -
 
     It adds a note to the run's branch; nothing else changes.
     """
-    if _said(branch, Reject(number=number, because=because.strip()[:MAX_REMARK])):
+    if _sent(branch, Reject(number=number, because=because.strip()[:MAX_REMARK])):
         return
     from agent.cli.build import place_around
 

@@ -1,4 +1,4 @@
-"""What commands do with the terminal besides printing: a pager, and a page that is kept current."""
+"""Uses of the terminal besides printing: a pager, and a status page that is kept current."""
 
 import os
 import time
@@ -9,6 +9,7 @@ from functools import partial
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from agent.cli.say import say
 from agent.dashboard.watch import Watch
 from agent.display.format import formatter_for, open_console
 from agent.display.screen import Screen
@@ -37,7 +38,7 @@ def pager(console: Console) -> Iterator[None]:
 
 
 def watch_status(history: History) -> None:
-    """Show the run's status until no process works on it, or Ctrl-C, which leaves the run alone.
+    """Show the run's status until no process works on it, or until Ctrl-C.
 
     A terminal redraws it in place, and keeps the last; elsewhere each new state is printed below
     the one before.
@@ -50,7 +51,7 @@ def watch_status(history: History) -> None:
             return
         tag = history.tag
         text = f"{history.branch} goes on; `autoresearch stop {tag}` ends it"
-        console.print(formatter_for(console).line(text), soft_wrap=True)
+        say(text)
 
 
 def _watch(history: History, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""What is wrong with a command as it was typed, said as every other fault is."""
+"""Turns typer's errors about a typed command into faults like all others."""
 
 import re
 from typing import Any
@@ -11,7 +11,7 @@ _NO_CHOICE = re.compile(r": (?:Value error, )?'(?P<value>.*)' is not one of (?P<
 
 
 def usage_fault(error: TyperException) -> UsageFault:
-    """Return what `error` says, with the nearest name for one that is unknown."""
+    """Return the fault for `error`, with the nearest name in place of an unknown one."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "autoresearch"
     return UsageFault(_message(error, context), f"{command} --help")

@@ -1,4 +1,4 @@
-"""The prior trials that a new run begins with: of a file, or of another run here."""
+"""Reads the prior trials that a new run begins with, from a file or another run."""
 
 from pathlib import Path
 
@@ -26,14 +26,14 @@ BRANCH = "autoresearch/"
 
 
 def name_of(warm: str) -> str:
-    """Return what a run's record calls the file, or the run, that --warm names."""
+    """Return the name of the source of --warm for the run's record."""
     return Path(warm).name
 
 
 def prior_trials(warm: str, project: Project, objective: Objective) -> tuple[PriorTrial, ...]:
-    """Return the trials of a file, or where there is none of that name, of a run here.
+    """Return the trials of a file, or if there is no such file, of a run.
 
-    Raise UsageFault where there are none, HistoryFault for a run that cannot be read.
+    Raise UsageFault if there are none, HistoryFault for a run that cannot be read.
     """
     if Path(warm.partition("#")[0]).exists() or not _may_be_run(warm, project):
         return read_prior(warm, objective)
@@ -42,7 +42,7 @@ def prior_trials(warm: str, project: Project, objective: Objective) -> tuple[Pri
 
 
 def _may_be_run(warm: str, project: Project) -> bool:
-    """Return whether a name without a file is a run's, or more like one than like a file's."""
+    """Return whether a name without a file is a run's, or looks like one."""
     tag = warm.removeprefix(BRANCH)
     if not is_tag(tag):
         return False
@@ -54,7 +54,7 @@ def warm_start(
 ) -> tuple[PriorTrial, ...]:
     """Return the prior trials of a file or a run, and print a line about them. err: to stderr.
 
-    Raise UsageFault where none of their constants is searched here.
+    Raise UsageFault if none of their constants is searched here.
     """
     project = place.project
     sources = sources_in(project, commit)

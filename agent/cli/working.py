@@ -1,4 +1,4 @@
-"""What `start` and `resume` share: where trials run, who works beside them, and who goes on."""
+"""Shared by `start` and `resume`: where trials run, the session's parts, and handing on."""
 
 import threading
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from sandbox.tiers.choose import Chosen
 
 @dataclass(frozen=True)
 class Manner:
-    """How and where a session is to work, as it was typed."""
+    """The options for how and where a session works."""
 
     where: Where
     slurm: OnSlurm
@@ -52,11 +52,11 @@ class Manner:
         return not self.detach and not self.goes_inside
 
     def check(self, options: SessionOptions) -> None:
-        """Raise UsageFault for words that Slurm would not understand, or is not asked."""
+        """Raise UsageFault for invalid options of Slurm, and for any without Slurm."""
         self.slurm.check(self.where, options.hours.value, options.workers.value)
 
     def check_reach(self) -> None:
-        """Connect to the cluster, and leave it again. Raise a Fault where that fails."""
+        """Connect to the cluster, and disconnect. Raise Fault if that fails."""
         if self.where.engine == RAY:
             from agent.evaluate.cluster.ray_cluster import check_reach
 
@@ -64,7 +64,7 @@ class Manner:
                 check_reach(self.where.address)
 
     def words(self, **others: Flag) -> list[str]:
-        """Return what a process that goes on with the session is told."""
+        """Return the options for a process that continues the session."""
         return words_of(
             **others,
             tracker=self.tracker,
@@ -88,7 +88,7 @@ def manner_of(
     detach: bool,
     as_json: bool,
 ) -> Manner:
-    """Return how and where a session is to work. Raise UsageFault for an --on that is none."""
+    """Return the options of a session. Raise UsageFault for an invalid --on."""
     return Manner(
         where=read_where(on),
         slurm=slurm,
@@ -104,7 +104,7 @@ def manner_of(
 
 @dataclass(frozen=True)
 class Crew:
-    """Who works on a run besides its trainings."""
+    """The method, the model, the trackers and the news of a session."""
 
     proposer: Proposer
     staff: Staff
@@ -122,7 +122,7 @@ def crew_of(
     options: SessionOptions,
     manner: Manner,
 ) -> Crew:
-    """Return who works on the run `tag`. Raise UsageFault for what cannot work."""
+    """Return the crew of the run `tag`. Raise UsageFault if it cannot work."""
     cancel = threading.Event()
     news = News()
     staff = build_staff(method, model, options)
@@ -149,7 +149,7 @@ class Working:
     sandbox: Chosen
 
     def work(self, history: History, data: Prepared | None) -> Renewal | None:
-        """Work on the run in this process, unless another one is to; see session.work."""
+        """Work on the run in this process, unless another one does; see session.work."""
         manner = self.manner
         if not manner.stays:
             return None
@@ -174,10 +174,9 @@ class Working:
     def hand_on(
         self, renewal: Renewal | None, words: Sequence[str], bounds: Sequence[str] = ()
     ) -> None:
-        """Let another process go on with the run, if one is to, once its lock is free.
+        """Start another process that continues the run, if one is needed. The lock must be free.
 
-        words: the options that it is given. bounds: further ones, except for a renewal, which has
-        bounds of its own.
+        words: its options. bounds: further options, except for a renewal, which has its own bounds.
         """
         manner = self.manner
         if manner.goes_inside:

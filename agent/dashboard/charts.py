@@ -10,6 +10,7 @@ from agent.dashboard.labels import Box, Label, placed, shortened
 from agent.dashboard.view import View
 from agent.display.format import Formatter, spread
 from agent.display.scores import axis_title
+from agent.records.bounded import is_number
 from agent.records.curves import Curve
 from agent.records.proposals import Value
 from agent.records.results import KEPT, Trial, on_newest_data
@@ -58,6 +59,10 @@ class Scale:
     def ticks(self) -> list[tuple[float, str]]:
         """Return positions and labels of round values."""
         return [(self(value), label) for value, label in _round_values(self.low, self.high)]
+
+    def whole_ticks(self) -> list[tuple[float, str]]:
+        """Return positions and labels of whole numbers only, for an axis of trials."""
+        return [(place, label) for place, label in self.ticks() if label.isdigit()]
 
 
 @dataclass(frozen=True)
@@ -177,10 +182,6 @@ class Staircase:
         choices = [list(_names(dot, rises)) for dot in named if not dot.clipped]
         frame = self.frame
         return placed(choices, Box(frame.left, frame.top, frame.right, frame.bottom))
-
-    def numbers(self) -> list[tuple[float, str]]:
-        """Return the ticks of the axis of trials: whole numbers."""
-        return [(x, label) for x, label in self.x.ticks() if label.isdigit()]
 
 
 class Curves:
@@ -350,11 +351,6 @@ def title_of(trial: Trial) -> str:
     score = f" {FORMATTER.score(trial.value)}" if trial.value is not None else ""
     claim = shortened(FORMATTER.line(trial.proposal.hypothesis), TITLE_WIDTH)
     return f"#{trial.number} {trial.status}{score}: {claim}"
-
-
-def is_number(value: Value) -> bool:
-    """Return whether a value is a number and no truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _round_values(low: float, high: float) -> list[tuple[float, str]]:

@@ -117,8 +117,8 @@ class Control:
             title = f"{action} #{form.get('number', '')}"
             if not sure:
                 return Question(action, title, form)
-            well, said = decide(action, form, tag, Path(self._project.root) / self._project.base)
-            return Outcome(title, "accepted" if well else "refused", said)
+            well, answer = decide(action, form, tag, Path(self._project.root) / self._project.base)
+            return Outcome(title, "accepted" if well else "refused", answer)
         ask = ask_of(action, form, self._watch.history(tag))
         if action in ASKED_AGAIN and not sure:
             return Question(action, words_of(ask), form)

@@ -14,7 +14,7 @@ from agent.dashboard.training import training
 from agent.dashboard.view import View
 from agent.display.format import Formatter
 from agent.errors import HistoryFault
-from agent.exchange.write import flat_csv, inert
+from agent.exchange.write import cell_text, flat_csv
 from agent.records.results import also_of, on_newest_data
 
 Cell = str | int | float | bool | None
@@ -50,8 +50,8 @@ def _embedded(text: str) -> str:
 
 
 def _written(cell: Cell) -> Cell:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return inert(FORMATTER.line(cell)) if isinstance(cell, str) else cell
+    """Return a cell as it is written: see `cell_text`."""
+    return cell_text(cell) if isinstance(cell, str) else cell
 
 
 def _staircase(view: View, _: Sequence[Flight]) -> Rows:

@@ -10,8 +10,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import create_trial
 
-from agent.dashboard.charts import LOG_RATIO, is_number
+from agent.dashboard.charts import LOG_RATIO
 from agent.errors import UsageFault
+from agent.records.bounded import is_number
 from agent.records.objective import VAL_BPB, Direction
 from agent.records.proposals import Value
 from agent.records.results import Trial, on_newest_data

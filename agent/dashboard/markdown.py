@@ -26,7 +26,7 @@ def markdown_report(view: View) -> str:
     )
 
 
-def inert(text: str) -> str:
+def as_markdown(text: str) -> str:
     """Return `text` as one line that Markdown shows as it is, without links, mentions or HTML."""
     return _SPECIAL.sub(lambda match: _entity(match[0]), Formatter().line(text))
 
@@ -37,18 +37,18 @@ def _entity(character: str) -> str:
 
 
 def _summary(view: View) -> Iterator[str]:
-    yield f"## autoresearch {inert(view.run.tag)}"
+    yield f"## autoresearch {as_markdown(view.run.tag)}"
     yield ""
     yield _best(view)
     yield ""
     if view.replicated:
-        yield f"- measured again, against the baseline: {inert(str(view.replicated))}"
+        yield f"- measured again, against the baseline: {as_markdown(str(view.replicated))}"
     if view.about:
-        yield f"- scores: {inert(view.about)}"
+        yield f"- scores: {as_markdown(view.about)}"
     yield f"- noise: {noise_text(view.noise, view.formatter)}"
     yield f"- trials: {counts(view.trials)}"
     for name, line in guard_lines(view.trials, view.run.goal):
-        yield f"- {name}: {inert(line)}"
+        yield f"- {name}: {as_markdown(line)}"
     yield f"- time: {pace_text(view.pace)}"
     yield f"- spent: {spending(view.proposed)}"
     yield ""
@@ -72,7 +72,7 @@ def _best(view: View) -> str:
 def _metric(view: View) -> str:
     """Return the metric's name, which Markdown shows as it is."""
     name = view.formatter.metric
-    return name if _WORDS.fullmatch(name) else inert(name)
+    return name if _WORDS.fullmatch(name) else as_markdown(name)
 
 
 def _kept(view: View) -> Iterator[str]:
@@ -90,8 +90,8 @@ def _gain_row(gain: Gain, formatter: Formatter) -> tuple[str, ...]:
         formatter.score(trial.value),
         formatter.change(-gain.size),
         "" if gain.sigmas is None else times(gain.sigmas),
-        inert(trial.proposal.hypothesis),
-        inert(proposer(trial.proposal.by)),
+        as_markdown(trial.proposal.hypothesis),
+        as_markdown(proposer(trial.proposal.by)),
     )
 
 
@@ -107,7 +107,7 @@ def _failed(view: View) -> Iterator[str]:
 
 def _failure_row(trial: Trial) -> tuple[str, ...]:
     texts = (trial.status, trial.proposal.hypothesis, trial.reason)
-    return (f"#{trial.number}", *map(inert, texts))
+    return (f"#{trial.number}", *map(as_markdown, texts))
 
 
 def _said(view: View) -> Iterator[str]:
@@ -118,10 +118,10 @@ def _said(view: View) -> Iterator[str]:
     yield ""
     rows = [
         (
-            inert(entry.at),
-            inert(entry.input.sender),
-            inert(words_of(entry.input.ask)),
-            inert(entry.answer),
+            as_markdown(entry.at),
+            as_markdown(entry.input.sender),
+            as_markdown(words_of(entry.input.ask)),
+            as_markdown(entry.answer),
         )
         for entry in view.inputs
     ]
@@ -134,12 +134,12 @@ def _conditions(view: View) -> Iterator[str]:
     run = view.run
     method = f"{run.method} with {run.model}" if run.model else run.method
     if view.parent:
-        yield f"It began at {inert(view.parent)}."
+        yield f"It began at {as_markdown(view.parent)}."
     yield (
-        f"Method {inert(method)}, {run.allowance} per trial, seed {run.seed}, "
+        f"Method {as_markdown(method)}, {run.allowance} per trial, seed {run.seed}, "
         f"{run.baseline_repeats} baseline runs, {kind_of(view)} score, "
-        f"sandbox tier {inert(view.tiers)}, {inert(hardware(view))}, "
-        f"from {run.start_commit[:12]} on {inert(view.branch)}."
+        f"sandbox tier {as_markdown(view.tiers)}, {as_markdown(hardware(view))}, "
+        f"from {run.start_commit[:12]} on {as_markdown(view.branch)}."
     )
     yield ""
 

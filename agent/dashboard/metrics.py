@@ -71,10 +71,6 @@ class Series:
         dots = [Dot(self.x(trial.number), self.y(value), trial) for trial, value in self.places]
         return sorted(dots, key=lambda dot: dot.trial.status in KEPT)
 
-    def numbers(self) -> list[tuple[float, str]]:
-        """Return the ticks of the axis of trials: whole numbers."""
-        return [(x, label) for x, label in self.x.ticks() if label.isdigit()]
-
 
 class Cloud:
     """Two metrics of every trial, and the staircase of those that are not dominated."""

@@ -10,13 +10,13 @@ from agent.dashboard.charts import (
     Frame,
     Scale,
     Staircase,
-    is_number,
     values_of,
 )
 from agent.dashboard.labels import shortened, squeezed, width_of
 from agent.dashboard.view import View
 from agent.display.format import Formatter
 from agent.display.names import short_names
+from agent.records.bounded import is_number
 from agent.records.proposals import Value
 from agent.records.results import KEPT, Trial, on_newest_data
 

@@ -98,5 +98,5 @@ def decide(action: str, form: Form, tag: str, folder: Path) -> tuple[bool, str]:
         except subprocess.TimeoutExpired:
             return True, f"process {process.pid} is at work: its trial appears on the run's page"
         output.seek(0)
-        said = output.read(MAX_OUTPUT).decode("utf-8", "replace")
-    return process.returncode == 0, printable(said).strip()
+        text = output.read(MAX_OUTPUT).decode("utf-8", "replace")
+    return process.returncode == 0, printable(text).strip()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from agent.dashboard.view import View
 from agent.display.format import spending
+from agent.records.pace import seconds_of
 from agent.records.results import FAILED, TAKEN, Trial
 
 
@@ -60,14 +61,7 @@ def _row(name: str, trials: list[Trial]) -> Row:
         failed=sum(trial.status in FAILED for trial in ran) / len(ran) if ran else None,
         best=max(gains, default=None),
         gain=sum(gains),
-        hours=sum(map(_seconds, trials)) / 3600,
+        hours=sum(map(seconds_of, trials)) / 3600,
         tokens=(sum(by.input_tokens for by in paid), sum(by.output_tokens for by in paid)),
         spent=spending(trials),
     )
-
-
-def _seconds(trial: Trial) -> float:
-    seconds = trial.proposal.by.seconds
-    if trial.result:
-        seconds += trial.result.seconds + trial.result.score_seconds
-    return seconds

@@ -30,7 +30,6 @@ from agent.display.format import (
     STYLES,
     USUAL,
     Formatter,
-    cut,
     duration,
     memory,
     noise_text,
@@ -50,6 +49,7 @@ from agent.records.inputs import words_of
 from agent.records.marks import marks_of
 from agent.records.objective import VAL_BPB
 from agent.records.results import Trial, also_of
+from sandbox.ground.text import shortened
 
 FORMATTER = Formatter()
 # A question holds a train.py and a ledger; nobody reads more than this in a browser.
@@ -277,7 +277,7 @@ def _row(view: View, trial: Trial) -> Row:
 
 def _further(view: View, trial: Trial) -> Iterator[tuple[float | None, bool]]:
     values = also_of(trial)
-    broken = {found.guard.metric for found in trial.guards if found.finding == "outside"}
+    broken = {result.guard.metric for result in trial.guards if result.finding == "outside"}
     for name in view.run.goal.further[:MOST]:
         yield values.get(name), name in broken
 
@@ -288,7 +288,7 @@ def _columns(view: View) -> Iterator[tuple[str, str, str]]:
         yield key, name or view.formatter.head, kind
         if key == "sigmas":
             for place, metric in enumerate(view.run.goal.further[:MOST]):
-                yield f"further{place}", cut(metric, HEAD), "num"
+                yield f"further{place}", shortened(metric, HEAD), "num"
 
 
 def _unit_of_gains(view: View) -> str:

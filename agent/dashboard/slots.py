@@ -15,6 +15,7 @@ from statistics import median
 from agent.dashboard.charts import Frame
 from agent.dashboard.labels import Box, Label, placed, width_of
 from agent.dashboard.view import View
+from agent.display.format import rough_time
 from agent.records.results import Attempt, Trial
 
 LANE = 30
@@ -139,7 +140,7 @@ class Slots:
     def cuts(self) -> list[tuple[float, str]]:
         """Return the middle of each cut of the axis, and how long the run paused there."""
         return [
-            (round((self.x(before) + self.x(after)) / 2, 1), _words(after - before))
+            (round((self.x(before) + self.x(after)) / 2, 1), rough_time(after - before))
             for (_, before), (after, _) in pairwise(self._sessions)
         ]
 
@@ -224,9 +225,9 @@ def _flying(view: View) -> Iterator[Span]:
         return
     times = [datetime.fromisoformat(trial.at).timestamp() for trial in view.trials if trial.at]
     begun = [(attempt, _begun(view, attempt.commit)) for attempt in view.in_flight]
-    known = [(attempt, at) for attempt, at in begun if at is not None]
-    last = max([*times, *(at for _, at in known)], default=0.0)
-    for attempt, begin in known:
+    started = [(attempt, at) for attempt, at in begun if at is not None]
+    last = max([*times, *(at for _, at in started)], default=0.0)
+    for attempt, begin in started:
         yield Span(None, attempt, begin, last, last - begin)
 
 
@@ -259,12 +260,3 @@ def _sessions(spans: Sequence[Span]) -> list[tuple[float, float]]:
         else:
             sessions[-1] = (begin, max(end, span.end))
     return sessions
-
-
-def _words(seconds: float) -> str:
-    """Return a pause in few letters: `40 min`, `13 h`, `3 d`."""
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 48 * 3600:
-        return f"{seconds / 3600:.0f} h"
-    return f"{seconds / 86400:.0f} d"

@@ -134,10 +134,6 @@ class Tree:
         ]
         return placed(names, Box(0, 0, self.frame.width, self.frame.height))
 
-    def numbers(self) -> list[tuple[float, str]]:
-        """Return the ticks of the axis of trials: whole numbers."""
-        return [(x, label) for x, label in self.x.ticks() if label.isdigit()]
-
     @cached_property
     def _homes(self) -> dict[int, int]:
         """Return the level of each trial: a kept one's own, another's that it was proposed on."""

@@ -53,8 +53,8 @@ class Traces:
 
 def traces_in(paths: list[Path]) -> tuple[Traces, ...]:
     """Return what the trainings with these files took; files that are no traces are left out."""
-    found = [_read(path) for path in paths]
-    return tuple(traces for traces in found if traces and traces.charts)
+    every = [_read(path) for path in paths]
+    return tuple(traces for traces in every if traces and traces.charts)
 
 
 def _read(path: Path) -> Traces | None:

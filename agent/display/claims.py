@@ -38,15 +38,15 @@ def recorded(trial: Trial) -> list[str]:
         if touched.how != "changed":
             lines.append(str(touched))
             continue
-        told = [name for name in trial.changes if split_name(name.name)[0] == touched.file]
-        names = [name for name in touched.definitions if not _is_told(name, told)]
-        if names or not told:
+        constants = [name for name in trial.changes if split_name(name.name)[0] == touched.file]
+        names = [name for name in touched.definitions if not _is_covered(name, constants)]
+        if names or not constants:
             lines.append(f"in {touched.model_copy(update={'definitions': tuple(names)})}")
     return lines
 
 
-def _is_told(definition: str, changes: Sequence[Change]) -> bool:
-    """Return whether a constant in a class, `Config.width`, says already how the class differs."""
+def _is_covered(definition: str, changes: Sequence[Change]) -> bool:
+    """Return whether a changed constant, `Config.width`, shows already how its class differs."""
     return any(split_name(c.name)[1].startswith(f"{definition}.") for c in changes)
 
 

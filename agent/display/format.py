@@ -16,7 +16,7 @@ from agent.records.proposals import Provenance
 from agent.records.results import Attempt, Trial
 from agent.records.spending import spending_of
 from sandbox.ground.record import Record
-from sandbox.ground.text import flat, printable
+from sandbox.ground.text import flat, printable, shortened
 
 # Smaller changes would be mostly zeros with six decimals.
 LEAST_CHANGE = 1e-5
@@ -137,12 +137,12 @@ class Formatter(Record):
     @property
     def metric(self) -> str:
         """The metric's name, cut where it is too long to be read."""
-        return self._draw(cut(self.objective.metric, NAME))
+        return self._draw(shortened(self.objective.metric, NAME))
 
     @property
     def head(self) -> str:
         """The metric's name as the head of a column."""
-        return self._draw(cut(self.objective.metric, HEAD))
+        return self._draw(shortened(self.objective.metric, HEAD))
 
     def score(self, value: float | None) -> str:
         """Return a score, or nothing if there is none."""
@@ -223,12 +223,6 @@ def open_console(stderr: bool = False) -> Console:
     )
 
 
-def cut(name: str, length: int) -> str:
-    """Return a name, whoever wrote it, as one line of at most so many characters."""
-    text = flat(name)
-    return text if len(text) <= length else f"{text[: length - 1]}…"
-
-
 def spread(*curves: Curve) -> tuple[float, float]:
     """Return the losses at the bottom and at the top of a picture of these curves.
 
@@ -261,6 +255,17 @@ def duration(seconds: float) -> str:
     minutes, left = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def rough_time(seconds: float) -> str:
+    """Return a time in few letters: `12 s`, `40 min`, `13 h` or `3 d`."""
+    if seconds < 120:
+        return f"{max(0.0, seconds):.0f} s"
+    if seconds < 2 * 3600:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.0f} h"
+    return f"{seconds / 86400:.0f} d"
 
 
 def memory(megabytes: float | None) -> str:
@@ -320,7 +325,7 @@ def dollars(amount: float) -> str:
 def spending(trials: Sequence[Trial | Attempt]) -> str:
     """Return what the proposals cost in US dollars: `$1.23`, or a lower bound with its reason."""
     spent = spending_of(trial.proposal for trial in trials)
-    known = dollars(spent.dollars)
+    amount = dollars(spent.dollars)
     if not spent.unpriced:
-        return known
-    return f"at least {known} (the price of {spent.unpriced} is not fully known)"
+        return amount
+    return f"at least {amount} (the price of {spent.unpriced} is not fully known)"

@@ -27,7 +27,7 @@ def guard_lines(trials: Sequence[Trial], objective: Objective) -> Iterator[tuple
 
 
 def _breaks(trial: Trial, guard: Guard) -> bool:
-    return any(found.guard == guard and found.finding == "outside" for found in trial.guards)
+    return any(result.guard == guard and result.finding == "outside" for result in trial.guards)
 
 
 def _times(count: int, what: str) -> str:

@@ -7,7 +7,7 @@ from agent.display.format import Formatter
 from agent.display.names import short_names
 from agent.records.results import FAILED, TAKEN, Trial
 
-Told = Callable[[Trial], str]
+Describe = Callable[[Trial], str]
 """Returns what a trial changed, in a few words."""
 
 # Of each kind, so many are named; the table has the rest.
@@ -25,24 +25,24 @@ _FAILURES = {
 
 def learnt(trials: Sequence[Trial], formatter: Formatter) -> str:
     """Return the sentence; empty where nothing was tried."""
-    tried = [t for t in trials if t.proposal.by.origin != "baseline" and t.result]
+    tried = [t for t in trials if not t.proposal.is_baseline and t.result]
     if not tried:
         return ""
     kept = [trial for trial in tried if trial.status in TAKEN]
     lost = [trial for trial in tried if trial.status == "discard" and trial.delta is not None]
     failed = [trial for trial in tried if trial.status in FAILED]
-    told = _teller(trials, formatter)
-    parts = [_of_kept(trial, told, formatter) for trial in _largest(kept)]
+    describe = _describer(trials, formatter)
+    parts = [_of_kept(trial, describe, formatter) for trial in _largest(kept)]
     guarded = [trial for trial in tried if trial.status == "guarded"]
     if not kept and guarded:
         parts.append("nothing that was better could be kept")
     elif not kept:
         parts.append("nothing was better than the baseline beyond noise")
     if not kept:
-        parts += [_of_nearest(lost, told, formatter)] if lost else []
-    parts += [_of_guarded(trial, told, formatter) for trial in _largest(guarded)[:1]]
-    parts += _of_worst(lost, told, formatter) if len(lost) > 1 or kept else []
-    parts += [_of_failed(trial, told) for trial in failed[:NAMED]]
+        parts += [_of_nearest(lost, describe, formatter)] if lost else []
+    parts += [_of_guarded(trial, describe, formatter) for trial in _largest(guarded)[:1]]
+    parts += _of_worst(lost, describe, formatter) if len(lost) > 1 or kept else []
+    parts += [_of_failed(trial, describe) for trial in failed[:NAMED]]
     return "; ".join(parts)
 
 
@@ -52,8 +52,8 @@ def _largest(kept: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in kept if trial in by_gain]
 
 
-def _of_kept(trial: Trial, told: Told, formatter: Formatter) -> str:
-    what = told(trial)
+def _of_kept(trial: Trial, describe: Describe, formatter: Formatter) -> str:
+    what = describe(trial)
     if trial.status == "simplify":
         return f"{what} was simpler and no worse"
     if trial.delta is None:
@@ -61,18 +61,18 @@ def _of_kept(trial: Trial, told: Told, formatter: Formatter) -> str:
     return f"{what} was better by {_size(trial, formatter)}{_pairs(trial)}"
 
 
-def _of_guarded(trial: Trial, told: Told, formatter: Formatter) -> str:
+def _of_guarded(trial: Trial, describe: Describe, formatter: Formatter) -> str:
     """Return what a guarded trial would have gained, and what it broke."""
-    broken = next((found for found in trial.guards if found.finding == "outside"), None)
+    broken = next((result for result in trial.guards if result.finding == "outside"), None)
     what = f"broke {broken.guard}" if broken else "failed a check"
     gain = f" was better by {_size(trial, formatter)}, but" if trial.delta is not None else ""
-    return f"{told(trial)}{gain} {what}"
+    return f"{describe(trial)}{gain} {what}"
 
 
-def _of_nearest(lost: Sequence[Trial], told: Told, formatter: Formatter) -> str:
+def _of_nearest(lost: Sequence[Trial], describe: Describe, formatter: Formatter) -> str:
     """Return how near the best of what was discarded came."""
     nearest = min(lost, key=_delta)
-    what = told(nearest)
+    what = describe(nearest)
     size = _size(nearest, formatter)
     if _delta(nearest) < 0:
         return f"{what} looked better by {size}, which may be luck{_pairs(nearest)}"
@@ -81,31 +81,31 @@ def _of_nearest(lost: Sequence[Trial], told: Told, formatter: Formatter) -> str:
     return f"{what} came nearest, worse by {size}"
 
 
-def _of_worst(lost: Sequence[Trial], told: Told, formatter: Formatter) -> list[str]:
+def _of_worst(lost: Sequence[Trial], describe: Describe, formatter: Formatter) -> list[str]:
     """Return what cost most; nothing where nothing cost."""
     if not lost:
         return []
     worst = max(lost, key=_delta)
     if _delta(worst) <= 0:
         return []
-    return [f"{told(worst)} was worse by {_size(worst, formatter)}"]
+    return [f"{describe(worst)} was worse by {_size(worst, formatter)}"]
 
 
-def _of_failed(trial: Trial, told: Told) -> str:
+def _of_failed(trial: Trial, describe: Describe) -> str:
     too_long = "budget" in trial.reason
     ending = _FAILURES["timeout"] if too_long else _FAILURES[trial.status]
-    return f"{told(trial)} {ending}"
+    return f"{describe(trial)} {ending}"
 
 
-def _teller(trials: Sequence[Trial], formatter: Formatter) -> Told:
-    """Return a function that tells a trial's change, constants by their short names."""
+def _describer(trials: Sequence[Trial], formatter: Formatter) -> Describe:
+    """Return a function that describes a trial's change, with short names of constants."""
     names: dict[str, None] = {}
     for trial in trials:
         names.update(dict.fromkeys(trial.configuration))
         names.update(dict.fromkeys(change.name for change in trial.changes))
     short = short_names(names)
 
-    def told(trial: Trial) -> str:
+    def describe(trial: Trial) -> str:
         """Return `DEPTH 2 → 1`, how many changed, or the hypothesis of a change of code."""
         if len(trial.changes) > FEW_CHANGES:
             return f"#{trial.number} ({len(trial.changes)} constants at once)"
@@ -113,7 +113,7 @@ def _teller(trials: Sequence[Trial], formatter: Formatter) -> Told:
             return f"#{trial.number} ({formatter.line(trial.proposal.hypothesis)})"
         return formatter.line(" with ".join(change_text(c, short) for c in trial.changes))
 
-    return told
+    return describe
 
 
 def _pairs(trial: Trial) -> str:

@@ -7,9 +7,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.display.format import Formatter, cut, formatter_for
+from agent.display.format import Formatter, formatter_for
 from agent.judge.pareto import Axis, Point
 from agent.records.objective import Objective, score_text
+from sandbox.ground.text import shortened
 
 COLUMNS = 64
 ROWS = 16
@@ -83,7 +84,7 @@ def _picture(points: Sequence[Point], axes: tuple[Axis, Axis], formatter: Format
                 cells[row, column] = kind
     ends = {0: score_text(max(up)), ROWS - 1: score_text(min(up))}
     width = max(map(len, ends.values()))
-    lines = [Text(f"{'':>{width}}  {formatter.line(cut(y.name, COLUMNS))}")]
+    lines = [Text(f"{'':>{width}}  {formatter.line(shortened(y.name, COLUMNS))}")]
     for row in range(ROWS):
         line = Text(f"{ends.get(row, ''):>{width}} {formatter.line('│')}")
         for column in range(COLUMNS):
@@ -91,7 +92,7 @@ def _picture(points: Sequence[Point], axes: tuple[Axis, Axis], formatter: Format
         lines.append(line)
     low = score_text(min(across))
     high = score_text(max(across))
-    name = formatter.line(cut(x.name, HEAD))
+    name = formatter.line(shortened(x.name, HEAD))
     room = max(1, COLUMNS - len(low) - len(high))
     lines.append(Text(f"{'':>{width}}  {low}{name:^{room}}{high}"))
     return lines
@@ -112,7 +113,7 @@ def _place(value: float, low: float, high: float, cells: int) -> int:
 
 def _table(front: Sequence[Point], axes: tuple[Axis, Axis], formatter: Formatter) -> RenderableType:
     x, y = axes
-    heads = ["#", "status", cut(x.name, HEAD), cut(y.name, HEAD), "hypothesis"]
+    heads = ["#", "status", shortened(x.name, HEAD), shortened(y.name, HEAD), "hypothesis"]
     rows = [
         [
             str(point.trial.number),

@@ -94,7 +94,7 @@ def after(places: Places, event: Event) -> Places:
             return places.model_copy(update={"present": present, "gone": gone})
         case TrialStarted(attempt, slot) | Checking(attempt, slot):
             rest = _not_waiting(places, attempt.number)
-            if attempt.proposal.by.origin != "baseline":  # which alone runs in several at once
+            if not attempt.proposal.is_baseline:  # which alone runs in several at once
                 rest = _without(rest, attempt.number)
             return _with(rest, slot, attempt.number)
         case TrialWaits(attempt, run):

@@ -3,15 +3,13 @@
 It is written by the session that works on the run, and is useful, never needed.
 """
 
-import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from agent.display.places import HERE, Places, after
-from agent.git.home import no_link, run_folder
+from agent.git.home import no_link, run_folder, write_whole
 from agent.records.events import Event
 
 NAME = "places.json"
@@ -34,18 +32,7 @@ class PlacesFile:
         if places != self._places:
             self._places = places
             with suppress(OSError):
-                self._write(places.model_dump_json().encode())
-
-    def _write(self, data: bytes) -> None:
-        draft = self._path.with_name(f".{NAME}.{secrets.token_hex(4)}")
-        descriptor = no_link(str(draft), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-            draft.replace(self._path)
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
+                write_whole(self._path, places.model_dump_json().encode(), lasting=False)
 
 
 def read_places(root: Path, tag: str) -> Places:

@@ -225,8 +225,8 @@ def _compared(trial: Trial, formatter: Formatter) -> Iterator[tuple[str, str]]:
 
 def conditions_met(trial: Trial) -> Iterator[tuple[str, str]]:
     """Yield what was found of each guard, check and the target."""
-    for found in trial.guards:
-        yield "guard", f"{found.guard}: {found.finding}, {found.words}"
+    for result in trial.guards:
+        yield "guard", f"{result.guard}: {result.finding}, {result.words}"
     for check in trial.result.checks if trial.result else ():
         took = duration(check.seconds)
         outcome = f"passed in {took}" if check.passed else f"failed in {took}: {check.reason}"

@@ -142,7 +142,7 @@ class RunState:
                 self.asked = None
                 self.model_until = (until, reason) if until else None
             case TrialStarted(attempt, slot):
-                if attempt.proposal.by.origin != "baseline":
+                if not attempt.proposal.is_baseline:
                     self._drop(attempt.number)  # its run before has ended
                 self.running[slot] = Running(event, self._budget(), now)
                 self._no_longer_waiting(attempt.proposal)
@@ -212,7 +212,7 @@ class RunState:
     def _judge(self, trial: Trial) -> None:
         self.trials.append(trial)
         if self._drop(trial.number):
-            self.judged += trial.proposal.by.origin != "baseline"
+            self.judged += not trial.proposal.is_baseline
         elif trial.status == "refused":
             self._written(max(0, self.writing - 1))
         self._no_longer_waiting(trial.proposal)

@@ -9,9 +9,9 @@ from agent.records.steering import Remark, Steering
 
 def input_line(admitted: Admitted) -> str:
     """Return `ada: skip #5 (accepted: its training is ended)`."""
-    said = admitted.input
-    who = f"{said.sender}: " if said.sender else ""
-    return f"{who}{words_of(said.ask)} ({admitted.answer})"
+    asked = admitted.input
+    who = f"{asked.sender}: " if asked.sender else ""
+    return f"{who}{words_of(asked.ask)} ({admitted.answer})"
 
 
 def remark_lines(steering: Steering) -> list[str]:

@@ -11,7 +11,6 @@ from agent.display.format import (
     HEAD,
     STYLES,
     Formatter,
-    cut,
     duration,
     formatter_for,
     memory,
@@ -30,6 +29,7 @@ from agent.judge.suspicion import approved_by
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.pace import pace_of
 from agent.records.results import FAILED, TAKEN, Attempt, PriorTrial, Trial, also_of
+from sandbox.ground.text import shortened
 
 CURVE_CELLS = 10
 # From these widths on there is room for further columns beside the hypothesis.
@@ -80,7 +80,7 @@ def _further(trial: Trial, metric: str) -> Text:
     """Return a further metric of a trial, in yellow where it breaks a guard."""
     value = also_of(trial).get(metric)
     broken = any(
-        found.guard.metric == metric and found.finding == "outside" for found in trial.guards
+        result.guard.metric == metric and result.finding == "outside" for result in trial.guards
     )
     return Text("" if value is None else f"{value:.6g}", style=STYLES["guarded"] if broken else "")
 
@@ -106,7 +106,7 @@ def _row(trial: Trial, formatter: Formatter, further: Sequence[str] = ()) -> dic
 def _head(name: str, formatter: Formatter) -> str:
     """Return the head of a column: the metric's name over the scores."""
     if name.startswith("also."):
-        return formatter.line(cut(name.removeprefix("also."), HEAD))
+        return formatter.line(shortened(name.removeprefix("also."), HEAD))
     return formatter.head if name == "score" else name
 
 

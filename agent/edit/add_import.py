@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from agent.edit.piece import Piece, read_piece
-from agent.edit.source import Source, is_definition, refuse
+from agent.edit.source import Source, is_definition, is_docstring, refuse
 from agent.records.edits import AddImport, Refused
 
 # Comments that must stay in the first two lines of a file.
@@ -56,14 +56,6 @@ def _is_future(node: ast.stmt) -> bool:
     return isinstance(node, ast.ImportFrom) and node.module == "__future__"
 
 
-def _is_docstring(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
 def _anchor(source: Source, future: bool) -> ast.stmt | None:
     """Return the statement to insert after, or None.
 
@@ -71,7 +63,7 @@ def _anchor(source: Source, future: bool) -> ast.stmt | None:
     `__future__` count.
     """
     body = source.tree.body
-    anchor = body[0] if body and _is_docstring(body[0]) else None
+    anchor = body[0] if body and is_docstring(body[0]) else None
     for node in body:
         if is_definition(node):
             break
@@ -86,7 +78,7 @@ def _after(source: Source, piece: Piece, anchor: ast.stmt) -> str:
     neighbours = [node.end_lineno or 0 for node in source.tree.body if node.lineno <= line]
     end = source.line_start(max(line, *neighbours) + 1)
     text = piece.indented("", source)
-    blank = source.newline if _is_docstring(anchor) else ""
+    blank = source.newline if is_docstring(anchor) else ""
     if not source.text[:end].endswith(("\n", "\r")):
         return source.splice(end, end, source.newline + blank + text.removesuffix(source.newline))
     return source.splice(end, end, blank + text)

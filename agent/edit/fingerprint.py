@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable
 
 from agent.edit.literal import evaluate
-from agent.edit.source import file_tree
+from agent.edit.source import file_tree, is_docstring
 from agent.records.edits import Refused
 
 Mask = Callable[[ast.AST], bool]
@@ -73,17 +73,9 @@ def _body(node: ast.AST) -> object:
     """Return the statements without the docstring."""
     body: object = getattr(node, "body", None)
     home = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-    if home and isinstance(body, list) and body and _is_text(body[0]):
+    if home and isinstance(body, list) and body and is_docstring(body[0]):
         return body[1:]
     return body
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
 
 
 def _flat(tree: ast.AST) -> str:

@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 from agent.edit.fingerprint import normalised
+from agent.edit.places.place import last_name
 from agent.edit.source import is_definition
 
 # A chain of names is followed so far.
@@ -60,14 +61,6 @@ def _fields_of(kind: type[ast.AST]) -> tuple[str, ...]:
         fields = tuple(name for name in kind._fields if name not in _LEAVES)
         _FIELDS[kind] = fields
     return fields
-
-
-def last_name(function: ast.expr) -> str:
-    """Return `c` of `a.b.c`; "" of what has no name."""
-    match function:
-        case ast.Attribute(attr=name) | ast.Name(id=name):
-            return name
-    return ""
 
 
 @dataclass(frozen=True)

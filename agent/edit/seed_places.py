@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.edit.flow import Flow, Function, Scope, Scoped, argument_of, last_name, parameters
+from agent.edit.flow import Flow, Function, Scope, Scoped, argument_of, parameters
+from agent.edit.places.place import last_name
 
 SEED_NAME = re.compile(
     r"(^|_)((random|rng|hash|global|base|my|init|manual)?seeds?|random_?state|pythonhashseed)"

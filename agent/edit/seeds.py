@@ -14,7 +14,8 @@ from functools import cached_property, lru_cache
 from itertools import chain, product
 
 from agent.edit.fingerprint import normalised
-from agent.edit.flow import Flow, Scope, Scoped, flow_of, last_name, scoped
+from agent.edit.flow import Flow, Scope, Scoped, flow_of, scoped
+from agent.edit.places.place import last_name
 from agent.edit.seed_places import Finder, Kind, Seed, is_seed_name
 from agent.edit.source import MAX_KEPT, file_tree, is_definition
 
@@ -91,8 +92,8 @@ class Seeds:
             if choice.door != door or choice.is_passed_on:
                 continue
             again = choice.kind == "variable" and choice.scope in bound
-            known = not choice.target or choice.target in old.defined
-            if again or (choice.kind == "override" and known):
+            has_target = not choice.target or choice.target in old.defined
+            if again or (choice.kind == "override" and has_target):
                 chosen.update(choice.texts)
         return chosen
 

@@ -324,6 +324,15 @@ def is_definition(node: ast.AST) -> TypeGuard[Definition]:
     return isinstance(node, Definition)
 
 
+def is_docstring(node: ast.stmt) -> bool:
+    """Return whether the statement is a text alone, as a docstring is."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
 def first_line(node: ast.stmt) -> int:
     """Return the line on which the statement begins, decorators included."""
     decorators = node.decorator_list if is_definition(node) else []

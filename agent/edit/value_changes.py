@@ -18,16 +18,16 @@ def changes(language: Language, old: str, new: str) -> Changes | None:
     after = document_of(language, new)
     if isinstance(before, Refused) or isinstance(after, Refused):
         return None
-    found = _differing(_Side(before), _Side(after))
-    if found is None or len(found) > MAX_CHANGES:
+    differing = _differing(_Side(before), _Side(after))
+    if differing is None or len(differing) > MAX_CHANGES:
         return None
     text = old
-    for path, value in found:
+    for path, value in differing:
         result = set_value(language, text, path, value)
         if isinstance(result, Refused):
             return None
         text = result
-    return tuple(found) if text == new else None
+    return tuple(differing) if text == new else None
 
 
 class _Side:
@@ -53,7 +53,7 @@ class _Side:
 
 def _differing(old: _Side, new: _Side) -> list[tuple[str, str]] | None:
     """Return the paths and new texts of the innermost values that differ; None without a path."""
-    found = []
+    differing = []
     waiting = new.outermost[::-1]
     if old.outermost != new.outermost:
         return None
@@ -68,5 +68,5 @@ def _differing(old: _Side, new: _Side) -> list[tuple[str, str]] | None:
         path = path_of(keys)
         if not path:
             return None
-        found.append((path, new.written(keys)))
-    return found
+        differing.append((path, new.written(keys)))
+    return differing

@@ -1,4 +1,4 @@
-"""The bench: exports an attempt from git, trains it in a slot under a given seed, scores it."""
+"""The bench: exports an attempt, trains it in a slot under a given seed, and scores it."""
 
 import shlex
 import sys
@@ -48,12 +48,12 @@ from sandbox.score.metric import BITS_PER_BYTE, Metric
 from sandbox.score.printed import read_curve
 
 LEAST_CHECK_SECONDS = 600.0
-"""A check may take so long, however short a training is."""
+"""Seconds that a check may take at least, however short a training is."""
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """One training that an attempt needs, in a slot."""
+    """One run of an attempt in a slot."""
 
     attempt: Attempt
     order: Order
@@ -61,66 +61,64 @@ class Assignment:
     run: int
     """Which of the attempt's runs it is, from 1."""
     usual: Usual | None
-    """How long the baseline trains on the slot's machine; None for a run that is to show it."""
+    """How long the baseline trains on the slot's machine; None for a run that measures it."""
     baseline_speed: float | None = None
-    """The baseline's steps a second; None while they are not known."""
+    """The baseline's steps a second; None if unknown."""
     rivals: tuple[Curve, ...] = ()
     """Curves that its first run may be pruned against."""
 
     @property
     def is_first(self) -> bool:
-        """True for the run that tells whether the candidate is worth others."""
+        """Whether it is the candidate's first run, which decides about further ones."""
         return self.run == 1 and self.order.role == "candidate"
 
 
 PlaceListener = Callable[[PlaceJoined | PlaceLeft], None]
-"""Hears of places that come and go; may be called from any thread."""
+"""Is called when a place joins or leaves, from any thread."""
 
 
 class Measures(Protocol):
-    """What the loop needs of a bench."""
+    """The interface of a bench to the loop."""
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """Where it measures; of a bench whose places come and go, where it did when it opened."""
+        """The slots, as they were when the bench was opened."""
         ...
 
     def open(self, listen: PlaceListener) -> None:
-        """Get ready to measure, with at least one slot, and tell `listen` of every place.
+        """Prepare at least one slot, and call `listen` for every place that joins or leaves.
 
-        Of those that are there at once, and of those that join or leave from then on.
-
-        Raise PlaceLost where there is no place to train.
+        Raise PlaceLost if there is no place to train.
         """
         ...
 
     def close(self) -> None:
-        """Let go of the places; no run is under way."""
+        """Release the places. No run may be under way."""
         ...
 
     def run(
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
     ) -> Result | None:
-        """Train and score what is ordered, telling `listen` how it goes; None when cancelled.
+        """Train and score the ordered code; report progress to `listen`. None if cancelled.
 
-        Raise PlaceLost where the place of the slot is gone.
+        Raise PlaceLost if the place of the slot is gone.
         """
         ...
 
     def check(
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
     ) -> Checks | None:
-        """Run the checks that are ordered, up to the first that fails; None when cancelled.
+        """Run the ordered checks up to the first failure. None if cancelled.
 
-        Raise PlaceLost where the place of the slot is gone.
+        Raise PlaceLost if the place of the slot is gone.
         """
         ...
 
 
 class Plan(Record):
-    """What every measurement of a run has in common.
+    """The settings that all measurements of a run share.
 
-    Fields of the same name are as in sandbox.score.measure.Job.
+    Fields are documented in sandbox.score.measure.Job.
     """
 
     score: Literal["sealed", "evaluated", "printed"]
@@ -129,7 +127,7 @@ class Plan(Record):
     read_only: tuple[str, ...]
     budget: Budget | None
     memory_bytes: int | None
-    """A limit that is None is the default of sandbox.ground.outcome.Limits."""
+    """Limits that are None have the defaults of sandbox.ground.outcome.Limits."""
     limit: Limit | None = None
     """As in sandbox.ground.deadline.Deadline."""
     vram_bytes: int | None = None
@@ -147,17 +145,17 @@ class Plan(Record):
     evaluation: Evaluation | None = None
     metric: Metric = BITS_PER_BYTE
     sense: Sense = LOWER
-    """Of the metric: which way it is better, and on which scale."""
+    """Direction and scale of the metric."""
 
     def limits(self, wall_seconds: float) -> Limits:
-        """Return the limits of a measurement that may take `wall_seconds`."""
+        """Return the limits of a measurement of at most `wall_seconds`."""
         names = {"memory_bytes", "vram_bytes", "disk_bytes", "output_bytes"}
         given = self.model_dump(include=names, exclude_none=True)
         return Limits(wall_seconds=wall_seconds, **given)
 
 
 class Bench:
-    """Measures the attempts of one run; N threads may use N slots, for it keeps no state."""
+    """Measures attempts on this machine. Thread-safe: a thread for each slot may use it."""
 
     def __init__(
         self,
@@ -168,9 +166,10 @@ class Bench:
         export: Export,
         export_whole: Callable[[Path, Split], None] | None = None,
     ) -> None:
-        """Take what a run measures with.
+        """Keep the settings.
 
-        export_whole: writes the start commit's files, hidden ones too, for the evaluator.
+        folder: for the logs of trials. export: writes the files of a commit. export_whole: writes
+        all files of the start commit, for the project's evaluator.
         """
         self.slots = slots
         self._plan = plan
@@ -180,17 +179,17 @@ class Bench:
         self._export_whole = export_whole
 
     def open(self, listen: PlaceListener) -> None:
-        """Do nothing: the slots of this machine are there, and stay."""
+        """Do nothing: the slots of this machine are always there."""
 
     def close(self) -> None:
-        """Do nothing, likewise."""
+        """Do nothing."""
 
     def run(
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
     ) -> Result | None:
-        """Train and score what is ordered; None when it was cancelled.
+        """Train and score the ordered code; None if cancelled.
 
-        The failure of a smoke run is the result, and so is a pruned training.
+        The result may also be the failure of a smoke run, or a pruned training.
         """
         order = assignment.order
         slot = assignment.slot
@@ -218,10 +217,9 @@ class Bench:
     def check(
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
     ) -> Checks | None:
-        """Run the checks that are ordered, up to the first that fails; None when cancelled.
+        """Run the ordered checks up to the first failure; None if cancelled.
 
-        Each has a fresh export and a sandbox of its own, and the cores of a slot in which nothing
-        trains meanwhile: no timed training has them beside it.
+        Each check gets a fresh export and a sandbox of its own, on the cores of the slot.
         """
         home = self._home(assignment)
         slot = assignment.slot
@@ -243,7 +241,7 @@ class Bench:
         return Checks(checks=tuple(done))
 
     def probe(self, wanted: Probe, slot: Slot, cancel: threading.Event) -> Probed:
-        """Run code for a short time on training data, without a score; see probe.py."""
+        """Run code for a short time without a score (agent/evaluate/probe.py)."""
         order = Order(commit=wanted.commit, seed=wanted.seed)
         assignment = Assignment(wanted.attempt(), order, slot, run=1, usual=None)
         home = below(self._folder, "probe")
@@ -254,13 +252,12 @@ class Bench:
             return run_probe(job, wanted, self._runner, cancel)
 
     def _may_be_slow(self, assignment: Assignment) -> bool:
-        """Return whether the machine may be to blame where a training took too long.
+        """Return whether to measure a training that took too long a second time.
 
-        It is measured again then.
-        What was kept before kept to its budget; and where steps are timed, a busy machine is slow.
+        The machine may be slow if the code kept to its budget before, or if the budget is in steps.
         """
         is_incumbent = assignment.order.role in ("incumbent", "reference")
-        is_baseline = assignment.attempt.proposal.by.origin == "baseline"
+        is_baseline = assignment.attempt.proposal.is_baseline
         budget = self._plan.budget
         return is_incumbent or is_baseline or (budget is not None and budget.unit == "steps")
 
@@ -276,7 +273,7 @@ class Bench:
                 return failed_result(outcome, slot, tier)
             case Scored():
                 result = scored_result(outcome, assignment.order, slot, self._plan.budget, tier)
-                if assignment.attempt.proposal.by.origin == "baseline":
+                if assignment.attempt.proposal.is_baseline:
                     seeds = str(outcome.measured.seeding)
                     result = result.model_copy(update={"seeds": seeds})
                 result = with_guarded(result, self._plan.metric.required)
@@ -329,7 +326,7 @@ class Bench:
     def _job(self, here: Path, log: Path, assignment: Assignment, data: str | None = None) -> Job:
         """Return the job of an assignment in the folder `here`.
 
-        data: the training data where only this training opens it, or None.
+        data: the link to the training data that only this training opens, or None.
         """
         plan = self._plan
         slot = assignment.slot
@@ -369,7 +366,7 @@ class Bench:
 
 
 def _named(name: str, slot: Slot) -> str:
-    """Return the name of a run's files: on several machines one attempt may run twice at once."""
+    """Return a name for a run's files that no other run of the attempt has at the same time."""
     return f"{name}-slot{slot.number}" if slot.place else name
 
 

@@ -1,4 +1,4 @@
-"""The table of engines: where the runs of trials happen, here or on the nodes of a cluster."""
+"""The table of engines: on this machine, or on the nodes of a cluster."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -44,10 +44,10 @@ ENGINES: Mapping[str, Engine] = {
 
 
 def read_where(text: str | None) -> Where:
-    """Return where trials run by what was typed after --on. Raise UsageFault for nonsense.
+    """Return where trials run, given the value of --on. Raise UsageFault if it is not valid.
 
-    `ray` is the cluster that this machine belongs to, `ray://head:10001` one that is reached
-    through its head's client server, and `ray:head:6379` one whose network this machine is in.
+    `ray` is the cluster that this machine belongs to, `ray://head:10001` a cluster reached through
+    its head's client server, and `ray:head:6379` a cluster in the same network as this machine.
     """
     if text is None:
         return Where()

@@ -1,4 +1,4 @@
-"""The folders of one training, made fresh and removed afterwards, and its own link to the data."""
+"""Makes and removes the folders of one training, and its link to the data."""
 
 import shutil
 import subprocess
@@ -19,9 +19,9 @@ Export = Callable[[str, Path], None]
 
 @contextmanager
 def exported(home: Path, commit: str, export: Export) -> Iterator[Path]:
-    """Give `home` with the attempt's files and an empty scratch, both removed at the end.
+    """Yield `home` with the attempt's files and an empty scratch; remove both afterwards.
 
-    Raise SandboxFault where no folder can be made.
+    Raise SandboxFault if a folder cannot be made.
     """
     _remove(home)
     try:
@@ -37,7 +37,7 @@ def exported(home: Path, commit: str, export: Export) -> Iterator[Path]:
 
 
 def put_texts(folder: Path, texts: Mapping[str, str]) -> None:
-    """Replace files of an exported folder by texts; a file stays executable where it was."""
+    """Replace files of an exported folder, keeping their modes. texts: by path."""
     for path, text in texts.items():
         file = folder / path
         mode = file.stat().st_mode
@@ -48,7 +48,7 @@ def put_texts(folder: Path, texts: Mapping[str, str]) -> None:
 
 @contextmanager
 def own_data(data: str | None, folder: Path) -> Iterator[str | None]:
-    """Give the training data linked into `folder`, for one training; None where that cannot be."""
+    """Yield the training data linked into `folder` for one training; None if impossible."""
     linked = data is not None and link_files(Path(data) / "train", folder)
     try:
         yield str(folder) if linked else None
@@ -57,13 +57,13 @@ def own_data(data: str | None, folder: Path) -> Iterator[str | None]:
 
 
 def remove_logs(log: str) -> None:
-    """Remove logs of this name, an earlier run's or the repository's: each log is a new file."""
+    """Remove earlier logs of this name, so that each log is a new file."""
     for path in (Path(log), Path(log).with_suffix(".scoring.log")):
         remove_file(path)
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder that a training wrote to; it may be very deep, or closed to its own owner."""
+    """Remove a folder of a training, even if it is very deep or not writable."""
     try:
         shutil.rmtree(folder)
     except FileNotFoundError:

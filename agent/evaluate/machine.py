@@ -1,4 +1,4 @@
-"""The machine that a score is measured on: a lasting name, its clock and its temperature."""
+"""The machine that a score is measured on: its name, clock and temperature."""
 
 import os
 import subprocess
@@ -16,13 +16,13 @@ __all__ = ["Conditions", "conditions", "machine_name", "total_memory"]
 
 
 def total_memory() -> int:
-    """Return the bytes of main memory."""
+    """Return the size of main memory in bytes."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """The state of the processor or GPU that computes; None where the machine does not say."""
+    """The state of the processor or GPU; None for values that the machine does not report."""
 
     clock: float | None = None
     """MHz."""
@@ -30,10 +30,10 @@ class Conditions:
 
 
 def conditions(cpus: Sequence[int], gpus: Sequence[Device], system: Path = SYSTEM) -> Conditions:
-    """Return the state of a slot now: of its first GPU (by nvidia-smi), else of its cores.
+    """Return the present state of a slot's first GPU (by nvidia-smi), else of its cores.
 
-    system: where Linux shows its devices. A virtual machine shows neither clock nor temperature. A
-    MIG slice has those of its card.
+    A virtual machine reports neither clock nor temperature. A MIG slice has those of its card.
+    system: the folder in which Linux shows devices.
     """
     if gpus:
         return _gpu_conditions(gpus[0])
@@ -73,7 +73,7 @@ def _float(text: str) -> float | None:
 
 
 def _smi(query: str, *options: str, unit: str = "") -> str:
-    """Return what nvidia-smi answers, a line for each device; empty without one."""
+    """Return the answer of nvidia-smi, a line for each device; "" without one."""
     form = ",".join(part for part in ("csv", "noheader", unit) if part)
     command = ["nvidia-smi", f"--query-gpu={query}", f"--format={form}", *options]
     try:

@@ -1,7 +1,7 @@
-"""Which runs are at work on this machine: they share its cores, and that changes scores.
+"""Finds other sessions on this machine, which share its cores and so change scores.
 
-Each session holds a lock on a file of its own in the user's state folder; the file says where it
-works. A lock dies with its process, so that a file without one is of a session that was killed.
+Each session keeps a locked file in the user's state folder that says where it works. The lock dies
+with the process, so that an unlocked file belongs to a session that was killed.
 """
 
 import fcntl
@@ -39,22 +39,22 @@ def sessions_folder() -> Path:
 
 
 def sessions() -> tuple[Session, ...]:
-    """Return the sessions of this user on this machine, without this process; never raise."""
+    """Return the other sessions of this user on this machine. Never raises."""
     try:
         paths = sorted(sessions_folder().glob(f"*{SUFFIX}"))
     except OSError:
         return ()
-    found = []
+    others = []
     for path in paths:
         other = _read(path)
         if other and other.host == platform.node() and other.pid != os.getpid():
-            found.append(other)
-    return tuple(found)
+            others.append(other)
+    return tuple(others)
 
 
 @contextmanager
 def session(root: str, branch: str) -> Iterator[None]:
-    """Let other processes see that this one works on a run, as far as the folder can be written."""
+    """Announce this session to other processes, if the folder can be written."""
     record = Session(pid=os.getpid(), host=platform.node(), root=root, branch=branch)
     path = sessions_folder() / f"{record.pid}-{secrets.token_hex(4)}{SUFFIX}"
     try:
@@ -76,7 +76,7 @@ def session(root: str, branch: str) -> Iterator[None]:
 
 
 def _read(path: Path) -> Session | None:
-    """Return the session of a file; None, without the file, where its process is gone."""
+    """Return the session of a file; remove the file and return None if the process is gone."""
     try:
         with open(path, "rb", opener=no_link) as file:
             try:

@@ -1,4 +1,4 @@
-"""A probe: code run for a short time on training data, to see what it prints. It has no score."""
+"""A probe: a short run of code on training data that shows its output, without a score."""
 
 import re
 import threading
@@ -26,7 +26,7 @@ LEFT_OUT = "(a line about held-out data is left out)"
 
 
 class Probe(Record):
-    """What is run."""
+    """The code and the terms of a probe."""
 
     commit: str
     """Whose files it starts from."""
@@ -39,14 +39,14 @@ class Probe(Record):
     """Files of it that are not there."""
 
     def attempt(self) -> Attempt:
-        """Return an attempt that stands for it: it has no number in the ledger."""
+        """Return a placeholder attempt; a probe has no number in the ledger."""
         by = Provenance(method="probe", origin="llm")
         proposal = Proposal(hypothesis="a probe", by=by)
         return Attempt(number=0, commit=self.commit, parent=self.commit, proposal=proposal)
 
 
 class Probed(Record):
-    """What was seen of it."""
+    """The outcome of a probe."""
 
     ended: str
     """How it ended, in words."""
@@ -58,7 +58,7 @@ class Probed(Record):
 
 
 def put_files(folder: Path, probe: Probe) -> None:
-    """Make the files of an exported folder those of a probe."""
+    """Change the files of an exported folder to those of a probe."""
     for path in probe.removed:
         (folder / path).unlink(missing_ok=True)
     for path, text in probe.texts.items():
@@ -72,12 +72,11 @@ def put_files(folder: Path, probe: Probe) -> None:
 
 
 def run_probe(job: Job, probe: Probe, runner: Runner, cancel: threading.Event) -> Probed:
-    """Run a probe where a training of `job` would run. Nothing is scored; raise SandboxFault only.
+    """Run a probe in place of a training of `job`, without a score. Raise SandboxFault only.
 
-    What a sealed or an evaluated project trains on holds no held-out data. Where the run itself
-    prints its score, lines that name it or held-out data are left out of what is shown; code that
-    prints the number under another name is not found out, and gains nothing by it: a probe decides
-    nothing.
+    With a sealed or evaluated score, the training data holds no held-out data. If the run prints
+    its own score, lines that name it or held-out data are removed from the output. Code that prints
+    the score under another name is not detected, but gains nothing: a probe decides nothing.
     """
     (Path(job.scratch) / FOLDER).mkdir(parents=True, exist_ok=True)
     if job.checkout:
@@ -116,7 +115,7 @@ def _ended(outcome: Outcome, log: Path) -> str:
 
 
 def _without_scores(text: str, metric: Metric | None) -> str:
-    """Return a text without the lines about a score. metric: what the run prints of itself."""
+    """Return a text without lines about scores. metric: the one that the run prints."""
     if metric is None:
         return text
     names = [name.casefold() for name in (metric.name, *metric.also)]

@@ -1,4 +1,4 @@
-"""Results: made of what one training gave, and added to those of the attempt's earlier runs."""
+"""Turns the outcome of a training into a result, and adds it to the attempt's earlier runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ OWN_ROLES = frozenset({"candidate", "fresh"})
 
 @dataclass(frozen=True)
 class Pruned:
-    """A training that was stopped because its curve so far was hopeless."""
+    """A training that was stopped because its curve was hopeless."""
 
     why: str
     stopped: Stopped
@@ -35,7 +35,7 @@ class Pruned:
 
 @dataclass(frozen=True)
 class Scored:
-    """A training that was scored, and the state of the machine meanwhile."""
+    """A training with a score, and the state of the machine during it."""
 
     measured: Measured
     conditions: Conditions
@@ -63,7 +63,7 @@ def failed_result(run: Unscored, slot: Slot, tier: str) -> Result:
 
 
 def pruned_result(run: Pruned, slot: Slot, tier: str) -> Result:
-    """Return the result of a pruned training, which says no more than its curve so far."""
+    """Return the result of a pruned training: its curve, without a score."""
     return Result(
         status="pruned",
         curve=_short(run.curve),
@@ -78,7 +78,7 @@ def pruned_result(run: Pruned, slot: Slot, tier: str) -> Result:
 def scored_result(
     run: Scored, order: Order, slot: Slot, budget: Budget | None, tier: str
 ) -> Result:
-    """Return the result of a run that was scored in `slot`."""
+    """Return the result of a run in `slot` that has a score."""
     measured = run.measured
     score = Score(
         value=measured.value,
@@ -112,7 +112,7 @@ def scored_result(
 
 
 def check_record(command: str, outcome: Passed | Failed) -> Check:
-    """Return the record of a check that ran."""
+    """Return the record of a check."""
     seconds = round(outcome.seconds, 2)
     if isinstance(outcome, Passed):
         return Check(command=command, passed=True, seconds=seconds)
@@ -126,7 +126,7 @@ def check_record(command: str, outcome: Passed | Failed) -> Check:
 
 
 def _reading_fields(reading: Reading | None) -> dict[str, Any]:
-    """Return what a score records of where it was read."""
+    """Return the fields of a score that say where it was read."""
     if reading is None:
         return {}
     return {
@@ -138,7 +138,7 @@ def _reading_fields(reading: Reading | None) -> dict[str, Any]:
 
 
 def on_scale(result: Result, sense: Sense) -> Result:
-    """Return a result whose score the metric's scale has; else an invalid one."""
+    """Return `result`, or an invalid result if its score is not on the metric's scale."""
     off = [score.value for score in result.scores if not sense.has(score.value)]
     if not off:
         return result
@@ -147,7 +147,7 @@ def on_scale(result: Result, sense: Sense) -> Result:
 
 
 def with_guarded(result: Result, metrics: Sequence[str]) -> Result:
-    """Return a result whose scores have every metric that a guard needs; else a failed one."""
+    """Return `result`, or a failed result if a metric that a guard needs is missing."""
     for score in result.scores:
         for name in metrics:
             if name not in score.also:
@@ -158,14 +158,14 @@ def with_guarded(result: Result, metrics: Sequence[str]) -> Result:
 
 
 def crashed(result: Result | None, why: str) -> Result:
-    """Return the result of an attempt that crashes, whatever it scored before."""
+    """Return the result of a crashed attempt; its earlier scores are dropped."""
     if result is None:
         return Result(status="crash", detail=why)
     return result.model_copy(update={"status": "crash", "scores": (), "detail": why})
 
 
 def in_unit(result: Result, trials: Sequence[Trial]) -> Result:
-    """Return a result in the unit of the run's first score; else an invalid one."""
+    """Return `result`, or an invalid result if its unit is not that of the run's first score."""
     for trial in trials:
         if trial.result is None or not trial.result.scores:
             continue
@@ -186,12 +186,12 @@ def _megabytes(size: int | None) -> float | None:
 
 
 def _short(curve: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
-    """Return as many points and digits as a commit message should carry."""
+    """Return a curve with few enough points and digits for a commit message."""
     return tuple((round(fraction, 4), round(loss, 6)) for fraction, loss in thin_curve(curve))
 
 
 def _speed(run: Measured, budget: Budget | None) -> float | None:
-    """Return steps a second: of a budget in steps, else of the steps that train.py says it made."""
+    """Return steps a second, from a budget in steps or from the steps that train.py printed."""
     counted = budget is not None and budget.unit == "steps"
     steps = budget.amount if budget and counted else run.facts.get("num_steps")
     if isinstance(steps, bool) or not isinstance(steps, int | float):
@@ -207,9 +207,9 @@ def _speed(run: Measured, budget: Budget | None) -> float | None:
 def add_run(before: Result | None, run: Result, order: Order) -> Result:
     """Return the result of an attempt after one more run.
 
-    Its own failure is its result; the incumbent's is told in `detail`. Curve, parameters and facts
-    are those of its own first run. An implausible score that the full audit finds invalid stays on
-    record, with recheck `failed`.
+    A failure of its own becomes the result; a failure of the incumbent is noted in `detail`. Curve,
+    parameters and facts are those of its own first run. An implausible score that the full audit
+    refutes stays on record, with recheck `failed`.
     """
     if before is None:
         return run
@@ -248,7 +248,7 @@ def _timed_beside(before: Result, run: Result, spent: dict[str, object]) -> Resu
 
 
 def _first_own_run(before: Result, run: Result) -> Result:
-    """Return the attempt's first run of its own, behind runs of the baseline."""
+    """Return the result after an attempt's own first run, which follows runs of the baseline."""
     seconds = round(before.seconds + run.seconds, 2)
     if run.status == "over-limit":
         return run.model_copy(update={"seconds": seconds, "scores": before.scores})

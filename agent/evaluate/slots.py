@@ -1,4 +1,4 @@
-"""Slots, in which trials run: an accelerator each, or a share of the cores."""
+"""Divides this machine into slots for trials: an accelerator each, or a share of the cores."""
 
 import os
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ __all__ = ["Slot", "make_slots", "share_out", "this_machine"]
 
 
 def make_slots(workers: int, cpus: tuple[int, ...], gpus: tuple[Device, ...]) -> tuple[Slot, ...]:
-    """Share the cores and accelerators out among `workers` slots.
+    """Divide the cores and accelerators among `workers` slots.
 
-    Raise UsageFault where they do not suffice, or where the workers would train on different kinds
-    of accelerator.
+    Raise UsageFault if there are too few, or if the slots would have different kinds of
+    accelerators.
     """
     have = len(gpus) if gpus else len(cpus)
     what = "accelerators" if gpus else "cores"
@@ -41,7 +41,7 @@ def make_slots(workers: int, cpus: tuple[int, ...], gpus: tuple[Device, ...]) ->
 
 
 def _refuse_mixed(own: list[tuple[Device, ...]], gpus: tuple[Device, ...]) -> None:
-    """Raise UsageFault where the accelerators of the slots are of different kinds."""
+    """Raise UsageFault if the slots have different kinds of accelerators."""
     kinds: set[str] = set()
     for devices in own:
         kinds |= {device.model for device in devices}
@@ -70,8 +70,8 @@ def this_machine(
 ) -> tuple[tuple[int, ...], tuple[Device, ...]]:
     """Return the cores this process may use and the accelerators that the environment allows.
 
-    Does not import torch. Raise UsageFault where a device is asked for that is not here. root: as
-    for visible_devices.
+    Does not import torch. Raise UsageFault if the environment names a device that is not here.
+    root: as for `visible_devices`.
     """
     try:
         return available_cpus(), visible_devices(environ, root)

@@ -1,13 +1,12 @@
-"""A trial on a tiny budget before the real one: two steps of training, scored on little data.
+"""Smoke-tests new code before its real run: two steps of training, scored on little data.
 
-It finds what a training only shows at its end, once the budget is gone: weights that are not saved
-or do not load, logits that are not finite, of another shape or not causal, and a model that
-outgrows the memory. Its shapes are the real ones, since a failure that depends on the shapes is
-what it looks for; what it saves is time. What fails there is the trial's result.
+It finds failures that would otherwise show only at the end of the budget: weights that are not
+saved or do not load, logits that are not finite, have another shape or are not causal, and a model
+that outgrows the memory. Shapes are the real ones, since such failures depend on them. A failure
+here is the trial's result.
 
-A train.py that needs more than two steps to work at all fails it too, and is told so. So does one
-whose second step takes, by its own word, so long that the budget holds next to none of the
-baseline's steps: nothing that learns is that much better a step.
+A train.py that needs more than two steps to work fails as well, with a message that says so. So
+does one whose second step takes so long that almost no steps would fit into the budget.
 """
 
 import json
@@ -39,9 +38,9 @@ TOKEN_BYTES = {"uint16": 2, "uint32": 4}
 
 
 def pays(score: str, budget: Budget | None, proposal: Proposal) -> bool:
-    """Return whether to smoke-test a proposal: new code, under a sealed score, with much at stake.
+    """Return whether to smoke-test a proposal: new code with a sealed score and a long budget.
 
-    A printed score has a budget of its own. The baseline, which has no edits, is no new code.
+    A printed score cannot be tested on a smaller budget, and the baseline is no new code.
     """
     if budget is None:
         return False
@@ -51,10 +50,10 @@ def pays(score: str, budget: Budget | None, proposal: Proposal) -> bool:
 
 
 def smoke_run_of(job: Job, folder: Path, startup: float) -> Job:
-    """Return `job` on a tiny budget, with little data in `folder`.
+    """Return `job` with a tiny budget, and little data in `folder`.
 
-    startup: seconds that it may take besides its two steps. It has no deadline: a slow start-up is
-    for the real run to judge. Raise SandboxFault where there is no room for the data.
+    startup: seconds that it may take besides its two steps. There is no deadline, since a slow
+    start-up is judged in the real run. Raise SandboxFault if the data cannot be written.
     """
     assert job.data is not None, "a sealed score has data"
     try:
@@ -75,7 +74,7 @@ def smoke_run_of(job: Job, folder: Path, startup: float) -> Job:
 
 
 def _copy_start(source: Path, target: Path, windows: int) -> None:
-    """Copy one split, its tokens cut off after so many windows."""
+    """Copy the first windows of one split."""
     meta = json.loads((source / "meta.json").read_text(encoding="utf-8"))
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("tokens.bin"))
     width = TOKEN_BYTES[meta["dtype"]]
@@ -89,10 +88,10 @@ def _copy_start(source: Path, target: Path, windows: int) -> None:
 def foretold(
     outcome: Measured | Unscored | Stopped, budget: Budget | None, speed: float | None = None
 ) -> Unscored | Stopped | None:
-    """Return the failure that a smoke run foretells, or None if the full run may start.
+    """Return the failure that a smoke run predicts, or None if the full run may start.
 
-    speed: the baseline's steps a second, None where they are not known. A smoke run that was too
-    slow to end foretells nothing: start-up and scoring may be to blame.
+    speed: the baseline's steps a second, None if unknown. A smoke run that did not end in time
+    predicts nothing, since start-up and scoring may be slow.
     """
     if isinstance(outcome, Measured):
         return _too_slow(outcome, budget, speed)
@@ -102,7 +101,7 @@ def foretold(
 
 
 def _too_slow(outcome: Measured, budget: Budget | None, speed: float | None) -> Unscored | None:
-    """Return the failure of a budget in seconds by the time of a step, or None."""
+    """Return the failure if too few steps would fit into a budget in seconds, or None."""
     step = outcome.facts.get("step_seconds")
     if isinstance(step, bool) or not isinstance(step, int | float) or step <= 0:
         return None

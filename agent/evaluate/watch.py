@@ -1,4 +1,4 @@
-"""Follows a running training: reports its progress, prunes it, reads the state of the machine."""
+"""Follows a training: reports progress, prunes it, and reads the state of the machine."""
 
 import threading
 from collections.abc import Callable
@@ -21,9 +21,9 @@ Listener = Callable[[Event], None]
 
 
 class Watch:
-    """A context manager that follows the log of attempt `number`, in a thread of its own.
+    """Follows the log of attempt `number` in a thread, for the time of a `with` block.
 
-    rivals: curves that the training is pruned against; empty to never prune it.
+    rivals: curves that the training is pruned against; () to never prune it.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Watch:
         self._thread.join()
 
     def trained(self) -> None:
-        """Note that training has ended: it is pruned no more, and the machine is read no more."""
+        """Stop pruning and reading the machine: the training has ended."""
         self._rivals = ()
         self._trained.set()
         self._listen(Scoring(self._number, self._slot.number))
@@ -82,10 +82,7 @@ class Watch:
                 self._prune(last[0])
 
     def _prune(self, fraction: float) -> None:
-        """Look at the whole curve once at each checkpoint.
-
-        Whoever reads the log later comes to the same answer.
-        """
+        """Decide about pruning once at each checkpoint, by the whole curve so far."""
         if not self._rivals or fraction > LATEST or passed(fraction) == self._passed:
             return
         self._passed = passed(fraction)

@@ -1,4 +1,4 @@
-"""Names where the trials of a session run; loads nothing of what runs them."""
+"""Names where the trials of a session run, without loading any engine."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Where:
         return self.engine == LOCAL
 
     def __str__(self) -> str:
-        """Return the words to type after --on."""
+        """Return the value to type after --on."""
         if "://" in self.address or not self.address:
             return self.address or self.engine
         return f"{self.engine}:{self.address}"

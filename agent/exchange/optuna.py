@@ -22,6 +22,7 @@ from agent.errors import UsageFault
 from agent.judge.decide import incumbent_of
 from agent.project.settings import RunSettings
 from agent.propose.search.study import quiet
+from agent.records.bounded import is_number
 from agent.records.objective import Sense
 from agent.records.proposals import Value
 from agent.records.results import FAILED, SCORED, UNBELIEVED, Trial, on_newest_data
@@ -167,14 +168,10 @@ def _distribution(parameter: Parameter, tried: Sequence[Value]) -> BaseDistribut
     assert parameter.low is not None and parameter.high is not None, (
         f"{parameter.name} has no bounds"
     )
-    numbers = [value for value in tried if _is_number(value)]
+    numbers = [value for value in tried if is_number(value)]
     low = min([parameter.low, *map(float, numbers)])
     high = max([parameter.high, *map(float, numbers)])
     log = (parameter.log or parameter.power_of_two) and low > 0
     if parameter.kind == "int":
         return IntDistribution(int(low), int(high), log=log)
     return FloatDistribution(float(low), float(high), log=log)
-
-
-def _is_number(value: Value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 from agent.errors import UsageFault
 from agent.history.history import History
 from agent.history.prior import as_prior
-from agent.records.bounded import reason_of
+from agent.records.bounded import is_number, reason_of
 from agent.records.objective import VAL_BPB, Objective, Sense
 from agent.records.proposals import Configuration, Value
 from agent.records.results import FAILED, MAX_CURVE_POINTS, SCORED, Failure, PriorTrial, Trial
@@ -295,7 +295,7 @@ def _outcome(record: Mapping[str, Any], scores: Sequence[str]) -> float | Failur
     status = str(statuses[0]).lower() if statuses else ""
     if status in WENT_WRONG:
         return cast(Failure, status) if status in FAILED else "crash"
-    name = next((name for name in scores if _is_number(record.get(name))), None)
+    name = next((name for name in scores if is_number(record.get(name))), None)
     if name is None or status not in WENT_WELL:
         return None
     value = float(record[name])
@@ -305,10 +305,6 @@ def _outcome(record: Mapping[str, Any], scores: Sequence[str]) -> float | Failur
     return "crash" if absurd else value
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _curve(given: Any) -> tuple[tuple[float, float], ...]:
     points = given if isinstance(given, list) else []
     pairs = [(float(point[0]), float(point[1])) for point in points if _is_point(point)]
@@ -316,7 +312,7 @@ def _curve(given: Any) -> tuple[tuple[float, float], ...]:
 
 
 def _is_point(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+    return isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
 
 
 # ---------------------------------------------------------------- optuna

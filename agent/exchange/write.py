@@ -32,7 +32,7 @@ def tsv(trials: Sequence[Trial], objective: Objective = VAL_BPB) -> str:
     Its second column has the metric's name, which is always val_bpb over there.
     Adopted trials come first, with the scores that their own results.tsv claimed.
     """
-    header = f"commit\t{_written(objective.metric)}\tmemory_gb\tstatus\tdescription"
+    header = f"commit\t{cell_text(objective.metric)}\tmemory_gb\tstatus\tdescription"
     claims = [
         _claimed_row(trial, trial.claim) for trial in trials if trial.claim and trial.claim.verdict
     ]
@@ -48,14 +48,14 @@ def _tsv_row(trial: Trial, result: Result) -> str:
     numbers = "0.000000\t0.0"
     if trial.value is not None:
         numbers = f"{USUAL.score(trial.value)}\t{_memory_mb(result) / 1024:.1f}"
-    hypothesis = _written(trial.proposal.hypothesis)
+    hypothesis = cell_text(trial.proposal.hypothesis)
     return f"{trial.attempt[:7]}\t{numbers}\t{_UPSTREAM[trial.status]}\t{hypothesis}"
 
 
 def _claimed_row(trial: Trial, claim: Claim) -> str:
     """Return the row that an adopted trial had in its own results.tsv."""
     numbers = f"{USUAL.score(claim.score or 0.0)}\t{claim.memory_gb or 0.0:.1f}"
-    hypothesis = _written(trial.proposal.hypothesis)
+    hypothesis = cell_text(trial.proposal.hypothesis)
     return f"{claim.commit[:8]}\t{numbers}\t{claim.verdict}\t{hypothesis}"
 
 
@@ -86,7 +86,7 @@ def flat_csv(trials: Sequence[Trial], objective: Objective = VAL_BPB) -> str:
     file = io.StringIO()
     columns = _columns(objective)
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([_written(name) for name in columns])
+    writer.writerow([cell_text(name) for name in columns])
     for trial in trials:
         writer.writerow([_cell(read(trial)) for read in columns.values()])
     return file.getvalue()
@@ -151,18 +151,17 @@ _COLUMNS: Mapping[str, Callable[[Trial], Any]] = {
 }
 
 
+def cell_text(text: str) -> str:
+    """Return text of others as one line for a table.
+
+    It gets an apostrophe in front where a spreadsheet would take it for a formula.
+    """
+    line = USUAL.line(text)
+    return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
+
+
 def _cell(value: Any) -> Any:
-    return _written(value) if isinstance(value, str) else value
-
-
-def _written(text: str) -> str:
-    """Return `text`, whoever wrote it, as the cell of a table."""
-    return inert(USUAL.line(text))
-
-
-def inert(text: str) -> str:
-    """Return `text` with an apostrophe if a spreadsheet would take it for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return cell_text(value) if isinstance(value, str) else value
 
 
 FORMATS: Mapping[str, Callable[[Sequence[Trial], Objective], str]] = {

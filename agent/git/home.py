@@ -3,7 +3,9 @@
 import errno
 import os
 import re
+import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 
@@ -87,6 +89,31 @@ def no_link(path: str, flags: int, mode: int = 0o666) -> int:
     if flags & os.O_TRUNC:
         os.ftruncate(descriptor, 0)
     return descriptor
+
+
+def write_whole(
+    path: Path, data: bytes, *, lasting: bool = True, folder: int | None = None
+) -> None:
+    """Write a file for this user alone, whole or not at all, in place of one of the same name.
+
+    A link of that name is replaced, not followed. lasting: wait until the data is on the disk, so
+    that it survives a power cut. folder: the descriptor of the folder that `path` is relative to.
+    Raise OSError if the file cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(draft, flags, 0o600, dir_fd=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
+        os.rename(draft, path, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(draft, dir_fd=folder)
+        raise
 
 
 def files_in(folder: Path, suffix: str) -> list[Path]:

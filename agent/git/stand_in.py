@@ -134,9 +134,9 @@ class _Writer:
         """Return the index; it says of no file when it was looked at, so that git will look."""
         body = b"DIRC" + struct.pack(">2L", 2, len(files))
         for file in files:
-            seen = struct.pack(">10L", *[0] * 6, int(file.mode, 8), *[0] * 3)
+            times = struct.pack(">10L", *[0] * 6, int(file.mode, 8), *[0] * 3)
             length = struct.pack(">H", min(len(file.raw), NAME_BITS))
-            entry = seen + bytes.fromhex(file.blob) + length + file.raw
+            entry = times + bytes.fromhex(file.blob) + length + file.raw
             body += entry + b"\0" * (8 - len(entry) % 8)
         return body + self._digest(body)
 

@@ -1,4 +1,4 @@
-"""The branch of a run: found by its name, and refused if no run can go on there."""
+"""Finds the branch of a run by its name, and refuses one on which no run can go on."""
 
 import re
 from pathlib import Path
@@ -6,6 +6,7 @@ from shlex import quote
 
 from agent.errors import HistoryFault, unknown
 from agent.git.home import checked, is_tag, worktree_path
+from agent.git.listing import files_at
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_tracked
 from agent.history.flights import readable_flights
@@ -14,17 +15,17 @@ from agent.project.find import Project
 
 
 def tag_of(branch: str) -> str:
-    """Return the tag of TAG, autoresearch/TAG or REMOTE/autoresearch/TAG.
+    """Return TAG, given TAG, autoresearch/TAG or REMOTE/autoresearch/TAG.
 
-    Raise UsageFault for a name that cannot be one.
+    Raise UsageFault if it is not a valid tag.
     """
     return checked(branch.rpartition("autoresearch/")[2])
 
 
 def find_tip(git: Plumbing, branch: str) -> str:
-    """Return the commit of TAG, autoresearch/TAG or REMOTE/autoresearch/TAG.
+    """Return the newest commit of the run TAG, autoresearch/TAG or REMOTE/autoresearch/TAG.
 
-    Without a local branch a remote's counts. Raise HistoryFault if there is none.
+    A remote's branch is used if there is no local one. Raise HistoryFault if there is none at all.
     """
     tag = tag_of(branch)
     references = [HEADS + tag, *_remote_branches(git, tag)]
@@ -45,7 +46,10 @@ def _remote_branches(git: Plumbing, tag: str) -> list[str]:
 
 
 def _no_branch(git: Plumbing, tag: str) -> HistoryFault:
-    """Return the fault of a run without a branch; attempts in flight tell where it stood."""
+    """Return the fault for a run without a branch.
+
+    If attempts in flight show where it was, the next command brings it back.
+    """
     parents = [flight.attempt.parent for flight in readable_flights(git, tag)]
     if not parents:
         tags = run_tags(git)
@@ -57,7 +61,7 @@ def _no_branch(git: Plumbing, tag: str) -> HistoryFault:
 
 
 def run_tags(git: Plumbing) -> list[str]:
-    """Return the tags of all branches that may be runs, the newest first."""
+    """Return the tags of all branches that are named like runs, the newest first."""
     form = ("--sort=-committerdate", "--format=%(refname)")
     names = git("for-each-ref", *form, HEADS, "refs/remotes").splitlines()
     tags = [name.rpartition("autoresearch/")[2] for name in names if "/autoresearch/" in name]
@@ -65,7 +69,7 @@ def run_tags(git: Plumbing) -> list[str]:
 
 
 def no_run(git: Plumbing, branch: str) -> HistoryFault:
-    """Return the fault of a branch that has no run's first commit."""
+    """Return the fault for a branch without the first commit of a run."""
     if git("rev-parse", "--is-shallow-repository").strip() == "true":
         message = f"this clone is too shallow to hold the beginning of {branch}"
         return HistoryFault(message, "git fetch --unshallow")
@@ -73,7 +77,7 @@ def no_run(git: Plumbing, branch: str) -> HistoryFault:
 
 
 def refuse_taken(git: Plumbing, tag: str) -> None:
-    """Raise HistoryFault if something is in the way of a run called `tag`."""
+    """Raise HistoryFault if no new run can be called `tag`."""
     if tip_of(git, HEADS + tag):
         command = f"autoresearch resume {tag}   # or start --tag OTHER"
         raise HistoryFault(f"there is a run {tag} already", command)
@@ -87,12 +91,12 @@ def refuse_taken(git: Plumbing, tag: str) -> None:
 
 
 def has_file(git: Plumbing, commit: str, path: str) -> bool:
-    """Return whether there is such a file in the commit."""
+    """Return whether the commit has something at `path`."""
     return git.try_("rev-parse", "--verify", "--quiet", f"{commit}:{path}") is not None
 
 
 def lost_file(project: Project, branch: str, commit: str, start: str, path: str) -> HistoryFault:
-    """Return the fault of a commit without a file of the project that the commit `start` had."""
+    """Return the fault for a commit that lacks a file which the commit `start` had."""
     there = f"git -C {quote(str(worktree_path(Path(project.root), tag_of(branch))))}"
     command = f"{there} checkout {start[:12]} -- {quote(path)} && {there} commit -m Restore"
     return HistoryFault(f"{path} is not in the commit {commit[:12]} of {branch}", command)
@@ -103,31 +107,22 @@ def refuse_incomplete(
 ) -> list[str]:
     """Raise HistoryFault if train.py or prepare.py is missing at the tip or is no plain file.
 
-    It may have nothing below .autoresearch either. Return a warning if there is no program.md any
-    more: a run can go on without a brief.
+    Also if the tip has anything below .autoresearch. Return a warning if program.md is missing: a
+    run can go on without a brief.
     """
     refuse_tracked(git, tip)
     needed = [path for path in (project.train, project.prepare) if path]
-    modes = _modes(git, tip, [*needed, *([project.program] if project.program else [])])
+    briefs = [project.program] if project.program else []
+    files = {file.path: file for file in files_at(git, tip, [*needed, *briefs])}
     for path in needed:
-        if path not in modes:
+        if path not in files:
             raise lost_file(project, branch, tip, start, path)
-    for path, mode in modes.items():
-        if not mode.startswith("100"):
+    for path, file in files.items():
+        if not file.is_plain:
             message = f"{path} is no plain file at the tip of {branch}"
             raise HistoryFault(message, f"git show {branch}:{quote(path)}")
-    if not project.program or project.program in modes:
+    if not project.program or project.program in files:
         return []
     command = lost_file(project, branch, tip, start, project.program).next_command
     message = f"{branch} has no {project.program} any more, so there is no brief"
     return [f"{message}; {command} brings it back"]
-
-
-def _modes(git: Plumbing, commit: str, paths: list[str]) -> dict[str, str]:
-    """Return the mode that git has for each of the paths in a commit."""
-    modes = {}
-    for line in git("ls-tree", "-z", commit, "--", *paths).split("\0"):
-        head, _, path = line.partition("\t")
-        if path:
-            modes[path] = head.split(" ")[0]
-    return modes

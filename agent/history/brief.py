@@ -1,4 +1,4 @@
-"""Whether the checkout has another program.md than a run."""
+"""Compares the checkout's program.md with a run's."""
 
 from pathlib import Path
 
@@ -9,8 +9,11 @@ from agent.project.find import Project
 MAX_BYTES = 1 << 20
 
 
-def brief_otherwise(history: Reading, checkout: Project) -> list[str]:
-    """Return a line if the checkout's program.md is not the run's: an edit of it changes no run."""
+def brief_difference(history: Reading, checkout: Project) -> list[str]:
+    """Return a line if the checkout's program.md differs from the run's; [] if it does not.
+
+    The run keeps its own until a command takes over the checkout's.
+    """
     path = history.project.program
     if not path:
         return []

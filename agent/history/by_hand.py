@@ -1,4 +1,4 @@
-"""Commits that somebody made on a run's branch while it works."""
+"""Finds commits that somebody made by hand on a run's branch while the run works."""
 
 from agent.errors import HistoryFault
 from agent.git.plumbing import Plumbing
@@ -7,10 +7,10 @@ from agent.history.entries import read_entry
 
 
 def new_commits(git: Plumbing, branch: str, before: str, now: str | None) -> list[Commit]:
-    """Return the commits by hand that lead from the tip `before` to the tip `now`, oldest first.
+    """Return the commits by hand from the tip `before` to the tip `now`, oldest first.
 
-    Raise HistoryFault if the branch is gone, no longer stands on `before`, or holds what another
-    process recorded: nothing is merged or set back.
+    Raise HistoryFault if the branch is gone, does not contain `before` any more, or has records of
+    another process: nothing is merged or set back.
     """
     reference = f"refs/heads/{branch}"
     back = f"git update-ref {reference} {before}"

@@ -1,4 +1,4 @@
-"""Files out of commits: a trial's copy, and the run's worktree, which follows the branch."""
+"""Writes the files of commits: a trial's copy, and the run's worktree."""
 
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from agent.git.store import SUBMODULE, Listed, Store
 from sandbox.ground.text import one_line
 
 MAX_LISTED = 10
-"""Changed files that a message names."""
+"""The most changed files that a message names."""
 
 
 def export(
@@ -22,11 +22,11 @@ def export(
     folder: Path,
     hides: Callable[[str], bool] = lambda _: False,
 ) -> list[Listed]:
-    """Write the files below `workspace` as of `commit` to `folder`, as a checkout would.
+    """Write the files below `workspace` at `commit` to `folder`; return what was written.
 
-    Filters, line ends and submodules are those of a checkout. hides: which paths in the repository
-    are left out. A submodule comes from the user's own checkout; if it is not checked out
-    there, its folder is empty here too. Return what was written, by its path in the repository.
+    Filters, line ends and submodules are treated as in a checkout. A submodule is copied from the
+    user's own checkout, and is an empty folder if it is not checked out there. hides: returns
+    whether a path in the repository is left out.
     """
     git = store.git
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -60,9 +60,9 @@ def _export_submodule(root: Path, entry: Listed, folder: Path) -> None:
 
 
 def _refuse_unnamed(root: Path, path: str, git: Plumbing) -> None:
-    """Raise HistoryFault if a submodule names programs that the list for the user left out.
+    """Raise HistoryFault if a submodule's settings name programs that the user was not shown.
 
-    That list is made of the index, and a commit may have a submodule that the index lacks.
+    The list for the user is made from the index, and a commit may have further submodules.
     """
     own = repository_programs(git)
     if own and not named_submodule(Plumbing(root), path):
@@ -75,10 +75,9 @@ def _refuse_unnamed(root: Path, path: str, git: Plumbing) -> None:
 
 
 def leave_branch(root: Path, branch: str) -> str:
-    """Detach the checkout `root` from the branch that it is on, and return the commit of both.
+    """Detach the checkout `root` from `branch`, and return its commit.
 
-    Raise HistoryFault if files that git tracks are changed: whoever resumes the run would take
-    them for a part of it.
+    Raise HistoryFault if tracked files have changes: they would look like a part of the run.
     """
     git = Plumbing(root)
     options = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
@@ -95,9 +94,9 @@ def leave_branch(root: Path, branch: str) -> str:
 
 
 def add_worktree(git: Plumbing, place: Path, branch: str) -> None:
-    """Check `branch` out at `place`, unless it is already.
+    """Check `branch` out at `place`, unless it is checked out there already.
 
-    Raise HistoryFault if it is checked out elsewhere, or `place` has another branch.
+    Raise HistoryFault if it is checked out elsewhere, or `place` is on another branch.
     """
     head = f"refs/heads/{branch}"
     own = _is_own(git, place)
@@ -111,7 +110,7 @@ def add_worktree(git: Plumbing, place: Path, branch: str) -> None:
     if own:
         return
     if place.exists():
-        # Of a repository that this one was copied or moved from; the user's work may be in it.
+        # It belongs to a repository that this one was copied from, and may hold the user's work.
         place.rename(_free(place))
     # Git may still list a checkout that is gone.
     force = ["--force"] if others or place in listed else []
@@ -119,9 +118,9 @@ def add_worktree(git: Plumbing, place: Path, branch: str) -> None:
 
 
 def follow(place: Path, trees: Collection[str], tip: str) -> None:
-    """Bring the worktree to `tip` from any of `trees`.
+    """Bring the worktree at `place` to `tip`.
 
-    Raise HistoryFault if changes of the user's are in the way.
+    Raise HistoryFault if its index is none of `trees`, that is, if the user has changes in it.
     """
     git = Plumbing(place)
     if git("rev-parse", "--show-toplevel").rstrip("\n") != str(place):
@@ -135,20 +134,20 @@ def follow(place: Path, trees: Collection[str], tip: str) -> None:
 
 
 def place_of(git: Plumbing, branch: str) -> Path | None:
-    """Return the worktree of this repository in which `branch` is checked out, if there is one."""
+    """Return the worktree of this repository that has `branch` checked out, or None."""
     places = (path for path, reference in checkouts(git) if reference == f"refs/heads/{branch}")
     return next((place for place in places if _is_own(git, place)), None)
 
 
 def move(git: Plumbing, place: Path, to: Path) -> None:
-    """Move a worktree with what the user has in it; leave it if something is in the way."""
+    """Move a worktree with all its files; leave it where it is if `to` exists."""
     if not to.exists():
         to.parent.mkdir(parents=True, exist_ok=True)
         git.try_("worktree", "move", str(place), str(to))
 
 
 def checkouts(git: Plumbing) -> Iterator[tuple[Path, str | None]]:
-    """Yield each worktree of the repository with the reference that it is on."""
+    """Yield each worktree of the repository with its branch as a full reference, or None."""
     for block in git("worktree", "list", "--porcelain").split("\n\n"):
         fields = {}
         for line in block.splitlines():
@@ -159,10 +158,10 @@ def checkouts(git: Plumbing) -> Iterator[tuple[Path, str | None]]:
 
 
 def _refuse_checkout(git: Plumbing, path: Path, branch: str) -> None:
-    """Raise HistoryFault if `path` is a checkout of the branch: its files would be left behind.
+    """Raise HistoryFault if `path` is a checkout of the branch, whose files would become stale.
 
-    A moved or copied repository lists the old place of our own worktree, which is gone, or
-    another repository's.
+    Ignored are the old place of our own worktree after the repository was moved, and a worktree of
+    the repository that this one was copied from.
     """
     if path.exists() and _is_own(git, path):
         message = f"{branch} is checked out in {path}, whose files a run would leave behind"
@@ -176,7 +175,7 @@ def _refuse_checkout(git: Plumbing, path: Path, branch: str) -> None:
 def _is_own(git: Plumbing, place: Path) -> bool:
     """Return whether `place` is the top of a worktree of this very repository.
 
-    It may be one of a repository that this one was copied from.
+    After a copy it may be one of the original repository.
     """
     if not (place / ".git").exists():
         return False
@@ -186,6 +185,6 @@ def _is_own(git: Plumbing, place: Path) -> bool:
 
 
 def _free(place: Path) -> Path:
-    """Return a path beside `place` at which nothing is yet."""
+    """Return a path beside `place` that does not exist."""
     paths = (place.with_name(f"{place.name}.old-{number}") for number in range(1, 10**6))
     return next(path for path in paths if not path.exists())

@@ -1,4 +1,4 @@
-"""Commits as `git log` lists them, many read by one command."""
+"""Reads commits with `git log`, many with one command."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -29,7 +29,7 @@ def parse_log(log: str) -> list[Commit]:
 
 
 def read_commits(git: Plumbing, names: Iterable[str]) -> dict[str, Commit]:
-    """Return these commits by name, read at once."""
+    """Return these commits by name, read with one command."""
     wanted = "".join(f"{name}\n" for name in names).encode()
     log = git("log", "-z", "--no-walk=unsorted", FORM, "--stdin", stdin=wanted) if wanted else ""
     return {commit.id: commit for commit in parse_log(log)}

@@ -1,4 +1,4 @@
-"""What the commits of a run record, read from their messages in either format."""
+"""Reads the records in the commit messages of a run, in either format."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -25,12 +25,12 @@ from sandbox.ground.record import Record
 UPGRADE = "python -m pip install --upgrade autoresearch"
 # A name that a newer version may have given to a status, a kind or a record.
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
-# What pydantic says of a name that it does not know.
+# The types of pydantic's errors for an unknown name.
 _NAME_ERRORS = frozenset({"literal_error", "union_tag_invalid"})
 
 
 class Measured(Record):
-    """A note on an attempt in flight: the result of its runs so far, and the places it lost."""
+    """A note on an attempt in flight: the result of its runs so far, and lost places."""
 
     result: Result | None = None
     """None before its first run has ended."""
@@ -44,7 +44,7 @@ class Measured(Record):
 
 
 class NewData(Record):
-    """A note that the run goes on with other validation data."""
+    """A note that the run uses other validation data from here on."""
 
     fingerprint: str
 
@@ -62,7 +62,7 @@ class Unknown:
         return f"{where} holds {self.name}, unknown to this version of autoresearch: upgrade"
 
     def fault(self) -> HistoryFault:
-        """Return the fault for who needs what is recorded there."""
+        """Return the fault to raise where the record is needed."""
         return HistoryFault(str(self), UPGRADE)
 
 
@@ -72,9 +72,9 @@ Entry = (
 
 
 def read_entry(commit: Commit, base: Trial | None = None) -> Entry | None:
-    """Return what a commit records; None for a commit by hand, or a run's first one.
+    """Return the record in a commit; None for a commit by hand, and for a run's first one.
 
-    base: the earlier trial by which a trial's many constants may be told. Raise HistoryFault for a
+    base: the earlier trial that a record with many constants may refer to. Raise HistoryFault for a
     record that was tampered with.
     """
     form, fields = _fields_of(commit)
@@ -96,9 +96,9 @@ def read_entry(commit: Commit, base: Trial | None = None) -> Entry | None:
 
 
 def refuse_off_scale(commit: Commit, entry: Entry | None, sense: Sense) -> None:
-    """Raise HistoryFault for a verdict with a score that the scale of the run's metric lacks.
+    """Raise HistoryFault for a verdict with a score that is not on the scale of the metric.
 
-    No run records one: it has no loss, and nothing can be compared with it.
+    Such a score has no loss, and no run of ours records one.
     """
     if sense.scale == "linear" or not isinstance(entry, Trial):
         return
@@ -114,9 +114,9 @@ def refuse_off_scale(commit: Commit, entry: Entry | None, sense: Sense) -> None:
 
 
 def read_run(commit: Commit) -> tuple[RunSettings, list[Unknown]]:
-    """Return the settings in a run's first commit, and those that this version does not know.
+    """Return the settings in a run's first commit, and unknown settings of newer versions.
 
-    Raise HistoryFault if they cannot be read, or are of a format that this version does not know.
+    Raise HistoryFault if they cannot be read, or if the format is unknown to this version.
     """
     form, fields = _fields_of(commit)
     if fields.pop("record", None) != "run":
@@ -138,7 +138,7 @@ def read_run(commit: Commit) -> tuple[RunSettings, list[Unknown]]:
 
 
 def is_attempt(commit: Commit) -> bool:
-    """Return whether the commit is an attempt, whatever it holds."""
+    """Return whether the commit is an attempt, readable or not."""
     return _kind_of(commit) == "attempt"
 
 
@@ -155,7 +155,7 @@ def _kind_of(commit: Commit) -> str | None:
 
 
 def _fields_of(commit: Commit) -> tuple[int, dict[str, Any]]:
-    """Return the format of a commit's record and its fields; no fields without a record."""
+    """Return the format of a commit's record, and its fields; {} for no record."""
     try:
         fields = format2.read(commit.message)
         if fields is not None:
@@ -190,7 +190,7 @@ def _read_attempt(commit: Commit, fields: Mapping[str, Any]) -> Attempt:
 
 
 def _reader(record: type[BaseModel]) -> Callable[[Commit, Mapping[str, Any]], Any]:
-    """Return a function that reads a record of which the commit itself says nothing."""
+    """Return a function that reads a record from its fields alone."""
     return lambda _, fields: record.model_validate(fields)
 
 
@@ -219,7 +219,7 @@ _TITLES = {
 def _unknown_in(error: ValidationError) -> str | None:
     """Return the first name in a record that a newer version may have written.
 
-    None if anything else is wrong with the record: then it was tampered with.
+    Return None if the record has any other mistake: then it was tampered with.
     """
     names = []
     for problem in error.errors(include_url=False):
@@ -234,7 +234,7 @@ def _unknown_in(error: ValidationError) -> str | None:
 
 
 def _value_of(problem: Mapping[str, Any]) -> object:
-    """Return the value that a problem is about; of a union, its tag."""
+    """Return the value that a problem is about; for a union, its tag."""
     if problem["type"] == "union_tag_invalid":
         return problem["ctx"]["tag"]
     return problem["input"]

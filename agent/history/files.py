@@ -1,4 +1,4 @@
-"""The files of a run's commits: read, compared, and put into trees of their own."""
+"""Reads, compares and exports the files of a run's commits, and builds new trees."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,18 +16,18 @@ from agent.project.settings import RunSettings
 from agent.records.sources import Sources
 from sandbox.score.evaluator.evaluation import Split
 
-# Notes of a human's beside the code: no run reads them.
+# A human's notes beside the code, which no run reads.
 NOTES = frozenset({"notes.md", "notes.txt"})
 _PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "--find-renames")
 _PLAIN_FILE = "100644"
 
 
 KEPT_SOURCES = 200
-"""Commits whose files are kept; those of a long night would fill the memory."""
+"""The most commits whose files are kept in memory."""
 
 
 class Files:
-    """The files of the commits of one run."""
+    """Access to the files of one run's commits."""
 
     def __init__(self, store: Store, project: Project, branch: str, tag: str) -> None:
         self._store = store
@@ -37,19 +37,22 @@ class Files:
         self._sources: dict[str, Sources] = {}
         self._reader = SourceReader(store.git)
         self._imported: dict[str, dict[str, str]] = {}
-        """Of the newest state, by its tree."""
+        """The imported modules of the newest state, by its tree."""
         self.project = project
         self.start = ""
-        """The commit that the run started from: a lost file is restored from there."""
+        """The commit that the run started from; lost files can be restored from it."""
 
     def belong_to(self, run: RunSettings) -> None:
-        """Take from a run's record where it started, and which files trials get and edits touch."""
+        """Use the start commit and the files that the record of a run states."""
         self.start = run.start_commit
         recorded = self.project.as_recorded(run.objective)
         self.project = recorded.model_copy(update={"score": run.score})
 
     def sources_at(self, commit: str) -> Sources:
-        """Return the files that edits may touch at `commit`, every byte of them."""
+        """Return the files that edits may touch at `commit`.
+
+        Raise HistoryFault if train.py is missing there.
+        """
         sources = self._sources.pop(commit, None)
         if sources is None:
             if self._store.find(commit, self.project.train) is None:
@@ -59,13 +62,13 @@ class Files:
         return sources
 
     def remember_sources(self, commit: str, sources: Sources) -> None:
-        """Remember the files of a commit that was just made or read; forget the oldest ones."""
+        """Keep the files of a commit in memory, in place of the oldest ones."""
         self._sources[commit] = sources
         if len(self._sources) > KEPT_SOURCES:
             del self._sources[next(iter(self._sources))]
 
     def imported_at(self, commit: str) -> dict[str, str]:
-        """Return the modules at `commit` that its sources import and that no edit may touch."""
+        """Return the texts of modules that the sources import and no edit may touch, by path."""
         tree = self._store.tree_of(commit)
         if tree not in self._imported:
             from agent.history.imported import imported_modules  # libcst takes long to load
@@ -76,21 +79,21 @@ class Files:
         return self._imported[tree]
 
     def program_at(self, commit: str) -> str:
-        """Return program.md at `commit`, or nothing if there is none."""
+        """Return program.md at `commit`; "" if there is none."""
         path = self.project.program
         data = self._store.file(commit, path) if path else None
         return (data or b"").decode("utf-8", "surrogateescape")
 
     @property
     def public(self) -> str:
-        """What a proposer may read about the evaluator, as of the start; "" without any."""
+        """The text about the evaluator that a proposer may read, at the start; "" for none."""
         evaluate = self.project.evaluate
         if evaluate is None or evaluate.public is None:
             return ""
         return self.file_at(self.start, self.project.inside(evaluate.public))
 
     def file_at(self, commit: str, path: str) -> str:
-        """Return a file at `commit`. Raise HistoryFault if it has none."""
+        """Return the text of a file at `commit`. Raise HistoryFault if it is missing."""
         data = self._store.file(commit, path)
         if data is None:
             raise self._lost(commit, path)
@@ -100,7 +103,7 @@ class Files:
         return lost_file(self.project, self._branch, commit, self.start, path)
 
     def trees_of(self, commits: Iterable[str]) -> dict[str, str]:
-        """Return the tree of each commit, in one call however many they are."""
+        """Return the tree of each commit, with one command."""
         names = list(commits)
         if not names:
             return {}
@@ -109,7 +112,7 @@ class Files:
         return dict(zip(names, answers.splitlines(), strict=True))
 
     def times_of(self, commits: Sequence[str]) -> dict[str, int]:
-        """Return when each commit was made, in seconds since 1970, in one call."""
+        """Return the time of each commit in seconds since 1970, with one command."""
         if not commits:
             return {}
         names = "".join(f"{commit}\n" for commit in commits).encode()
@@ -120,7 +123,7 @@ class Files:
     def run_differently(self, before: str, after: str) -> bool:
         """Return whether two commits or trees differ in a file that a run sees.
 
-        The brief and notes are no such files: a new program.md is not a new experiment.
+        A run does not see the brief and notes: a new program.md is not a new experiment.
         """
         if before == after:
             return False
@@ -134,7 +137,7 @@ class Files:
         return self.project.edits(path) or PurePosixPath(path).name.lower() not in NOTES
 
     def diff(self, before: str, after: str) -> str:
-        """Return the workspace's unified diff between two commits."""
+        """Return the unified diff of the workspace between two commits, hidden files left out."""
         where = self.project.workspace or "."
         visible: list[str] | None = [where]
         if self.project.concealed:
@@ -145,7 +148,7 @@ class Files:
         return self._git("diff", *_PLAIN, before, after, "--", *visible)
 
     def diffs(self, commits: Sequence[str]) -> dict[str, str]:
-        """Return the workspace's unified diff of each commit against its parent, in one call."""
+        """Return each commit's `diff` against its parent, with one command."""
         names = "".join(f"{commit}\n" for commit in commits if commit).encode()
         where = self.project.workspace or "."
         visible: list[str] | None = [where]
@@ -155,14 +158,14 @@ class Files:
         if visible is None:
             return dict.fromkeys(filter(None, commits), "")
         text = self._git("diff-tree", "--stdin", "-r", "-p", *_PLAIN, "--", *visible, stdin=names)
-        # A diff's own lines begin otherwise.
+        # No line of a diff itself looks like this.
         parts = re.split(r"^([0-9a-f]{40,64})\n", text, flags=re.MULTILINE)
         return dict(zip(parts[1::2], parts[2::2], strict=True))
 
     def _visible(self, listing: str) -> list[str] | None:
-        """Return what of the changed paths of a listing may be shown; None where nothing may.
+        """Return the changed paths of a listing that may be shown; None if none may.
 
-        Where nothing is hidden, that is the workspace.
+        If none of them is hidden, return only the workspace.
         """
         paths = [path for path in listing.split("\0") if path]
         visible = [path for path in paths if not self.project.hides(path)]
@@ -171,9 +174,9 @@ class Files:
         return visible or None
 
     def export(self, commit: str, folder: Path) -> None:
-        """Write the workspace's files as of `commit` to `folder`, those aside that no run sees.
+        """Write the workspace's files at `commit` to `folder`, without hidden ones.
 
-        They get a .git of their own, with one commit and nothing else.
+        The folder gets a .git of its own with a single commit.
         """
         project = self.project
         entries = export(self._store, commit, project.workspace, folder, project.hides)
@@ -184,9 +187,10 @@ class Files:
         write_stand_in(folder, files, f"the files of {commit}")
 
     def export_whole(self, folder: Path, split: Split) -> None:
-        """Write the workspace's files as of the start to `folder`, hidden ones too.
+        """Write the workspace's files at the start to `folder`, hidden ones included.
 
-        Only for the project's evaluator. Those of the test split are left out of another one.
+        This is for the project's evaluator only. Files of the test split are left out for any other
+        split.
         """
 
         def hides(path: str) -> bool:
@@ -195,9 +199,9 @@ class Files:
         export(self._store, self.start, self.project.workspace, folder, hides)
 
     def tree_with(self, sources: Sources, base: str) -> str:
-        """Return the tree of the commit `base` with the files of `sources` put in.
+        """Return the tree of the commit `base` with its editable files replaced by `sources`.
 
-        A file that edits may touch and that `sources` does not have is taken out.
+        Editable files that `sources` lacks are removed.
         """
         before = self.sources_at(base).files
         after = sources.files
@@ -223,9 +227,10 @@ class Files:
         base: str,
         renamed: Mapping[str, str] = MappingProxyType({}),
     ) -> str:
-        """Return the tree of the commit `base` with these texts by path; None takes a file out.
+        """Return the tree of the commit `base` with some files replaced.
 
-        A file keeps its mode; a new one is a plain file. renamed: paths in `base`, by new paths.
+        texts: new texts by path; None removes a file. renamed: paths in `base` by new paths, to
+        keep the modes of renamed files. A new file is a plain one.
         """
         changes: dict[str, Entry | None] = {}
         for path, text in texts.items():
@@ -237,5 +242,5 @@ class Files:
         return self._store.tree_with(base, changes)
 
     def commit(self, tree: str, parents: Sequence[str], message: str) -> str:
-        """Return a new commit of `tree`, which is on no branch yet."""
+        """Write a commit of `tree` on no branch; return its name."""
         return self._store.commit(self._store.tree_of(tree), parents, message)

@@ -1,4 +1,4 @@
-"""Attempts in flight: the refs that mark what has no verdict yet, by the name of their branch."""
+"""Attempts in flight: the refs that mark attempts without a verdict."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -20,25 +20,25 @@ class Flight:
     """An attempt in flight."""
 
     reference: str
-    """The ref that marks it."""
+    """The ref that marks it as in flight."""
     head: str
     """The commit of that ref: the attempt, or the newest note on it."""
     attempt: Attempt
     measured: Result | None = None
     """The result of its runs so far."""
     losses: tuple[Loss, ...] = ()
-    """The places that were lost under its runs."""
+    """The places that were lost during its runs."""
 
     @property
     def note(self) -> Measured | None:
-        """What is known of its runs; None before anything is."""
+        """The record of its runs so far; None before the first."""
         if self.measured is None and not self.losses:
             return None
         return Measured(result=self.measured, losses=self.losses)
 
 
 def readable_flights(git: Plumbing, tag: str) -> list[Flight]:
-    """Return what is in flight of a run without a branch; nothing if its refs are not ours."""
+    """Return the attempts in flight of a run; [] if a ref cannot be read."""
     try:
         return read_flights(git, tag)[0]
     except HistoryFault:
@@ -51,9 +51,10 @@ def flight_reference(tag: str, number: int) -> str:
 
 
 def read_flights(git: Plumbing, tag: str) -> tuple[list[Flight], list[Unknown]]:
-    """Return what is in flight of the run `tag`, and what a newer version has in flight there.
+    """Return the attempts in flight of the run `tag`, and unknown records of newer versions.
 
-    Attempts with a verdict are included. Raise HistoryFault for a ref of another kind.
+    Attempts that have a verdict by now are included. Raise HistoryFault for a ref that is no
+    attempt.
     """
     heads = _heads(git, tag)
     commits = read_commits(git, heads.values())
@@ -70,13 +71,15 @@ def read_flights(git: Plumbing, tag: str) -> tuple[list[Flight], list[Unknown]]:
         elif isinstance(entry, Unknown):
             unknown.append(entry)
         else:
-            known = (note.result, note.losses) if isinstance(note, Measured) else (None, ())
-            flights.append(Flight(reference, head, entry, *known))
+            flight = Flight(reference, head, entry)
+            if isinstance(note, Measured):
+                flight = replace(flight, measured=note.result, losses=note.losses)
+            flights.append(flight)
     return flights, unknown
 
 
 def _heads(git: Plumbing, tag: str) -> dict[str, str]:
-    """Return the commit of each ref that marks an attempt of the run."""
+    """Return the commits of the refs that mark attempts of the run, by ref."""
     form = "--format=%(objectname) %(objecttype) %(refname)"
     heads = {}
     inputs = f"{FLIGHTS}{tag}/inbox/"
@@ -91,7 +94,7 @@ def _heads(git: Plumbing, tag: str) -> dict[str, str]:
 
 
 def _attempt_below(head: Commit, entry: object) -> str:
-    """Return the attempt that the commit of a ref is, or is a note on."""
+    """Return the commit of the attempt, given the commit of its ref and the record there."""
     if isinstance(entry, Measured) and head.parents:
         return head.parents[0]
     return head.id
@@ -108,7 +111,7 @@ def _read_attempt(commit: Commit, reference: str) -> Attempt | Unknown:
 
 
 def abandoned_tags(git: Plumbing) -> list[str]:
-    """Return the runs with attempts in flight and no branch, here or on a remote.
+    """Return the tags of runs that have attempts in flight but no branch, local or remote.
 
     Their branches were renamed or deleted.
     """
@@ -127,12 +130,13 @@ def _no_attempt(reference: str) -> HistoryFault:
 
 
 class Flights:
-    """The attempts in flight of one run. Every change of a ref is made here or by `landing`."""
+    """The attempts in flight of one run; changes their refs."""
 
     def __init__(self, store: Store, tag: str, judged: Collection[str], clean: bool) -> None:
-        """Read them.
+        """Read the refs.
 
-        judged: the attempts that have a verdict; clean: delete the refs that a death left of those.
+        judged: the commits of attempts that have a verdict. clean: delete their refs, which a
+        killed process left.
         """
         self._store = store
         self._tag = tag
@@ -146,7 +150,7 @@ class Flights:
                 store.move([f"delete {flight.reference} {flight.head}"])
 
     def __iter__(self) -> Iterator[Flight]:
-        """Go through them by number."""
+        """Yield the attempts in flight, by number."""
         return iter(sorted(self._flights.values(), key=_by_number))
 
     def measured(self, attempt: Attempt) -> Result | None:
@@ -161,36 +165,36 @@ class Flights:
         self._flights[attempt.commit] = Flight(reference, attempt.commit, attempt)
 
     def note(self, attempt: Attempt, result: Result) -> None:
-        """Record the result of an attempt's runs so far, in a commit that its ref moves to."""
+        """Record the result of an attempt's runs so far in a commit, and move its ref there."""
         self._note(replace(self._flights[attempt.commit], measured=result))
 
     def losses(self, attempt: Attempt) -> tuple[Loss, ...]:
-        """Return the places that were lost under the runs of an attempt."""
+        """Return the places that were lost during the runs of an attempt."""
         flight = self._flights.get(attempt.commit)
         return flight.losses if flight else ()
 
     def lose(self, attempt: Attempt, loss: Loss) -> None:
-        """Record likewise that a place was lost under a run of an attempt."""
+        """Record in the same way that a place was lost during a run of an attempt."""
         flight = self._flights[attempt.commit]
         self._note(replace(flight, losses=(*flight.losses, loss)))
 
     def _note(self, flight: Flight) -> None:
-        """Move the ref of a flight to a commit that holds what is known of its runs now."""
+        """Write the record of a flight's runs as a commit, and move its ref there."""
         head = self._commit_note(flight)
         self._store.move([f"update {flight.reference} {head} {flight.head}"])
         self._flights[flight.attempt.commit] = replace(flight, head=head)
 
     def landing(self, attempt: Attempt) -> list[str]:
-        """Return the steps of a transaction that ends a flight; none for what never flew."""
+        """Return the steps of a transaction that deletes the ref of an attempt, if it has one."""
         flight = self._flights.get(attempt.commit)
         return [f"delete {flight.reference} {flight.head}"] if flight else []
 
     def forget(self, attempt: Attempt) -> None:
-        """Forget a flight that ended: that transaction was made."""
+        """Remove an attempt after the transaction with the steps of `landing`."""
         self._flights.pop(attempt.commit, None)
 
     def renumber(self, flight: Flight, number: int) -> None:
-        """Commit an attempt anew under a free number, with its results, in place of the old one."""
+        """Replace an attempt by one with a free number and the same results."""
         old = flight.attempt
         message = attempt_message(number, old.proposal)
         commit = self._commit(f"{old.commit}^{{tree}}", old.parent, message)
@@ -204,7 +208,7 @@ class Flights:
         self._flights[commit] = replace(renumbered, head=head)
 
     def take_over(self, flights: Iterable[Flight]) -> None:
-        """Make attempts of a run whose branch was renamed this run's, in one transaction."""
+        """Take over the attempts of a run whose branch was renamed, in one transaction."""
         taken = {flight.reference for flight in self._flights.values()}
         steps: list[str] = []
         for flight in flights:
@@ -219,7 +223,7 @@ class Flights:
             self._store.move(steps)
 
     def _commit_note(self, flight: Flight) -> str:
-        """Return a commit that holds what is known of an attempt's runs, if anything is."""
+        """Commit the record of an attempt's runs; return the attempt itself if there is none."""
         attempt = flight.attempt
         if flight.note is None:
             return attempt.commit
@@ -235,5 +239,5 @@ def _by_number(flight: Flight) -> tuple[int, str]:
 
 
 def transaction(steps: Iterable[str]) -> bytes:
-    """Return what `git update-ref --stdin` makes all of these steps or none of."""
+    """Return the input of `git update-ref --stdin` for all of these steps or none."""
     return "\n".join(["start", *steps, "commit", ""]).encode()

@@ -76,7 +76,7 @@ _JSON_WORDS = ("null", "true", "false")
 
 
 def read(message: str) -> dict[str, Any] | None:
-    """Return the record in a message, or None without one. Raise ValueError for a torn one."""
+    """Return the record in a message, or None. Raise ValueError for an incomplete one."""
     trailers = _trailers(message)
     if _RUN in trailers:
         return _whole("run", trailers[_RUN])
@@ -105,7 +105,7 @@ def read(message: str) -> dict[str, Any] | None:
 
 
 def _whole(record: str, fields: Any) -> dict[str, Any]:
-    """Return a record that one trailer holds entirely."""
+    """Return a record that is the JSON of a single trailer."""
     if not isinstance(fields, dict):
         raise ValueError("its record is no object")
     return {**fields, "record": record}
@@ -122,7 +122,7 @@ def _fields(trailers: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, 
 
 
 def _trailers(message: str) -> dict[str, Any]:
-    """Return the trailers of the last paragraph; prose before it cannot pass for one."""
+    """Return the trailers of the last paragraph. Prose before it is never read as one."""
     trailers: dict[str, Any] = {}
     for line in message.rstrip("\n").rpartition("\n\n")[2].split("\n"):
         match = TRAILER.fullmatch(line)
@@ -140,5 +140,5 @@ def _trailers(message: str) -> dict[str, Any]:
 
 
 def _is_bare(text: str) -> bool:
-    """Return whether a word stands for itself, without the quotes of JSON."""
+    """Return whether a value is a bare word, without the quotes of JSON."""
     return _WORD.fullmatch(text) is not None and text not in _JSON_WORDS

@@ -23,7 +23,7 @@ def write(subject: str, lines: Sequence[str], record: str, fields: Mapping[str, 
 
 
 def read(message: str) -> dict[str, Any] | None:
-    """Return the record in a message, or None without one. Raise ValueError for a torn one."""
+    """Return the record in a message, or None. Raise ValueError for an incomplete one."""
     paragraph = message.rstrip("\n").rpartition("\n\n")[2]
     lines = [line for line in paragraph.split("\n") if line.startswith(_START)]
     if not lines:

@@ -45,9 +45,9 @@ from agent.records.sources import Sources
 
 
 class History(Reading):
-    """One run's branch, made by create, open or read.
+    """One run's branch. Get one by `create`, `open` or `read`.
 
-    After create and open it is a context manager that holds the run's lock.
+    After `create` and `open` it is a context manager that holds the run's lock.
     """
 
     def __init__(self, project: Project, branch: str, lock: IO[str] | None) -> None:
@@ -59,10 +59,10 @@ class History(Reading):
 
     @classmethod
     def create(cls, project: Project, run: RunSettings, prior: Sequence[PriorTrial] = ()) -> Self:
-        """Begin a run on a branch off run.start_commit, with its settings in a first commit.
+        """Begin a run: make its branch at run.start_commit, with its settings in a first commit.
 
-        prior: trials of other runs; they come along in a commit of their own, the first one's
-        second parent. Raise HistoryFault if the tag is taken.
+        prior: trials of other runs, stored in a commit that is the first one's second parent. Raise
+        HistoryFault if the tag is taken.
         """
         lock = create_branch(project, run, prior)
         try:
@@ -73,11 +73,11 @@ class History(Reading):
 
     @classmethod
     def open(cls, project: Project, branch: str) -> Self:
-        """Go on with the run TAG, autoresearch/TAG or REMOTE/autoresearch/TAG.
+        """Open the run TAG, autoresearch/TAG or REMOTE/autoresearch/TAG for writing.
 
-        A remote's run gets a local branch. Attempts in flight that the branch has left behind (it
-        was renamed or set back) find their place on it. Raise RunBusy if another process works on
-        the run, HistoryFault if a newer version of autoresearch does.
+        A remote's run gets a local branch. Attempts in flight are put in order if the branch was
+        renamed or set back. Raise RunBusy if another process works on the run, HistoryFault if a
+        newer version of autoresearch wrote to it.
         """
         git = Plumbing(Path(project.root))
         tag = tag_of(branch)
@@ -95,7 +95,7 @@ class History(Reading):
 
     @classmethod
     def read(cls, project: Project, branch: str) -> Self:
-        """Look at a run without a lock and without writing anything."""
+        """Open a run for reading, without a lock."""
         return cls(project, branch if "/" in branch else f"autoresearch/{branch}", None)
 
     def __enter__(self) -> Self:
@@ -122,7 +122,7 @@ class History(Reading):
             self._lock.close()
 
     def _prepare(self) -> None:
-        """Check that the run can go on, and give every attempt in flight its place."""
+        """Check that the run can go on, and put its attempts in flight in order."""
         start = self.run.start_commit
         self.warnings += refuse_incomplete(self._git, self.project, self.branch, self.tip, start)
         mend(self._git, self.project, self)
@@ -131,34 +131,32 @@ class History(Reading):
     # ------------------------------------------------------------ writing
 
     def commit_attempt(self, number: int, proposal: Proposal, sources: Sources) -> Attempt:
-        """Commit `sources` on the tip, and mark that as in flight, before anything runs."""
+        """Commit `sources` on the tip as an attempt, and mark it as in flight."""
         attempt = self.draft(number, proposal, sources)
         self._flights.begin(attempt)
         return attempt
 
     def draft(self, number: int, proposal: Proposal, sources: Sources) -> Attempt:
-        """Commit `sources` on the tip, for a verdict that follows at once.
-
-        It never runs, so it is never in flight.
-        """
+        """Commit `sources` on the tip as an attempt that gets its verdict without a run."""
         tree = self.tree_with(sources, self.tip)
         commit = self._files.commit(tree, [self.tip], attempt_message(number, proposal))
         self._files.remember_sources(commit, sources)
         return Attempt(number=number, commit=commit, parent=self.tip, proposal=proposal)
 
     def note(self, attempt: Attempt, result: Result) -> None:
-        """Record the result of an attempt's runs so far: a resume goes on from there."""
+        """Record the result of an attempt's runs so far, for a resume to go on from."""
         self._flights.note(attempt, result)
 
     def lose(self, attempt: Attempt, loss: Loss) -> None:
-        """Record that a place was lost under a run of an attempt: a resume knows of it."""
+        """Record that a place was lost during a run of an attempt."""
         self._flights.lose(attempt, loss)
 
     def commit_verdict(self, attempt: Attempt, trial: Trial) -> Trial:
-        """Merge the attempt into the branch, kept or not, and end its flight, at once.
+        """Merge the attempt into the branch, kept or not, and delete its ref, in one transaction.
 
-        Raise HistoryFault if the number has a verdict, or the branch was set back; BranchMoved
-        where commits by hand were taken in, after which a keep or a baseline is to be judged anew.
+        Return the trial as recorded. Raise HistoryFault if the number has a verdict or the branch
+        was set back, and BranchMoved if commits by hand were taken in and a keep or baseline must
+        be judged again.
         """
         if trial.number in self.numbers:
             message = f"#{trial.number} has a verdict already"
@@ -189,31 +187,31 @@ class History(Reading):
         return recorded
 
     def _tree_of_keep(self, attempt: Attempt, sources: Sources) -> str:
-        """Return the tip's tree with the attempt's files put in.
+        """Return the tip's tree with the attempt's files in it.
 
-        The tip may have a newer brief than the attempt's parent.
+        Other files, such as the brief, may be newer at the tip than in the attempt.
         """
         if attempt.parent == self.tip:
             return f"{attempt.commit}^{{tree}}"
         return self.tree_with(sources, self.tip)
 
     def measured_again(self, measurement: Measurement) -> None:
-        """Commit a later measurement, which changes nothing. HistoryFault if the branch moved."""
+        """Record a later measurement. Raise HistoryFault if the branch was set back."""
         self._commit_note(comparison_message(measurement), measurement.kind)
         self._timeline.measurements.append(measurement)
 
     def reject(self, rejection: Rejection) -> None:
-        """Commit a rejection, which changes nothing. HistoryFault if the branch has moved."""
+        """Record a rejection. Raise HistoryFault if the branch was set back."""
         self._commit_note(rejection_message(rejection), f"the rejection of #{rejection.number}")
         self._timeline.rejections.append(rejection)
 
     def open_test(self, opening: Opening) -> None:
-        """Commit that the test split is about to be read. HistoryFault if the branch has moved."""
+        """Record that the test split is about to be read. Raise HistoryFault as `reject` does."""
         self._commit_note(opening_message(opening), "an opening of the test split")
         self._timeline.openings.append(opening)
 
     def admit(self, admitted: Admitted) -> None:
-        """Commit an input with its answer; an accepted brief becomes program.md.
+        """Record an input with its answer; an accepted brief becomes program.md.
 
         Raise HistoryFault if the branch was set back.
         """
@@ -232,9 +230,9 @@ class History(Reading):
             self._follow()
 
     def take_in(self) -> None:
-        """Take in what somebody committed to the branch by hand: it holds from now on.
+        """Read the commits that somebody made on the branch by hand; they count from now on.
 
-        Raise HistoryFault if the branch was set back, replaced or deleted, or misses a file.
+        Raise HistoryFault if the branch was set back, replaced or deleted, or lacks a file.
         """
         tip = tip_of(self._git, HEADS + self.tag)
         if tip == self.tip:
@@ -250,7 +248,7 @@ class History(Reading):
         self._follow()
 
     def taken_in(self) -> list[Commit]:
-        """Return the commits that take_in has taken in since this was asked last."""
+        """Return the commits that `take_in` has read since the last call of this."""
         commits = self._by_hand
         self._by_hand = []
         return commits
@@ -258,9 +256,10 @@ class History(Reading):
     def _commit_note(
         self, message: str, meanwhile: str, tree_of: Callable[[], str] | None = None
     ) -> None:
-        """Commit a message to the branch with the tree that it has. meanwhile: as in _move.
+        """Commit a message to the branch without changing its files.
 
-        tree_of: another tree, which differs in no file that a run sees.
+        meanwhile: as in `_move`. tree_of: returns the tree to commit; it may differ from the tip's
+        only in files that no run sees.
         """
         while True:
             sources = self.sources
@@ -276,9 +275,9 @@ class History(Reading):
             return
 
     def draft_prepare(self, text: str, beside: Mapping[str, str] | None = None) -> str:
-        """Return a commit on the tip, on no branch yet, with `text` as prepare.py.
+        """Write a commit on no branch: the tip with `text` as prepare.py; return its name.
 
-        beside: further files of its folder, by name.
+        beside: further files of the same folder, by name.
         """
         assert self.project.prepare, "there is one"
         texts = {self.project.prepare: text}
@@ -288,10 +287,10 @@ class History(Reading):
         return self._files.commit(tree, [self.tip], "draft of other data\n")
 
     def change_data(self, draft: str, fingerprint: str, reason: str) -> None:
-        """Commit the files of `draft`: from here on the run uses the data its prepare.py makes.
+        """Commit the files of `draft`, whose prepare.py makes the data from now on.
 
-        No score from before is compared with one from after; a new baseline comes first.
-        Raise HistoryFault if the branch has moved.
+        A new baseline follows, since earlier scores do not compare with later ones. Raise
+        HistoryFault if the branch has moved.
         """
         sources = self.sources
         message = data_message(fingerprint, reason)
@@ -303,9 +302,10 @@ class History(Reading):
         self._follow()
 
     def _move(self, after: str, also: Sequence[str], meanwhile: str) -> None:
-        """Move the branch from the tip, and make the steps `also`, in one transaction.
+        """Move the branch from the tip to `after`, with the steps `also`, in one transaction.
 
-        meanwhile: what was under way, for the message of the fault.
+        meanwhile: what was being recorded, for the message. Raise BranchMoved if somebody moved
+        the branch.
         """
         before = self.tip
         reference = HEADS + self.tag
@@ -323,7 +323,7 @@ class History(Reading):
             raise BranchMoved(message, f"autoresearch resume {self.tag}") from None
 
     def _follow(self) -> None:
-        """Bring the worktree to the tip; leave what the user changed in it, with a warning."""
+        """Bring the worktree to the tip; add a warning if changes of the user are in the way."""
         self._timeline.trees.append(self._store.tree_of(self.tip))
         try:
             checkout.follow(self.worktree, frozenset(self._timeline.trees), self.tip)

@@ -1,4 +1,4 @@
-"""Where a repository's runs are: its branches, and local files in each of its checkouts."""
+"""Finds the runs of a repository: its branches, and local files in its checkouts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign
 from agent.history.branch import tag_of
 from agent.history.checkout import checkouts
-from agent.history.runs import HEADS, RunSummary, first_commit, list_runs, tip_of
+from agent.history.runs import RunSummary, first_commit, list_runs
 from agent.project.find import Project, find_project, root_of
 from agent.project.settings import read_settings
 
@@ -24,14 +24,14 @@ class Run:
 
     @property
     def tag(self) -> str:
-        """The branch's name behind autoresearch/."""
+        """The branch's name without autoresearch/."""
         return self.summary.tag
 
 
 def homes(where: Path) -> tuple[Project, ...]:
     """Return the project in each checkout of the repository around `where`, that one first.
 
-    The runs' own worktrees are none.
+    The worktrees of runs are left out.
     """
     root = root_of(where)
     others = [path for path, _ in checkouts(Plumbing(root)) if (path / ".git").exists()]
@@ -42,7 +42,7 @@ def homes(where: Path) -> tuple[Project, ...]:
 
 
 def runs_of(places: tuple[Project, ...]) -> list[Run]:
-    """Return the runs of the repository with these checkouts, the newest first."""
+    """Return the runs of the repository, the newest first. places: its checkouts."""
     git = Plumbing(Path(places[0].root))
     runs = []
     listings = [{run.tag: run for run in list_runs(home)} for home in places]
@@ -76,11 +76,6 @@ def is_local(home: Project, tag: str) -> bool:
     return run_folder(root, tag).exists() or worktree_path(root, tag).exists()
 
 
-def branch_exists(home: Project, tag: str) -> bool:
-    """Return whether there is a local branch of the run."""
-    return tip_of(Plumbing(Path(home.root)), HEADS + tag) is not None
-
-
 def _is_own(path: Path) -> bool:
     return path.parts[-3:-1] == (HOME, "worktrees")
 
@@ -88,7 +83,7 @@ def _is_own(path: Path) -> bool:
 def _project(root: Path) -> Project:
     """Return the project at the top of a checkout.
 
-    Where its branch has none, one that is good enough to read the runs of other branches.
+    If its branch has no project, return one that is sufficient to read runs of other branches.
     """
     try:
         return find_project(root, read_settings(root))

@@ -1,4 +1,4 @@
-"""Reads the project's own modules that a run's files import and that no edit may touch."""
+"""Reads the project's modules that the editable files import and no edit may touch."""
 
 import ast
 import sys
@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from agent.edit.files import Sources
 from agent.edit.files.one import KEPT_FILES, is_python
 from agent.edit.source import file_tree
+from agent.git.listing import files_at
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
 from agent.records.edits import Refused
@@ -17,17 +18,15 @@ from agent.records.sources import MAX_CHARACTERS
 
 MAX_MODULES = 40
 MAX_CANDIDATES = 2_000
-"""Paths that git is asked about."""
-_PLAIN_MODES = ("100644", "100755")
+"""The most paths that git is asked about."""
 
 
 def imported_modules(
     git: Plumbing, commit: str, project: Project, sources: Sources
 ) -> dict[str, str]:
-    """Return the imported modules at `commit` that edits may not touch, by path in the project.
+    """Return the texts of imported modules that edits may not touch, by path in the project.
 
-    The script that supplies the data is among them; files that no trial gets are not, nor what the
-    evaluator hides.
+    prepare.py is included. Files that are hidden from trials are not.
     """
     wanted = []
     for path in islice(dict.fromkeys(_candidates(sources)), MAX_CANDIDATES):
@@ -37,22 +36,19 @@ def imported_modules(
         wanted.append(inside)
     prepare = project.prepare
     if prepare and not project.hides(prepare) and prepare not in wanted:
-        wanted.append(prepare)  # what supplies the data, imported or not
+        wanted.append(prepare)  # it supplies the data, imported or not
     if not wanted:
         return {}
-    listing = git("ls-tree", "-z", "-l", "--full-tree", commit, "--", *wanted)
     texts = {}
-    for line in listing.split("\0")[:MAX_MODULES]:
-        head, _, path = line.partition("\t")
-        mode, _, blob, size = head.split() if path else ("", "", "", "")
-        if mode in _PLAIN_MODES and size.isdigit() and int(size) <= MAX_CHARACTERS:
-            data = git.bytes("cat-file", "blob", blob)
-            texts[project.outside(path)] = data.decode("utf-8", "replace")
+    for file in islice(files_at(git, commit, wanted), MAX_MODULES):
+        if file.is_plain and file.size <= MAX_CHARACTERS:
+            data = git.bytes("cat-file", "blob", file.blob)
+            texts[project.outside(file.path)] = data.decode("utf-8", "replace")
     return texts
 
 
 def _candidates(sources: Sources) -> Iterator[str]:
-    """Yield where the modules would be that the sources import, in the project or not."""
+    """Yield the paths that imported modules would have; they may not exist."""
     main = PurePosixPath(sources.main).parent
     for path, text in sources.files.items():
         if is_python(path):
@@ -61,7 +57,7 @@ def _candidates(sources: Sources) -> Iterator[str]:
 
 @lru_cache(maxsize=KEPT_FILES)
 def _places_named_by(text: str, folder: PurePosixPath, main: PurePosixPath) -> tuple[str, ...]:
-    """Return where the modules would be that a file imports; kept for the next trial."""
+    """Return the paths that the imported modules of one file would have."""
     tree = file_tree(text.removeprefix("\ufeff"))
     if isinstance(tree, Refused):
         return ()

@@ -1,4 +1,4 @@
-"""The states of runs that another run may begin at, and where a run came from."""
+"""Finds the state of a run that another one begins at, and the parents of a run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,25 +28,25 @@ class State:
 
     parent: Parent
     commit: str
-    """It holds the files."""
+    """The commit with the files."""
     run: RunSettings
-    """The record of the run that it is a state of."""
+    """The settings of the run."""
     trial: Trial | Attempt | None
     """The trial whose files it has; None for the newest state of the branch."""
 
     @property
     def status(self) -> str:
-        """The trial's verdict, in a word; empty for the newest state of the branch."""
+        """The status of the trial; "" for the newest state of the branch."""
         if self.trial is None:
             return ""
         return self.trial.status if isinstance(self.trial, Trial) else "no verdict yet"
 
 
 def find_state(project: Project, name: str) -> State:
-    """Return the state that RUN#N names, or for RUN alone the newest of its branch.
+    """Return the state that RUN#N names, or the newest state of RUN.
 
-    Raise UsageFault for a name of another form and for a trial that is not there or has no files,
-    HistoryFault for a run that is not there.
+    Raise UsageFault if the name has another form, or if there is no such trial or it has no files,
+    and HistoryFault if there is no such run.
     """
     tag, mark, number = name.partition(MARK)
     if not tag or (mark and not number.isdecimal()):
@@ -67,7 +67,7 @@ def find_state(project: Project, name: str) -> State:
 
 
 def _kept_by_a_child(project: Project, name: str) -> HistoryFault | None:
-    """Return the fault of a run whose branch is gone, where a run that began at it is here."""
+    """Return the fault for a deleted run if another run, which began at it, holds its commits."""
     tag = tag_of(name)
     git = Plumbing(Path(project.root))
     if tag in run_tags(git):
@@ -79,7 +79,7 @@ def _kept_by_a_child(project: Project, name: str) -> HistoryFault | None:
             continue
         if run.parent is not None and run.parent.tag == tag:
             [start] = read_commits(git, [run.start_commit]).values()
-            # An attempt is not on its run's branch: the state that it was tried on is.
+            # An attempt is not on its run's branch, but its parent is.
             tip = start.parents[0] if is_attempt(start) else start.id
             message = (
                 f"There is no run {tag} here; {other.branch} began at {run.parent} and holds what "
@@ -112,7 +112,10 @@ def _nearest(numbers: list[int], number: int) -> int:
 
 
 def _commit_of(history: History, entry: Trial | Attempt) -> str:
-    """Return the commit with the files of a trial: of what was kept, the branch's own state."""
+    """Return the commit with the files of a trial: the verdict if it was kept, else the attempt.
+
+    Raise UsageFault for a trial without files of its own.
+    """
     if isinstance(entry, Attempt):
         return entry.commit
     if entry.status == "refused" or (entry.status == "reported" and not entry.proposal.edits):
@@ -129,7 +132,7 @@ Firsts = Mapping[str, Sequence[str]]
 
 
 def first_commits(project: Project) -> Firsts:
-    """Return the tags of all runs by first commit; copies of a run have the same one."""
+    """Return the tags of all runs by first commit, which copies of a run share."""
     git = Plumbing(Path(project.root))
     firsts: dict[str, list[str]] = {}
     for other in list_runs(project):
@@ -140,7 +143,7 @@ def first_commits(project: Project) -> Firsts:
 
 
 def tag_now(parent: Parent, firsts: Firsts) -> str | None:
-    """Return what a parent is called now; None if its branch is not here."""
+    """Return the present tag of a parent run; None if its branch is not here."""
     tags = firsts.get(parent.first, ())
     if parent.tag in tags:
         return parent.tag
@@ -148,9 +151,9 @@ def tag_now(parent: Parent, firsts: Firsts) -> str | None:
 
 
 def parent_text(project: Project, run: RunSettings) -> str:
-    """Return where a run came from, in a line; empty for one that no other run is a parent of.
+    """Return a line about the parent of a run; "" if it has none.
 
-    The parent may be called otherwise by now, or not be here at all.
+    It says so if the parent was renamed, or is not here.
     """
     parent = run.parent
     if parent is None:
@@ -162,9 +165,9 @@ def parent_text(project: Project, run: RunSettings) -> str:
 
 
 def root_commit(git: Plumbing, run: RunSettings) -> str:
-    """Return the commit that the first of a line of runs began at, each the parent of the next.
+    """Return the start commit of the oldest ancestor of a run.
 
-    Raise HistoryFault for a line without end.
+    Raise HistoryFault if it has MAX_GENERATIONS ancestors, as in a cycle.
     """
     oldest = run
     for _ in range(MAX_GENERATIONS):

@@ -1,4 +1,4 @@
-"""What other hands did to a branch between two sessions: renamed it, or set it back."""
+"""Puts attempts in flight in order after a branch was renamed or set back by hand."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from agent.records.results import Attempt, Trial
 
 
 class Branch(Protocol):
-    """What is needed of a history."""
+    """The part of a History that is needed here."""
 
     tag: str
 
@@ -39,11 +39,11 @@ class Branch(Protocol):
 
 
 def mend(git: Plumbing, project: Project, branch: Branch) -> None:
-    """Give every attempt in flight its place on the branch.
+    """Put every attempt in flight in order.
 
-    Those of a branch that was renamed to this one become its own. One that was proposed on a
-    commit which the branch no longer has is refused. One whose number the branch gave to another
-    meanwhile gets a new number.
+    Attempts of a branch that was renamed to this one are taken over. An attempt on a commit that
+    the branch no longer has is recorded as refused. An attempt whose number is taken by now gets a
+    new one.
     """
     _take_over(git, project, branch)
     numbers = set(branch.numbers)
@@ -66,7 +66,7 @@ def _take_over(git: Plumbing, project: Project, branch: Branch) -> None:
 
 
 def _own(branch: Branch, flights: Iterable[Flight]) -> list[Flight]:
-    """Return the flights that were proposed on the branch and have no verdict on it."""
+    """Return the attempts whose parents are on the branch and that have no verdict there."""
     own = (flight for flight in flights if branch.has(flight.attempt.parent))
     return [flight for flight in own if flight.attempt.commit not in branch.judged]
 

@@ -41,7 +41,7 @@ def attempt_message(number: int, proposal: Proposal) -> str:
 
 
 def measured_message(attempt: Attempt, result: Result | None, losses: Sequence[Loss] = ()) -> str:
-    """Return the message of a note on an attempt in flight: its runs so far, and lost places."""
+    """Return the message of a note on an attempt: its runs so far, and lost places."""
     fields: dict[str, Any] = {}
     runs = 0
     if result is not None:
@@ -57,9 +57,8 @@ def measured_message(attempt: Attempt, result: Result | None, losses: Sequence[L
 def verdict_message(trial: Trial, sense: Sense = LOWER, base: Trial | None = None) -> str:
     """Return the message of a verdict commit.
 
-    base: the earlier trial by which many constants are told.
-    Its subject is `#8 keep 0.974729 (-0.006174) EMBEDDING_LR 0.6 → 0.8`; then come the reason,
-    what it rests on, and who proposed it.
+    Its subject is `#8 keep 0.974729 (-0.006174) EMBEDDING_LR 0.6 → 0.8`. The reason, the evidence
+    and the proposer follow. base: the earlier trial that the record may refer to for constants.
     """
     fields = _fields(trial)
     fields["proposal"] = _proposal_fields(trial.proposal)
@@ -74,7 +73,7 @@ def verdict_message(trial: Trial, sense: Sense = LOWER, base: Trial | None = Non
 
 
 def comparison_message(measurement: Measurement) -> str:
-    """Return the message of a commit that changes nothing and holds a later measurement."""
+    """Return the message of a commit with a later measurement."""
     states = ", ".join(f"#{comparison.trial}" for comparison in measurement.comparisons)
     subject = subject_of(f"{measurement.kind} {states} against {measurement.against}")
     lines = [line_of(f"{comparison.what}: {comparison}") for comparison in measurement.comparisons]
@@ -86,31 +85,31 @@ def comparison_message(measurement: Measurement) -> str:
 
 
 def data_message(fingerprint: str, reason: str) -> str:
-    """Return the message of a commit after which other validation data is used."""
+    """Return the message of a commit that begins the use of other validation data."""
     subject = "measure on other data from here on"
     return write(subject, [body_of(reason)], "data", {"fingerprint": fingerprint})
 
 
 def rejection_message(rejection: Rejection) -> str:
-    """Return the message of a commit that changes nothing and rejects a suspect for good."""
+    """Return the message of a commit that rejects a suspect."""
     subject = f"reject #{rejection.number}"
     fields = rejection.model_dump(mode="json")
     return write(subject, [body_of(rejection.because)], "rejection", fields)
 
 
 def opening_message(opening: Opening) -> str:
-    """Return the message of a commit that changes nothing and counts a look at the test split."""
+    """Return the message of a commit that counts an opening of the test split."""
     subject = subject_of(f"open the test split, time {opening.number}: {opening.command}")
     return write(subject, [line_of(opening.states)], "opening", opening.model_dump(mode="json"))
 
 
 def input_message(admitted: Admitted) -> str:
-    """Return the message of a commit that admits an input: who said what, and the answer."""
-    said = admitted.input
-    sender = f" by {said.sender}" if said.sender else ""
+    """Return the message of a commit with an input: the request, its sender, the answer."""
+    asked = admitted.input
+    sender = f" by {asked.sender}" if asked.sender else ""
     lines = [line_of(f"{admitted.answer}{sender}")]
     fields = admitted.model_dump(mode="json", exclude_none=True)
-    return write(subject_of(words_of(said.ask)), lines, "input", fields)
+    return write(subject_of(words_of(asked.ask)), lines, "input", fields)
 
 
 def _verdict_subject(trial: Trial, sense: Sense) -> str:
@@ -120,7 +119,7 @@ def _verdict_subject(trial: Trial, sense: Sense) -> str:
 
 
 def _evidence(trial: Trial, sense: Sense) -> str:
-    """Return what a verdict rests on; empty without a comparison."""
+    """Return a line on the evidence of a verdict; "" without a comparison."""
     if trial.against is None or not trial.pairs:
         return ""
     count = len(trial.pairs)
@@ -131,10 +130,10 @@ def _evidence(trial: Trial, sense: Sense) -> str:
 
 
 def _proposer(trial: Trial) -> str:
-    """Return who proposed a trial, and what it cost."""
-    by: Provenance = trial.proposal.by
-    if by.origin == "baseline":
+    """Return a line on who proposed a trial, and the cost; "" for a baseline."""
+    if trial.proposal.is_baseline:
         return ""
+    by: Provenance = trial.proposal.by
     model = f" with {by.model}" if by.model else ""
     cost = f", ${by.cost:.2f}" if by.cost else ""
     replays = f", #{by.replays} again" if by.replays is not None else ""
@@ -151,12 +150,12 @@ def _proposal_fields(proposal: Proposal) -> dict[str, Any]:
 
 
 def _result_fields(result: Result) -> dict[str, Any]:
-    """Return a result's fields without the one that is known only while it is judged."""
+    """Return a result's fields without `overshot`, which is used only while it is judged."""
     fields = _fields(result)
     fields.pop("overshot", None)
     return fields
 
 
 def _fields(record: BaseModel) -> dict[str, Any]:
-    """Return a record's fields as JSON, without those that are as they always are."""
+    """Return a record's fields as JSON, defaults left out."""
     return record.model_dump(mode="json", exclude_defaults=True)

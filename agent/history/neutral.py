@@ -1,4 +1,4 @@
-"""Which texts a run has where no seed moves a score: a neutral perturbation for every seed."""
+"""Replaces seeds by neutral perturbations of the code, where no seed changes the score."""
 
 from agent.history.reading import Reading
 from agent.judge.determinism import repeats_of
@@ -7,9 +7,9 @@ from agent.space.neutral import perturbed
 
 
 def perturbed_order(history: Reading, order: Order) -> Order:
-    """Return an order with the searched floats of its code moved, where no seed moves a score.
+    """Return an order; if no seed changes the score, with the searched floats of its code moved.
 
-    Under the run's first seed the code stays as it is, as it does where the baseline is timed.
+    The code stays as it is under the run's first seed, and where the baseline is timed.
     """
     if order.role == "baseline" or order.checks or order.seed == history.run.seed:
         return order
@@ -18,7 +18,7 @@ def perturbed_order(history: Reading, order: Order) -> Order:
 
 
 def texts_of(history: Reading, order: Order) -> dict[str, str]:
-    """Return the files that a neutral perturbation of an order's code changes; {} for none."""
+    """Return the texts of the files that a perturbation of an order's code changes, by path."""
     objective = history.run.objective
     ranges = objective.ranges if objective else {}
     return perturbed(history.sources_at(order.commit), ranges, order.seed)

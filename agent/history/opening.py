@@ -1,4 +1,4 @@
-"""The branch and the lock of a run, made before the run is read."""
+"""Makes the branch of a run, and takes its lock, before the run is read."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ def locked(project: Project, tag: str) -> IO[str]:
 
 
 def create_branch(project: Project, run: RunSettings, prior: Sequence[PriorTrial]) -> IO[str]:
-    """Make the branch of a new run with its first commit. Return the run's lock.
+    """Create the branch of a new run with its first commit; return the run's lock.
 
     Raise HistoryFault if the tag is taken.
     """
@@ -48,7 +48,7 @@ def create_branch(project: Project, run: RunSettings, prior: Sequence[PriorTrial
 
 
 def ensure_branch(git: Plumbing, branch: str) -> None:
-    """Make the local branch of a run that only a remote has."""
+    """Create the local branch of a run that only a remote has."""
     reference = HEADS + tag_of(branch)
     if not tip_of(git, reference):
         git("update-ref", reference, find_tip(git, branch), "")

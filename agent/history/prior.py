@@ -1,4 +1,4 @@
-"""The trials of other runs that a run began with, in a commit of their own."""
+"""Stores the trials of other runs that a run begins with, in a commit of their own."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -17,7 +17,7 @@ OLD_FILE = "foreign.jsonl"
 
 
 def as_prior(trial: Trial) -> PriorTrial | None:
-    """Return a trial as a prior trial of another run; None for one without an outcome."""
+    """Return a trial as a prior trial for another run; None if it has no outcome."""
     outcome: float | Failure | None = None
     if trial.was_held_to_guards:  # where nothing can be kept, nothing is to be sought
         outcome = "invalid"
@@ -36,9 +36,9 @@ def as_prior(trial: Trial) -> PriorTrial | None:
 
 
 def commit_prior(git: Plumbing, prior: Sequence[PriorTrial], source: str | None) -> str:
-    """Return a commit without parents that holds trials of other runs.
+    """Write a commit without parents that holds trials of other runs; return its name.
 
-    It is reachable from the branch, and in no tree that is trained.
+    It becomes reachable from the run's branch, but its files are in no tree that is trained.
     """
     lines = "".join(f"{trial.model_dump_json()}\n" for trial in prior)
     blob = git("hash-object", "-w", "--no-filters", "--stdin", stdin=lines.encode()).strip()
@@ -48,7 +48,7 @@ def commit_prior(git: Plumbing, prior: Sequence[PriorTrial], source: str | None)
 
 
 def read_prior(git: Plumbing, tip: str) -> tuple[PriorTrial, ...]:
-    """Return the prior trials of the run with the tip `tip`. HistoryFault if they are damaged."""
+    """Return the prior trials of the run at `tip`. Raise HistoryFault if they are damaged."""
     commit = f"{first_commit(git, tip)}^2"
     where = f"{commit}:{FILE if has_file(git, commit, FILE) else OLD_FILE}"
     try:

@@ -1,4 +1,4 @@
-"""What a run's branch holds: its ledger, its files and what is in flight, without changing them."""
+"""Reads a run's branch: its ledger, its files and its attempts in flight."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -29,7 +29,7 @@ from sandbox.score.evaluator.evaluation import Split
 
 
 class Reading:
-    """One run's branch, to be looked at."""
+    """One run's branch, for reading."""
 
     project: Project
     """With the files that edits of this run may touch, as its record has them."""
@@ -41,7 +41,10 @@ class Reading:
     """What is odd about the branch, and what could not be done for its worktree."""
 
     def __init__(self, project: Project, branch: str, locked: bool) -> None:
-        """Read the branch. locked: for who will write to it; then nothing may be unknown."""
+        """Read the branch.
+
+        locked: the caller will write to it, so that unknown records are an error.
+        """
         self.branch = branch
         self.tag = tag_of(branch)
         self._git = Plumbing(Path(project.root))
@@ -58,7 +61,7 @@ class Reading:
 
     @property
     def run(self) -> RunSettings:
-        """What the start was asked for, with the branch's tag as its tag."""
+        """The settings that the run was started with; its tag is the branch's."""
         return self._timeline.run
 
     @property
@@ -88,12 +91,12 @@ class Reading:
 
     @property
     def inputs(self) -> tuple[Admitted, ...]:
-        """What was said to the run, with the answers, oldest first."""
+        """The inputs of people and agents with their answers, oldest first."""
         return tuple(self._timeline.inputs)
 
     @property
     def foreign_commits(self) -> tuple[str, ...]:
-        """Commits since the last baseline by which somebody, or other data, changed what runs."""
+        """Commits since the last baseline that changed what runs: by hand, or other data."""
         return self._timeline.by_hand
 
     @property
@@ -102,50 +105,53 @@ class Reading:
         return self._timeline.data_fingerprint
 
     def trials_at(self, commit: str) -> tuple[Trial, ...]:
-        """Return the ledger as of `commit`; all of it for a commit that is not the branch's."""
+        """Return the ledger at `commit`; all of it if the branch never had that commit."""
         place = self._timeline.place(commit)
         return self.trials[: place.trials] if place else self.trials
 
     def has(self, commit: str) -> bool:
-        """Return whether the branch stood at `commit`."""
+        """Return whether `commit` was ever the branch's tip."""
         return self._timeline.place(commit) is not None
 
     @property
     def comparable(self) -> tuple[Trial, ...]:
-        """The part of the ledger that was measured on the data that the run has now."""
+        """The trials that were measured on the run's present data."""
         return self.trials[self._timeline.data_from :]
 
     @property
     def incomparable(self) -> tuple[Trial, ...]:
-        """The rest of the ledger."""
+        """The trials that were measured on other data."""
         return self.trials[: self._timeline.data_from]
 
     def on_other_data(self, commit: str) -> bool:
-        """Return whether the branch had other data when it stood at `commit`."""
+        """Return whether the run used other data at `commit`."""
         place = self._timeline.place(commit)
         return place is not None and place.data != self.data_fingerprint
 
     @cached_property
     def prior(self) -> tuple[PriorTrial, ...]:
-        """The trials of other runs that this one began with. HistoryFault if they are damaged."""
+        """The trials of other runs that this one began with.
+
+        Raise HistoryFault if they are damaged.
+        """
         return read_prior(self._git, self.tip) if self.run.warm is not None else ()
 
     @property
     def flights(self) -> Flights:
-        """The attempts in flight, with the refs that mark them."""
+        """The attempts in flight, with their refs."""
         return self._flights
 
     @property
     def in_flight(self) -> tuple[Attempt, ...]:
-        """The attempts without a verdict, by number."""
+        """The attempts without a verdict, sorted by number."""
         return tuple(flight.attempt for flight in self._flights)
 
     def measured(self, attempt: Attempt) -> Result | None:
-        """Return the result of the runs of an attempt in flight so far."""
+        """Return the result of an attempt's runs so far; None before the first."""
         return self._flights.measured(attempt)
 
     def losses(self, attempt: Attempt) -> tuple[Loss, ...]:
-        """Return the places that were lost under the runs of an attempt in flight."""
+        """Return the places that were lost during the runs of an attempt in flight."""
         return self._flights.losses(attempt)
 
     @property
@@ -155,12 +161,15 @@ class Reading:
 
     @property
     def judged(self) -> frozenset[str]:
-        """The attempts that have a verdict."""
+        """The commits of the attempts that have a verdict."""
         return self._timeline.judged
 
     @property
     def next_number(self) -> int:
-        """The number of the next attempt. HistoryFault if a forged branch has used them all up."""
+        """The number of the next attempt.
+
+        Raise HistoryFault if a forged branch has used up all numbers.
+        """
         flying = (attempt.number for attempt in self.in_flight)
         number = 1 + max([-1, *flying, *self.numbers])
         if number > MAX_WHOLE:
@@ -175,65 +184,66 @@ class Reading:
 
     @property
     def imported(self) -> dict[str, str]:
-        """The modules at the tip that its sources import and that no edit may touch, by path."""
+        """The texts of modules that the tip imports and no edit may touch, by path."""
         return self._files.imported_at(self.tip)
 
     @property
     def public(self) -> str:
-        """What a proposer may read about the evaluator, as of the run's start."""
+        """The text about the evaluator that a proposer may read, at the run's start."""
         return self._files.public
 
     @property
     def program(self) -> str:
-        """program.md at the tip, or nothing if there is none."""
+        """program.md at the tip; "" if there is none."""
         return self._files.program_at(self.tip)
 
     @property
     def worktree(self) -> Path:
-        """Where the branch is checked out."""
+        """The folder in which the branch is checked out."""
         return worktree_path(Path(self.project.root), self.tag)
 
     @property
     def owner(self) -> int | None:
-        """The process that works on the run, or None."""
+        """The id of the process that works on the run, or None."""
         return holder(lock_path(self.project, self.tag))
 
     def sources_at(self, commit: str) -> Sources:
-        """Return the files that edits may touch at `commit`, every byte of them."""
+        """Return the files that edits may touch at `commit`."""
         return self._files.sources_at(commit)
 
     def file_at(self, commit: str, path: str) -> str:
-        """Return a file at `commit`. Raise HistoryFault if it has none."""
+        """Return the text of a file at `commit`. Raise HistoryFault if it is missing."""
         return self._files.file_at(commit, path)
 
-    def same_files(self, one: str, other: str) -> bool:
-        """Return whether a run sees the same files at two commits; the brief and notes it does not.
+    def same_files(self, first: str, second: str) -> bool:
+        """Return whether all files that a run sees are equal at two commits.
 
-        An attempt is overtaken if its parent and the tip are not the same in this sense.
+        A run does not see the brief and notes. An attempt is overtaken if this is False for its
+        parent and the tip.
         """
-        return not self._files.run_differently(one, other)
+        return not self._files.run_differently(first, second)
 
     def diff(self, before: str, after: str) -> str:
-        """Return the workspace's unified diff between two commits."""
+        """Return the unified diff of the workspace between two commits."""
         return self._files.diff(before, after)
 
     def diffs(self, commits: Sequence[str]) -> dict[str, str]:
-        """Return the workspace's unified diff of each commit against its parent, in one call."""
+        """Return each commit's diff against its parent, with one command."""
         return self._files.diffs(commits)
 
     def begun(self) -> dict[str, int]:
-        """Return when each attempt was committed, in seconds since 1970: its slot was free then."""
+        """Return when each attempt began, in seconds since 1970, by commit."""
         judged = [trial.attempt for trial in self.trials if trial.attempt]
         return self._files.times_of([*judged, *(attempt.commit for attempt in self.in_flight)])
 
     def export(self, commit: str, folder: Path) -> None:
-        """Write the workspace's files as of `commit` to `folder`, those aside that no run sees."""
+        """Write the workspace's files at `commit` to `folder`, without hidden ones."""
         self._files.export(commit, folder)
 
     def export_whole(self, folder: Path, split: Split) -> None:
-        """Write the workspace's files as of the start to `folder`, hidden ones too."""
+        """Write the workspace's files at the start to `folder`, hidden ones included."""
         self._files.export_whole(folder, split)
 
     def tree_with(self, sources: Sources, base: str) -> str:
-        """Return the tree of the commit `base` with the files of `sources` put in."""
+        """Return the tree of the commit `base` with its editable files replaced."""
         return self._files.tree_with(sources, base)

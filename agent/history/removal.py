@@ -1,6 +1,5 @@
-"""Renames and deletes runs. What a kill left half done is finished by the same call again."""
+"""Renames and deletes runs. After a kill, the same call finishes what is half done."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 from shlex import quote
 
 from agent.errors import HistoryFault
-from agent.git.home import no_link, remove_file, run_folder, worktree_path
+from agent.git.home import no_link, remove_file, run_folder, worktree_path, write_whole
 from agent.git.plumbing import Plumbing
 from agent.history.checkout import checkouts
 from agent.history.flights import transaction
@@ -24,7 +23,7 @@ RENAMED = "renamed-to"
 
 @dataclass(frozen=True)
 class Remains:
-    """What there is of a run, or what a killed delete left of it."""
+    """The parts of a run that exist; after a killed delete, what is left."""
 
     tag: str
     tip: str | None
@@ -40,7 +39,7 @@ class Remains:
 
 
 def remains_of(homes: Sequence[Project], tag: str) -> Remains:
-    """Return what there is of the run in the repository with these checkouts."""
+    """Return the parts of the run that exist. homes: the checkouts of the repository."""
     git = _git(homes)
     names = git("for-each-ref", "--format=%(refname)", f"{FLIGHTS}{tag}/").splitlines()
     listed = {path for path, _ in checkouts(git)}
@@ -57,7 +56,7 @@ def remains_of(homes: Sequence[Project], tag: str) -> Remains:
 
 
 def refuse_checked_out(homes: Sequence[Project], tag: str) -> None:
-    """Raise HistoryFault if the user has the run's branch checked out in a folder of his own."""
+    """Raise HistoryFault if the user has the run's branch checked out in another folder."""
     own = {worktree_path(Path(home.root), tag) for home in homes}
     for path, reference in checkouts(_git(homes)):
         if reference == HEADS + tag and path not in own:
@@ -66,7 +65,7 @@ def refuse_checked_out(homes: Sequence[Project], tag: str) -> None:
 
 
 def delete(homes: Sequence[Project], tag: str) -> None:
-    """Remove the run's worktree, branch, refs and local files; copies on remotes stay.
+    """Remove the run's worktree, branch, refs and local files, but no copies on remotes.
 
     Raise RunBusy if a process works on it, HistoryFault if the user has its branch checked out.
     """
@@ -89,7 +88,7 @@ def delete(homes: Sequence[Project], tag: str) -> None:
 
 
 def rename(homes: Sequence[Project], old: str, new: str) -> None:
-    """Give the run another tag: branch, refs, worktree and local files.
+    """Rename the run: its branch, refs, worktree and local files.
 
     Raise RunBusy if a process works on it, HistoryFault if the new name is taken or the user has
     the branch checked out.
@@ -110,7 +109,7 @@ def rename(homes: Sequence[Project], old: str, new: str) -> None:
 
 
 def half_renamed(homes: Sequence[Project], old: str, new: str) -> bool:
-    """Return whether a killed rename of the run `old` to `new` is to be finished."""
+    """Return whether a killed process left the run `old` half renamed to `new`."""
     return _renamed_to(homes, old) == new
 
 
@@ -141,7 +140,7 @@ def _move_references(git: Plumbing, old: str, new: str) -> None:
 
 
 def _move_worktree(git: Plumbing, root: Path, old: str, new: str) -> None:
-    """Move the worktree, and let git know."""
+    """Move the worktree with git."""
     before = worktree_path(root, old)
     after = worktree_path(root, new)
     if before.exists() and not after.exists():
@@ -155,7 +154,7 @@ def _move_worktree(git: Plumbing, root: Path, old: str, new: str) -> None:
 
 
 def _move_files(home: Project, old: str, new: str) -> None:
-    """Move the local files, then the rest with the mark at once."""
+    """Move the local files, and at last the mark of the rename with what is left."""
     before = run_folder(Path(home.root), old)
     after = run_folder(Path(home.root), new)
     for entry in sorted(before.iterdir()):
@@ -169,14 +168,11 @@ def _move_files(home: Project, old: str, new: str) -> None:
 
 def _mark(home: Project, old: str, new: str) -> None:
     path = run_folder(Path(home.root), old) / RENAMED
-    with open(path, "w", encoding="utf-8", opener=no_link) as file:
-        file.write(new)
-        file.flush()
-        os.fsync(file.fileno())
+    write_whole(path, new.encode())
 
 
 def _renamed_to(homes: Sequence[Project], tag: str) -> str | None:
-    """Return the tag that a killed rename of the run was about to give it."""
+    """Return the new tag of a run whose rename was killed, or None."""
     for home in homes:
         path = run_folder(Path(home.root), tag) / RENAMED
         try:
@@ -189,7 +185,7 @@ def _renamed_to(homes: Sequence[Project], tag: str) -> str | None:
 
 @contextmanager
 def _held(homes: Sequence[Project], tag: str) -> Iterator[None]:
-    """Hold the run's lock in each checkout."""
+    """Hold the run's lock in each checkout. Raise RunBusy if a process works on it."""
     with ExitStack() as locks:
         for home in homes:
             locks.enter_context(locked(home, tag))

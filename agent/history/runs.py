@@ -44,8 +44,8 @@ class RunSummary(Record):
 def list_runs(project: Project) -> tuple[RunSummary, ...]:
     """Return the runs of the repository, newest first.
 
-    They are told by their branches' names alone: agents of karpathy/autoresearch leave branches of
-    the same form (`newest` looks closer).
+    Only names of branches are looked at. Agents of karpathy/autoresearch leave branches of the same
+    form, which `newest` tells apart.
     """
     git = Plumbing(Path(project.root))
     form = "--format=%(objectname) %(committerdate:unix) %(refname)"
@@ -79,7 +79,7 @@ def newest(project: Project) -> str:
 
 
 def checked_out_run(project: Project, where: Path) -> str | None:
-    """Return the branch that is checked out at `where`, if it is a run's."""
+    """Return the branch that is checked out at `where` if it is a run's, else None."""
     git = Plumbing(Path(project.root))
     reference = (Plumbing(where).try_("symbolic-ref", "--quiet", "HEAD") or "").strip()
     tip = tip_of(git, reference) if reference.startswith(HEADS) else None
@@ -89,15 +89,15 @@ def checked_out_run(project: Project, where: Path) -> str | None:
 
 
 def usual_run(project: Project, where: Path) -> str:
-    """Return the branch of the run that is meant where none is named.
+    """Return the branch of the default run: the one checked out at `where`, else the newest.
 
-    It is the one checked out at `where`, else the newest. Raise HistoryFault if there is none.
+    Raise HistoryFault if there is none.
     """
     return checked_out_run(project, where) or newest(project)
 
 
 def first_commit(git: Plumbing, tip: str) -> str | None:
-    """Return the first commit of the run with the tip `tip`; None for a branch that is no run's."""
+    """Return the first commit of the run at `tip`; None if that is not a run's."""
     marks = [f"--grep={format1.FIRST_COMMIT}", f"--grep={format2.FIRST_COMMIT}"]
     commit = git("log", "-1", "--first-parent", "--format=%H", *marks, tip, "--").strip()
     return commit or None
@@ -115,12 +115,12 @@ def next_tag(project: Project) -> str:
 
 
 def brief_at(project: Project, commit: str) -> str:
-    """Return program.md at `commit`, or nothing if there is none."""
+    """Return program.md at `commit`; "" for a project without one."""
     return text_at(project, commit, project.program) if project.program else ""
 
 
 def public_at(project: Project, commit: str) -> str:
-    """Return what a proposer may read about the evaluator at `commit`; "" without any."""
+    """Return the text about the evaluator that a proposer may read; "" for none."""
     evaluate = project.evaluate
     if evaluate is None or evaluate.public is None:
         return ""
@@ -128,14 +128,14 @@ def public_at(project: Project, commit: str) -> str:
 
 
 def text_at(project: Project, commit: str, path: str) -> str:
-    """Return a file of the project at `commit`."""
+    """Return the text of a file at `commit`. path: in the repository."""
     return Plumbing(Path(project.root))("cat-file", "blob", f"{commit}:{path}")
 
 
 def head_of(project: Project) -> str:
-    """Return the commit that a run starts from.
+    """Return the commit that a run would start from, HEAD.
 
-    Raise HistoryFault if what would run is not what is in the checkout.
+    Raise HistoryFault if files that a run uses differ from it in the checkout.
     """
     git = Plumbing(Path(project.root))
     head = tip_of(git, "HEAD")
@@ -152,13 +152,13 @@ def head_of(project: Project) -> str:
 
 
 def _unlike_head(git: Plumbing, project: Project) -> Iterator[str]:
-    """Yield what differs from HEAD, as `git status --porcelain` has it.
+    """Yield the files of a run that differ from HEAD, as lines of `git status --porcelain`.
 
-    Of the project's own files also what is new or ignored; else changed code that a trial gets.
+    These are the project's own files, also if they are new or ignored, and changed code.
     """
     named = (project.train, project.prepare, project.program, *project.evaluator_files)
     own = [path for path in named if path]
-    # A submodule has a config of its own, which none of our settings would reach.
+    # Submodules are left out: their own config would not be overridden by our settings.
     options = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
     everything = ("--untracked-files=all", "--ignored")
     yield from git("status", *options, *everything, "--", *own).split("\0")[:-1]
@@ -180,7 +180,7 @@ def _unlike_head(git: Plumbing, project: Project) -> Iterator[str]:
 
 
 def tip_of(git: Plumbing, reference: str) -> str | None:
-    """Return the commit that a reference leads to, if there is one."""
+    """Return the commit of a reference, or None."""
     return git.try_("rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}")
 
 
@@ -190,17 +190,17 @@ def commit_of(project: Project, branch: str) -> str:
 
 
 def transcripts_of(project: Project, tag: str) -> Path:
-    """Return the folder of the requests to models, on this machine, of a run."""
+    """Return the folder of a run's requests to models on this machine."""
     return run_folder(Path(project.root), tag, "transcripts")
 
 
 def lock_path(project: Project, tag: str) -> Path:
-    """Return the file that the process which works on the run holds locked."""
+    """Return the lock file of a run, which the process that works on it holds."""
     return run_folder(Path(project.root), tag) / "lock"
 
 
 def log_path(project: Project, tag: str) -> Path:
-    """Return the file of what the sessions of a run on this machine said, line by line."""
+    """Return the log of a run's sessions on this machine."""
     return run_folder(Path(project.root), tag) / "run.log"
 
 
@@ -209,10 +209,10 @@ def trials_folder(project: Project, tag: str, *names: str) -> Path:
     return run_folder(Path(project.root), tag, "trials", *names)
 
 
-def sinks_folder(project: Project, tag: str) -> Path:
-    """Return the folder of the trackers that were given no other place.
+def trackers_folder(project: Project, tag: str) -> Path:
+    """Return the default folder of a run's trackers.
 
-    Raise HistoryFault for a link in it, which they would follow.
+    Raise HistoryFault for a link in it, which a tracker would follow.
     """
     folder = run_folder(Path(project.root), tag, "trackers")
     link = next((path for path in folder.rglob("*") if path.is_symlink()), None)
@@ -223,9 +223,9 @@ def sinks_folder(project: Project, tag: str) -> Path:
 
 
 def sweep_trials(project: Project, tag: str) -> None:
-    """Remove what a killed process left in the folders of a run's trials besides logs.
+    """Remove the folders that a killed process left beside the logs of a run's trials.
 
-    Only for the process that holds the run's lock.
+    The caller must hold the run's lock.
     """
     sweep(INDEX, run_folder(Path(project.root), tag))
     for folder in trials_folder(project, tag).glob("*/*"):
@@ -234,10 +234,10 @@ def sweep_trials(project: Project, tag: str) -> None:
 
 
 def sweep_git_locks(git: Plumbing, project: Project, tag: str) -> None:
-    """Remove git's locks on a run's references and worktree that a killed git left.
+    """Remove git's lock files on a run's references and worktree that a killed git left.
 
-    Only for the process that holds the run's lock. A git that is at work holds them for a moment:
-    what is still there after GIT_LOCK_SECONDS has no owner.
+    The caller must hold the run's lock. A live git holds such a file only for a moment, so those
+    that are still there after GIT_LOCK_SECONDS have no owner.
     """
     deadline = time.monotonic() + GIT_LOCK_SECONDS
     locks = _git_locks(git, project, tag)
@@ -249,7 +249,7 @@ def sweep_git_locks(git: Plumbing, project: Project, tag: str) -> None:
 
 
 def _git_locks(git: Plumbing, project: Project, tag: str) -> list[Path]:
-    """Return the lock files that are there now."""
+    """Return git's lock files on the run that exist now."""
     question = ("rev-parse", "--path-format=absolute", "--git-path")
     flights = Path(git(*question, f"{FLIGHTS}{tag}").rstrip("\n"))
     head = Path(git(*question, f"{HEADS}{tag}.lock").rstrip("\n"))
@@ -266,7 +266,7 @@ def _git_locks(git: Plumbing, project: Project, tag: str) -> list[Path]:
 def unlike_remotes(git: Plumbing, tag: str, tip: str) -> list[str]:
     """Return a warning for each remote whose copy of the run has commits that are not here.
 
-    Nothing is merged or set back.
+    The branch is not changed.
     """
     warnings = []
     form = "--format=%(objectname) %(refname)"

@@ -1,4 +1,4 @@
-"""The constants of a verdict's record: where they are many, what differs from an earlier trial."""
+"""Shortens the constants in a verdict's record to the differences from an earlier trial."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,20 +7,23 @@ from agent.records.proposals import Configuration
 from agent.records.results import Trial
 
 LEAST = 50
-"""Of so few constants all are recorded, so that a record is read by itself."""
+"""Up to this number, all constants are recorded, so that the record can be read alone."""
 LIKE = "like"
 """The field that names the earlier trial."""
 WITHOUT = "without"
-"""The field that lists its constants that this one does not have."""
+"""The field that lists the constants of that trial which this one lacks."""
 
 
 def base_of(trials: list[Trial]) -> Trial | None:
-    """Return the trial that later ones are told by: the first one with constants."""
+    """Return the trial that later records refer to: the first one with constants."""
     return next((trial for trial in trials if trial.configuration), None)
 
 
 def shortened(configuration: Configuration, base: Trial | None) -> dict[str, Any]:
-    """Return the fields of a record that say these constants; their order may get lost."""
+    """Return the fields of a record for these constants.
+
+    base: the trial to refer to, if any. The order of the constants is not preserved.
+    """
     if base is None or len(configuration) <= LEAST:
         return {"configuration": configuration}
     before = base.configuration
@@ -36,7 +39,10 @@ def shortened(configuration: Configuration, base: Trial | None) -> dict[str, Any
 
 
 def restored(fields: Mapping[str, Any], base: Trial | None) -> dict[str, Any]:
-    """Return the fields of a record with all constants. Raise ValueError for another base."""
+    """Return the fields of a record with all constants filled in.
+
+    Raise ValueError if the record refers to another trial than `base`.
+    """
     if LIKE not in fields:
         return dict(fields)
     like = fields[LIKE]
@@ -52,6 +58,6 @@ def restored(fields: Mapping[str, Any], base: Trial | None) -> dict[str, Any]:
     return {**others, "configuration": {**same, **different}}
 
 
-def _same(one: object, other: object) -> bool:
-    """Return whether two values are written alike: 1, 1.0 and True are not."""
-    return type(one) is type(other) and repr(one) == repr(other)
+def _same(value: object, other: object) -> bool:
+    """Return whether two values are written in the same way; 1, 1.0 and True are not."""
+    return type(value) is type(other) and repr(value) == repr(other)

@@ -1,12 +1,12 @@
-"""Reads the files that edits may touch from commits; what did not change is read once."""
+"""Reads the editable files of commits; unchanged files are read only once."""
 
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from shlex import quote
-from typing import NamedTuple
 
 from agent.errors import HistoryFault, ProjectFault
+from agent.git.listing import CommittedFile, files_below
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
 from agent.project.settings import FILE
@@ -15,37 +15,27 @@ from agent.records.sources import MAX_CHARACTERS, MAX_FILES, MAX_TOTAL, Sources
 from sandbox.ground.text import one_line
 
 MAX_BYTES = 4 * MAX_CHARACTERS
-"""A larger file has more characters than are read."""
+"""A larger file has more than MAX_CHARACTERS characters."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
-"""A byte that is not UTF-8."""
+"""Matches a byte that is not UTF-8."""
 KEPT_TEXTS = 2 * MAX_FILES
-"""Of more texts only those of the newest commit are kept."""
-_PLAIN_MODES = ("100644", "100755")
+"""The most texts in memory. Beyond that, only those of the newest commit are kept."""
 _NARROWER = f"$EDITOR {FILE}   # files = [...]"
 _TOO_LARGE = f"it is longer than {MAX_CHARACTERS} characters"
 _MEASURES = "it is part of how trials are measured"
 
 
-class _File(NamedTuple):
-    """A file of a commit."""
-
-    path: str
-    mode: str
-    blob: str
-    size: int
-
-
 class SourceReader:
-    """Reads Sources, and keeps the texts of blobs for the next commit."""
+    """Reads Sources, and keeps the texts in memory for the next commit."""
 
     def __init__(self, git: Plumbing) -> None:
         self._git = git
         self._texts: dict[str, str] = {}
 
     def read(self, commit: str, project: Project) -> Sources:
-        """Return the files that edits may touch at `commit`, which has a train.py.
+        """Return the files that edits may touch at `commit`, which must have a train.py.
 
-        Raise ProjectFault if there are too many of them, or too much in them.
+        Raise ProjectFault if there are too many of them, or they are too large.
         """
         main = project.outside(project.train)
         if not project.files:
@@ -56,7 +46,7 @@ class SourceReader:
         below = f"{project.workspace}/" if project.workspace else ""
         others = {project.outside(path): _MEASURES for path in fixed if path.startswith(below)}
         chosen = []
-        for file in self._list(commit, project):
+        for file in files_below(self._git, commit, project.workspace):
             path = project.outside(file.path)
             if file.path in fixed or project.hides(file.path):
                 others[path] = _MEASURES
@@ -78,19 +68,8 @@ class SourceReader:
                 files[name] = text
         return Sources(files, main, patterns, others)
 
-    def _list(self, commit: str, project: Project) -> list[_File]:
-        where = [f"{project.workspace}/"] if project.workspace else []
-        listing = self._git("ls-tree", "-r", "-z", "-l", "--full-tree", commit, "--", *where)
-        files = []
-        for line in listing.split("\0"):
-            head, _, path = line.partition("\t")
-            if path:
-                mode, _, blob, size = head.split()
-                files.append(_File(path, mode, blob, int(size) if size.isdigit() else 0))
-        return files
-
-    def _texts_of(self, files: Iterable[_File]) -> list[str]:
-        """Return the texts of files, the blobs that are new read by one command."""
+    def _texts_of(self, files: Iterable[CommittedFile]) -> list[str]:
+        """Return the texts of files, reading new ones with one command."""
         wanted = list(files)
         new = dict.fromkeys(file.blob for file in wanted if file.blob not in self._texts)
         question = "".join(f"{blob}\n" for blob in new).encode()
@@ -110,9 +89,9 @@ class SourceReader:
         return [texts[file.blob] for file in wanted]
 
 
-def _fault(file: _File) -> str:
-    """Return why a file that a pattern fits is not edited, or ""."""
-    if file.mode not in _PLAIN_MODES:
+def _fault(file: CommittedFile) -> str:
+    """Return why a file that matches a pattern cannot be edited; "" if it can."""
+    if not file.is_plain:
         return "it is a link or a submodule"
     if file.size > MAX_BYTES:
         return _TOO_LARGE
@@ -122,7 +101,7 @@ def _fault(file: _File) -> str:
 
 
 def _fault_of_text(text: str) -> str:
-    """Return likewise why a text is not edited."""
+    """Return why a text cannot be edited; "" if it can."""
     if len(text) > MAX_CHARACTERS:
         return _TOO_LARGE
     if "\0" in text or _SURROGATE.search(text):
@@ -130,7 +109,7 @@ def _fault_of_text(text: str) -> str:
     return ""
 
 
-def _refuse_too_much(files: list[_File]) -> None:
+def _refuse_too_much(files: list[CommittedFile]) -> None:
     total = sum(file.size for file in files)
     if len(files) > MAX_FILES or total > MAX_TOTAL:
         raise ProjectFault(
@@ -141,9 +120,9 @@ def _refuse_too_much(files: list[_File]) -> None:
 
 
 def refuse_idle_globs(project: Project, sources: Sources) -> None:
-    """Raise ProjectFault for a glob of `files` that fits no committed file that can be edited.
+    """Raise ProjectFault for a glob of `files` that matches no editable committed file.
 
-    Likewise for one of [evaluate] that hides nothing.
+    Also for a glob of [evaluate] that hides nothing.
     """
     from agent.project.unseen import refuse_idle_hidden  # libcst takes long to load
 

@@ -1,4 +1,4 @@
-"""What the commits of a run's branch add up to: its trials, its notes, and their places."""
+"""Collects the records on a run's branch: trials, notes, and where the branch was when."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -31,16 +31,16 @@ from agent.records.results import TAKEN, Attempt, Trial
 
 @dataclass(frozen=True)
 class Place:
-    """Where the branch stood at one of its commits."""
+    """The state of the branch at one of its commits."""
 
     trials: int
     """Length of the ledger."""
     data: str | None
-    """Fingerprint of the data that the run was measured on."""
+    """Fingerprint of the data that trials were measured on then."""
 
 
 class Timeline:
-    """The records of one branch, oldest first; read once, and added to by every commit."""
+    """The records of one branch, oldest first. Each new commit is added."""
 
     def __init__(self, run: RunSettings, start: Commit) -> None:
         """Begin with the run's first commit."""
@@ -50,19 +50,19 @@ class Timeline:
         self.measurements: list[Measurement] = []
         self.rejections: list[Rejection] = []
         self.inputs: list[Admitted] = []
-        """What was said to the run, each id once."""
+        """Inputs of people and agents, each id once."""
         self.openings: list[Opening] = []
         self.unknown: list[Unknown] = []
         """Records of a newer version of autoresearch."""
         self.twins: list[Trial] = []
-        """Second verdicts on a number; the first one counts."""
+        """Further verdicts on a number that has one; only the first counts."""
         self.by_hand: tuple[str, ...] = ()
-        """Commits since the last baseline by which somebody, or other data, changed what runs."""
+        """Commits since the last baseline that changed what runs: by hand, or other data."""
         self.data_fingerprint = run.data_fingerprint
         self.data_from = 0
         """Index of the first trial on that data."""
         self.trees = [start.tree]
-        """Every tree that the branch had; a worktree may stand at any of them."""
+        """Every tree that the branch had; the worktree may have any of them."""
         self._places: dict[str, Place] = {}
         self.stand_at(start.id)
 
@@ -73,15 +73,15 @@ class Timeline:
 
     @property
     def judged(self) -> frozenset[str]:
-        """The attempts that have a verdict, those of second verdicts included."""
+        """The commits of the attempts that have a verdict, even one that does not count."""
         return frozenset(trial.attempt for trial in (*self.trials, *self.twins))
 
     def place(self, commit: str) -> Place | None:
-        """Return where the branch stood at `commit`; None for a commit that is not its own."""
+        """Return the state of the branch at `commit`; None if it never had that commit."""
         return self._places.get(commit)
 
     def add_trial(self, trial: Trial) -> Trial:
-        """Add a verdict. Return it, marked if it is the first baseline on other data."""
+        """Add a verdict, and return it. The first baseline on other data gets `new_data` set."""
         earlier = self.trials[self.data_from :]
         is_baseline = trial.status == "baseline"
         first = is_baseline and not any(other.status == "baseline" for other in earlier)
@@ -93,7 +93,7 @@ class Timeline:
         return trial
 
     def add_input(self, admitted: Admitted) -> None:
-        """Add an input; a second one with its id counts for nothing."""
+        """Add an input, unless there is one with its id."""
         if all(other.input.id != admitted.input.id for other in self.inputs):
             self.inputs.append(admitted)
             ask = admitted.input.ask
@@ -102,19 +102,19 @@ class Timeline:
                 self.rejections.append(because)
 
     def begin_data(self, fingerprint: str, commit: str) -> None:
-        """Note that every later trial is measured on other data, since `commit`."""
+        """Record that later trials are measured on other data, since `commit`."""
         self.data_fingerprint = fingerprint
         self.data_from = len(self.trials)
         self.add_by_hand(commit)
 
     def add_by_hand(self, commit: str) -> None:
-        """Note that `commit` changed what runs."""
+        """Record that `commit` changed what runs."""
         self.by_hand = (*self.by_hand, commit)
 
     def add_commit_by_hand(self, git: Plumbing, files: Files, commit: Commit) -> None:
-        """Add a commit that somebody made while the run works.
+        """Add a commit that somebody made by hand while the run works.
 
-        Raise HistoryFault if it tears the record.
+        Raise HistoryFault if it merges an attempt without a record.
         """
         _add_note(self, git, commit, None)
         _compare_trees(self, files, commit, self.trees[-1])
@@ -122,13 +122,13 @@ class Timeline:
         self.stand_at(commit.id)
 
     def stand_at(self, commit: str) -> None:
-        """Note that everything so far leads to `commit`, the newest one."""
+        """Record that `commit` is the newest one now."""
         self.tip = commit
         self._places[commit] = Place(len(self.trials), self.data_fingerprint)
 
 
 def read_timeline(git: Plumbing, files: Files, branch: str, tag: str) -> Timeline:
-    """Return the timeline of a branch. Raise HistoryFault if it is no run's or was forged."""
+    """Return the timeline of a branch. Raise HistoryFault if it is forged or not a run's."""
     tip = find_tip(git, branch)
     first = first_commit(git, tip)
     if not first:
@@ -165,7 +165,7 @@ def read_timeline(git: Plumbing, files: Files, branch: str, tag: str) -> Timelin
 
 
 def _read(commits: Iterable[Commit]) -> Iterator[tuple[Commit, Entry | None]]:
-    """Yield what each commit records; later trials may tell their constants by the first one's."""
+    """Yield each commit with its record; constants that refer to an earlier trial are filled in."""
     base: Trial | None = None
     numbers: set[int] = set()
     for commit in commits:
@@ -177,7 +177,7 @@ def _read(commits: Iterable[Commit]) -> Iterator[tuple[Commit, Entry | None]]:
 
 
 def _add_note(timeline: Timeline, git: Plumbing, commit: Commit, entry: Entry | None) -> None:
-    """Add what a commit that is no verdict records."""
+    """Add the record of a commit that is not a verdict."""
     match entry:
         case Measurement():
             timeline.measurements.append(entry)
@@ -205,15 +205,15 @@ def _add_note(timeline: Timeline, git: Plumbing, commit: Commit, entry: Entry | 
 
 
 def _compare_trees(timeline: Timeline, files: Files, commit: Commit, expected: str) -> None:
-    """Note whether a commit changed what runs. expected: the tree that it has if it did not."""
+    """Record a commit that changed what runs. expected: its tree if it did not."""
     if commit.tree != expected and files.run_differently(expected, commit.tree):
         timeline.add_by_hand(commit.id)
 
 
 def _refuse_attempt_at_tip(commits: list[Commit], branch: str, tag: str) -> None:
-    """Raise HistoryFault after a fast-forward to an attempt in flight, or to a note on one.
+    """Raise HistoryFault if the branch was fast-forwarded to an attempt, or to a note on one.
 
-    Its next command moves the branch back to where it was.
+    The fault's next command moves the branch back.
     """
     newest = [commit for commit in commits[-2:] if not is_measured(commit)][-1:]
     if not newest or not is_attempt(newest[0]):
@@ -221,7 +221,7 @@ def _refuse_attempt_at_tip(commits: list[Commit], branch: str, tag: str) -> None
     attempt = newest[0]
     others = [commit for commit in commits[-4:] if commit is not attempt]
     if len(commits) > 2 and any(map(is_attempt, others)):
-        return  # a rebase that flattened: nothing of the branch is as it was
+        return  # a rebase flattened the branch: moving it back would not repair it
     message = (
         f"{attempt.id[:12]} at the tip of {branch} is an attempt without its verdict: "
         "a fast-forward put it there"
@@ -231,7 +231,7 @@ def _refuse_attempt_at_tip(commits: list[Commit], branch: str, tag: str) -> None
 
 
 def _refuse_torn(git: Plumbing, merge: Commit) -> None:
-    """Raise HistoryFault for a merge of an attempt: it is a verdict that lost its record."""
+    """Raise HistoryFault for a merge of an attempt: a verdict without its record."""
     [merged] = parse_log(git("log", "-z", "-1", FORM, merge.parents[1], "--"))
     if is_attempt(merged):
         message = f"the verdict {merge.id[:12]} has lost its record"
@@ -239,7 +239,7 @@ def _refuse_torn(git: Plumbing, merge: Commit) -> None:
 
 
 def of_twins(twins: Iterable[Trial]) -> list[str]:
-    """Return a warning for each second verdict."""
+    """Return a warning for each verdict that does not count."""
     return [
         f"{trial.verdict[:12]} is a second verdict on #{trial.number} ({trial.status}); "
         "the first one counts, and this one is taken for a commit by hand"

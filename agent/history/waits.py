@@ -1,4 +1,4 @@
-"""What a run waits for outside of it: a file on this machine, for whoever asks how far it is."""
+"""Records in a local file that a run waits for its model's provider, for `status` to show."""
 
 import json
 from contextlib import suppress
@@ -10,7 +10,7 @@ from typing import Self
 from pydantic import Field, ValidationError, field_validator
 
 from agent.errors import Fault
-from agent.git.home import no_link, run_folder
+from agent.git.home import no_link, run_folder, write_whole
 from agent.project.find import Project
 from agent.records.events import Event, ModelWaited
 from sandbox.ground.record import Record
@@ -21,7 +21,7 @@ MAX_CHARACTERS = 4_000
 
 
 class Awaited(Record):
-    """A limit of the model's provider that the run waits for."""
+    """A provider's limit that the run waits for."""
 
     until: str = Field(max_length=MAX_CHARACTERS)
     """When the model is asked again, as ISO 8601 with its zone."""
@@ -36,7 +36,7 @@ class Awaited(Record):
 
 
 class Waits:
-    """Keeps the file of one session: it is there while the session waits, and gone at its end."""
+    """Keeps the file of one session: it exists only while the session waits."""
 
     def __init__(self, project: Project, tag: str) -> None:
         self._project = project
@@ -55,7 +55,7 @@ class Waits:
         self._forget()
 
     def hear(self, event: Event) -> None:
-        """Take in one event; a disk that takes no more ends no run."""
+        """Handle an event. Errors of the disk are ignored."""
         if not isinstance(event, ModelWaited):
             return
         if not event.until:
@@ -65,8 +65,7 @@ class Waits:
         text = json.dumps({"until": event.until, "reason": reason})
         with suppress(OSError, Fault):
             path = run_folder(Path(self._project.root), self._tag, make=True) / FILE
-            with open(path, "w", encoding="utf-8", opener=no_link) as file:
-                file.write(text)
+            write_whole(path, text.encode(), lasting=False)
 
     def _forget(self) -> None:
         with suppress(OSError, Fault):
@@ -74,9 +73,9 @@ class Waits:
 
 
 def awaited_by(project: Project, tag: str) -> Awaited | None:
-    """Return what the session that works on a run waits for; None if it waits for nothing.
+    """Return the limit that a run waits for; None if it waits for none.
 
-    A process that was killed leaves the file behind: only of a run that is worked on it is true.
+    A killed process leaves the file behind, so this holds only while a process works on the run.
     """
     try:
         with open(_path(project, tag), encoding="utf-8", opener=no_link) as file:

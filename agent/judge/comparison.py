@@ -1,4 +1,4 @@
-"""States of a run measured again, side by side: the record that `replicate` and `ablate` leave."""
+"""Records of states of a run measured again side by side, by `replicate` and `ablate`."""
 
 from collections.abc import Iterator, Sequence
 from math import sqrt
@@ -16,21 +16,21 @@ from sandbox.ground.record import Record
 
 
 class Comparison(Record):
-    """One state against another, seed by seed."""
+    """A comparison of two states, seed by seed."""
 
     what: Text
     """The candidate in words."""
     trial: Whole
-    """The trial whose state it is, or whose change was taken out of the final one."""
+    """The trial whose state it is, or whose change was removed from the final state."""
     pairs: Annotated[tuple[Pair, ...], Field(max_length=MAX_ITEMS)] = ()
     failure: Text = ""
     """Why there are no pairs."""
     sense: Sense = LOWER
     """Of the metric that the pairs hold."""
     guards: Annotated[tuple[GuardResult, ...], Field(max_length=MAX_GUARDS)] = ()
-    """What the candidate's runs say of the run's guards, by these seeds alone."""
+    """Results on the run's guards, from these runs alone."""
     unjudged: Text = Field(default="", exclude_if=lambda text: not text)
-    """The guards of which these runs say nothing, and why."""
+    """The guards that these runs do not test, and why."""
 
     @model_validator(mode="after")
     def _on_the_scale(self) -> Self:
@@ -49,9 +49,9 @@ class Comparison(Record):
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Of delta, at 95 % by Student's t; None without two pairs that differ.
+        """Confidence interval of delta, 95 % by Student's t; None unless two pairs differ.
 
-        Equal pairs are one measurement: no seed moved them.
+        Equal differences are one measurement, not several.
         """
         differences = differences_of(self.pairs, self.sense)
         count = len(differences)
@@ -83,7 +83,7 @@ class Comparison(Record):
 
     def __str__(self) -> str:
         """Return `better: -0.012, 95 % from -0.014 to -0.010 (3 pairs)`, or the verdict alone."""
-        guards = "".join(f"; {found.guard}: {found.finding}" for found in self.guards)
+        guards = "".join(f"; {result.guard}: {result.finding}" for result in self.guards)
         if self.unjudged:
             guards += f"; not judged: {self.unjudged}"
         if self.delta is None or self.interval is None:
@@ -103,9 +103,9 @@ class Measurement(Record):
     machine: str
     command: Text
     versions: Annotated[dict[str, str], Field(max_length=MAX_ITEMS)] = {}
-    """Of the packages that computed it, by name."""
+    """Versions of the packages that computed it, by name."""
     split: Literal["val", "test"] = "val"
-    """Of the project's own evaluator."""
+    """The split that the project's own evaluator measured."""
     at: Stamp
     """When, ISO 8601 UTC."""
 
@@ -115,7 +115,7 @@ class Measurement(Record):
 
 
 def afterwards(measurements: Sequence[Measurement], number: int) -> Iterator[tuple[str, str]]:
-    """Yield the kind and the outcome in words of each later measurement of trial `number`."""
+    """Yield the kind and a line on the outcome of each later measurement of trial `number`."""
     for measurement in measurements:
         comparison = measurement.of(number)
         if comparison:
@@ -124,9 +124,9 @@ def afterwards(measurements: Sequence[Measurement], number: int) -> Iterator[tup
 
 
 def replication_of(measurements: Sequence[Measurement], trial: Trial | None) -> Comparison | None:
-    """Return the newest comparison of `trial` with the baseline under fresh seeds.
+    """Return the newest comparison of `trial` with the baseline under fresh seeds, or None.
 
-    It is free of selection luck. None where there is none with pairs, or no trial.
+    Such a comparison is free of selection luck.
     """
     if trial is None:
         return None

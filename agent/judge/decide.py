@@ -1,4 +1,4 @@
-"""Decides what a result is worth, or that it takes another run to know, from paired differences.
+"""Decides from paired differences whether to keep or discard a candidate, or to run it again.
 
 The model. A score is y(code, seed) = quality(code) + luck(seed) + noise. What a seed does to every
 code alike (initial weights, the order of the data) is often most of the spread, so a candidate is
@@ -6,30 +6,30 @@ only ever compared with the incumbent under the same seed: in d = y(candidate, s
 seed) luck cancels, and noise of standard deviation tau is left. tau is pooled over all trials of
 the run that were paired more than once; a candidate that proves noisier is held to its own.
 
-The incumbent's luck. Its scores stand as long as it is the incumbent: where one of them is bad,
-everything looks better than it is. So each is held against what was tried since. Most changes are
-for the worse; where the median of what was discarded did better than the incumbent under a seed,
-that is the incumbent's bad luck there, and is taken off (agent/judge/luck.py).
+The incumbent's luck. Every candidate is compared with the same scores of the incumbent: if one of
+them is bad by chance, everything looks better than it is. Most changes are for the worse. So where
+the median of the discarded candidates beats the incumbent under a seed, that much is taken for the
+incumbent's bad luck, and is subtracted (agent/judge/luck.py).
 
-The test. The first run screens. A candidate that is not better by SCREEN tau is discarded at once,
-one that is better by BEYOND_DOUBT is kept at once, and what lies between is run again, pair by
+The test. The first run is a screen. A candidate that is not better by SCREEN tau is discarded at
+once, one that is better by BEYOND_DOUBT is kept at once, and anything between is run again, pair by
 pair, until it is decided or LOOKS pairs are spent. Each look is a t-test of the mean difference at
-level BOOST * false_keeps / 100: only the few candidates that pass the screen are ever tested, so
-this holds the false keeps of 100 unchanged candidates at `false_keeps`, also in nights in which
-most candidates are worse: what was discarded does not tell of an unlucky incumbent there. While tau
-is known from few degrees of freedom the level is lower: the screen holds back less then, and would
-let the first trials spend the error budget of the whole run. BOOST, SOBER and the lines of futility
-were chosen by measurement: `python -m benchmarks.verdicts`.
+level BOOST * false_keeps / 100. Only the few candidates that pass the screen are tested, so at most
+`false_keeps` of 100 unchanged candidates are kept. This holds also in nights in which most
+candidates are worse, where the discarded ones do not reveal an unlucky incumbent. While tau is
+known from few degrees of freedom the level is lower: the screen passes more candidates then, and
+the first trials would spend the error budget of the whole run. BOOST, SOBER and the lines of
+futility were chosen by measurement: `python -m benchmarks.verdicts`.
 
-Other noise. The test takes noise for normal. Where the gains that came to nothing have heavier
-tails (agent/judge/tails.py), nothing is kept after one run, and where two pairs lie far apart a
-third decides. On a discrete metric (agent/judge/ties.py) the noise is at least what
-rounding makes, and a tie is no sign of the same program. Where noise changes with the score itself,
-the owner states a `scale`. Measured by family: `python -m benchmarks.verdicts --family t2`.
+Other noise. The test assumes normal noise. Where discarded gains show heavier tails
+(agent/judge/tails.py), nothing is kept after one run, and if two pairs lie far apart a third
+decides. On a discrete metric (agent/judge/ties.py) the noise is at least that of rounding, and a
+tie does not mean that two programs are the same. Where noise changes with the score itself, the
+owner states a `scale`. Measured by family: `python -m benchmarks.verdicts --family t2`.
 
-The record. A gain is estimated from the confirming runs, not from the screen, less the luck that
-helped it past the threshold: what is kept is lucky on average (Zhong and Prentice, Biostatistics
-2008, call the remedy a bias-reduced estimate).
+The record. A gain is estimated from the confirming runs, without the screen, and shrunk by the luck
+that helped it past the threshold: what is kept is lucky on average (Zhong and Prentice,
+Biostatistics 2008, call the remedy a bias-reduced estimate).
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ from agent.judge.decision import Discard, Interval, Judgement, Keep, Rerun, Simp
 from agent.judge.determinism import Repeats
 from agent.judge.luck import luck_of_look, luck_of_screen
 from agent.judge.machines import groups_of, offsets_in, pooled_degrees
-from agent.judge.noise import CONFIDENCE, Noise, critical, sum_of_squares
+from agent.judge.noise import CONFIDENCE, Noise, critical, squares_within
 from agent.judge.ties import ROUNDING
 from agent.records.objective import LOWER, Sense
 from agent.records.results import KEPT, Across, Trial, on_newest_data
@@ -54,35 +54,34 @@ VerdictRule = Literal["sequential", "greedy"]
 # In tau. A candidate that is three standard deviations of a run better passes this screen nine
 # times of ten.
 SCREEN = 0.79
-# In tau. Better than this on the screen (four standard deviations of a run) is no luck, if the
-# error budget agrees.
+# In tau. A gain above this on the screen (four standard deviations of a run) is kept at once, if
+# the error budget allows it.
 BEYOND_DOUBT = 2.8
 SCREEN_SHARE = 0.9
-# In tau. Where tails are heavy and the first two pairs differ by more, after division by the square
-# root of 2, one of them may be an outlier: a third one decides.
+# In tau. With heavy tails, a third pair decides where the first two differ by more than this (after
+# division by the square root of 2): one of them may be an outlier.
 DISAGREEMENT = 1.5
 BOOST = 5.0
-# Where tails are heavy; and where machines differ by more than noise: each has scores of the
-# incumbent of its own then, and few discarded trials show which of them are unlucky.
+# BOOST with heavy tails, and where machines differ by more than the noise: then the incumbent has
+# scores for each machine, and too few discarded trials show which of them are unlucky.
 HEAVY_BOOST = 2.5
-# Degrees of freedom at which a look is held to a quarter of its final level.
+# Degrees of freedom at which the level of a look is a quarter of its final value.
 SOBER = 10
-# Until tau is known from this many degrees of freedom, whatever looks better at all is run again:
-# that is how tau is learnt.
+# Until tau is known from this many degrees of freedom, everything that looks better is run again,
+# so that tau becomes known.
 MIN_DEGREES = 3
-# In standard errors: a mean below these after the first, second, … confirming pair is not worth
-# another one.
+# In standard errors: after the first, second, … confirming pair, a smaller mean gain is discarded.
 FUTILITY = (1.05, 1.25, 1.45, 1.65)
 LOOKS = len(FUTILITY) + 1
 # In tau: what simplifications may cost over a whole run, each counted at its loss plus one
 # standard error.
 ALLOWANCE = 1.5
-# Beyond this a multiple of the noise is no longer a figure that anybody reads.
+# Larger multiples of the noise are not written out.
 MANY_TIMES = 100
-# Of 100 no-op trials. Below this the calibrated levels no longer hold what they promise (0.19 were
-# measured for a budget of 0.1).
+# Per 100 no-op trials. For smaller budgets the calibrated levels do not hold (0.19 were measured
+# for a budget of 0.1).
 LEAST_FALSE_KEEPS = 0.5
-# Of a difference in a reason; more, up to the second, where these would show nothing but zeros.
+# Decimals of a difference in a reason; up to MAX_DECIMALS where fewer would show only zeros.
 DECIMALS = 4
 MAX_DECIMALS = 12
 
@@ -91,15 +90,15 @@ class Rule(Record):
     """How a run decides."""
 
     verdict: VerdictRule = "sequential"
-    """greedy keeps what scores better once, as karpathy/autoresearch does."""
+    """greedy: keep after one better run, as karpathy/autoresearch does."""
     false_keeps: float = Field(default=LEAST_FALSE_KEEPS, ge=LEAST_FALSE_KEEPS, le=25)
     """Error budget: false keeps tolerated per 100 no-op trials."""
     exact: bool = False
-    """Equal code gives equal results, by its owner's word: any gain counts, after one run."""
+    """The owner declared that equal code gives equal results: any gain counts after one run."""
 
     @property
     def alpha(self) -> float:
-        """The chance that one unchanged candidate may have of being kept."""
+        """The tolerated probability of keeping one unchanged candidate."""
         return self.false_keeps / 100
 
 
@@ -113,26 +112,26 @@ class Case(Record):
     noise: Noise = Noise()
     """The run's, without this case."""
     repeats: Repeats = "seeds"
-    """What makes one pair another sample than the one before."""
+    """What makes a further pair an independent sample."""
     continuous: bool = True
-    """Only the same program scores exactly the same: a tie is evidence."""
+    """Only equal programs score exactly the same, so that a tie is evidence."""
     simpler: bool = False
-    """Code was deleted and none added."""
+    """The candidate has fewer lines of code than the incumbent."""
     sense: Sense = LOWER
-    """Of the metric: reasons speak of its changes, not of losses."""
+    """Of the metric; reasons are written as changes of it, not as losses."""
     allowance: FiniteFloat = 0.0
-    """What a simplification may still cost, as a loss."""
+    """How much worse a simplification may still be, as a loss."""
     across: tuple[Across | None, ...] = ()
-    """The machines of each pair, as in Pair; empty where all were made on one."""
+    """The machines of each pair, as in Pair; empty if all were made on one."""
 
     @property
     def estimate(self) -> float:
-        """The mean difference of the confirming runs, or the screen's where there are none."""
+        """The mean difference of the confirming pairs, or the screen's if there are none."""
         return fmean(self.differences[1:] or self.differences)
 
 
 def decide(case: Case, rule: Rule) -> Judgement:
-    """Return what to do about a candidate."""
+    """Return the verdict on a candidate, or that another run is needed."""
     first = case.differences[0]
     if rule.verdict == "greedy":
         return _greedy(case)
@@ -150,15 +149,15 @@ def decide(case: Case, rule: Rule) -> Judgement:
         return _unrepeatable(case)
     if not any(case.luck):
         return _sequential(case, rule)
-    fair = [seen - bad for seen, bad in zip(case.differences, case.luck, strict=True)]
+    fair = [total - luck for total, luck in zip(case.differences, case.luck, strict=True)]
     decision = _sequential(case.model_copy(update={"differences": tuple(fair), "luck": ()}), rule)
-    share = _size(case, -fmean(case.luck))
+    share = _amount(case, -fmean(case.luck))
     reason = f"{decision.reason} ({share} attributed to an unlucky incumbent)"
     return decision.model_copy(update={"reason": reason})
 
 
 def allowance_of(trials: Sequence[Trial], noise: Noise) -> float:
-    """Return what simplifications may still cost this run, as a loss."""
+    """Return how much worse simplifications may still make this run, as a loss."""
     spent = sum(trial.charge or 0.0 for trial in on_newest_data(trials))
     return ALLOWANCE * (noise.sd or 0.0) - spent
 
@@ -168,15 +167,15 @@ def incumbent_of(trials: Sequence[Trial]) -> Trial | None:
     return next((trial for trial in reversed(trials) if trial.status in KEPT), None)
 
 
-def _words(case: Case, difference: float) -> str:
-    """Return a difference of losses as a change of the metric: on the scale log in percent."""
+def _change(case: Case, difference: float) -> str:
+    """Return a difference of losses as a change of the metric; in percent on a log scale."""
     if case.sense.scale == "linear":
         return digits(case.sense.change(difference))
     return case.sense.change_text(difference, DECIMALS)
 
 
-def _size(case: Case, loss: float) -> str:
-    """Return an amount of loss, without a sign, likewise."""
+def _amount(case: Case, loss: float) -> str:
+    """Return an amount of loss as an unsigned change of the metric."""
     if case.sense.scale == "linear":
         return digits(loss).removeprefix("+")
     return LOWER.model_copy(update={"scale": case.sense.scale}).change_text(loss).removeprefix("+")
@@ -195,32 +194,32 @@ def digits(value: float) -> str:
 def _greedy(case: Case) -> Judgement:
     difference = case.differences[0]
     if difference < 0:
-        return _keep(case, f"kept after one run: {_words(case, difference)}")
-    return _discard(case, f"not better: {_words(case, difference)}")
+        return _keep(case, f"kept after one run: {_change(case, difference)}")
+    return _discard(case, f"not better: {_change(case, difference)}")
 
 
 def _exact(case: Case) -> Judgement:
-    """Decide where equal code gives equal results: one run says all."""
+    """Decide after one run, where equal code gives equal results."""
     difference = case.differences[0]
     if difference < 0:
-        return _keep(case, f"better, by an exact score: {_words(case, difference)}")
+        return _keep(case, f"better, by an exact score: {_change(case, difference)}")
     if difference == 0 and case.simpler:
         return _simplify(case, "simpler, with exactly the same score", charge=0.0)
     if difference == 0:
         return _discard(case, "no effect: exactly the same score as the incumbent")
-    return _discard(case, f"not better, by an exact score: {_words(case, difference)}")
+    return _discard(case, f"not better, by an exact score: {_change(case, difference)}")
 
 
 def _unrepeatable(case: Case) -> Judgement:
-    """Decide where no seed moves a score and no perturbation is possible: nothing is repeated."""
+    """Decide where neither seeds nor perturbations move the score, so nothing can be repeated."""
     difference = case.differences[0]
     if difference > 0:
-        return _discard(case, f"not better: {_words(case, difference)}")
+        return _discard(case, f"not better: {_change(case, difference)}")
     if len(case.differences) == 1:
-        return Rerun(reason=f"{_words(case, difference)}, and the noise is not known")
+        return Rerun(reason=f"{_change(case, difference)}, and the noise is not known")
     return _discard(
         case,
-        f"{_words(case, difference)} under every seed, so repeating it shows no noise: start with "
+        f"{_change(case, difference)} under every seed, so repeating it shows no noise: start with "
         'noise = "none" if equal code gives equal results, or with seed_argument',
     )
 
@@ -238,7 +237,7 @@ def _screen(case: Case, rule: Rule) -> Judgement:
         tau, degrees = _error(case, tau, case.noise.degrees, case.across)
     if tau is None or degrees < MIN_DEGREES:
         if gain <= 0 and not case.simpler:
-            return _discard(case, f"not better: {_words(case, difference)}")
+            return _discard(case, f"not better: {_change(case, difference)}")
         return Rerun(reason="the noise is not known yet")
     threshold = tau * max(BEYOND_DOUBT, critical(rule.alpha * SCREEN_SHARE, degrees))
     if gain > threshold and not case.noise.heavy:
@@ -249,11 +248,11 @@ def _screen(case: Case, rule: Rule) -> Judgement:
     if case.simpler and -gain < case.allowance:
         return Rerun(reason="simpler, and perhaps no worse")
     what = "within the noise" if gain > 0 else "not better"
-    return _discard(case, f"{what}: {_words(case, difference)}")
+    return _discard(case, f"{what}: {_change(case, difference)}")
 
 
 def _look(case: Case, rule: Rule) -> Judgement:
-    """Decide after confirming pairs: a t-test of the mean over all pairs, or one pair more."""
+    """Decide after confirming pairs by a t-test of the mean over all pairs, or ask for another."""
     count = len(case.differences)
     looks = count - 1
     tau, degrees = _own_noise(case)
@@ -262,7 +261,7 @@ def _look(case: Case, rule: Rule) -> Judgement:
     gain = -fmean(case.differences)
     z = _ratio(gain, error)
     pairs = "perturbed pairs" if case.repeats == "perturbations" else "seed pairs"
-    figures = f"{_words(case, case.estimate)}, {_in_errors(z)} over {count} {pairs}"
+    figures = f"{_change(case, case.estimate)}, {_in_errors(z)} over {count} {pairs}"
 
     threshold = error * critical(_level(case, rule, degrees), degrees)
     if degrees >= MIN_DEGREES - 1 and gain > threshold and not _disagree(case):
@@ -281,7 +280,7 @@ def _look(case: Case, rule: Rule) -> Judgement:
 
 
 def _disagree(case: Case) -> bool:
-    """Return whether two pairs, one perhaps an outlier, are too far apart to decide together."""
+    """Return whether two pairs are so far apart that one of them may be an outlier."""
     if len(case.differences) != 2 or not case.noise.heavy or case.noise.sd is None:
         return False
     screen, confirming = case.differences
@@ -289,14 +288,14 @@ def _disagree(case: Case) -> bool:
 
 
 def _ratio(gain: float, error: float) -> float:
-    """Return the gain in standard errors; infinite where there is no error."""
+    """Return the gain in standard errors; infinite if the error is zero."""
     if error:
         return gain / error
     return inf if gain > 0 else -inf
 
 
 def _level(case: Case, rule: Rule, degrees: int) -> float:
-    """Return the chance that a look leaves to luck, where tau has so many degrees of freedom."""
+    """Return the level of a look's t-test. degrees: degrees of freedom of tau."""
     spread = case.noise.spread
     apart = spread is not None and not spread.is_small(case.noise.sd)
     boost = HEAVY_BOOST if case.noise.heavy or apart else BOOST
@@ -304,16 +303,15 @@ def _level(case: Case, rule: Rule, degrees: int) -> float:
 
 
 def _own_noise(case: Case) -> tuple[float, int]:
-    """Return tau and its degrees of freedom, with this case's own pairs.
+    """Return tau and its degrees of freedom, with this case's own pairs included.
 
-    Its own tau alone counts where that is larger. Only pairs on the same machines tell of it.
+    If the case's own tau is larger, that is returned. Only pairs on the same machines enter it.
     """
     before = case.noise.degrees
     groups = groups_of(case.differences, case.across)
-    own = sum(len(group) - 1 for group in groups)
+    own_squares, own = squares_within(groups)
     if not own + before:
         return 0.0, 0
-    own_squares = sum(map(sum_of_squares, groups))
     squares = own_squares + (case.noise.sd or 0.0) ** 2 * before
     tau = sqrt(squares / (own + before))
     if own > 1:
@@ -326,7 +324,7 @@ def _error(
 ) -> tuple[float, int]:
     """Return the standard error of the mean over `count` pairs, and its degrees of freedom.
 
-    What machines do to scores adds to it where the runs of a pair were made on two of them.
+    Offsets between machines add to it where the two runs of a pair were made on different ones.
     """
     spread = case.noise.spread
     offsets = spread.effect**2 * offsets_in(across) if spread else 0.0
@@ -338,23 +336,23 @@ def _error(
 
 
 def _in_errors(z: float) -> str:
-    """Return `z = 2.1`, up to a multiple that nobody reads."""
+    """Return `z = 2.1`, or `z above 100`."""
     if abs(z) < MANY_TIMES:
         return f"z = {z:.1f}"
     return f"z above {MANY_TIMES}" if z > 0 else f"z below -{MANY_TIMES}"
 
 
 def _in_noise(case: Case, gain: float, tau: float) -> str:
-    """Return a gain, at least 0, and how many times the noise it is, in words."""
+    """Return a gain, which is at least 0, in words, with its multiple of the noise."""
     times = f"more than {MANY_TIMES}" if gain >= MANY_TIMES * tau else f"{gain / tau:.1f}"
-    return f"{_words(case, -gain)}, {times} times the noise"
+    return f"{_change(case, -gain)}, {times} times the noise"
 
 
 # ---------------------------------------------------------------- the estimates
 
 
 def _keep(case: Case, reason: str, luck: float = 0.0) -> Keep:
-    """Return a keep whose gain is shrunk by `luck`, never to a loss."""
+    """Return a keep. Its gain is shrunk by `luck`, at most to zero."""
     delta = min(0.0, case.estimate + luck) if luck else case.estimate
     return Keep(reason=reason, delta=delta, interval=_interval(case, delta))
 
@@ -369,7 +367,7 @@ def _discard(case: Case, reason: str) -> Discard:
 
 
 def _interval(case: Case, delta: float) -> Interval | None:
-    """Return the interval of delta at CONFIDENCE; None while nothing is known of the noise."""
+    """Return the interval of delta at CONFIDENCE; None while the noise is unknown."""
     confirming = len(case.differences) - 1
     if confirming:
         tau, degrees = _own_noise(case)

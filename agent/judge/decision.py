@@ -1,4 +1,4 @@
-"""What the judge says of an attempt: a rerun, or one of the verdicts of the ledger."""
+"""The outcomes of judging an attempt: a rerun, or one of the verdicts of the ledger."""
 
 from typing import Literal
 
@@ -15,14 +15,14 @@ TRIED_AGAIN = f"{MOVED_ON}: tried again on the new one"
 
 
 class Rerun(Record):
-    """Undecided: the candidate or the incumbent is run once more, under the next seed."""
+    """Undecided: the candidate or the incumbent is run again, under the next seed."""
 
     kind: Literal["rerun"] = "rerun"
     reason: str
 
 
 class Baseline(Record):
-    """The code was measured as it is, and what comes next is compared with it."""
+    """The unchanged code was measured; later candidates are compared with it."""
 
     kind: Literal["baseline"] = "baseline"
     reason: str
@@ -62,7 +62,7 @@ class Discard(Record):
     kind: Literal["discard"] = "discard"
     reason: str
     delta: FiniteFloat | None = None
-    """None where nothing could be compared."""
+    """None if nothing could be compared."""
     interval: Interval | None = None
     retry: bool = False
     """Its edits are tried again on the newer tip."""
@@ -70,12 +70,12 @@ class Discard(Record):
 
 
 class Guarded(Record):
-    """The candidate would be kept, and breaks a guard or fails a check."""
+    """The candidate is better, but breaks a guard or fails a check."""
 
     kind: Literal["guarded"] = "guarded"
     reason: str
     delta: FiniteFloat | None = None
-    """None for a baseline, and where nothing was compared."""
+    """None for a baseline, and if nothing was compared."""
     interval: Interval | None = None
     guards: tuple[GuardResult, ...] = ()
 
@@ -88,7 +88,7 @@ class Suspect(Record):
 
 
 class Held(Record):
-    """It would be kept, and waits for a human's word."""
+    """The candidate is better, and waits for a human to approve or reject it."""
 
     kind: Literal["held"] = "held"
     reason: str
@@ -99,7 +99,7 @@ class Held(Record):
 
 
 class Skipped(Record):
-    """Its training was ended at a human's word: nothing is said about it."""
+    """Its training was ended by a human, without a judgement."""
 
     kind: Literal["skipped"] = "skipped"
     reason: str
@@ -124,19 +124,18 @@ class Refusal(Record):
 Verdict = (
     Baseline | Keep | Simplify | Discard | Guarded | Suspect | Held | Skipped | Failed | Refusal
 )
-"""Final: it is recorded as a trial of the status that `kind` names."""
+"""A final outcome: it is recorded as a trial with `kind` as its status."""
 Compared = Keep | Simplify | Discard | Guarded | Held
 """The verdicts that rest on a comparison with an incumbent."""
 Judgement = Keep | Simplify | Discard | Rerun
-"""The part of the union that compares a candidate with its incumbent."""
+"""The outcomes of comparing a candidate with its incumbent."""
 
 
 def overtaken(judgement: Judgement, undecided_too: bool = False) -> Discard:
-    """Return the verdict on a candidate whose incumbent is not the tip.
+    """Return the verdict on a candidate whose incumbent is no longer the tip.
 
-    Only a gain that is decided is tried again on the tip. What is undecided is discarded: running
-    it again would cost a training for each, and few of them are kept. undecided_too: it is tried
-    again, for no other trial has overtaken it, or a person gave it.
+    A decided gain is tried again on the tip. An undecided one is discarded, since few of them would
+    be kept and each would cost another training. undecided_too: try it again all the same.
     """
     if isinstance(judgement, Discard):
         return judgement

@@ -1,9 +1,9 @@
-"""Equal scores under different seeds: told from repeats, and what stands in for the seeds then.
+"""Recognises scores that no seed changes, and measures noise by perturbations of the code instead.
 
-A score that no seed moves has no noise that repeating it would show, and still may jump with any
-change (a chaotic training under a fixed seed). Repeats are then made of neutral perturbations: the
-same code with its searched floats moved by a millionth (agent/space/neutral.py), another way for
-each seed. Candidate and incumbent are paired by seed as ever, so tau is learnt as ever.
+If equal code scores the same under every seed, repeating it shows no noise; yet the score may jump
+with any change, as in a chaotic training under a fixed seed. Repeats are then runs of neutral
+perturbations: the same code with its searched floats moved by a millionth, differently for each
+seed (agent/space/neutral.py). Pairing by seed and learning tau stay the same.
 """
 
 from collections.abc import Sequence
@@ -12,17 +12,16 @@ from typing import Literal
 from agent.records.results import Result, Score, Trial, on_newest_data
 
 MIN_SEEDS = 3
-"""So many equal scores are no accident."""
+"""Equal scores under this many seeds are taken for a deterministic score."""
 NEUTRAL_RUNS = 2
-"""Perturbed runs of a baseline: with its first, as many as it has seeds."""
+"""Perturbed runs of a baseline; with its first run, as many as it has seeds."""
 
 Repeats = Literal["seeds", "perturbations", "none"]
-"""What makes another run of equal code another sample: its seed, a neutral perturbation, nothing.
-"""
+"""What makes a further run of equal code an independent sample."""
 
 
 def is_deterministic(scores: Sequence[Score]) -> bool:
-    """Return whether the scores of one code are exactly equal under MIN_SEEDS seeds or more."""
+    """Return whether the scores of one code are equal under at least MIN_SEEDS seeds."""
     values = {score.value for score in scores}
     seeds = {score.seed for score in scores}
     return len(seeds) >= MIN_SEEDS and len(values) == 1
@@ -34,9 +33,9 @@ def neutral_scores(result: Result) -> tuple[Score, ...]:
 
 
 def independent(result: Result) -> tuple[Score, ...]:
-    """Return those scores of a baseline that repeat each other: under seeds, or perturbed.
+    """Return the scores of a baseline that are independent samples: by seeds, or perturbed.
 
-    Equal scores are one measurement, and none of them repeats another.
+    Equal scores are one measurement, not several.
     """
     own = result.own
     if not is_deterministic(own):
@@ -46,7 +45,7 @@ def independent(result: Result) -> tuple[Score, ...]:
 
 
 def repeats_of(trials: Sequence[Trial]) -> Repeats:
-    """Return what makes runs of equal code differ in this run, by its newest baseline."""
+    """Return what makes runs of equal code independent, as the newest baseline shows."""
     for trial in reversed(on_newest_data(trials)):
         if trial.status == "baseline" and trial.result:
             if not is_deterministic(trial.result.own):
@@ -56,7 +55,7 @@ def repeats_of(trials: Sequence[Trial]) -> Repeats:
 
 
 def declared_exact(result: Result) -> str:
-    """Return what a baseline's runs say of its owner's word that its score is exact."""
+    """Return a line on whether a baseline's runs confirm the owner's `noise = "none"`."""
     values = [score.value for score in result.own]
     spread = max(values) - min(values)
     if not spread:
@@ -70,8 +69,8 @@ def declared_exact(result: Result) -> str:
 def is_continuous(trials: Sequence[Trial]) -> bool:
     """Return whether no code of this run scored exactly the same under two seeds.
 
-    Only then a candidate that ties with its incumbent is the same program. An accuracy has few
-    values, and different programs tie.
+    If so, a candidate that ties with its incumbent is the same program. With a metric of few
+    values, such as an accuracy, different programs tie.
     """
     for trial in on_newest_data(trials):
         if trial.result is None:
@@ -85,7 +84,7 @@ def is_continuous(trials: Sequence[Trial]) -> bool:
 
 
 def equal_scores(result: Result) -> str:
-    """Return what a baseline's equal scores mean, in words; empty where they differ."""
+    """Return a line that explains a baseline's equal scores; "" if they differ."""
     own = result.own
     if not is_deterministic(own):
         return ""

@@ -1,4 +1,4 @@
-"""Whether a would-be keep stays inside its guards: one-sided tests of non-inferiority.
+"""Tests whether a would-be keep stays within its guards: one-sided tests of non-inferiority.
 
 The model. A guard's metric scatters like a score. A guard with a number is held against the mean
 of the attempt's runs. A guard with `baseline` is held against the run's *first* baseline, never
@@ -11,9 +11,9 @@ attempt is run again, up to the judge's LOOKS runs. A violation exactly at the l
 first lucky look, so each look is taken at LEVEL, below 5 %: then at most 5 % of such attempts pass
 over all looks together (measured: `python -m benchmarks.guards`).
 
-The noise is pooled over what the run measured more than once, the baseline's seeds included, and an
-attempt that proves noisier is held to its own. A metric that never moves is exact, and one run
-decides.
+The noise is pooled over everything that the run measured more than once, the baseline's seeds
+included. For a noisier attempt, its own noise is used. A metric that never changes is exact, and
+one run decides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,9 +27,9 @@ from agent.records.guards import Finding, Guard, GuardResult
 from agent.records.results import Score, Trial, on_newest_data
 
 LEVEL = 0.016
-"""The chance that one look at a violation exactly at the limit leaves to luck."""
+"""The level of one look: its probability of passing a violation exactly at the limit."""
 ROUNDING = 1e-9
-"""Share of the sizes at hand that sums of floats may be off by."""
+"""Relative error that sums of floats may have."""
 
 Values = Mapping[int, float]
 """A metric's values, by seed."""
@@ -42,9 +42,9 @@ def values_of(scores: Sequence[Score] | Mapping[int, Score], metric: str) -> dic
 
 
 def excesses(guard: Guard, own: Values, baseline: Values) -> dict[int, float]:
-    """Return by how much an attempt's runs are beyond the limit, by seed; negative is inside.
+    """Return by how much an attempt's runs exceed the limit, by seed; negative is inside.
 
-    Of a relative guard only under seeds that the baseline has.
+    For a relative guard, only seeds that the baseline has are compared.
     """
     if guard.limit is not None:
         limit = guard.loss(guard.limit)
@@ -61,14 +61,14 @@ def excesses(guard: Guard, own: Values, baseline: Values) -> dict[int, float]:
 
 @dataclass(frozen=True)
 class Repeats:
-    """What runs of one code gave by seed, and how often each counts in the noise of an excess."""
+    """A metric's values of one code by seed, and how often their variance counts."""
 
     values: Values
     weight: int = 1
 
 
 def guard_noise(guard: Guard, trials: Sequence[Trial], baseline: Values) -> Noise:
-    """Return the scatter of one excess between runs of equal code, pooled over the run."""
+    """Return the noise of an excess between runs of equal code, pooled over the run."""
     groups = []
     for trial in on_newest_data(trials):
         if trial.result is None:
@@ -85,16 +85,16 @@ def guard_noise(guard: Guard, trials: Sequence[Trial], baseline: Values) -> Nois
 def of_baseline(guard: Guard, values: Values) -> Repeats:
     """Return a baseline's runs as repeats.
 
-    Two of them differ by the noise of both, as a pair does whose luck is not shared.
+    For a relative guard their variance counts twice: an excess has the noise of both its runs.
     """
     return Repeats(values, weight=2 if guard.is_relative else 1)
 
 
 def pooled(guard: Guard, groups: Sequence[Repeats]) -> Noise:
-    """Return the noise that repeats show together.
+    """Return the noise of all repeats together.
 
-    What a seed does to every code alike is seen once, however many codes ran under it: without a
-    baseline beside each run, there are no more degrees of freedom than seeds.
+    An absolute guard has no more degrees of freedom than there are seeds: the effect that a seed
+    has on every code alike is measured only once, however many codes ran under it.
     """
     squares = 0.0
     degrees = 0
@@ -111,7 +111,7 @@ def pooled(guard: Guard, groups: Sequence[Repeats]) -> Noise:
 
 
 def weigh(guard: Guard, own: Values, baseline: Values, noise: Noise) -> GuardResult | None:
-    """Return what an attempt's runs say of a guard; None where nothing can be compared yet."""
+    """Return the result of a guard's test; None while nothing can be compared."""
     amounts = list(excesses(guard, own, baseline).values())
     if not amounts:
         return None
@@ -131,7 +131,7 @@ def weigh(guard: Guard, own: Values, baseline: Values, noise: Noise) -> GuardRes
 
 
 def by_value(guard: Guard, own: Values, baseline: Values) -> GuardResult | None:
-    """Return what the means say as they are, where no test is asked for."""
+    """Return the result of comparing means without a test; None without values."""
     if not own or (guard.is_relative and not baseline):
         return None
     mean = fmean(own.values())
@@ -148,7 +148,7 @@ def by_value(guard: Guard, own: Values, baseline: Values) -> GuardResult | None:
 
 
 def _limit(guard: Guard, baseline: Values) -> float:
-    """Return the limit, as Guard.loss counts."""
+    """Return the limit as a loss."""
     if guard.limit is not None:
         return guard.loss(guard.limit)
     usual = fmean(baseline.values())
@@ -156,9 +156,9 @@ def _limit(guard: Guard, baseline: Values) -> float:
 
 
 def pass_rate(sd: float, degrees: int, looks: int, excess: float) -> float:
-    """Return about how often an attempt with this excess is found inside after all its looks.
+    """Return about how often an attempt with this excess passes after all its looks.
 
-    sd: of one excess.
+    sd: standard deviation of one excess; degrees: its degrees of freedom.
     """
     if not sd:
         return 1.0 if excess <= 0 else 0.0
@@ -176,7 +176,7 @@ def _finding(low: float | None, high: float | None) -> Finding:
 
 
 def half_width(amounts: Sequence[float], noise: Noise) -> float | None:
-    """Return the distance from the mean to its bounds; None while no noise is known."""
+    """Return the distance from the mean to its bounds; None while the noise is unknown."""
     before = noise.degrees
     own = len(amounts) - 1
     if not before and not own:
@@ -191,6 +191,6 @@ def half_width(amounts: Sequence[float], noise: Noise) -> float | None:
 
 
 def _rounded(excess: float, own: Values, guard: Guard) -> float:
-    """Return an excess, 0 where it is no more than a sum of floats may be off by."""
+    """Return an excess, or 0 if it is within the rounding error of floats."""
     size = max(abs(guard.limit or 0.0), *map(abs, own.values()))
     return 0.0 if abs(excess) <= ROUNDING * size else excess

@@ -1,4 +1,4 @@
-"""Luck that is no merit: the incumbent's bad scores, and a candidate's at a threshold."""
+"""Estimates luck in comparisons: the incumbent's bad scores, and selection by a threshold."""
 
 from collections.abc import Sequence
 from math import sqrt
@@ -9,15 +9,15 @@ from agent.records.objective import Sense
 from agent.records.results import Pair, Trial
 
 STANDARD = NormalDist()
-# Points at which the luck of a screen is integrated.
+# Points of the numerical integral over the screen's gain.
 GRID = 64
 
 
 def bad_luck(discarded: Sequence[float]) -> float:
     """Return the incumbent's bad luck under one seed, zero or negative.
 
-    discarded: differences of discarded candidates to it. Its difference to itself, zero, is one of
-    them: a single candidate that did better counts half.
+    discarded: differences of discarded candidates to it. The median is taken with a zero added, so
+    that a single candidate that did better counts half.
     """
     return min(0.0, median([0.0, *discarded]))
 
@@ -27,7 +27,7 @@ def luck_of(
 ) -> tuple[float, ...]:
     """Return the bad luck of trial `incumbent` in each pair.
 
-    It is estimated from what was discarded against the same score.
+    It is estimated from the candidates that were discarded against the same score.
     """
     discarded: dict[tuple[int, float], list[float]] = {
         (pair.seed, pair.incumbent): [] for pair in pairs
@@ -44,7 +44,7 @@ def luck_of(
 
 
 def luck_of_screen(gain: float, tau: float, threshold: float) -> float:
-    """Return the mean luck in a gain of one run that passed `threshold`; tau: noise of a pair."""
+    """Return the mean luck in a gain of one run that passed `threshold`; tau: a pair's noise."""
     if not tau:
         return 0.0
     passed = (threshold - gain) / tau
@@ -56,8 +56,8 @@ def luck_of_look(
 ) -> float:
     """Return the mean luck in the gain of `looks` confirming pairs.
 
-    threshold: what the mean of all pairs passed. screened: between which gains (in tau) the screen
-    asks for confirming pairs.
+    threshold: the gain that the mean of all pairs exceeded. screened: the lowest and the highest
+    gain (in tau) of a screen that leads to confirming pairs.
     """
     if not tau:
         return 0.0

@@ -1,9 +1,9 @@
-"""Machines of one model: what they differ by, and how far a comparison across them may err.
+"""Measures how far machines of one model differ, and the error of comparing across them.
 
-A machine moves the score of every code that it trains, by an offset of its own. Two machines of one
-device model may be compared once equal code was run on both under equal seeds, for only that shows
-how large such offsets are. An offset is shared by all pairs of the same two machines: it does not
-shrink with their number, as noise does. So the variance of a mean over n pairs is
+Each machine shifts the score of every code by an offset of its own. Two machines of one device
+model may be compared once equal code was run on both under equal seeds, which shows how large the
+offsets are. All pairs of the same two machines share one offset, so that it does not average out
+over them as noise does. The variance of a mean over n pairs is
 
     tau² / n + sigma² · Σ (candidates on m / n)² + sigma² · Σ (incumbents on m / n)²
 
@@ -22,8 +22,8 @@ from pydantic import Field, FiniteFloat
 from agent.records.results import Across
 from sandbox.ground.record import Record
 
-# Runs on two machines are compared where the variance of an offset between two is at most this
-# share of tau²: beyond it, running the incumbent on the candidate's machine is the shorter way.
+# Runs on two machines are compared if the variance of the offset between them is at most this share
+# of tau². Above it, running the incumbent on the candidate's machine is cheaper.
 SMALL = 0.35
 
 Cells = Mapping[tuple[int, int], Mapping[str, Sequence[float]]]
@@ -31,15 +31,15 @@ Cells = Mapping[tuple[int, int], Mapping[str, Sequence[float]]]
 
 
 class Spread(Record):
-    """How far machines of one model score equal code under equal seeds apart."""
+    """How far machines of one model differ on equal code under equal seeds."""
 
     effect: FiniteFloat = Field(ge=0)
-    """Standard deviation sigma of what a machine does to every score."""
+    """Standard deviation sigma of the machines' offsets."""
     residual: FiniteFloat | None = Field(default=None, ge=0)
-    """Standard deviation of a difference between two machines, their offset apart; None where no
-    two machines ran two codes or seeds in common."""
+    """Standard deviation of a difference between two machines around their offset; None if no two
+    machines ran two codes or seeds in common."""
     machines: int
-    """How many were measured."""
+    """How many machines were measured."""
 
     @property
     def degrees(self) -> int:
@@ -52,9 +52,10 @@ class Spread(Record):
         return 2 * self.effect**2
 
     def is_small(self, tau: float | None) -> bool:
-        """Return whether machines differ by little beside noise; tau: None where not known.
+        """Return whether machines differ by little compared with the noise.
 
-        tau rests on few pairs at first, so that the residual counts where that is larger.
+        tau: None if unknown. The residual is used where it is larger, since tau comes from few
+        pairs at first.
         """
         scale = max(tau or 0.0, self.residual or 0.0)
         return self.between <= SMALL * scale**2
@@ -66,9 +67,9 @@ def model_of(machine: str) -> str:
 
 
 def spread_of(cells: Cells, tau: float | None = None) -> Spread | None:
-    """Return what machines differ by; None where none ran equal code under an equal seed.
+    """Return how far machines differ; None if no two ran equal code under an equal seed.
 
-    tau: stands in for the residual where there is none.
+    tau: used in place of the residual if that is unknown.
     """
     differences = _between_two(cells)
     if not differences:
@@ -90,7 +91,7 @@ def spread_of(cells: Cells, tau: float | None = None) -> Spread | None:
 
 
 def _between_two(cells: Cells) -> dict[tuple[str, str], list[float]]:
-    """Return the differences of mean losses between each two machines of one model."""
+    """Return the differences of mean losses for each two machines of one model."""
     differences: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for by_machine in cells.values():
         if len(by_machine) < 2:
@@ -103,7 +104,7 @@ def _between_two(cells: Cells) -> dict[tuple[str, str], list[float]]:
 
 
 def linked(links: Collection[tuple[str, str]], machine: str) -> frozenset[str]:
-    """Return the machines of the same model that lead to `machine` by links; it is one of them."""
+    """Return the machines of one model that links connect with `machine`, itself included."""
     model = model_of(machine)
     alike = [set(link) for link in links if model_of(link[0]) == model_of(link[1]) == model]
     reached = {machine}
@@ -119,7 +120,7 @@ Speeds = Mapping[int, Mapping[str, list[float]]]
 
 
 def speed_ratio(speeds: Speeds, machine: str, other: str) -> float | None:
-    """Return how many times faster `machine` trains equal code; None where none ran on both."""
+    """Return how many times faster `machine` trains equal code; None if none ran on both."""
     ratios = []
     for by_machine in speeds.values():
         if machine in by_machine and other in by_machine:
@@ -131,9 +132,9 @@ def speed_ratio(speeds: Speeds, machine: str, other: str) -> float | None:
 
 
 def offsets_in(across: Sequence[Across | None]) -> float:
-    """Return how often sigma² counts in the variance of a mean over pairs.
+    """Return the factor of sigma² in the variance of a mean over pairs (see the module).
 
-    across: the candidate's machine and the incumbent's, of each pair; None for one machine.
+    across: for each pair the candidate's and the incumbent's machine; None for the same one.
     """
     count = len(across)
     candidates: defaultdict[str, float] = defaultdict(float)
@@ -149,7 +150,7 @@ def offsets_in(across: Sequence[Across | None]) -> float:
 def groups_of(
     differences: Sequence[float], across: Sequence[Across | None]
 ) -> tuple[tuple[float, ...], ...]:
-    """Return differences whose offset is the same, together: noise alone tells them apart."""
+    """Return the differences grouped by machines: within a group only noise differs."""
     if not any(across):
         return (tuple(differences),)
     groups: defaultdict[Across | None, list[float]] = defaultdict(list)
@@ -161,10 +162,11 @@ def groups_of(
 def pooled_degrees(parts: Iterable[tuple[float, int]]) -> int:
     """Return the degrees of freedom of a sum of variances, by Satterthwaite (Biometrics 1946).
 
-    parts: each variance and its own degrees of freedom; at least 1.
+    parts: variances with their degrees of freedom. The result is at least 1.
     """
-    known = [(variance, max(1, degrees)) for variance, degrees in parts if variance]
-    total = sum(variance for variance, _ in known)
+    positive = [(variance, max(1, degrees)) for variance, degrees in parts if variance]
+    total = sum(variance for variance, _ in positive)
     if not total:
         return 1
-    return max(1, int(total**2 / sum(variance**2 / degrees for variance, degrees in known)))
+    weights = sum(variance**2 / degrees for variance, degrees in positive)
+    return max(1, int(total**2 / weights))

@@ -1,9 +1,10 @@
-"""How far scores scatter in a run, and Student's t to read differences by."""
+"""Measures how far scores scatter in a run; quantiles of Student's t."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from math import sqrt
 from statistics import fmean
 
@@ -31,24 +32,24 @@ class Noise(Record):
     step: FiniteFloat = Field(default=0.0, ge=0)
     """Smallest step of a discrete metric; 0 for a continuous one."""
     heavy: bool = False
-    """Its tails may be heavier than those of normal noise."""
+    """Whether its tails may be heavier than those of normal noise."""
     seeds: FiniteFloat | None = Field(default=None, ge=0)
     """Standard deviation of one code's score between seeds, on one machine."""
     runs: int = 0
     """Runs of baselines behind `seeds`."""
     perturbed: bool = False
-    """Seeds move no score: runs differ by neutral perturbations of the code instead."""
+    """Whether `seeds` was measured by perturbations of the code, as seeds move no score."""
     spread: Spread | None = None
-    """What machines of one model differ by; None where no equal code was run on two of them."""
+    """How far machines of one model differ; None if no equal code was run on two of them."""
 
     @property
     def least(self) -> float | None:
-        """Tau, but never less than what rounding to steps alone makes."""
+        """Tau, or the noise of rounding to steps if that is larger; None while tau is unknown."""
         return self.sd if self.sd is None else max(self.sd, ROUNDING * self.step)
 
     @property
     def scatter(self) -> float | None:
-        """The noise to read a difference by: tau, or while it is not known that of seeds."""
+        """The noise to compare a difference with: tau, or while that is unknown, `seeds`."""
         return self.sd if self.sd is not None else self.seeds
 
     def __str__(self) -> str:
@@ -67,7 +68,7 @@ class Noise(Record):
 
 
 def noise_of(trials: Sequence[Trial], sense: Sense) -> Noise:
-    """Return the noise of losses that a run has shown so far, on the data that it has now."""
+    """Return the noise of losses measured so far on the run's present data."""
     trials = [trial for trial in on_newest_data(trials) if _is_on_scale(trial, sense)]
     seeds, runs = _spread_of_seeds(trials, sense)
     pooled = noise_in([sample_of(trial, sense) for trial in trials if trial.pairs])
@@ -86,43 +87,37 @@ def noise_of(trials: Sequence[Trial], sense: Sense) -> Noise:
 
 @dataclass(frozen=True)
 class Sample:
-    """What was measured of one candidate that was judged."""
+    """The paired differences of one judged candidate."""
 
     differences: tuple[float, ...]
     """To its incumbent, one a seed; the first is the screen's."""
     kept: bool
-    """Or would have been, but for a guard."""
+    """Whether it was kept, or would have been without a guard."""
     across: tuple[Across | None, ...] = ()
-    """As in Pair, one a seed; empty where all were made on one machine."""
+    """The machines of each pair, as in Pair; empty if all were made on one."""
 
     @property
     def groups(self) -> tuple[tuple[float, ...], ...]:
-        """The differences of pairs on the same machines, together."""
+        """The differences, grouped by the machines of their pairs."""
         return groups_of(self.differences, self.across)
 
 
 def sample_of(trial: Trial, sense: Sense) -> Sample:
-    """Return what was measured of a trial that has pairs."""
+    """Return the sample of a trial that has pairs."""
     would_be_kept = trial.status in KEPT or trial.was_held_to_guards
     across = across_of(trial.pairs)
     return Sample(differences_of(trial.pairs, sense), would_be_kept, across)
 
 
 def across_of(pairs: Sequence[Pair]) -> tuple[Across | None, ...]:
-    """Return the machines of each pair, as in Pair; empty where all were made on one."""
+    """Return the machines of each pair, as in Pair; () if all pairs were made on one."""
     across = tuple(pair.across for pair in pairs)
     return across if any(across) else ()
 
 
 def noise_in(samples: Sequence[Sample]) -> Noise:
-    """Return the noise that candidates have shown, pooled."""
-    squares = 0.0
-    degrees = 0
-    for sample in samples:
-        for group in sample.groups:
-            if len(group) > 1:
-                squares += sum_of_squares(group)
-                degrees += len(group) - 1
+    """Return the noise of paired differences, pooled over candidates."""
+    squares, degrees = squares_within(chain.from_iterable(sample.groups for sample in samples))
     return Noise(
         sd=sqrt(squares / degrees) if degrees else None,
         degrees=degrees,
@@ -132,7 +127,7 @@ def noise_in(samples: Sequence[Sample]) -> Noise:
 
 
 def _is_on_scale(trial: Trial, sense: Sense) -> bool:
-    """Return whether the scale has all scores of a trial: a branch of others may say anything."""
+    """Return whether all scores of a trial are on the scale; a forged branch may have others."""
     values = [score.value for score in trial.result.scores] if trial.result else []
     for pair in trial.pairs:
         values += [pair.candidate, pair.incumbent]
@@ -155,6 +150,17 @@ def sum_of_squares(values: Sequence[float]) -> float:
     return sum((value - mean) ** 2 for value in values)
 
 
+def squares_within(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
+    """Return the sum of squared distances to each group's mean, and its degrees of freedom."""
+    squares = 0.0
+    degrees = 0
+    for group in groups:
+        if len(group) > 1:
+            squares += sum_of_squares(group)
+            degrees += len(group) - 1
+    return squares, degrees
+
+
 @cache
 def critical(level: float, degrees: int) -> float:
     """Return the value that Student's t exceeds with probability `level`."""
@@ -164,13 +170,11 @@ def critical(level: float, degrees: int) -> float:
 
 
 def _spread_of_seeds(trials: Sequence[Trial], sense: Sense) -> tuple[float | None, int]:
-    """Return the standard deviation between seeds, and the runs behind it.
+    """Return the standard deviation between seeds, and the number of runs behind it.
 
-    Only baselines count: nobody chose their seeds by score.
+    Only baselines count, since their scores had no part in choosing them.
     """
-    squares = 0.0
-    degrees = 0
-    runs = 0
+    groups: list[list[float]] = []
     for trial in trials:
         repeats = independent(trial.result) if trial.result else ()
         if trial.status != "baseline" or len(repeats) < 2:
@@ -178,15 +182,13 @@ def _spread_of_seeds(trials: Sequence[Trial], sense: Sense) -> tuple[float | Non
         by_machine: defaultdict[str, list[float]] = defaultdict(list)
         for score in repeats:
             by_machine[score.machine].append(sense.loss(score.value))
-        for values in by_machine.values():
-            squares += sum_of_squares(values)
-            degrees += len(values) - 1
-            runs += len(values)
-    return (sqrt(squares / degrees) if degrees else None), runs
+        groups += by_machine.values()
+    squares, degrees = squares_within(groups)
+    return (sqrt(squares / degrees) if degrees else None), sum(map(len, groups))
 
 
 def _step_of_baselines(trials: Sequence[Trial], sense: Sense) -> float:
-    """Return the step of a metric under which a baseline's seeds tie, or 0.0."""
+    """Return the step of a metric whose baseline has ties between seeds, or 0.0."""
     for trial in trials:
         if trial.status == "baseline" and trial.result:
             step = step_between([sense.loss(score.value) for score in trial.result.own])

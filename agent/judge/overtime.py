@@ -1,10 +1,10 @@
-"""Whether a training took longer than the run's limit allows, or the machine was slow. Pure.
+"""Decides whether a training took longer than the run's limit allows, or the machine was slow.
 
-Where trainings end by themselves, more epochs are a better score: what takes much longer than the
-baseline is not comparable with it. A busy machine takes longer, too. So nothing is over its limit
-by one time alone: the incumbent is run beside it, and where that takes longer than it did before,
-so may the candidate; a candidate that had ended is then timed once more itself. A limit that is a
-duration is no comparison, and holds as it is.
+If trainings end by themselves, more epochs give a better score: a candidate that takes much longer
+than the baseline is not comparable with it. But a busy machine takes longer, too. So one slow run
+is not enough: the incumbent is run beside it, and if that is slower than before, the candidate gets
+more time by the same factor. A candidate that had ended is then timed a second time. A limit that
+is a duration holds without any of this.
 """
 
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ from sandbox.ground.deadline import Usual, allowed_seconds, is_limited
 
 Verdict = Literal["within", "ask-incumbent", "ask-candidate", "over"]
 PATIENCE = 4.0
-"""An incumbent that is timed again may take so many times what the baseline takes."""
+"""Factor on the time limit of an incumbent that is timed again."""
 
 
 @dataclass(frozen=True)
 class Clock:
-    """What the times of a candidate's runs are held against, in seconds on one machine."""
+    """The times to judge a candidate's time by, in seconds on one machine."""
 
     limit: Limit
     usual: float
-    """What the baseline takes: the longest of its runs."""
+    """Of the baseline: its longest run."""
     earlier: tuple[float, ...]
-    """The incumbent's runs before; none on a machine that is new to it."""
+    """Of the incumbent's earlier runs; () on a machine that is new to it."""
     beside: tuple[float, ...]
-    """Its runs beside the candidate's."""
+    """Of the incumbent's runs for this candidate."""
 
     @property
     def drift(self) -> float:
@@ -42,19 +42,19 @@ class Clock:
 
     @property
     def allowed(self) -> float:
-        """What the candidate may take."""
+        """Seconds that the candidate may take."""
         return allowed_seconds(self.limit, self.usual) * self.drift
 
 
 def patient(usual: Usual | None, budget: Budget | None, limit: Limit | None) -> Usual | None:
-    """Return what a run of kept code is timed by: under a limit a slow machine gets its time."""
+    """Return the usual time for a run of kept code; under a limit, PATIENCE times as long."""
     if usual is None or not is_limited(budget, limit, usual):
         return usual
     return usual.model_copy(update={"seconds": usual.seconds * PATIENCE})
 
 
 def judge_time(result: Result, clock: Clock) -> Verdict:
-    """Return whether a candidate kept to its limit, or what is to be run to find out."""
+    """Return whether a candidate kept to its limit, or which run would show it."""
     took = time_of(result)
     if took is None or took <= clock.allowed:
         was_ended = result.status == "over-limit"
@@ -69,9 +69,9 @@ def judge_time(result: Result, clock: Clock) -> Verdict:
 
 
 def time_of(result: Result) -> float | None:
-    """Return how long a candidate trains: the shorter median of its runs.
+    """Return a candidate's seconds of training: the lower median of its runs, or None.
 
-    What was ended took at least so long.
+    For a training that was ended at its deadline, the seconds until then.
     """
     if result.took is not None:
         return result.took
@@ -80,14 +80,14 @@ def time_of(result: Result) -> float | None:
 
 
 def over_result(result: Result) -> Result:
-    """Return the result of a candidate that is over its limit: its own scores do not count."""
+    """Return the result of a candidate over its limit, without its own scores."""
     others = tuple(score for score in result.scores if score.role != "candidate")
     update = {"status": "over-limit", "scores": others, "took": time_of(result)}
     return result.model_copy(update=update)
 
 
 def over_reason(result: Result, clock: Clock) -> str:
-    """Return why a candidate is over its limit, with all times."""
+    """Return the reason for `over-limit`, with all times."""
     took = time_of(result) or 0.0
     ended = " and had not ended" if result.status == "over-limit" else ""
     if clock.limit.times is None:

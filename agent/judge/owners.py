@@ -1,4 +1,4 @@
-"""Whose code a score of a trial is of: its own, its incumbent's, or that of a baseline."""
+"""Finds whose code a score belongs to: the trial's own, its incumbent's, or a baseline's."""
 
 from agent.records.results import KEPT, Score, Trial
 
@@ -8,13 +8,13 @@ class Owners:
 
     def __init__(self) -> None:
         self._first: int | None = None
-        """The first baseline on the data at hand, which guards refer to."""
+        """The first baseline on the present data, which guards refer to."""
         self._yardstick: int | None = None
-        """The newest baseline whose code was new, which times refer to; None on other data."""
+        """The newest baseline of new code, which times refer to; None after new data."""
         self._kept: str | None = None
 
     def meet(self, trial: Trial) -> None:
-        """Take note of the next trial of the run."""
+        """Read the next trial of the run."""
         if trial.status == "baseline" and (trial.new_data or self._first is None):
             self._first = trial.number
         if trial.new_data:
@@ -25,7 +25,11 @@ class Owners:
             self._kept = trial.fingerprint
 
     def code(self, trial: Trial, score: Score) -> int | None:
-        """Return the number of the trial whose code was run for `score` of `trial`, met last."""
+        """Return the number of the trial whose code gave `score`.
+
+        trial: the one that `score` is recorded in, which must be the last that was met. None for a
+        baseline of other data.
+        """
         match score.role:
             case "incumbent":
                 return trial.against

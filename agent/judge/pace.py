@@ -1,20 +1,21 @@
-"""Whether a slow training shows a slow machine: by its work, the tokens or samples a second.
+"""Decides whether a slow training shows a slow machine, by its tokens or samples a second.
 
-Steps a second say nothing once an edit changes how much a step holds: sixteen times the batch makes
-a sixteenth of the steps, on a machine that is as fast as ever.
+Steps a second do not show it if an edit changes the batch: with sixteen times the batch there are a
+sixteenth of the steps, on a machine that is as fast as before.
 """
 
 import re
 from collections.abc import Sequence
 from math import log
 
+from agent.records.bounded import is_number
 from agent.records.curves import Curve, held_loss_at
 from agent.records.edits import Edit, ReplaceText, SetConstant
 from agent.records.results import Result, Score
 
 TOKEN_RATES = ("tokens_per_second", "tok_per_sec", "tokens_per_sec")
-"""Names that scripts print their tokens a second under."""
-# Other names of a rate, and those of a total, which a training's time divides.
+"""Names under which scripts print tokens a second."""
+# Names of other rates, and of totals, which are divided by the training's time.
 SAMPLE_RATES = (
     "samples_per_second",
     "samples_per_sec",
@@ -24,17 +25,17 @@ SAMPLE_RATES = (
     "images_per_sec",
 )
 TOTALS = ("total_tokens_M", "total_tokens", "total_samples", "num_samples")
-# A candidate as large as the incumbent that does less than this share of its work: the incumbent is
-# run again before anybody blames the idea.
+# If a candidate of the incumbent's size does less than this share of its work, the incumbent is run
+# again to check the machine.
 SUSPICIOUS_SHARE = 0.75
-# How far a training loss must be above what equal work has given before, to be no accident of its
-# running mean.
+# A training loss is worse than the incumbent's if it is above it by this factor; less may be an
+# effect of its running mean.
 BEYOND_DRIFT = 1.03
 _HOLDS_MORE = re.compile(r"BATCH(?![_-]?NORM)|ACCUM", re.IGNORECASE)
 
 
 def work_of(result: Result) -> float | None:
-    """Return the tokens or samples a second of an attempt's first run; None if it says neither."""
+    """Return the tokens or samples a second of an attempt's first run; None if not printed."""
     for name in (*TOKEN_RATES, *SAMPLE_RATES):
         rate = _positive(result.facts.get(name))
         if rate:
@@ -48,19 +49,17 @@ def work_of(result: Result) -> float | None:
 
 
 def _positive(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        return None
-    return float(value)
+    return float(value) if is_number(value) and value > 0 else None
 
 
 def share_of_work(
     result: Result, incumbent: Result, newest: Score, edits: Sequence[Edit]
 ) -> float | None:
-    """Return the work of a first run beside that of the incumbent's; None where it is not known.
+    """Return the work a second of a first run, as a share of the incumbent's; None if unknown.
 
-    newest: the incumbent's newest comparable score: its code does equal work at each step, so its
-    steps a second tell how fast the machine was then. Where a script prints no work, steps count
-    instead, unless `edits` change how much a step holds.
+    newest: the incumbent's newest comparable score; its steps a second show how fast the machine
+    was then. If the script prints no rate, steps a second are compared instead, unless `edits`
+    change the batch.
     """
     screen = result.own[0]
     own = work_of(result)
@@ -75,16 +74,16 @@ def share_of_work(
 
 
 def changes_batch(edits: Sequence[Edit]) -> bool:
-    """Return whether edits set a constant that says how many samples a step holds.
+    """Return whether edits set a constant that says how many samples a step has.
 
-    `BATCH_SIZE`, `--batch-size`, `Config.batch_size`, `data.batch.size`; a passage of text may
-    set it too.
+    Such as `BATCH_SIZE`, `--batch-size`, `Config.batch_size` or `data.batch.size`, also in a
+    replaced passage of text.
     """
-    return any(_HOLDS_MORE.search(text) for text in map(_said_by, edits))
+    return any(_HOLDS_MORE.search(text) for text in map(_text_of, edits))
 
 
-def _said_by(edit: Edit) -> str:
-    """Return where a constant may be named: in its name, or in a new passage."""
+def _text_of(edit: Edit) -> str:
+    """Return the text of an edit that may name a constant."""
     match edit:
         case SetConstant(name=name):
             return name
@@ -94,17 +93,17 @@ def _said_by(edit: Edit) -> str:
 
 
 def is_suspicious(share: float, tolerance: float) -> bool:
-    """Return whether so small a share of the incumbent's work may be the machine's fault.
+    """Return whether so small a share of the incumbent's work may be due to a slow machine.
 
-    tolerance: as `Scores.tolerance` gives it.
+    tolerance: from `Scores.tolerance`.
     """
     return -log(share) > max(-log(SUSPICIOUS_SHARE), tolerance)
 
 
 def is_hopeless(curve: Curve, incumbent: Curve, share: float) -> bool:
-    """Return whether a training learnt less than the incumbent had learnt after equal work.
+    """Return whether a training's loss is worse than the incumbent's after equal work.
 
-    No drift of the machine explains that. Without both curves nothing is hopeless.
+    A slow machine would not explain that. False if either has no curve.
     """
     if not curve or not incumbent:
         return False

@@ -1,7 +1,7 @@
-"""Which runs may be compared, and which one to make next.
+"""Decides which runs may be compared, and which run to make next.
 
-Runs are compared under one seed, at one speed, and on one machine where that was run; else on two
-machines of one model that are known to differ by little (agent/judge/machines.py).
+Runs are compared under equal seeds, at equal speed and on the same machine, or on two machines of
+one model that differ by little (agent/judge/machines.py).
 """
 
 from bisect import insort
@@ -15,24 +15,24 @@ from agent.judge.machines import Speeds, linked, speed_ratio
 from agent.judge.owners import Owners
 from agent.records.results import Pair, Role, Score, Trial
 
-# A machine that trains the same code at less than this share of its earlier speed has changed:
-# what it measured before is not comparable.
+# If a machine trains equal code at less than this share of its earlier speed, its earlier scores
+# are not comparable any more.
 SAME_SPEED = 0.85
-# Where its speed goes up and down from run to run, it takes this many times the usual step (three
+# If its speed varies from run to run, a change must exceed this many times the median step (three
 # standard deviations).
 BEYOND_JITTER = 4.5
-# On a machine where equal code trains at speeds that differ by more than this share, a budget in
-# seconds also measures the load.
+# If the speeds of equal code differ by more than this share, a budget in seconds also measures the
+# load of the machine.
 UNSTEADY = 0.05
-# After so many trials without a run of the incumbent it is run again: no single trial shows a slow
-# drift.
+# The incumbent is run again after so many trials without a run of it, since a slow drift of the
+# machine shows in no single trial.
 CHECK_EVERY = 25
 
 
 class Scores:
-    """Everything that was measured of each code of a run; each trial is read once.
+    """All scores of a run, by the code that they belong to.
 
-    `trials` of every call are those of the call before, and what came after them.
+    Each trial is read once: the `trials` of each call must begin with those of the call before.
     """
 
     def __init__(self) -> None:
@@ -52,10 +52,10 @@ class Scores:
         return tuple(self._of[number])
 
     def reach(self, machine: str, trials: Sequence[Trial], timed: bool) -> frozenset[str]:
-        """Return the machines that scores on `machine` may be compared with, itself among them.
+        """Return the machines whose scores compare with those of `machine`, itself included.
 
-        They have its model and its speed, and ran equal code under equal seeds. timed: trainings
-        end at a time, so that a machine whose speed is not known may be another one.
+        They are of its model and speed, and ran equal code under equal seeds. timed: trainings end
+        at a time, so that a machine of unknown speed is left out.
         """
         self._read(trials)
         reached = linked(self._links, machine)
@@ -72,11 +72,11 @@ class Scores:
         return ratio is not None and abs(log(ratio)) <= tolerance
 
     def tolerance(self, trials: Sequence[Trial], fresh: Sequence[Score] = ()) -> float:
-        """Return how far apart the speeds of one machine may be, as a difference of logarithms.
+        """Return how far the speeds of comparable runs may differ, as a difference of logarithms.
 
-        A step lies between two runs of equal code that one trial made; the median step tells a
-        machine that goes up and down all the time from one that has changed once.
-        fresh: the scores of the trial at hand.
+        It grows with the median change of speed between runs of equal code within a trial: on a
+        machine whose speed varies all the time, one change means little. fresh: the scores of the
+        present trial.
         """
         self._read(trials)
         steps = sorted((*self._steps, *_steps(fresh))) if fresh else self._steps
@@ -107,7 +107,7 @@ class Scores:
 
 
 def _steps(scores: Sequence[Score]) -> list[float]:
-    """Return by how much each code's speed changed from run to run of one trial."""
+    """Return the changes of each code's speed from run to run of one trial, as logarithms."""
     steps = []
     for role in ("candidate", "incumbent"):
         runs = [score for score in scores if score.role == role]
@@ -118,10 +118,10 @@ def _steps(scores: Sequence[Score]) -> list[float]:
 
 
 def comparable(scores: Sequence[Score], machine: str, tolerance: float | None) -> dict[int, Score]:
-    """Return the newest score under each seed on `machine`.
+    """Return the newest score under each seed on `machine`, by seed.
 
-    Where training is timed, only those at the newest one's speed. tolerance: as `Scores.tolerance`
-    gives it; None where training is not timed.
+    tolerance: from `Scores.tolerance`; scores at another speed than the newest are left out. None
+    if speed does not matter.
     """
     here = [score for score in scores if score.machine == machine]
     speeds = [score.speed for score in here if score.speed]
@@ -139,22 +139,22 @@ BySeed = dict[int, dict[str, Score]]
 
 
 def by_seed(scores: Sequence[Score], machines: Collection[str], tolerance: float | None) -> BySeed:
-    """Return what may be compared of the scores on `machines`; tolerance as for `comparable`."""
-    found: BySeed = {}
+    """Return the comparable scores on `machines`; tolerance: as for `comparable`."""
+    scores_by_seed: BySeed = {}
     here = {name: comparable(scores, name, tolerance) for name in machines}
     for score in scores:
         if score is here.get(score.machine, {}).get(score.seed):
-            found.setdefault(score.seed, {})[score.machine] = score
-    return found
+            scores_by_seed.setdefault(score.seed, {})[score.machine] = score
+    return scores_by_seed
 
 
 def pairs_of(own: Mapping[int, Score], other: BySeed) -> tuple[Pair, ...]:
-    """Return the pairs of two sets of comparable scores, in the order of the candidate's runs."""
+    """Return the pairs under equal seeds, in the order of the candidate's runs."""
     return tuple(_pair(score, other[seed]) for seed, score in own.items() if seed in other)
 
 
 def _pair(own: Score, others: Mapping[str, Score]) -> Pair:
-    """Return the pair on one machine; where there is none, with the newest run on another one."""
+    """Return the pair on one machine if there is one, else with the newest run elsewhere."""
     here = others.get(own.machine)
     if here:
         return Pair(seed=own.seed, candidate=own.value, incumbent=here.value)
@@ -170,9 +170,9 @@ def _pair(own: Score, others: Mapping[str, Score]) -> Pair:
 def next_seed(own: Sequence[int], incumbent: Sequence[int], number: int, first: int = 0) -> int:
     """Return the seed of trial `number`'s next pair: one of the incumbent's, else a new one.
 
-    The incumbent's own first score screened it, so it is a lucky one: it comes last. The others
-    take turns from trial to trial: a lucky score among them then makes one candidate's screen too
-    hard, not every candidate's.
+    The incumbent was chosen by its first score, which is therefore lucky and comes last. The others
+    rotate from trial to trial, so that a lucky one among them makes only one candidate's screen too
+    hard.
     """
     clean = incumbent[1:] or incumbent
     turn = number % len(clean) if clean else 0
@@ -185,9 +185,9 @@ def next_seed(own: Sequence[int], incumbent: Sequence[int], number: int, first: 
 def fresh_seeds(
     trials: Sequence[Trial], how_many: int, first: int, more: Sequence[Score] = ()
 ) -> tuple[int, ...]:
-    """Return seeds from `first` on under which no verdict of the run was reached.
+    """Return the first `how_many` seeds from `first` on that no trial of the run has used.
 
-    more: further scores whose seeds are not fresh.
+    more: further scores whose seeds count as used.
     """
     used = {score.seed for score in more}
     for trial in trials:
@@ -204,10 +204,10 @@ def next_run(
     first: int,
     excluded: Sequence[int] = (),
 ) -> tuple[int, Role]:
-    """Return seed and role of the run that completes a pair, or begins the next one.
+    """Return the seed and role of the run that completes a pair or begins the next one.
 
-    Candidate and incumbent begin in turns. own, incumbent: the seeds of their comparable runs.
-    excluded: seeds that a new pair must not have.
+    Candidate and incumbent take turns to begin. own, incumbent: the seeds of their comparable runs.
+    excluded: seeds that no new pair may have.
     """
     for seed in own:
         if seed not in incumbent:
@@ -220,9 +220,9 @@ def next_run(
 
 
 def unsteady(scores: Sequence[Score]) -> float | None:
-    """Return by what share the slowest run of equal code is slower than the fastest.
+    """Return by what share the slowest run is slower than the fastest; None if by UNSTEADY or less.
 
-    None where that share is usual.
+    scores: runs of equal code.
     """
     speeds = [score.speed for score in scores if score.speed]
     if not speeds:
@@ -232,7 +232,7 @@ def unsteady(scores: Sequence[Score]) -> float | None:
 
 
 def overdue(trials: Sequence[Trial], number: int) -> bool:
-    """Return whether the incumbent `number` has not been run for CHECK_EVERY trials."""
+    """Return whether trial `number`, the incumbent, was not run for CHECK_EVERY trials."""
     since = 0
     for trial in reversed(trials):
         if trial.number == number or _ran_incumbent(trial, number):

@@ -1,4 +1,4 @@
-"""Trials in two metrics at once: which are not dominated, that is, the Pareto front."""
+"""Compares trials in two metrics at once: the Pareto front."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ EXAMPLE = "autoresearch log --pareto val_acc,params_m:min"
 
 @dataclass(frozen=True)
 class Axis:
-    """A metric, and which way it is better."""
+    """A metric with its direction."""
 
     name: str
     direction: Direction
@@ -24,7 +24,7 @@ class Axis:
         return "lower is better" if self.direction == "minimize" else "higher is better"
 
     def loss(self, value: float) -> float:
-        """Return what is minimized."""
+        """Return a value as a loss: lower is better."""
         return value if self.direction == "minimize" else -value
 
 
@@ -36,13 +36,13 @@ class Point:
     x: float
     y: float
     on_front: bool
-    """No other trial that could be kept is as good on both axes and better on one."""
+    """Whether no other trial that could be kept is as good on both axes and better on one."""
 
 
 def axes_of(objective: Objective) -> tuple[Axis, ...]:
-    """Return every metric of a run: the main one first, then guarded ones, then the others.
+    """Return every metric of a run: the objective, then those with guards, then those of `also`.
 
-    A guard says which way its metric is better; of a metric of `also`, lower is taken to be.
+    The direction of a guarded metric is the guard's; metrics of `also` count as minimized.
     """
     ways: dict[str, Direction] = {objective.metric: objective.direction}
     for guard in objective.guards:
@@ -53,9 +53,9 @@ def axes_of(objective: Objective) -> tuple[Axis, ...]:
 
 
 def two_axes(text: str, objective: Objective) -> tuple[Axis, Axis]:
-    """Return the axes that `A,B` names, each with `:min` or `:max` behind it where it is typed.
+    """Return the axes that a text such as `val_acc,params_m:min` names.
 
-    Raise UsageFault for anything else.
+    `:min` or `:max` after a name sets its direction. Raise UsageFault for another text.
     """
     names = [part.strip() for part in text.split(",")]
     if len(names) != 2:
@@ -69,29 +69,29 @@ def two_axes(text: str, objective: Objective) -> tuple[Axis, Axis]:
 
 
 def _axis(text: str, objective: Objective) -> Axis:
-    known = {axis.name: axis for axis in axes_of(objective)}
-    if text in known:
-        return known[text]
+    axes = {axis.name: axis for axis in axes_of(objective)}
+    if text in axes:
+        return axes[text]
     name, _, way = text.rpartition(":")
-    if way in DIRECTIONS and name in known:
+    if way in DIRECTIONS and name in axes:
         return Axis(name, DIRECTIONS[way])
-    otherwise = f"This run records {', '.join(known)}."
-    if len(known) == 1:
+    otherwise = f"This run records {', '.join(axes)}."
+    if len(axes) == 1:
         otherwise += ' More are recorded with also = ["..."] or guards in autoresearch.toml.'
-    raise UsageFault(unknown("metric", text, known, otherwise), EXAMPLE)
+    raise UsageFault(unknown("metric", text, axes, otherwise), EXAMPLE)
 
 
 def value_of(trial: Trial, name: str, objective: Objective) -> float | None:
-    """Return a metric of a trial; None where it was not measured, or is not believed."""
+    """Return a metric of a trial; None for a trial without a score that counts."""
     if trial.status not in SCORED:
         return None
     return trial.value if name == objective.metric else also_of(trial).get(name)
 
 
 def points_of(trials: Sequence[Trial], x: Axis, y: Axis, objective: Objective) -> tuple[Point, ...]:
-    """Return the trials on the run's present data that have both metrics, in their order.
+    """Return the trials on the run's present data that have both metrics, oldest first.
 
-    A guarded trial has a place and is never on the front: it could not be kept.
+    A guarded trial is a point, but never on the front, since it could not be kept.
     """
     places = list(_places(trials, x, y, objective))
     allowed = [(x.loss(a), y.loss(b)) for trial, a, b in places if trial.status != "guarded"]
@@ -113,7 +113,7 @@ def _places(
 
 
 def _front(losses: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
-    """Yield the pairs of losses that no other pair dominates, by ascending first loss."""
+    """Yield the pairs of losses that no other one dominates, by ascending first loss."""
     best: float | None = None
     for pair in sorted(set(losses)):
         if best is None or pair[1] < best:

@@ -1,11 +1,11 @@
-"""Which trainings are pruned, that is, stopped before their end: from curves to a reason, or none.
+"""Decides by its loss curve whether a training is pruned, that is, stopped before its end.
 
-After the median rule (Golovin et al. 2017, Google Vizier, section 3.2.2), on training losses at
-fixed fractions of the budget, and with a margin: a training is pruned when its loss is above the
-median by more than the best is below it. The plain rule prunes half of everything, and a method
-whose trials are alike loses by it. Nothing is looked at before a third of the budget is spent, nor
-before five trials ended. Where schedules make curves cross, what looks hopeless half way may win:
-`python -m benchmarks.pruning` says when this pays. `--prune off` is the default.
+This is the median rule (Golovin et al. 2017, Google Vizier, section 3.2.2) on training losses at
+fixed fractions of the budget, with a margin: a training is pruned if its loss is above the median
+by more than the best is below it. The plain rule prunes half of all trainings, which costs a method
+whose trials are alike. Nothing is pruned in the first third of the budget, nor before five trials
+have ended. Where schedules make curves cross, a training that is behind half way may win:
+`python -m benchmarks.pruning` shows when pruning pays. `--prune off` is the default.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,15 +19,15 @@ from agent.records.results import KEPT, SCORED, Trial, on_newest_data
 
 PruneRule = Literal["off", "median"]
 CHECKPOINTS = (0.35, 0.5, 0.65, 0.8)
-# Later than this there is too little left to be saved.
+# After this share of the budget, pruning would save too little.
 LATEST = 0.9
 LEAST = 5
-# How far above the median is hopeless: in distances from the best to the median.
+# How far above the median a loss is hopeless, in distances from the best to the median.
 MARGIN = 1.0
 
 
 def hopeless(curve: Curve, rivals: Sequence[Curve]) -> str | None:
-    """Return why a training with this curve so far is pruned, or None while it goes on."""
+    """Return why a training with this curve so far is to be pruned; None if it goes on."""
     for checkpoint in CHECKPOINTS:
         loss = loss_at(curve, checkpoint)
         others = _losses_at(rivals, checkpoint)
@@ -54,13 +54,13 @@ def rivals_of(
     proposal: Proposal,
     is_alike: Callable[[str], bool] = bool,
 ) -> tuple[Curve, ...]:
-    """Return the curves that a training of `proposal` is compared with.
+    """Return the curves that a training of `proposal` is compared with; () for none.
 
-    is_alike: whether those of a machine are like those of the one that trains, by its name. None
-    before LEAST trials were scored. Only constants are compared with constants: what new code
-    prints as its loss may be another loss. So an edit of code is never pruned, and after one was
-    kept the comparison begins anew. The curves of pruned trials count as far as they go: without
-    them the median would be that of survivors, and ever harder to reach.
+    is_alike: returns whether a machine, given by name, compares with the one that trains. There are
+    no curves before LEAST trials were scored. Only edits of constants are compared with each other,
+    since new code may print another loss: an edit of code is never pruned, and once one is kept the
+    comparison begins anew. Pruned trials are included as far as their curves go; without them the
+    median would be that of the survivors, and ever harder to reach.
     """
     if not _only_constants(proposal):
         return ()
@@ -89,5 +89,5 @@ def _losses_at(curves: Sequence[Curve], fraction: float) -> list[float]:
 
 
 def _only_constants(proposal: Proposal) -> bool:
-    """Return whether a proposal sets constants and nothing else; False where it edits nothing."""
+    """Return whether a proposal has edits, and all of them set constants."""
     return bool(proposal.edits) and all(isinstance(edit, SetConstant) for edit in proposal.edits)

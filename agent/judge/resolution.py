@@ -1,4 +1,4 @@
-"""The smallest gain that the judge tells from noise, by the seed pairs that it may train."""
+"""Computes the smallest gain that the judge can tell from noise, by the number of seed pairs."""
 
 from collections.abc import Sequence
 from math import sqrt
@@ -13,9 +13,9 @@ from sandbox.ground.record import Record
 
 PAIRS = (1, 3, 6)
 POWER = 0.8
-"""How often a gain of this size is told apart."""
+"""How often a gain of the returned size is kept."""
 LEARNT = SOBER
-"""Degrees of freedom that a night has learnt its noise from: the judge is stricter before."""
+"""Degrees of freedom of a noise that a night has learnt; before that the judge is stricter."""
 LARGER = 0.7
 """By how much the larger of two variances is above 1, of one degree of freedom."""
 _STEPS = 50
@@ -24,13 +24,13 @@ _FAR = 64.0
 
 
 class Resolution(Record):
-    """What so many pairs can show."""
+    """The smallest gain that a number of pairs can show."""
 
     pairs: int
     gain: FiniteFloat
-    """A difference of losses, without its sign: smaller gains are more often missed than not."""
+    """A positive difference of losses. A gain of this size is kept POWER of the time."""
     trainings: int
-    """At most: of the candidate, and of the incumbent under the same seeds."""
+    """The most trainings: of the candidate, and of the incumbent under the same seeds."""
 
 
 def resolutions(
@@ -38,16 +38,16 @@ def resolutions(
 ) -> tuple[Resolution, ...]:
     """Return the smallest gain for each number of pairs, where paired differences scatter by tau.
 
-    The one that `decide` keeps, and a margin with which it is met POWER of the time.
+    It is the smallest mean gain that `decide` keeps, plus a margin for noise.
     """
-    found = []
+    smallest = []
     for count in counts:
         noise = Noise(sd=tau, degrees=degrees)
         least = _least_kept(noise, rule, count) * tau
         margin = NormalDist().inv_cdf(POWER) * tau / sqrt(count)
         trainings = 1 if count == 1 else 2 * count
-        found.append(Resolution(pairs=count, gain=least + margin, trainings=trainings))
-    return tuple(found)
+        smallest.append(Resolution(pairs=count, gain=least + margin, trainings=trainings))
+    return tuple(smallest)
 
 
 def _least_kept(noise: Noise, rule: Rule, count: int) -> float:
@@ -64,16 +64,16 @@ def _least_kept(noise: Noise, rule: Rule, count: int) -> float:
 
 
 def _is_kept(gain: float, noise: Noise, rule: Rule, count: int) -> bool:
-    """Return whether pairs with this mean gain, which scatter as the noise does, are a keep."""
+    """Return whether pairs with this mean gain and the scatter of the noise are kept."""
     tau = noise.sd or 0.0
     differences = tuple((-gain + place) * tau for place in _scatter(count))
     return isinstance(decide(Case(differences=differences, noise=noise), rule), Keep)
 
 
 def _scatter(count: int) -> list[float]:
-    """Return `count` numbers with the mean 0 and the standard deviation that the judge will see.
+    """Return `count` numbers with mean 0 and the standard deviation that the judge would use.
 
-    It takes the larger one of the run's and the candidate's own, which is more than 1 on average.
+    The judge uses the larger one of the run's and the candidate's, which averages more than 1.
     """
     if count == 1:
         return [0.0]

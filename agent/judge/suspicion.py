@@ -1,4 +1,4 @@
-"""Scores that are too good to be taken on one run: what makes one implausible, and what follows.
+"""Recognises scores that are too good to be believed after one run.
 
 An implausible score is measured again at once, under a fresh seed and the full audit. If it passes,
 it is judged like any other trial; if not, it waits as `suspect` for a human to approve or reject.
@@ -16,12 +16,12 @@ from agent.records.proposals import Proposal
 from agent.records.results import TAKEN, Pair, Result, Score, Trial
 from sandbox.ground.record import Record
 
-# A gain is a jump where it is larger than both: this share of the incumbent's score, and this many
-# times the run's largest gain.
+# A gain is a jump if it exceeds both this share of the incumbent's score and this many times the
+# run's largest gain.
 JUMP_SHARE = 0.1
 JUMP_TIMES = 2.0
 APPROVE = "approve"
-"""The method of a trial that repeats a suspect's edits because a human approved them."""
+"""Name of the method of trials that repeat a suspect because a human approved it."""
 RECHECKED = {
     "sealed": "the score was implausible, and the full audit under a fresh seed found nothing",
     "evaluated": (
@@ -32,13 +32,13 @@ RECHECKED = {
         "it is self-reported, so nobody audited it"
     ),
 }
-"""What a reason says of a score that passed its second measurement, by the kind of score."""
+"""Words for a score that passed its second measurement, by the kind of score."""
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 _RANGE = re.compile(rf"\s*({_NUMBER})\s*\.\.\s*({_NUMBER})\s*", re.IGNORECASE | re.ASCII)
 
 
 class Interval(Record):
-    """The scores that an owner holds for plausible, both ends included; written `0.5 .. 9`."""
+    """The range of scores that the owner calls plausible, ends included; written `0.5 .. 9`."""
 
     low: FiniteFloat
     high: FiniteFloat
@@ -57,7 +57,7 @@ class Interval(Record):
 
 
 class Rejection(Record):
-    """A human's word that a suspect was rightly held back."""
+    """A human's rejection of a suspect or held trial."""
 
     number: Natural
     because: Text = ""
@@ -78,17 +78,17 @@ Plausible = Annotated[Interval | None, BeforeValidator(_read)]
 
 
 def out_of_range(score: Score, plausible: Interval | None) -> str:
-    """Return why `score` is outside the stated range; empty inside it, or where none is stated."""
+    """Return why `score` is outside the plausible range; "" inside it or without one."""
     if plausible is None or score.value in plausible:
         return ""
     return f"{score.value:.6f} is outside the plausible range {plausible}"
 
 
 def another_summary(score: Score, incumbent: Trial) -> str:
-    """Return why a printed score is doubted that was printed more often than the incumbent's.
+    """Return why a score is doubted because it was printed more often than usual; else "".
 
-    One more print at exit is all that a forged score takes. A script that prints its score in every
-    epoch may print more of them.
+    A forged score needs only one more print at exit. If the incumbent prints its score in every
+    epoch, the number may vary.
     """
     scores = incumbent.result.own if incumbent.result else ()
     usual = max((1, *(own.summaries for own in scores)))
@@ -101,7 +101,7 @@ def another_summary(score: Score, incumbent: Trial) -> str:
 
 
 def jump(score: Score, incumbent: float, trials: Sequence[Trial], sense: Sense) -> str:
-    """Return why the gain of `score` is larger than any in the run; empty where it is not."""
+    """Return why the gain of `score` is a jump beyond the run's other gains; else ""."""
     gain = sense.loss(incumbent) - sense.loss(score.value)
     change = abs(incumbent - score.value)
     gains = [-trial.delta for trial in trials if trial.status in TAKEN and trial.delta is not None]
@@ -122,9 +122,9 @@ def implausible(
     plausible: Interval | None,
     sense: Sense,
 ) -> str:
-    """Return why one of the attempt's own scores is too good to be believed; empty where none is.
+    """Return why one of the attempt's own scores is too good to be believed; "" if none is.
 
-    trials: the ledger that a jump is measured by, or None to allow jumps.
+    trials: the ledger, to compare a jump with its gains; None to allow jumps.
     """
     paired = {pair.seed: pair.incumbent for pair in reversed(pairs)}
     for score in result.own:
@@ -142,8 +142,8 @@ def implausible(
 def is_suspect(result: Result, plausible: Interval | None, incumbent: Trial) -> bool:
     """Return whether an implausible score failed its second measurement.
 
-    A self-reported score that is out of range, or that one more summary holds, fails it however it
-    repeats: no audit vouches for it.
+    A self-reported score fails if it is still out of range or printed too often, even if it
+    repeats, since nothing audits it.
     """
     if result.recheck == "failed":
         return True
@@ -154,7 +154,7 @@ def is_suspect(result: Result, plausible: Interval | None, incumbent: Trial) -> 
 
 
 def approved_by(proposal: Proposal) -> int | None:
-    """Return the number of the suspect that `proposal` repeats by approval, or None."""
+    """Return the number of the approved trial that `proposal` repeats; else None."""
     if proposal.by.method == APPROVE and proposal.by.origin == "human":
         return proposal.by.replays
     return None

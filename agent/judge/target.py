@@ -1,8 +1,7 @@
-"""Whether runs under fresh seeds prove a run's target: a one-sided test of their mean.
+"""Tests whether a run's target is reached: a one-sided test of the mean under fresh seeds.
 
-A score that led to a keep is a lucky one on average. The runs that prove a target are others, under
-seeds that nobody has seen the attempt's score under; only a baseline's own runs count, for nobody
-chose it by them.
+A score that led to a keep is lucky on average. So the target is tested by other runs, under seeds
+that had no part in the verdict. A baseline's own runs count, since it was not chosen by them.
 """
 
 from collections.abc import Sequence
@@ -15,15 +14,16 @@ from agent.records.target import TargetResult
 
 LEAST_FRESH = 3
 MOST_FRESH = 8
-"""Fresh runs of one attempt: where they are not enough, it is not far beyond the target."""
+"""The most fresh runs of one attempt; if they do not decide, it is close to the target."""
 
 
 def proof_of(
     values: Sequence[float], target: float, sense: Sense, noise: Noise, exact: bool
 ) -> TargetResult:
-    """Return what runs of an attempt prove; values: their scores.
+    """Return the result of the test.
 
-    noise: the run's; between seeds. exact: one run says all.
+    values: scores of the attempt under fresh seeds. noise: the run's, whose scatter between seeds
+    is used. exact: equal code gives equal results, so that one run decides.
     """
     losses = [sense.loss(value) for value in values]
     mean = fmean(losses)

@@ -1,10 +1,10 @@
-"""Discrete metrics: told from equal differences, which a continuous metric never has twice.
+"""Recognises discrete metrics by equal differences, which a continuous metric never repeats.
 
-An accuracy on 200 items moves in steps of half a percent, and many pairs of equal codes tie. There
-three pairs that are better by one item each look like three pairs without noise; yet each score was
-rounded to a whole item, and rounding alone scatters a difference of two scores by the square root
-of a sixth of a step (Sheppard, Proceedings of the London Mathematical Society 1898). So the noise
-is never taken for less, and a tie says nothing: it is neither the same program nor a gain.
+An accuracy on 200 items moves in steps of half a percent, and many pairs of equal codes tie. Three
+pairs that are all better by one item look as if there were no noise. But each score is rounded to a
+whole item, and rounding alone gives a difference of two scores a standard deviation of sqrt(1/6)
+steps (Sheppard, Proceedings of the London Mathematical Society 1898). So the noise is never taken
+to be less, and a tie shows neither a gain nor equal programs.
 """
 
 from collections import Counter
@@ -12,22 +12,22 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, pairwise
 from math import sqrt
 
-# In steps: the standard deviation that rounding gives a difference of two scores.
+# Standard deviation of a difference of two rounded scores, in steps.
 ROUNDING = sqrt(1 / 6)
-# Differences that agree in so many digits are equal: they come out of subtractions.
+# Differences are equal if they agree to so many digits; subtraction leaves rounding errors.
 DIGITS = 9
-# Of a step: differences are multiples of it up to this.
+# How far a difference may be from a multiple of the step, in steps.
 TOLERANCE = 1e-3
 
 
 def step_of(samples: Sequence[Sequence[float]]) -> float:
     """Return the smallest step of a discrete metric, or 0.0 for a continuous one.
 
-    samples: the differences of each candidate to its incumbent, one a seed.
+    samples: for each candidate its differences to the incumbent, one for each seed.
 
-    Some differences of a discrete one are equal, and all are multiples of the smallest. Ties are
-    no sign of it: code without any effect ties too. Nor is a candidate whose differences are all
-    equal: there seeds move every code alike, and cancel.
+    A metric is discrete if some differences are equal and all are multiples of the smallest. Ties
+    are ignored, since code without any effect ties on every metric. So is a candidate whose
+    differences are all equal: there the effect of the seed is the same for both, and cancels.
     """
     sizes = Counter(_rounded(chain.from_iterable(map(_without_repeats, samples))))
     if len(sizes) == sizes.total():
@@ -38,7 +38,7 @@ def step_of(samples: Sequence[Sequence[float]]) -> float:
 
 
 def _without_repeats(differences: Sequence[float]) -> Sequence[float]:
-    """Return the differences of a candidate; a single one where all are equal."""
+    """Return the differences of a candidate, or only the first if all are equal."""
     if not differences:
         return differences
     spread = max(differences) - min(differences)
@@ -47,16 +47,16 @@ def _without_repeats(differences: Sequence[float]) -> Sequence[float]:
 
 
 def step_between(losses: Sequence[float]) -> float:
-    """Return the smallest step between scores of one code, where some tie and others do not.
+    """Return the smallest step between scores of one code if some, but not all, of them tie.
 
-    0.0 where none tie, and where all do: then no seed moves them.
+    Otherwise 0.0.
     """
     gaps = [after - before for before, after in pairwise(sorted(losses))]
     return min(filter(None, gaps), default=0.0) if 0.0 in gaps else 0.0
 
 
 def _rounded(differences: Iterable[float]) -> list[float]:
-    """Return the sizes of all differences but ties, to DIGITS digits of the largest."""
+    """Return the sizes of all non-zero differences, to DIGITS digits of the largest."""
     sizes = [abs(difference) for difference in differences]
     largest = max(sizes, default=0.0)
     if not largest:

@@ -1,4 +1,4 @@
-"""How long the baseline trains on this machine: the yardstick for every other training's time."""
+"""Measures how long the baseline trains on a machine, by which other trainings are timed."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,10 +7,10 @@ from sandbox.ground.deadline import Usual
 
 
 def yardstick_of(trials: Sequence[Trial]) -> Trial | None:
-    """Return the newest baseline whose code was new: the first one, or one after a commit by hand.
+    """Return the newest baseline of new code: the first one, or one after a commit by hand.
 
-    A baseline that measures what was kept again does not count: otherwise each keep could take a
-    little longer than the one before.
+    A baseline that measures kept code again does not count. Otherwise each keep could take a little
+    longer than the one before.
     """
     yardstick: Trial | None = None
     kept: str | None = None
@@ -29,9 +29,9 @@ def usual_of(
     machine: str,
     cores: int | None,
 ) -> Usual | None:
-    """Return how long the runs of `yardstick` took on `machine`; None where it has not run there.
+    """Return how long the runs of `yardstick` took on `machine`; None if it has not run there.
 
-    trials, under_way: where it was run again. cores: how many a run has, None for all of them.
+    trials, under_way: where further runs of it are recorded. cores: cores of a run, None for all.
     """
     later = [trial.result for trial in trials if _may_time(trial, yardstick)]
     scores = list(_own(yardstick))
@@ -52,9 +52,9 @@ def usual_of(
 
 
 def _may_time(trial: Trial, yardstick: Trial) -> bool:
-    """Return whether runs of a baseline that `trial` has are of the yardstick.
+    """Return whether the baseline runs recorded with `trial` are of the yardstick.
 
-    A later baseline has runs of its own code on other machines.
+    Those of a later baseline are not: they are of its own code, on other machines.
     """
     return trial.number == yardstick.number or (
         trial.number > yardstick.number and trial.status != "baseline"
@@ -62,7 +62,10 @@ def _may_time(trial: Trial, yardstick: Trial) -> bool:
 
 
 def _own(yardstick: Trial) -> Iterator[Score]:
-    """Yield its own scores; on an old branch, which lacks the seconds of a run, with their mean."""
+    """Yield the yardstick's own scores.
+
+    Old branches lack the seconds of a run; there their mean is filled in.
+    """
     result = yardstick.result
     if result is None:
         return
@@ -72,6 +75,9 @@ def _own(yardstick: Trial) -> Iterator[Score]:
 
 
 def _is_here(score: Score, machine: str, cores: int | None) -> bool:
-    """Return whether a run was made here with as many cores; old records may say neither."""
+    """Return whether a run was made on `machine` with as many cores.
+
+    Old records may lack either, and then count.
+    """
     same_share = None in (score.cores, cores) or score.cores == cores
     return score.machine in ("", machine) and same_share

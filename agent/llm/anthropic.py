@@ -232,8 +232,8 @@ def _arguments(
     }
     if thinking == "not":
         only = request.only or not request.tools
-        one = {"type": "tool", "name": request.tool.name}
-        arguments["tool_choice"] = one if only else {"type": "any"}
+        choice = {"type": "tool", "name": request.tool.name}
+        arguments["tool_choice"] = choice if only else {"type": "any"}
     elif thinking == "adaptive":
         arguments["thinking"] = {"type": "adaptive"}
     else:
@@ -336,13 +336,13 @@ def _reply(message: Message, request: Request) -> Reply:
     )
 
 
-def _told(model: str, usage: Usage, **said: Any) -> Reply:
+def _told(model: str, usage: Usage, **fields: Any) -> Reply:
     """Return what an answer said, with what it used. said: further fields of the Reply."""
     read = usage.cache_read_input_tokens or 0
     write = usage.cache_creation_input_tokens or 0
     return Reply(
         model=model,
-        **said,
+        **fields,
         input_tokens=usage.input_tokens + read + write,
         cached_tokens=read,
         output_tokens=usage.output_tokens,

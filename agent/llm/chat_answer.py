@@ -112,8 +112,8 @@ class Answer:
     @property
     def arguments(self) -> dict[str, Any] | None:
         """The arguments of the first readable call; None if there is none."""
-        found = (call.arguments for call in self.calls if self._answers(call))
-        return next((arguments for arguments in found if arguments is not None), None)
+        readable = (call.arguments for call in self.calls if self._answers(call))
+        return next((arguments for arguments in readable if arguments is not None), None)
 
     @property
     def looks(self) -> tuple[Call, ...]:

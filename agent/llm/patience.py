@@ -99,72 +99,102 @@ class Patience:
 def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Patience) -> T:
     """Return what `call` returns; if it raises Transient, call it again after a wait.
 
-    Raise ModelUnavailable at the deadline or when cancelled, ModelLimited for a limit that lifts
-    later than a question waits, and any other exception at once.
+    who: what is asked, for messages. Raise ModelUnavailable at the deadline or when cancelled,
+    ModelLimited for a limit that lifts later than a question waits, and any other exception at
+    once.
     """
-    began = time.monotonic()
-    end = began + patience.seconds
-    jittered = wait_exponential_jitter(
-        multiplier=patience.first_wait, max=LONGEST_WAIT_SECONDS, jitter=patience.first_wait
-    )
+    return _Question(who, patience).ask(call)
 
-    def wait(state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        requested = error.retry_after if isinstance(error, Transient) else None
-        return max(jittered(state), requested or 0.0)
 
-    reasons: list[BaseException | None] = []
+class _Question:
+    """One question to a model: its attempts, the waits between them, and what ends it."""
 
-    def tell(state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        reasons.append(error)
-        pause = state.next_action.sleep if state.next_action else 0.0
-        gives_up = end
-        if isinstance(error, Transient) and error.unreached and not patience.answered.is_set():
-            gives_up = min(end, began + DEAD_SECONDS)
-        left = gives_up - time.monotonic()
-        patience.tell(
-            f"{error}; trying again in {pause:.0f} s (attempt {state.attempt_number + 1}; "
-            f"gives up in {_span(left)})"
+    def __init__(self, who: str, patience: Patience) -> None:
+        self._who = who
+        self._patience = patience
+        self._began = time.monotonic()
+        self._deadline = self._began + patience.seconds
+        self._jittered = wait_exponential_jitter(
+            multiplier=patience.first_wait, max=LONGEST_WAIT_SECONDS, jitter=patience.first_wait
         )
+        self._reason: BaseException | None = None
+        """Why the newest attempt failed that another one followed."""
 
-    def once() -> T:
-        with asyncio.Runner() as runner:
-            runner.get_loop().set_default_executor(_Unawaited(1))
-            return runner.run(_race(call(), end, patience.cancel))
-
-    def attempt() -> T:
+    def ask(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Return the answer, after as many attempts as it takes; see `persist`."""
+        retrying = Retrying(
+            retry=retry_if_exception_type(Transient),
+            wait=self._wait,
+            stop=stop_before_delay(self._patience.seconds),
+            sleep=sleep_using_event(self._patience.cancel),
+            before_sleep=self._tell,
+            reraise=True,
+        )
         try:
-            answer = once()
+            return retrying(lambda: self._attempt(call))
+        except Transient as last:
+            raise self._failure(last) from None
+
+    def _attempt(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        try:
+            answer = self._once(call)
         except Transient as error:
-            if (error.retry_after or 0.0) > LONGEST_PAUSE_SECONDS:
-                raise _limited(error, error.retry_after) from None
-            if not error.unreached and not isinstance(error, _OutOfTime):
-                patience.answered.set()
-            elif time.monotonic() - began > DEAD_SECONDS and not patience.answered.is_set():
-                raise _dead(error) from None
+            self._refuse_to_wait(error)
             raise
-        patience.answered.set()
+        self._patience.answered.set()
         return answer
 
-    retrying = Retrying(
-        retry=retry_if_exception_type(Transient),
-        wait=wait,
-        stop=stop_before_delay(patience.seconds),
-        sleep=sleep_using_event(patience.cancel),
-        before_sleep=tell,
-        reraise=True,
-    )
-    try:
-        return retrying(attempt)
-    except Transient as last:
-        reason = reasons[-1] if reasons and isinstance(last, _OutOfTime) else last
-        if isinstance(reason, Transient) and reason.limited:
-            raise _limited(reason, reason.retry_after) from None
-        message = (
-            f"{who} gave no answer within {patience.seconds:.0f} s; the last attempt: {reason}"
+    def _once(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        with asyncio.Runner() as runner:
+            runner.get_loop().set_default_executor(_Unawaited(1))
+            return runner.run(_race(call(), self._deadline, self._patience.cancel))
+
+    def _refuse_to_wait(self, error: Transient) -> None:
+        """Raise the fault that ends the question where no further attempt would help."""
+        if (error.retry_after or 0.0) > LONGEST_PAUSE_SECONDS:
+            raise _limited(error, error.retry_after) from None
+        if not error.unreached and not isinstance(error, _OutOfTime):
+            self._patience.answered.set()
+        dead = time.monotonic() - self._began > DEAD_SECONDS
+        if dead and not self._patience.answered.is_set():
+            raise _dead(error) from None
+
+    def _wait(self, state: RetryCallState) -> float:
+        """Return the seconds until the next attempt: as long as the server asks for, or longer."""
+        error = _error_of(state)
+        requested = error.retry_after if isinstance(error, Transient) else None
+        return max(self._jittered(state), requested or 0.0)
+
+    def _tell(self, state: RetryCallState) -> None:
+        """Say why an attempt failed, and when the next one follows."""
+        error = _error_of(state)
+        self._reason = error
+        pause = state.next_action.sleep if state.next_action else 0.0
+        end = self._deadline
+        unreached = isinstance(error, Transient) and error.unreached
+        if unreached and not self._patience.answered.is_set():
+            end = min(end, self._began + DEAD_SECONDS)
+        self._patience.tell(
+            f"{error}; trying again in {pause:.0f} s (attempt {state.attempt_number + 1}; "
+            f"gives up in {_span(end - time.monotonic())})"
         )
-        raise ModelUnavailable(message, "autoresearch resume") from None
+
+    def _failure(self, last: Transient) -> ModelUnavailable | ModelLimited:
+        """Return the fault of a question that ran out of time; `last` ended its last attempt."""
+        reason: BaseException = last
+        if self._reason is not None and isinstance(last, _OutOfTime):
+            reason = self._reason
+        if isinstance(reason, Transient) and reason.limited:
+            return _limited(reason, reason.retry_after)
+        message = (
+            f"{self._who} gave no answer within {self._patience.seconds:.0f} s; "
+            f"the last attempt: {reason}"
+        )
+        return ModelUnavailable(message, "autoresearch resume")
+
+
+def _error_of(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
 
 
 def _limited(error: Transient, seconds: float | None) -> ModelLimited:

@@ -22,8 +22,8 @@ def reads_budget(project: Project, settings: Settings, commit: str = "HEAD") -> 
     patterns = [f"-e{name}" for name in VARIABLES]
     git = Plumbing(Path(project.root))
     where = project.workspace or "."
-    found = git.try_("grep", "-z", "-l", "-F", *patterns, commit, "--", where) or ""
-    names = [name.partition(":")[2] for name in found.split("\0") if name]
+    files = git.try_("grep", "-z", "-l", "-F", *patterns, commit, "--", where) or ""
+    names = [name.partition(":")[2] for name in files.split("\0") if name]
     return any(not _is_prose(PurePosixPath(name)) for name in names)
 
 

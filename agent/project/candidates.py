@@ -122,12 +122,12 @@ def find_candidates(folder: Path) -> Found:
 def prose_in(tree: ast.Module, script: str, files: tuple[str, ...]) -> tuple[str, ...]:
     """Return the files of text, such as prompts, that strings of a script name."""
     here = PurePosixPath(script).parent
-    known = {name for name in files if name.endswith(PROSE)}
-    known = {name for name in known if not NO_PROSE.fullmatch(PurePosixPath(name).name)}
+    texts = {name for name in files if name.endswith(PROSE)}
+    texts = {name for name in texts if not NO_PROSE.fullmatch(PurePosixPath(name).name)}
     named: dict[str, None] = {}
     for text in texts_of(tree):
         for path in (text.removeprefix("./"), str(here / text)):
-            if path in known:
+            if path in texts:
                 named[path] = None
     return tuple(named)
 

@@ -322,22 +322,22 @@ def _no_training(root: Path, base: PurePosixPath, missing: str) -> ProjectFault:
 
     Where nothing below the folder may be, that is looked for in the whole repository.
     """
-    found = find_candidates(root / base)
+    candidates = find_candidates(root / base)
     up = ""
-    if found.best is None and not found.notebooks and base.parts:
-        found = find_candidates(root)
+    if candidates.best is None and not candidates.notebooks and base.parts:
+        candidates = find_candidates(root)
         up = "/".join([".."] * len(base.parts))
-    if found.best is None and not found.notebooks:
+    if candidates.best is None and not candidates.notebooks:
         return ProjectFault(missing, "autoresearch init")
     where = f" In {root}:" if up else ""
-    if found.best is None:
-        names = ", ".join(found.notebooks[:MAX_NAMED])
+    if candidates.best is None:
+        names = ", ".join(candidates.notebooks[:MAX_NAMED])
         return ProjectFault(
             f"{missing}{where} Notebooks are not run; a script can be made of one: {names}.",
-            f"cd {up}" if up else way_out(found.notebooks[0]),
+            f"cd {up}" if up else way_out(candidates.notebooks[0]),
         )
-    scripts = [f"{script.path} ({script.reason})" for script in found.scripts[:MAX_NAMED]]
-    line = f"train = {json.dumps(found.best.path, ensure_ascii=False)}"
+    scripts = [f"{script.path} ({script.reason})" for script in candidates.scripts[:MAX_NAMED]]
+    line = f"train = {json.dumps(candidates.best.path, ensure_ascii=False)}"
     what = "This may be the training" if len(scripts) == 1 else "One of these may be the training"
     toml = quote(str(root / base / FILE))
     return ProjectFault(

@@ -23,8 +23,8 @@ def composed(folder: Path, configs: tuple[str, ...]) -> tuple[str, ...]:
             chosen[path] = None
         if defaults:
             chosen[name] = None
-    known = tuple(name for name in configs if name in chosen)
-    return known if len(known) > 1 else configs
+    members = tuple(name for name in configs if name in chosen)
+    return members if len(members) > 1 else configs
 
 
 def _defaults(text: str) -> list[Any]:

@@ -85,8 +85,8 @@ class Interpreter(Record):
         A trial imports these packages from its own copy.
         """
         paths = [Path(source) for source in self.sources]
-        found = [path.relative_to(checkout) for path in paths if path.is_relative_to(checkout)]
-        return tuple(str(path) for path in found)
+        places = [path.relative_to(checkout) for path in paths if path.is_relative_to(checkout)]
+        return tuple(str(path) for path in places)
 
 
 def interpreter_of(

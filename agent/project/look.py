@@ -122,21 +122,21 @@ def _words(text: str) -> Iterator[str]:
 
 def _modules(folder: Path, script: str, files: tuple[str, ...]) -> tuple[str, ...]:
     """Return the project's own files that a script imports, directly or through another."""
-    known = set(files)
-    found: dict[str, None] = {}
+    present = set(files)
+    modules: dict[str, None] = {}
     waiting = [script]
-    while waiting and len(found) < MAX_MODULES:
+    while waiting and len(modules) < MAX_MODULES:
         name = waiting.pop(0)
         tree = tree_of(text_in(folder, name))
         for imported in imports_of(tree) if tree else ():
-            path = _path_of(imported, name, script, known)
-            if path and path != script and path not in found:
-                found[path] = None
+            path = _path_of(imported, name, script, present)
+            if path and path != script and path not in modules:
+                modules[path] = None
                 waiting.append(path)
-    return tuple(found)
+    return tuple(modules)
 
 
-def _path_of(imported: str, importer: str, script: str, known: set[str]) -> str | None:
+def _path_of(imported: str, importer: str, script: str, present: set[str]) -> str | None:
     """Return the file of the project that a dotted name means, or None."""
     levels = len(imported) - len(imported.lstrip("."))
     inside = imported.lstrip(".").replace(".", "/")
@@ -148,7 +148,7 @@ def _path_of(imported: str, importer: str, script: str, known: set[str]) -> str 
         places = [place]
     for place in places:
         for path in (place / f"{inside}.py", place / inside / "__init__.py"):
-            if str(path) in known:
+            if str(path) in present:
                 return str(path)
     return None
 
@@ -157,33 +157,33 @@ def _configs(
     script: str, words: dict[str, tuple[str, ...]], files: tuple[str, ...]
 ) -> Iterator[str]:
     """Yield the configuration files that strings name: whole paths, or a folder of Hydra's."""
-    known = {name for name in files if name.endswith(CONFIGS)}
+    configs = {name for name in files if name.endswith(CONFIGS)}
     here = PurePosixPath(script).parent
     named: dict[str, None] = {}
     for texts in words.values():
         for text in texts:
             for path in (text.removeprefix("./"), str(here / text)):
-                if path in known:
+                if path in configs:
                     named[path] = None
             folder = str(here / text) if text and "/" not in text else text
             if text in ("conf", "config", "configs") or text.endswith("/conf"):
-                inside = [name for name in sorted(known) if name.startswith(f"{folder}/")]
+                inside = [name for name in sorted(configs) if name.startswith(f"{folder}/")]
                 named.update(dict.fromkeys(inside))
     yield from named
 
 
 def _data(folder: Path, words: tuple[str, ...], files: tuple[str, ...]) -> Iterator[str]:
     """Yield what strings name, lies in the checkout, and git has not."""
-    found: dict[str, None] = {}
+    paths: dict[str, None] = {}
     for path in dict.fromkeys(PurePosixPath(word) for word in words):
         usual = path.suffix in DATA_FILES or path.parts[:1] in [(name,) for name in DATA_FOLDERS]
         if not usual or path.is_absolute() or ".." in path.parts or "\0" in str(path):
             continue
         place = _untracked(folder, path, files)
         if place:
-            found[place] = None
-    for place in found:
-        if not any(str(above) in found for above in PurePosixPath(place).parents):
+            paths[place] = None
+    for place in paths:
+        if not any(str(above) in paths for above in PurePosixPath(place).parents):
             yield place
 
 

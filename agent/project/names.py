@@ -1,4 +1,4 @@
-"""Checks that what the settings name in a project is there, before a run spends anything."""
+"""Checks that the names in the settings exist in the project, before a run spends anything."""
 
 import unicodedata
 from collections.abc import Collection, Sequence
@@ -22,22 +22,16 @@ def refuse_unknown_names(
 ) -> None:
     """Raise UsageFault for a name in `protected` or `[ranges]` that none of `states` has.
 
-    A name in another file than train.py is written `model/net.py:Net`. states: the files as they
-    are, and for a run that goes on as they were at the start: a kept edit may have removed what the
-    settings name.
+    A name in another file than train.py is written `model/net.py:Net`. states: the present files,
+    and for a run that goes on also those at its start: a kept edit may have removed a name.
     """
     bound: set[str] = set()
-    constants: set[str] = set()
-    places: set[str] = set()
     for sources in states:
         names = _names_in(sources)
-        if names is None:  # train.py does not parse, which is told elsewhere
+        if names is None:  # train.py does not parse, which is reported elsewhere
             return
         bound |= names
-        found = find_all(sources).values()
-        constants |= {constant.name for constant in found}
-        constants |= {constant.local for constant in found}
-        places |= {f"{constant.file}:{constant.local}" for constant in found}
+    constants, places = _constants_in(states)
     where = _where(project)
     toml = f"$EDITOR {FILE}"
     _check(where, f"{FILE}: protected", settings.protected, bound | constants, toml)
@@ -45,16 +39,31 @@ def refuse_unknown_names(
     command = f"$EDITOR {quote(project.program or '')}"
     _check(where, brief, front_matter.protected, bound | constants, command)
     for name in settings.ranges:
-        if name in constants or name in places:
-            continue
-        if name in bound:
-            raise UsageFault(
-                f"{FILE}: [ranges]: {name} in {where} is no constant: it is not set once, to a "
-                "number, a text, True or False.",
-                toml,
-            )
-        message = unknown("constant", name, sorted(constants))
-        raise UsageFault(f"{FILE}: [ranges]: {message} ({where})", toml)
+        if name not in constants and name not in places:
+            raise _no_constant(name, where, bound, constants)
+
+
+def _constants_in(states: Sequence[Sources]) -> tuple[set[str], set[str]]:
+    """Return the names of all constants, full and local, and their places `FILE:NAME`."""
+    names: set[str] = set()
+    places: set[str] = set()
+    for sources in states:
+        for constant in find_all(sources).values():
+            names |= {constant.name, constant.local}
+            places.add(f"{constant.file}:{constant.local}")
+    return names, places
+
+
+def _no_constant(name: str, where: str, bound: set[str], constants: set[str]) -> UsageFault:
+    """Return the fault for a name in `[ranges]` that is not a constant."""
+    if name in bound:
+        message = (
+            f"{name} in {where} is no constant: it is not set once, to a number, a text, True or "
+            "False."
+        )
+    else:
+        message = f"{unknown('constant', name, sorted(constants))} ({where})"
+    return UsageFault(f"{FILE}: [ranges]: {message}", f"$EDITOR {FILE}")
 
 
 def _where(project: Project) -> str:

@@ -91,24 +91,19 @@ class Number(Record):
             return "maximize"
         return direction_of(self.name)
 
-    @property
-    def is_result(self) -> bool:
-        """Whether its name is that of a result, and not of what it costs."""
-        return bool(set(_words(self.name)) & (_UP | _DOWN))
-
 
 def direction_of(name: str) -> Direction | None:
     """Return which way a metric is better by its name; None where the name does not say it."""
     words = _words(name)
-    known: Direction | None = None
+    direction: Direction | None = None
     for word in words:
         if word in _UP:
-            known = "maximize"
+            direction = "maximize"
         elif word in _DOWN or word in _COSTS:
-            known = "minimize"
-    if known and {"neg", "negative"} & set(words):
-        return "minimize" if known == "maximize" else "maximize"
-    return known
+            direction = "minimize"
+    if direction and {"neg", "negative"} & set(words):
+        return "minimize" if direction == "maximize" else "maximize"
+    return direction
 
 
 def is_speed(name: str) -> bool:
@@ -122,20 +117,20 @@ def numbers_in(lines: Iterable[str], real: bool = True) -> tuple[Number, ...]:
     In the order in which each was printed last. real: whether the lines were printed; else their
     values mean nothing.
     """
-    found: dict[str, Number] = {}
+    numbers: dict[str, Number] = {}
     for line in lines:
         text = line[:MAX_LINE]
         for name, value in _in_line(text):
-            before = found.pop(name, None)
-            if before is None and len(found) >= MAX_NAMES:
+            before = numbers.pop(name, None)
+            if before is None and len(numbers) >= MAX_NAMES:
                 continue
-            found[name] = Number(
+            numbers[name] = Number(
                 name=name,
                 value=value if real else None,
                 line=one_line(text.strip(), MAX_QUOTE),
                 times=before.times + 1 if before else 1,
             )
-    return tuple(found.values())
+    return tuple(numbers.values())
 
 
 def likely(numbers: Iterable[Number]) -> tuple[Number, ...]:

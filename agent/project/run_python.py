@@ -17,12 +17,12 @@ def recorded_python(project: Project, settings: Settings) -> Python:
 
     Inside the repository its path is relative, so that it holds in every clone.
     """
-    found = interpreter_of(project, settings)
-    path = Path(found.path)
+    interpreter = interpreter_of(project, settings)
+    path = Path(interpreter.path)
     root = Path(project.root)
     if path.is_relative_to(root):
         path = path.relative_to(root)
-    return Python(path=str(path), version=found.version, origin=found.origin)
+    return Python(path=str(path), version=interpreter.version, origin=interpreter.origin)
 
 
 def settings_of_run(
@@ -47,7 +47,7 @@ def settings_of_run(
         return settings
     held = settings.model_copy(update={"python": path})
     try:
-        found = interpreter_of(project, held)
+        interpreter = interpreter_of(project, held)
     except ProjectFault as fault:
         now = ""
         if isinstance(here, Interpreter):
@@ -56,7 +56,7 @@ def settings_of_run(
             f"This run's trainings ran on {in_words(recorded)}. {fault.message}{now}",
             _way_back(recorded, path, here, project),
         ) from None
-    _refuse_changed(recorded, found)
+    _refuse_changed(recorded, interpreter)
     return held
 
 
@@ -83,15 +83,15 @@ def _path_of(recorded: Python, project: Project) -> str:
     return os.path.abspath(Path(project.root) / recorded.path)  # noqa: PTH100
 
 
-def _refuse_changed(recorded: Python, found: Interpreter) -> None:
+def _refuse_changed(recorded: Python, present: Interpreter) -> None:
     """Raise ProjectFault where an interpreter is of another version than at the start."""
     before = recorded.version.split(".")[:2]
-    now = found.version.split(".")[:2]
-    if recorded.version and found.version and before != now:
+    now = present.version.split(".")[:2]
+    if recorded.version and present.version and before != now:
         raise ProjectFault(
-            f"This run's trainings ran on {in_words(recorded)}; {found.path} is Python "
-            f"{found.version} now, so that scores from here on would not compare.",
-            f"autoresearch resume --python {quote(found.path)}   # or start a new run",
+            f"This run's trainings ran on {in_words(recorded)}; {present.path} is Python "
+            f"{present.version} now, so that scores from here on would not compare.",
+            f"autoresearch resume --python {quote(present.path)}   # or start a new run",
         )
 
 

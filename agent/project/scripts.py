@@ -156,10 +156,10 @@ def _path(node: ast.expr, constants: Mapping[str, str]) -> str | None:
         case ast.Call(func=ast.Attribute(attr="join", value=ast.Attribute(attr="path")), args=args):
             parts = args
     texts = [_path(part, constants) for part in parts]
-    known = [text for text in texts if text is not None]
-    if not known or len(known) < len(texts):
+    plain = [text for text in texts if text is not None]
+    if not plain or len(plain) < len(texts):
         return None
-    return str(PurePosixPath(*known))
+    return str(PurePosixPath(*plain))
 
 
 def texts_of(tree: ast.Module) -> Iterator[str]:

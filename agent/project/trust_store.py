@@ -5,7 +5,6 @@ Each confirmed list is a file in the user's state folder, named by the list's ha
 
 import json
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 import platformdirs
 
 from agent.errors import TrustFault
+from agent.git.home import write_whole
 
 MAX_BYTES = 1 << 20
 
@@ -61,7 +61,7 @@ class TrustStore:
         text = json.dumps(about, indent=2, ensure_ascii=True).encode()
         try:
             with self._opened(make=True) as folder:
-                _write(folder, digest, text)
+                write_whole(Path(digest), text, folder=folder)
         except OSError as error:
             raise TrustFault(
                 f"cannot remember in {self.folder} what is trusted: {error.strerror}", "df -h ~"
@@ -89,14 +89,3 @@ class TrustStore:
             yield folder
         finally:
             os.close(folder)
-
-
-def _write(folder: int, name: str, text: bytes) -> None:
-    """Write a file as a whole or not at all."""
-    scratch = f".{secrets.token_hex(8)}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(scratch, flags, 0o600, dir_fd=folder), "wb") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(scratch, name, src_dir_fd=folder, dst_dir_fd=folder)

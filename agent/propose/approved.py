@@ -8,7 +8,7 @@ from agent.records.results import Trial
 
 
 class Approved:
-    """Proposes the edits of one suspect trial; their verdict gets a number of its own."""
+    """Proposes the edits of one suspect or held trial as a new trial."""
 
     name = APPROVE
     looks_ahead = False
@@ -17,9 +17,9 @@ class Approved:
         self._trial = trial
 
     def propose(self, context: Context) -> Proposal:
-        """Return the edits of the suspect trial.
+        """Return the edits of the trial.
 
-        Raise UsageFault if they were proposed before: then the ledger refused them.
+        Raise UsageFault at the second call, which means that the ledger refused them.
         """
         number = self._trial.number
         for trial in context.trials:
@@ -30,9 +30,9 @@ class Approved:
 
 
 def approved_proposal(trial: Trial, inputs: tuple[str, ...] = ()) -> Proposal:
-    """Return the edits of a trial, to be tried again because a person approved it.
+    """Return the edits of an approved trial as a proposal.
 
-    inputs: the id of the input that says so.
+    inputs: the id of the input that approved it.
     """
     by = Provenance(method=APPROVE, origin="human", replays=trial.number, inputs=inputs)
     return trial.proposal.model_copy(update={"by": by, "then": ()})

@@ -1,4 +1,4 @@
-"""What each of several writers is to look for: something else than the others have in hand."""
+"""Assigns to each of several writers another kind of change to look for."""
 
 from agent.propose.context import Context
 from agent.records.proposals import ASSIGNMENTS, Assignment
@@ -10,10 +10,10 @@ USUAL_SHARE = 2.0
 
 
 def next_assignment(context: Context) -> Assignment:
-    """Return what the next writer is to look for.
+    """Return the assignment of the next writer.
 
-    Of what makes sense now and nobody has in hand, it is what was assigned least often so far;
-    the usual next step counts half.
+    It is the one that was given least often so far, among those that make sense now and no other
+    writer has. The usual next step counts half, and so is given more often.
     """
     in_hand = [draft.assignment for draft in context.in_hand]
     given = [proposal.by.assigned for proposal in context.proposals]

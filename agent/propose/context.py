@@ -1,4 +1,4 @@
-"""What a method may look at, what it returns, and the Proposer protocol."""
+"""What a method gets to see, what it returns, and the Proposer protocol."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ def _admit_all(_: Sequence[Edit]) -> Refused | None:
 
 @dataclass(frozen=True)
 class InHand:
-    """A draft that another writer has in hand."""
+    """A draft that another writer is working on."""
 
     assignment: Assignment | None
     """What it is to look for."""
@@ -35,7 +35,7 @@ class InHand:
 
 @dataclass(frozen=True)
 class Context:
-    """The run as one proposal sees it."""
+    """The state of a run for one proposal."""
 
     program: str
     """The brief: program.md without its front matter."""
@@ -92,19 +92,19 @@ class Context:
 
     @property
     def ends_by_itself(self) -> bool:
-        """Whether a trial has no budget, and a limit that it does not see."""
+        """Whether a trial ends by itself, under a limit, instead of keeping to a budget."""
         return self.budget.startswith("limit ")
 
     @property
     def proposals(self) -> tuple[Proposal, ...]:
-        """All proposals of the run, those without a verdict last."""
+        """All proposals of the run, pending ones last."""
         return (*(trial.proposal for trial in self.trials), *self.pending)
 
 
 class Unreadable(Record):
-    """A model's reply that holds no proposal.
+    """A model's reply without a proposal.
 
-    It cost tokens, so it is recorded as a refused trial, and the next prompt says why.
+    Since it cost tokens, it is recorded as a refused trial, and the next prompt says why.
     """
 
     kind: Literal["unreadable"] = "unreadable"
@@ -114,7 +114,7 @@ class Unreadable(Record):
 
 
 class Unfinished(ModelFault):
-    """A fault of a model ended a proposal after answers that may have cost something."""
+    """Raised when a fault ends a proposal after answers that may have cost something."""
 
     def __init__(self, fault: ModelFault, by: Provenance) -> None:
         super().__init__(fault.message, fault.next_command)
@@ -123,7 +123,7 @@ class Unfinished(ModelFault):
 
 
 class Proposer(Protocol):
-    """A method."""
+    """The interface of a method."""
 
     @property
     def name(self) -> str:
@@ -132,12 +132,12 @@ class Proposer(Protocol):
 
     @property
     def looks_ahead(self) -> bool:
-        """Whether proposing takes so long that the loop should ask while trials train."""
+        """Whether proposing is so slow that the loop should ask ahead, while trials train."""
         ...
 
     def propose(self, context: Context) -> Proposal | Unreadable:
-        """Return the next proposal: a function of the context, no state is kept between calls.
+        """Return the next proposal. It depends on the context alone; no state is kept.
 
-        Raise ModelFault if a model cannot be used, as Unfinished where it had answered before.
+        Raise ModelFault if a model cannot be used, or Unfinished if it had answered before.
         """
         ...

@@ -16,6 +16,7 @@ from agent.propose.context import Context, Proposer, Unreadable
 from agent.propose.search import trust
 from agent.propose.search.scale import generator
 from agent.propose.search.search import Search
+from agent.records.pace import seconds_of
 from agent.records.proposals import Proposal
 from agent.records.results import TAKEN, Trial
 
@@ -32,7 +33,7 @@ SHARPNESS = 3.0
 
 
 class Hybrid:
-    """Shares the turns among the optimiser and, if there is a model, its advice and its edits."""
+    """Shares the proposals among the optimiser and, with a model, its advice and its edits."""
 
     name = "hybrid"
 
@@ -44,7 +45,7 @@ class Hybrid:
         self._arms = {arm.name: arm for arm in arms}
 
     def propose(self, context: Context) -> Proposal | Unreadable:
-        """Return what a randomly chosen arm proposes, drawn by the arms' shares."""
+        """Return the proposal of an arm drawn at random by the shares."""
         shares = shares_of(tuple(self._arms), context.trials, context.pending)
         rng = generator(context.seed, len(context.proposals))
         arm = str(rng.choice(list(shares), p=list(shares.values())))
@@ -53,7 +54,7 @@ class Hybrid:
 
 @dataclass(frozen=True)
 class Earnings:
-    """What an arm gained and how long it took, both discounted by age."""
+    """The gains of an arm and the seconds it took, both discounted by age."""
 
     gain: float = 0.0
     """In loss."""
@@ -63,10 +64,10 @@ class Earnings:
 def shares_of(
     arms: Sequence[str], trials: Sequence[Trial], pending: Sequence[Proposal]
 ) -> dict[str, float]:
-    """Return the share of the next turns for each arm; they sum to 1.
+    """Return each arm's share of the next proposals; the shares sum to 1.
 
-    The first of `arms` is the optimiser. Arms without a trial come first. Until somebody gains, the
-    time that trials took does not count against an arm.
+    The first of `arms` is the optimiser. Arms without a trial come first. Until an arm has gains,
+    time does not count against any.
     """
     proposals = [*(trial.proposal for trial in trials), *pending]
     tried = {proposal.by.method for proposal in proposals}
@@ -91,7 +92,7 @@ def shares_of(
 
 
 def earnings_of(arm: str, trials: Sequence[Trial]) -> Earnings:
-    """Return the gains of an arm's kept trials (others may be noise) and the time of all."""
+    """Return the gains of an arm's kept trials, and the seconds of all its trials."""
     gain = 0.0
     seconds = 0.0
     for place, trial in enumerate(trials):
@@ -105,13 +106,5 @@ def earnings_of(arm: str, trials: Sequence[Trial]) -> Earnings:
 
 
 def _weight(count: int, place: int) -> float:
-    """Return how much the trial at `place` of `count` still counts."""
+    """Return the weight of the trial at `place` of `count`, which halves with age."""
     return float(2.0 ** -((count - 1 - place) / HALF_LIFE))
-
-
-def seconds_of(trial: Trial) -> float:
-    """Return how long a trial took: its question, its training and its scoring."""
-    seconds = trial.proposal.by.seconds
-    if trial.result:
-        seconds += trial.result.seconds + trial.result.score_seconds
-    return seconds

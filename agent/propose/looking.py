@@ -1,4 +1,4 @@
-"""What a proposer may look at before it proposes, and the meter that ends it."""
+"""The tools of a model before it proposes, and the bounds on their use."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ Awaited = Callable[[], float]
 
 @dataclass
 class LookMeter:
-    """Counts what one proposal looks at, and says when it is to propose."""
+    """Counts the tool calls of one proposal against their bounds."""
 
     bounds: LookBounds
     awaited: Awaited
@@ -28,7 +28,7 @@ class LookMeter:
     probes: int = 0
 
     def show(self, text: str) -> None:
-        """Count a text that is shown."""
+        """Count the characters of a text that is shown."""
         self.tokens += len(text.encode("utf-8", "replace")) // CHARACTERS_A_TOKEN
 
     @property
@@ -37,7 +37,7 @@ class LookMeter:
         return time.monotonic() - self.began
 
     def over(self) -> str:
-        """Return why nothing more is looked at, or ""."""
+        """Return why no tool may be called any more; "" while one may."""
         bounds = self.bounds
         if self.awaited() > bounds.wait:
             return "a slot is free and waits for your proposal"
@@ -53,34 +53,34 @@ class LookMeter:
 
 
 class Looks(Protocol):
-    """What one proposal looks at, by calls of ours or through a door."""
+    """The tools of one proposal, called by us or through a server."""
 
     @property
     def meter(self) -> LookMeter:
-        """What it has used."""
+        """What was used of the bounds."""
         ...
 
     @property
     def tools(self) -> tuple[Tool, ...]:
-        """What may be called."""
+        """The tools that may be called."""
         ...
 
     @property
     def looked(self) -> tuple[Looked, ...]:
-        """What was called, for the record."""
+        """The calls so far, for the record."""
         ...
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """Return what a tool answers, as text of bounded length; a refusal is an answer, too."""
+        """Call a tool; return its answer, or its refusal, as text of bounded length."""
         ...
 
     def door(self) -> AbstractContextManager[Door | None]:
-        """Serve the same tools to a command for the block; None where that is not possible."""
+        """Serve the same tools to a command during the block; None if that is impossible."""
         ...
 
 
 class Asker(Protocol):
-    """What the looks of a proposal are for: a context."""
+    """The part of a context that tools need."""
 
     @property
     def sources(self) -> Sources:
@@ -94,7 +94,7 @@ class Asker(Protocol):
 
     @property
     def awaited(self) -> Awaited:
-        """How long a free slot has waited."""
+        """Returns for how many seconds a free slot has waited."""
         ...
 
 
@@ -103,5 +103,5 @@ Look = Callable[[Asker], Looks]
 
 
 def never_awaited() -> float:
-    """Return that no slot waits."""
+    """Return 0.0: no slot waits."""
     return 0.0

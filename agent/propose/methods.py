@@ -41,7 +41,7 @@ class Method:
 
     @property
     def needs_model(self) -> bool:
-        """True if it does not work without a model."""
+        """Whether it needs a model."""
         return self.model == "needed"
 
     def suggest(self) -> Suggest:
@@ -162,16 +162,16 @@ METHODS: Mapping[str, Method] = {row.name: row for row in _ROWS}
 
 
 def list_methods() -> dict[str, Method]:
-    """Return every method by name, ours first; those of other packages are not imported."""
+    """Return every method by name, ours first, without importing other packages."""
     return {**METHODS, **{name: _offered(plugin) for name, plugin in _plugins().items()}}
 
 
 def find_method(name: str, typed: bool = False) -> Method:
     """Return the method `name`: one of ours, of an installed package, or `module:name`.
 
-    typed: the user typed the name for this command. Only then is `module:name` imported; a name
-    that a branch or a file of the repository gives never chooses code. Raise UsageFault for an
-    unknown name and for a plug-in that is broken.
+    typed: the user typed the name for this command. Only then may it be `module:name`: a name in a
+    branch or in a file of the repository never imports code. Raise UsageFault for an unknown name
+    and for a broken plug-in.
     """
     if name in METHODS:
         return METHODS[name]
@@ -194,12 +194,12 @@ def _plugins() -> dict[str, Plugin]:
 
 
 def _offered(plugin: Plugin) -> Method:
-    """Return the row of a plug-in for a list: what it is shows only once it is imported."""
+    """Return the row of a plug-in for a list, without importing it."""
     return Method(plugin.name, f"from {plugin.origin}", plugin.load, origin=plugin.origin)
 
 
 def _of_object(name: str, code: Any, origin: str) -> Method:
-    """Return the method that a function `suggest` or a class with `propose` is."""
+    """Return a method for a function `suggest` or a class with `propose`."""
     description = f"from {origin}"
     blame = f"the method {name!r} ({origin})"
     if isinstance(code, type) and hasattr(code, "propose"):
@@ -216,7 +216,7 @@ def _of_object(name: str, code: Any, origin: str) -> Method:
 
 
 def _checked(suggest: Callable[..., Any], blame: str) -> Suggest:
-    """Return a search method of a package that gives a valid configuration or a fault."""
+    """Wrap a search method of a package: an invalid configuration raises a fault."""
 
     def checked(space: Space, observations: Sequence[Observation], seed: int) -> Configuration:
         with blaming(blame, GO_ON):
@@ -226,7 +226,7 @@ def _checked(suggest: Callable[..., Any], blame: str) -> Suggest:
 
 
 class _Proposer:
-    """A proposer of a package; what it raises ends the run with a fault that names the package."""
+    """Wraps a proposer of a package: its exceptions become faults that name the package."""
 
     def __init__(
         self, make: Callable[[Model | None], Proposer], model: Model | None, blame: str
@@ -238,6 +238,6 @@ class _Proposer:
             self.looks_ahead = self._proposer.looks_ahead
 
     def propose(self, context: Context) -> Proposal | Unreadable:
-        """Return what it proposes."""
+        """Return the package's proposal."""
         with blaming(self._blame, GO_ON):
             return self._proposer.propose(context)

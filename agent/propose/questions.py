@@ -1,4 +1,4 @@
-"""What the questions behind a proposal cost, and how many questions a run has asked."""
+"""Counts questions to models and their cost."""
 
 from collections.abc import Sequence
 
@@ -32,9 +32,9 @@ def provenance_of(
 
 
 def unfinished(fault: ModelFault, replies: Sequence[Reply], by: Provenance) -> ModelFault:
-    """Return the fault that ended a proposal, with what was spent on it till then, if anything.
+    """Return the fault that ended a proposal; as Unfinished if replies came before.
 
-    replies: those before. by: their provenance.
+    by: the provenance of these replies, with their cost.
     """
     last = fault.reply if isinstance(fault, CalledOff) else None
     if not replies and last is None:
@@ -57,5 +57,5 @@ def unfinished(fault: ModelFault, replies: Sequence[Reply], by: Provenance) -> M
 
 
 def questions_asked(context: Context) -> int:
-    """Return how many questions this run has asked a model."""
+    """Return the number of questions that this run has asked a model."""
     return sum(proposal.by.calls for proposal in context.proposals)

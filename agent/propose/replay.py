@@ -9,12 +9,12 @@ from agent.records.results import CLAIMED, Trial
 
 
 class Replay:
-    """Proposes what `trials` proposed, in the order in which it was applied, refused ones too.
+    """Proposes what `trials` proposed, in the same order, refused proposals included.
 
-    The same start under the same scores gives the same attempts, byte for byte. If a score falls on
-    the other side of the noise, later edits are tried on another tip. Proposals that the ledger
-    itself tried again on a newer tip are left out: it does so here too. Trials of an adopted run
-    are tried if they have edits.
+    From the same start and with the same scores, the attempts are equal byte for byte. If a score
+    differs so that another trial is kept, later edits are tried on another tip. Repetitions that
+    the ledger ordered are left out, since it orders them here too. Trials of an adopted run are
+    proposed if they have edits.
     """
 
     looks_ahead = True
@@ -24,7 +24,7 @@ class Replay:
         self._proposals = [trial.proposal for trial in trials if _repeatable(trial)]
 
     def propose(self, context: Context) -> Proposal:
-        """Return the next proposal that was not repeated yet; raise ModelFault after the last."""
+        """Return the next proposal to repeat; raise ModelFault after the last."""
         done = sum(_is_repeated(proposal) for proposal in context.proposals)
         if done >= len(self._proposals):
             raise ModelFault(

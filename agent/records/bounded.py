@@ -4,7 +4,7 @@ A branch may come from somebody else: arithmetic on whatever it says must be saf
 """
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, TypeGuard
 
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, ValidationError
 
@@ -46,6 +46,11 @@ def _stamp(text: str) -> str:
 
 Stamp = Annotated[str, AfterValidator(_stamp)]
 """An ISO 8601 time with its offset; empty if unknown."""
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Return whether a constant is a number; True and False are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def small_enough(value: object) -> object:

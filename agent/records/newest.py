@@ -23,8 +23,8 @@ def kept_for_newest(
 
         @wraps(function)
         def kept(argument: Argument) -> Result:
-            for known, result in newest.copy():
-                if known is argument:
+            for earlier, result in newest.copy():
+                if earlier is argument:
                     return result
             result = function(argument)
             newest.append((argument, result))

@@ -47,6 +47,14 @@ def pace_of(trials: Sequence[Trial]) -> Pace:
     )
 
 
+def seconds_of(trial: Trial) -> float:
+    """Return how many seconds a trial took: its question, its trainings and its scoring."""
+    seconds = trial.proposal.by.seconds
+    if trial.result:
+        seconds += trial.result.seconds + trial.result.score_seconds
+    return seconds
+
+
 def _span(trial: Trial) -> tuple[float, float, float]:
     """Return when a trial began to train and when it was judged, and how long its proposal took."""
     assert trial.result

@@ -98,3 +98,8 @@ class Proposal(Record):
     """Hypotheses of the same reply that were not tried."""
     then: Annotated[tuple[Configuration, ...], Field(max_length=MAX_ITEMS)] = ()
     """The rest of the same reply, proposed next without asking again (a batch)."""
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it changes nothing: its runs measure the code as it is."""
+        return self.by.origin == "baseline"

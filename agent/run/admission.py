@@ -1,4 +1,4 @@
-"""Admission: what may be tried on the tip. Edits that apply, change something new, and can run."""
+"""Decides what may be tried on the tip: edits that apply, are new and have a chance to run."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from sandbox.ground.record import Record
 
 
 class Fixed(Record):
-    """Names that no edit may change or remove."""
+    """Names that edits must leave alone."""
 
     protected: frozenset[str] = frozenset()
-    """May not change in any way."""
+    """Names whose definitions may not change."""
     required: frozenset[str] = frozenset()
-    """Names in train.py that may change, but not vanish."""
+    """Names in train.py that may change, but not be removed."""
 
 
 NOTHING_FIXED = Fixed()
@@ -28,29 +28,29 @@ NOTHING_FIXED = Fixed()
 
 @dataclass(frozen=True)
 class _Admitted:
-    """A proposal that was admitted, and not begun yet."""
+    """A proposal that was admitted and has not begun."""
 
     proposal: Proposal
     tip: Sources
-    """The files that it was admitted to."""
+    """The files that its edits were applied to."""
     result: Sources
-    """What it makes of them."""
+    """The files after its edits."""
 
 
 @dataclass(frozen=True)
 class _Marked:
-    """A proposal without a verdict, with the fingerprint of what it makes of the tip."""
+    """A proposal without a verdict, with the fingerprint of the tip after its edits."""
 
     proposal: Proposal
     mark: str
-    """Empty where it does not apply to the tip."""
+    """Empty if its edits do not apply to the tip."""
 
 
 class Admission:
-    """Admits proposals to the tip of a run, and remembers by fingerprint what was tried already.
+    """Checks proposals against the tip of a run, and remembers by fingerprint what was tried.
 
-    What pending proposals make of the tip is computed once for each tip: a run with many slots asks
-    for that at each of its questions.
+    The fingerprints of pending proposals are kept for each tip: a run with many slots needs them
+    for every question to a model.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Admission:
         self._marked_tip: Sources | None = None
 
     def admit(self, proposal: Proposal) -> Sources | Refused:
-        """Return the files that `proposal` makes of the tip's, or why it is refused."""
+        """Return the tip's files after the edits of `proposal`, or why it is refused."""
         sources = self._history.sources
         repeated = {trial.fingerprint for trial in suspect_of(self._history, proposal)}
         space = self._space_of(sources)
@@ -79,10 +79,10 @@ class Admission:
         return result
 
     def begin(self, proposal: Proposal) -> Sources | Refused:
-        """Return likewise what is tried now, and count it as tried.
+        """Return what `admit` returns, and remember the result as tried.
 
-        What `admit` said of the same proposal holds as long as the tip has the same files, and
-        nothing else made the same of them meanwhile.
+        The result of an earlier `admit` is used again unless the tip has other files by now, or
+        an equal result was tried meanwhile.
         """
         waiting = [each for each in self._waiting if each.tip is self._history.sources]
         admitted = next((each for each in waiting if each.proposal is proposal), None)
@@ -98,10 +98,10 @@ class Admission:
     def check(
         self, pending: Sequence[Proposal], space: Space, writing: bool = False
     ) -> Callable[[Sequence[Edit]], Refused | None]:
-        """Return the question whether edits would be admitted to the tip as it is now.
+        """Return a function that says why edits to the present tip would be refused, if so.
 
-        pending: proposals that count as tried. space: the tip's. writing: whether a writer asks,
-        from a thread of its own: what others write in the meantime counts as tried, too.
+        pending: proposals that count as tried. space: the tip's. writing: the function is called
+        from a writer's thread, and proposals admitted since then count as tried, too.
         """
         sources = self._history.sources
         fixed = self._fixed
@@ -115,17 +115,17 @@ class Admission:
         return refusal_of
 
     def _mark_of(self, proposal: Proposal, sources: Sources) -> str:
-        """Return the fingerprint of what a proposal makes of the tip; "" if it does not apply."""
-        known = self._marked.get(id(proposal)) if self._marked_tip is sources else None
-        if known is not None and known.proposal is proposal:
-            return known.mark
+        """Return the fingerprint of the tip after a proposal; "" if its edits do not apply."""
+        marked = self._marked.get(id(proposal)) if self._marked_tip is sources else None
+        if marked is not None and marked.proposal is proposal:
+            return marked.mark
         applied = apply_edits(sources, proposal.edits)
         mark = fingerprint_of(applied) if isinstance(applied, Sources) else ""
         self._mark(proposal, sources, mark)
         return mark
 
     def _marks_of(self, sources: Sources) -> set[str]:
-        """Return the fingerprints of what is pending on a state; safe to call from any thread."""
+        """Return the fingerprints of all pending proposals on a tip. Thread-safe."""
         marked = tuple(self._marked.values()) if self._marked_tip is sources else ()
         return {each.mark for each in marked}
 
@@ -136,12 +136,12 @@ class Admission:
         self._marked[id(proposal)] = _Marked(proposal, mark)
 
     def forget(self, sources: Sources) -> None:
-        """Let files be tried again."""
+        """Allow these files to be tried again."""
         self._tried.discard(fingerprint_of(sources))
 
 
 def suspect_of(history: History, proposal: Proposal) -> tuple[Trial, ...]:
-    """Return the suspect that `proposal` repeats by approval; empty for any other proposal."""
+    """Return the approved suspect that `proposal` repeats; () for any other proposal."""
     number = approved_by(proposal)
     return tuple(trial for trial in history.trials if trial.number == number)
 
@@ -149,7 +149,7 @@ def suspect_of(history: History, proposal: Proposal) -> tuple[Trial, ...]:
 def _admitted(
     sources: Sources, edits: Sequence[Edit], space: Space, fixed: Fixed, tried: Collection[str]
 ) -> Sources | Refused:
-    """Return `sources` with the edits made, or why that is not worth a budget."""
+    """Return `sources` after the edits, or why they are refused without a run."""
     new = apply_edits(sources, edits)
     if isinstance(new, Refused):
         return new

@@ -1,4 +1,4 @@
-"""What a researcher should know of a baseline: that it fails here, or that its speed varies."""
+"""Warnings about a baseline: it fails on this machine, or its speed varies."""
 
 from agent.errors import ProjectFault
 from agent.judge.pairing import unsteady
@@ -6,7 +6,7 @@ from agent.records.results import Result, Trial
 
 
 def unsteadiness(baseline: Trial) -> str | None:
-    """Return what to do where the runs of a timed `baseline` varied in speed, or None."""
+    """Return a warning if the runs of a timed `baseline` differ too much in speed, else None."""
     result = baseline.result
     if result is None:
         return None
@@ -22,7 +22,7 @@ def unsteadiness(baseline: Trial) -> str | None:
 
 
 def baseline_fault(result: Result) -> ProjectFault:
-    """Return the fault of a machine on which a baseline fails that runs on another."""
+    """Return the fault for a baseline that fails on this machine and runs on another."""
     message = f"the baseline fails on this machine ({result.status}): {result.detail}"
     next_command = "autoresearch start   # a new run, with a train.py that runs here"
     return ProjectFault(message, next_command)

@@ -1,4 +1,4 @@
-"""What an attempt in flight needs next: another run, of it or of its incumbent, or its verdict."""
+"""Decides the next step of an attempt: another run of it or of its incumbent, or its verdict."""
 
 from collections.abc import Callable, Collection, Sequence
 
@@ -38,13 +38,13 @@ from agent.run.replaying import replayed_by
 from agent.run.timing import Timing
 from sandbox.ground.outcome import Audit
 
-# A trial has at most this many runs, its own and the incumbent's, whatever the machine does.
+# The most runs that one trial may cost, its own and the incumbent's together.
 MAX_RUNS = 2 * LOOKS + 4
 Step = Order | Wait | Verdict
 
 
 class Assessment:
-    """Orders the runs of attempts in flight, and judges them when nothing is left to run."""
+    """Orders the runs of attempts in flight, and judges each when it needs no further run."""
 
     def __init__(self, history: History, timing: Timing, fleet: Fleet) -> None:
         self._history = history
@@ -57,11 +57,11 @@ class Assessment:
         self._baselining = Baselining(history, timing, fleet, self._guarding, self._proving)
 
     def next(self, attempt: Attempt, machine: str) -> Step:
-        """Return the run that `attempt` needs next if that happens on `machine`, or the verdict.
+        """Return the next run of `attempt` on `machine`, or the verdict if it needs none.
 
-        Wait, while it needs what a run under way will give.
+        Return Wait while the decision depends on a run that is under way.
         """
-        if attempt.proposal.by.origin == "baseline":
+        if attempt.proposal.is_baseline:
             step: Step = self._baselining.next(attempt, machine)
         elif self._fleet.runs_of(attempt.number):
             return Wait()
@@ -91,9 +91,9 @@ class Assessment:
         return step
 
     def _timed(self, machine: str) -> Order | Wait | None:
-        """Return a run of the baseline on a machine that it has not run on.
+        """Return a run of the baseline, if it has not been timed on `machine` with as many cores.
 
-        Nor with as many cores. Wait while it runs there; None where it has run.
+        Return Wait while that run is under way, None if the time is known.
         """
         yardstick = self._timing.yardstick
         if yardstick is None or self._timing.usual_on(machine) is not None:
@@ -107,10 +107,7 @@ class Assessment:
         return Wait() if self._is_under_way(order, frozenset((machine,))) else order
 
     def _is_under_way(self, order: Order, machines: Collection[str]) -> bool:
-        """Return whether another attempt's run of equal code trains, where it counts for `order`.
-
-        machines: those where it does.
-        """
+        """Return whether a run that would also serve `order` is under way on one of `machines`."""
         for run in self._fleet.running.values():
             same = (run.order.commit, run.order.seed) == (order.commit, order.seed)
             if same and run.order.role == order.role and run.slot.machine in machines:
@@ -118,7 +115,10 @@ class Assessment:
         return False
 
     def incumbent(self, attempt: Attempt) -> Trial:
-        """Return the trial that made the state under `attempt`, which it has to beat."""
+        """Return the trial that `attempt` has to beat: the newest kept one that it builds on.
+
+        Raise HistoryFault if there is no baseline before it.
+        """
         incumbent = incumbent_of(self._history.trials_at(attempt.parent))
         if incumbent:
             return incumbent
@@ -129,14 +129,14 @@ class Assessment:
         raise HistoryFault(message, "autoresearch log")
 
     def pairs(self, attempt: Attempt, result: Result, incumbent: Trial) -> tuple[Pair, ...]:
-        """Return the comparable pairs of a scored attempt and its incumbent."""
+        """Return the seed pairs of an attempt and its incumbent that may be compared."""
         if not result.own:
             return ()
         return self._evidence(attempt, result, incumbent, result.own[-1].machine).pairs
 
     @property
     def _is_exact(self) -> bool:
-        """Whether equal code gives equal results, by its owner's word."""
+        """Whether the owner declared `noise = "none"`: equal code gives equal results."""
         objective = self._history.run.objective
         return objective is not None and objective.noise == "none"
 
@@ -155,7 +155,7 @@ class Assessment:
     def _evidence(
         self, attempt: Attempt, result: Result, incumbent: Trial, machine: str
     ) -> Evidence:
-        """Return what may be compared where the attempt ran, or on `machine` if that is gone."""
+        """Return the scores to compare on the attempt's machine, or on `machine` if that left."""
         own = result.own[-1].machine
         is_gone = bool(self._fleet.machines) and own not in self._fleet.machines
         home = machine if is_gone else own
@@ -163,7 +163,7 @@ class Assessment:
         return self._evidences.of(attempt, result, incumbent, home, tolerance)
 
     def _weigh(self, attempt: Attempt, evidence: Evidence, machine: str) -> Step:
-        """Return the verdict on a scored attempt, or one more run of it or of the incumbent."""
+        """Return the verdict on a scored attempt, or the run that is needed before it."""
         result = evidence.result
         step = self._doubted(attempt, evidence)
         if step:
@@ -192,7 +192,7 @@ class Assessment:
         return judgement
 
     def _admitted(self, attempt: Attempt, evidence: Evidence, judgement: Keep | Simplify) -> Step:
-        """Return a would-be keep as what its guards, its checks and the target make of it."""
+        """Hold a would-be keep to the guards, the checks and the target; return what is next."""
         step = self._guarding.step(attempt, evidence, judgement)
         if isinstance(step, Keep | Simplify):
             return self._proving.step(attempt, evidence.result, step, evidence.incumbent)
@@ -201,7 +201,7 @@ class Assessment:
     def _overtime(
         self, attempt: Attempt, result: Result, incumbent: Trial, machine: str
     ) -> Step | None:
-        """Return what a training over the run's limit leads to; None where it kept to it."""
+        """Return the next step after a training over the time limit; None if it kept to it."""
         clock = self._timing.clock(result, incumbent, machine)
         if clock is None:
             return None
@@ -221,7 +221,10 @@ class Assessment:
         return None
 
     def _doubted(self, attempt: Attempt, evidence: Evidence) -> Step | None:
-        """Return what an implausible score leads to: a second measurement, or a suspect."""
+        """Return the next step after an implausible score; None for a plausible one.
+
+        It is measured a second time, and is a suspect if that does not clear it.
+        """
         run = self._history.run
         result = evidence.result
         if approved_by(attempt.proposal) is not None:
@@ -240,7 +243,7 @@ class Assessment:
         return None
 
     def _is_slow(self, attempt: Attempt, evidence: Evidence) -> bool:
-        """Return whether the machine may be slow, or the incumbent was not run for long."""
+        """Return whether the incumbent should be run again to check the machine's speed."""
         result = evidence.result
         rerun = any(score.role == "incumbent" for score in result.scores)
         greedy = self._history.run.verdict == "greedy"
@@ -251,7 +254,7 @@ class Assessment:
         return self._explains_slowness(attempt, evidence)
 
     def _explains_slowness(self, attempt: Attempt, evidence: Evidence) -> bool:
-        """Return whether a slow machine may be why a first run did so little and scored so."""
+        """Return whether a slow machine may explain how little a first run did, and its score."""
         result = evidence.result
         incumbent = evidence.incumbent.result
         newest = evidence.newest_other
@@ -309,9 +312,9 @@ class Assessment:
     # ------------------------------------------------------------ the run's state
 
     def alike(self, machine: str) -> Callable[[str], bool]:
-        """Return whether curves of another machine may be compared with those of `machine`.
+        """Return a function that says whether curves of another machine compare with `machine`'s.
 
-        It has to be of its model; and of its speed, where trainings end at a time.
+        The machines must be of one model, and of one speed where trainings end at a time.
         """
         if not self.is_timed:
             return lambda other: model_of(other) == model_of(machine)
@@ -319,21 +322,18 @@ class Assessment:
         return lambda other: other in reached
 
     def advice(self, baseline: Trial) -> list[str]:
-        """Return lines on guards that harmless changes would often miss, the target and the seeds.
-
-        baseline: the one that was just settled.
-        """
+        """Return warnings about the guards, the target and the seeds after a judged baseline."""
         seeds = seed_advice(baseline)
         return [*self._guarding.advice(), *self._proving.advice(baseline), *seeds]
 
     def is_stale(self, attempt: Attempt) -> bool:
-        """Return whether the tip has moved on since `attempt` was proposed."""
+        """Return whether the tip has other files than when `attempt` was proposed."""
         return not self._history.same_files(attempt.parent, self._history.tip)
 
     def _is_tried_again(self, attempt: Attempt) -> bool:
-        """Return whether a stale attempt is tried again though it is undecided.
+        """Return whether a stale, undecided attempt is tried again on the newest tip.
 
-        A person gave it, or the tip moved on by hand.
+        It is if a person gave it, or if the tip was changed by hand.
         """
         newest = incumbent_of(self._history.trials)
         by_hand = newest is None or newest.status == "baseline"
@@ -346,13 +346,13 @@ class Assessment:
         return self._timing.is_timed
 
     def _tolerance(self, fresh: Sequence[Score] = ()) -> float | None:
-        """Return how far compared runs may differ in speed; None where speed moves no score."""
+        """Return how far the speeds of compared runs may differ; None if speed does not matter."""
         return self._scores.tolerance(self._history.trials, fresh) if self.is_timed else None
 
     def _excluded_seeds(self, attempt: Attempt) -> tuple[int, ...]:
-        """Return the seeds of the trials that this one repeats: it must be measured under others.
+        """Return the seeds under which the trials that this one repeats were measured.
 
-        They are those of a suspect that was approved, or of a winner that is tried again.
+        An approved suspect and a winner that is tried again are measured under other seeds.
         """
         history = self._history
         seeds: list[int] = []

@@ -1,4 +1,4 @@
-"""The trials that wait for a person: suspects, and what was held."""
+"""Finds the trials that wait for a person's decision: suspects and held ones."""
 
 from agent.errors import UsageFault
 from agent.history.history import History
@@ -7,7 +7,7 @@ from agent.records.results import Trial
 
 
 def awaiting(history: History, number: int) -> Trial:
-    """Return the trial `number` if it awaits a decision; raise UsageFault for any other."""
+    """Return the trial `number`. Raise UsageFault unless it waits for a person's decision."""
     show = f"autoresearch show {number}"
     trial = next((trial for trial in history.trials if trial.number == number), None)
     if trial is None:

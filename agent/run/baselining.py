@@ -1,7 +1,7 @@
-"""The runs of a baseline: under a few seeds, on every machine of the run at once.
+"""Orders the runs of a baseline: under a few seeds, on every machine of the run.
 
-Its own scores are those of the first machine that ran it. What the others score under the same
-seeds shows how far machines differ, and how fast each of them is.
+The baseline's own scores are those of the first machine. The scores of the other machines under
+the same seeds show how far machines differ, and how fast each of them is.
 """
 
 from agent.history.history import History
@@ -26,7 +26,7 @@ Step = Order | Wait | Baseline | Failed | Guarded | Keep | Simplify
 
 
 class Baselining:
-    """Orders the runs of a baseline, and gives its verdict when all machines have run it."""
+    """Orders the runs of a baseline, and judges it when all machines have run it."""
 
     def __init__(
         self, history: History, timing: Timing, fleet: Fleet, guarding: Guarding, proving: Proving
@@ -38,7 +38,7 @@ class Baselining:
         self._proving = proving
 
     def next(self, attempt: Attempt, machine: str) -> Step:
-        """Return what the baseline `attempt` needs next, if that happens on `machine`."""
+        """Return the next run of the baseline `attempt` on `machine`, Wait, or its verdict."""
         result = self._history.measured(attempt)
         if result and result.status != "scored":
             return Failed(kind=result.status, reason=result.detail)
@@ -56,13 +56,13 @@ class Baselining:
         return self._measured(attempt, result)
 
     def _checks(self, attempt: Attempt, result: Result | None) -> Order | Guarded | None:
-        """Return the project's checks, right after the first run; None while they run."""
+        """Return the order of the project's checks, or the verdict on a failed one; else None."""
         if result is None or any(run.order.checks for run in self._fleet.runs_of(attempt.number)):
             return None
         return self._guarding.checks_of_baseline(attempt, result)
 
     def _repeat(self, attempt: Attempt, result: Result | None, machine: str) -> Order | None:
-        """Return a run under a seed that `machine` lacks; None where it has them all."""
+        """Return a run under the next seed for `machine`; None if it has run them all."""
         scores = result.scores if result else ()
         trainings = [t for t in self._fleet.runs_of(attempt.number) if not t.order.checks]
         own = [(score.machine, score.seed) for score in scores if score.role == "candidate"]
@@ -76,7 +76,7 @@ class Baselining:
         return self._run(attempt, "baseline", [seed for name, seed in elsewhere if name == machine])
 
     def _run(self, attempt: Attempt, role: Role, seeds: list[int]) -> Order | None:
-        """Return a run under a seed that is not among `seeds`; None where those are enough."""
+        """Return a run under a seed that is not among `seeds`; None if enough were run."""
         run = self._history.run
         wanted = range(run.seed, run.seed + run.baseline_repeats)
         lacking = [seed for seed in wanted if seed not in seeds]
@@ -86,7 +86,7 @@ class Baselining:
         return Order(commit=attempt.commit, seed=lacking[0], role=role, why=why)
 
     def _measured(self, attempt: Attempt, result: Result) -> Step:
-        """Return the verdict on a baseline that every machine has run, or what it needs still."""
+        """Return the verdict on a baseline that every machine has run, or one more run."""
         done = len(result.own)
         if self._history.run.goal.noise == "none":
             reason = declared_exact(result)
@@ -104,9 +104,10 @@ class Baselining:
         return step
 
     def _neutral_run(self, attempt: Attempt, result: Result) -> Order | None:
-        """Return the next neutral perturbation of a baseline that no seed moves, if there is one.
+        """Return the next run of a baseline with its floats moved by a millionth, if there is one.
 
-        None after NEUTRAL_RUNS, or where none is possible: one failed, or no float is searched.
+        It stands in for a repeat where no seed moves the score. None after NEUTRAL_RUNS, after a
+        failed one, and for a project without a searched float.
         """
         done = len(neutral_scores(result))
         if done >= NEUTRAL_RUNS or result.detail:
@@ -124,7 +125,7 @@ class Baselining:
 
 
 def seed_advice(baseline: Trial) -> list[str]:
-    """Return which seeds move from run to run, and how some are kept; none where none moves."""
+    """Return a line that says which seeds change from run to run, and how to keep some; or []."""
     seeds = baseline.result.seeds if baseline.result else ""
     if not seeds.startswith(SHIFTED):
         return []

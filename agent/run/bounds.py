@@ -7,20 +7,21 @@ from sandbox.ground.record import Record
 
 
 class Bounds(Record):
-    """What this session may use; None means unbounded.
+    """What a session may use; None means without bound.
 
-    In its methods, measured and seconds are of this session, and cost is what the run has spent.
+    Arguments of the methods: `measured` trials and `seconds` are of this session, `cost` is in
+    dollars, of the whole run.
     """
 
     trials: int | None = None
-    """Measurements from now on."""
+    """Trials to measure from now on."""
     hours: float | None = None
-    """Of this session."""
+    """Hours of this session."""
     max_cost: float | None = None
     """Dollars of the whole run; 0 means that nothing may be spent."""
 
     def spent(self, measured: int, seconds: float, cost: float) -> str | None:
-        """Return the bound that is used up, in words, or None while the run may go on."""
+        """Return in words which bound is used up; None while the run may go on."""
         if self.trials is not None and measured >= self.trials:
             return f"{self.trials} trials measured"
         if self.hours is not None and seconds >= self.hours * 3600:
@@ -48,7 +49,7 @@ class Bounds(Record):
 
 
 class Renewal(Record):
-    """What the next session gets where this one ends for another number of workers."""
+    """The bounds of the session that follows this one with another number of workers."""
 
     workers: int
     trials: int | None
@@ -57,7 +58,7 @@ class Renewal(Record):
 
 
 class Meter:
-    """What a session has used of its bounds, from now on."""
+    """Measures what a session uses of its bounds. Its clock starts at construction."""
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
@@ -67,27 +68,30 @@ class Meter:
         """Trials measured."""
 
     def over(self, under_way: int, cost: float) -> str | None:
-        """Return the bound that is used up, `under_way` trials counted as measured, or None."""
+        """Return in words which bound is used up, or None.
+
+        under_way: trials that count as measured. cost: dollars of the whole run.
+        """
         return self.bounds.spent(self.measured + under_way, self._seconds, cost)
 
     def left(self, under_way: int, cost: float) -> tuple[str, float | None]:
-        """Return what the bounds leave, in words, and the dollars of it."""
+        """Return what is left in words, and the dollars that are left; arguments as in `over`."""
         words = self.bounds.left(self.measured + under_way, self._seconds, cost)
         return words, self.bounds.dollars(cost)
 
     def pause(self) -> None:
-        """Let the clock of the session stand still."""
+        """Stop the clock of the session."""
         if self._paused_at is None:
             self._paused_at = time.monotonic()
 
     def go(self) -> None:
-        """Let it run again."""
+        """Start the clock again."""
         if self._paused_at is not None:
             self._began += time.monotonic() - self._paused_at
             self._paused_at = None
 
     def renewal(self, workers: int) -> Renewal:
-        """Return what this session leaves to one with other workers."""
+        """Return the bounds that are left for a session with `workers` workers."""
         trials = self.bounds.trials
         hours = self.bounds.hours
         return Renewal(
@@ -98,7 +102,10 @@ class Meter:
         )
 
     def change(self, step: Set, measured: int) -> None:
-        """Set other bounds. measured: trials of the whole run, this session's included."""
+        """Change the bounds.
+
+        measured: trials of the whole run, this session's included.
+        """
         changes: dict[str, float | None] = dict.fromkeys(step.lift)
         if step.trials is not None:
             changes["trials"] = max(0, step.trials - measured) + self.measured

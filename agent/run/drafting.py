@@ -1,14 +1,15 @@
-"""What is written for the slots: when the method is asked, by how many writers, and what fills in.
+"""Keeps a stock of proposals for the slots: when to ask the method, by how many writers at once.
 
-A stock of proposals is kept for the free slots, and as many more as there are writers where
-proposing takes long. Drafts in writing count as pending. With several writers each has another
-assignment and is told those of the others; their number follows from the slots, from how long an
-answer takes and from how long a trial occupies a slot.
+The stock holds a proposal for each free slot, and one more for each writer if the method takes
+long. Drafts that are being written count as pending. Several writers get different assignments and
+know those of the others. Their number follows from the number of slots, the time of an answer and
+the time of a trial.
 
-The rule for filling in: while the model writes, or while its provider refuses questions until a
-limit lifts, a search method proposes for a slot that has been free for GRACE_SECONDS, or for
-GRACE_SHARE of a trial where that is longer, and for which nothing is in stock. It needs constants
-to search and a baseline; its proposals are recorded as that method's. `--fill none` turns it off.
+Filling in: while the model writes, or while its provider refuses questions until a limit lifts, a
+search method proposes for a slot that nothing is in stock for. The slot must have been free for
+GRACE_SECONDS, or for GRACE_SHARE of a trial's time if that is longer. Filling in needs a baseline
+and constants to search; the proposals are recorded as the search method's. `--fill none` turns it
+off.
 """
 
 from collections import deque
@@ -31,12 +32,12 @@ from agent.run.ledger import Ledger
 from agent.run.writers import Draft, Drafted, DraftFailed, Writers
 
 MAX_REFUSALS_IN_A_ROW = 10
-"""A method that is refused so often has run out of proposals; going on would only spend tokens."""
+"""After so many refusals a method has run out of proposals: more questions only cost money."""
 GRACE_SECONDS = 2.0
 GRACE_SHARE = 0.02
 CALLED_OFF = "(an answer that was called off)"
 NEWEST = 8
-"""So many of the newest answers and trials say how long the next ones take."""
+"""How many of the newest answers and trials are averaged to predict the next one's time."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +45,20 @@ class Staff:
     """Who writes the proposals of a session."""
 
     writers: int | None = 1
-    """How many at once; None for as many as keep the slots busy, 0 to wait for people's trials."""
+    """How many at once; None: as many as keep the slots busy, 0: only people propose."""
     filler: Proposer | None = None
-    """Proposes for slots that would wait for the model; None to let them wait."""
+    """Proposes for slots that would wait for the model; None lets them wait."""
 
 
 @dataclass(frozen=True)
 class Demand:
-    """What the slots need at a moment."""
+    """How many proposals the slots need now, and what is under way."""
 
     slots: int
     free: int
     """Slots in which nothing trains."""
     ready: int
-    """Attempts that would take a slot that becomes free."""
+    """Attempts that could start in any slot that becomes free."""
     begun: tuple[Proposal, ...]
     """The proposals of attempts without a verdict."""
     training: int
@@ -67,10 +68,11 @@ class Demand:
 
 
 class Drafting:
-    """Asks for proposals and keeps what is written until a slot is free.
+    """Asks for proposals, and keeps them until a slot is free.
 
-    given: edits of people that wait already. over: returns why nothing more may be started, with
-    a number of trials counted as measured, or None. told: adds what a model may look at.
+    given: edits of people that wait already. over: returns why nothing more may be started, or
+    None; its argument is a number of trials to count as measured. equip: adds the tools of a model
+    to a context.
     """
 
     def __init__(
@@ -82,7 +84,7 @@ class Drafting:
         meter: Meter,
         given: Sequence[Proposal],
         over: Callable[[int], str | None],
-        told: Callable[[Context], Context],
+        equip: Callable[[Context], Context],
     ) -> None:
         self._ledger = ledger
         self._proposer = proposer
@@ -90,11 +92,11 @@ class Drafting:
         self._staff = staff
         self._meter = meter
         self._over = over
-        self._told = told
+        self._equip = equip
         self.staged: deque[Proposal] = deque(given)
         """Admitted proposals that wait for a slot."""
         self.fault: BaseException | None = None
-        """Why the run ends, once asking has shown that."""
+        """Why the run has to end; None while it may go on."""
         self._refusals = 0
         self._alone = False  # money is left for one writer at most
         self._probing = False  # the first question after a limit is asked alone
@@ -104,9 +106,9 @@ class Drafting:
 
     @property
     def goes_on(self) -> bool:
-        """Whether something is being written, or will be: once a limit has lifted, or by people.
+        """Whether to wait for a proposal: one is being written, or a limit or people hold it up.
 
-        Nothing is waited for once a bound is reached: it would not be started.
+        False once a bound is reached, since nothing more would be started.
         """
         if self._over(0):
             return False
@@ -116,7 +118,7 @@ class Drafting:
     # ------------------------------------------------------------ asking
 
     def ask(self, demand: Demand) -> Iterator[Event]:
-        """Ask for what the slots will need."""
+        """Ask the method, and if need be the search method that fills in, for new proposals."""
         yield from self._look_at_limit()
         while self._limited_until is None and self._is_wanted(demand):
             self._ask(demand)
@@ -127,13 +129,13 @@ class Drafting:
             yield Proposing(filler.name, len(self._writers.drafts))
 
     def _look_at_limit(self) -> Iterator[Event]:
-        """Let the method be asked again once the limit has lifted."""
+        """Allow questions again once the provider's limit has lifted."""
         if self._limited_until is not None and datetime.now(UTC) >= self._limited_until:
             self._limited_until = None
             yield ModelWaited("", "")
 
     def _is_wanted(self, demand: Demand) -> bool:
-        """Return whether one more draft is to be written."""
+        """Return whether one more draft should be written now."""
         writing = len(self._writers.writing)
         looks_ahead = self._proposer.looks_ahead
         most = self._most(demand)
@@ -145,7 +147,7 @@ class Drafting:
         return ready < wanted and not self._over(under_way)
 
     def _most(self, demand: Demand) -> int:
-        """Return how many drafts may be in writing at once."""
+        """Return how many drafts may be written at once."""
         if self._staff.writers == NOBODY:
             return 0
         if self._alone or self._probing or not self._proposer.looks_ahead:
@@ -156,14 +158,14 @@ class Drafting:
         return writers_for(demand.slots, latency, occupation_of(self._ledger.history.trials))
 
     def _ask(self, demand: Demand) -> None:
-        """Ask the method for one more draft; several writers share the money that is left."""
+        """Ask the method for one more draft. Several writers share the dollars that are left."""
         most = self._most(demand)
         context = self._context(demand)
         if most > 1:
             dollars = None if context.dollars is None else context.dollars / most
             assignment = next_assignment(context)
             context = replace(context, dollars=dollars, assignment=assignment)
-        self._writers.ask(self._proposer, self._told(context))
+        self._writers.ask(self._proposer, self._equip(context))
 
     def _context(self, demand: Demand) -> Context:
         writing = len(self._writers.writing)
@@ -174,7 +176,7 @@ class Drafting:
         return replace(context, seed=context.seed + writing, in_hand=in_hand)
 
     def _is_to_fill(self, demand: Demand) -> bool:
-        """Return whether a slot has waited for the model for long enough, by the rule above."""
+        """Return whether the search method should propose for a waiting slot; see the module."""
         ready = len(self.staged) + demand.ready
         if self._ledger.needs_baseline or demand.free <= ready:
             self._idle_since = None
@@ -190,7 +192,7 @@ class Drafting:
 
     @property
     def _may_fill(self) -> bool:
-        """Whether there is somebody to fill in, something to search, and a model to wait for."""
+        """Whether a filler, constants to search and a model that is waited for are there."""
         if self._staff.filler is None or self._fills_refused >= MAX_REFUSALS_IN_A_ROW:
             return False
         waits = bool(self._writers.drafts) or self._limited_until is not None
@@ -212,19 +214,19 @@ class Drafting:
     # ------------------------------------------------------------ taking in
 
     def take_last(self, message: Drafted | DraftFailed) -> Iterator[Event]:
-        """Take in what a writer had when it was called off, so that nothing paid for is lost."""
+        """Record what a cancelled writer had already, so that nothing paid for is lost."""
         if isinstance(message, DraftFailed):
             yield from self.fail(message)
         elif message.proposal.by.calls:
             yield from self.take(message)
 
     def put_before(self, proposal: Proposal) -> None:
-        """Put edits of a person in stock, behind those of people and before the method's."""
+        """Put a person's edits in stock: after other people's, before the method's proposals."""
         place = sum(staged.by.origin == "human" for staged in self.staged)
         self.staged.insert(place, proposal)
 
     def take(self, drafted: Drafted) -> Iterator[Event]:
-        """Put an admitted proposal in stock, or record its refusal."""
+        """Put a new proposal in stock if it is admitted, or record its refusal."""
         draft = drafted.draft
         self._writers.end(draft)
         if not draft.fills:
@@ -246,7 +248,7 @@ class Drafting:
         yield Proposed(proposal, len(self._writers.drafts))
 
     def fail(self, failed: DraftFailed) -> Iterator[Event]:
-        """Take in that asking failed; `fault` then says whether that ends the run."""
+        """Handle a failed question. Set `fault` if the failure ends the run."""
         self._writers.end(failed.draft)
         error = failed.error
         if failed.spent:
@@ -263,7 +265,7 @@ class Drafting:
             self.fault = self.fault or error
 
     def _wait(self, limit: ModelLimited) -> Iterator[Event]:
-        """Note until when the model is not asked; once it lifts, one question is asked first."""
+        """Pause the questions until a limit lifts. After that a single question goes first."""
         self._probing = True
         if self._limited_until is not None and limit.until <= self._limited_until:
             return
@@ -271,7 +273,7 @@ class Drafting:
         yield ModelWaited(limit.until.isoformat(timespec="seconds"), limit.message)
 
     def refused(self, trial: Trial) -> Iterator[Event]:
-        """Report a proposal that was refused; too many in a row are a fault."""
+        """Report a refused proposal. Set `fault` after too many of the method's in a row."""
         yield Judged(trial)
         if trial.proposal.by.origin in ("human", "adopted"):
             return
@@ -282,7 +284,7 @@ class Drafting:
             self.fault = ModelFault(message, f"autoresearch show {trial.number}")
 
     def _refuse(self, trial: Trial, draft: Draft) -> Iterator[Event]:
-        """Report a draft that was refused; the filler's refusals only end the filling in."""
+        """Report a refused draft. Refusals of the filler end only the filling in."""
         if not draft.fills:
             yield from self.refused(trial)
             return
@@ -291,10 +293,10 @@ class Drafting:
 
 
 def writers_for(slots: int, latency: float | None, occupation: float | None) -> int:
-    """Return how many writers keep `slots` busy: slots x latency / occupation + 1, at most eight.
+    """Return how many writers keep `slots` busy: slots * latency / occupation + 1.
 
-    latency: seconds of an answer. occupation: seconds for which a trial occupies a slot. While
-    one of them is unknown, one for each slot.
+    At most MAX_WRITERS. latency: seconds of an answer. occupation: seconds that a trial takes in
+    its slot. While either is unknown, one writer for each slot.
     """
     if latency is None or not occupation:
         return min(MAX_WRITERS, max(1, slots))
@@ -302,15 +304,15 @@ def writers_for(slots: int, latency: float | None, occupation: float | None) -> 
 
 
 def latency_of(proposals: Sequence[Proposal]) -> float | None:
-    """Return how many seconds a model's answer takes; None before the first."""
+    """Return the mean seconds of a model's newest answers; None before the first."""
     seconds = [proposal.by.seconds for proposal in proposals if proposal.by.calls]
     return _mean(seconds)
 
 
 def occupation_of(trials: Sequence[Trial]) -> float | None:
-    """Return for how many seconds a trial occupies a slot; None before the first, or a baseline.
+    """Return the mean seconds that the newest trials took in their slots.
 
-    Of a baseline it is one of its runs.
+    Before the first trial, the seconds of one run of the baseline; None before that.
     """
     trained = [trial for trial in trials if trial.result]
     own = [trial for trial in trained if trial.status != "baseline"]
@@ -331,7 +333,7 @@ def _in_hand(draft: Draft) -> InHand:
 
 
 def _knowing(proposal: Proposal, draft: Draft) -> Proposal:
-    """Return a model's proposal with the remarks that it was asked with."""
+    """Return a model's proposal with the ids of the remarks that its question contained."""
     remarks = tuple(remark.id for remark in draft.context.remarks)
     if not proposal.by.calls or not remarks:
         return proposal

@@ -1,4 +1,4 @@
-"""What was measured of an attempt that ran, and what it may be compared with."""
+"""Gathers the scores of an attempt and of its incumbent that may be compared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ class Evidence:
     result: Result
     incumbent: Trial
     machine: str
-    """Where the attempt runs: its pairs are made there, or on machines that compare with it."""
+    """Where the attempt runs. Pairs are made there, or on machines that compare with it."""
     own: dict[int, Score]
     """The attempt's comparable scores, by seed."""
     other: BySeed
-    """The incumbent's."""
+    """The incumbent's comparable scores, by seed and machine."""
     tolerance: float | None = None
-    """How far compared runs may differ in speed; None where speed moves no score."""
+    """How far the speeds of compared runs may differ; None if speed does not matter."""
     machines: frozenset[str] = frozenset()
-    """Those whose scores may be compared with what runs on `machine`."""
+    """The machines whose scores may be compared with those of `machine`, itself included."""
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
@@ -40,7 +40,7 @@ class Evidence:
 
     @property
     def newest_other(self) -> Score | None:
-        """The incumbent's newest comparable score, on the machine where there is one."""
+        """The incumbent's newest comparable score, preferably from the same machine."""
         newest: Score | None = None
         for scores in self.other.values():
             newest = scores.get(self.machine, newest)
@@ -50,7 +50,7 @@ class Evidence:
 
 
 class Evidences:
-    """Gathers what may be compared, from verdicts and from attempts in flight."""
+    """Gathers evidence from the verdicts and the attempts in flight of a run."""
 
     def __init__(self, history: History, scores: Scores) -> None:
         self._history = history
@@ -60,7 +60,7 @@ class Evidences:
 
     @property
     def noise(self) -> Noise:
-        """The noise of the run, which changes with each verdict."""
+        """The noise that the run has shown so far. Kept until the next verdict."""
         count = len(self._history.trials)
         if self._noise is None or self._noise[0] != count:
             noise = noise_of(self._history.comparable, self._history.run.sense)
@@ -75,7 +75,7 @@ class Evidences:
         machine: str,
         tolerance: float | None,
     ) -> Evidence:
-        """Return what there is on an attempt that has scores, for pairs on `machine`."""
+        """Return the evidence on an attempt that has scores, for pairs on `machine`."""
         machines = self.machines(machine, tolerance is not None)
         reruns = [score for score in result.scores if score.role == "incumbent"]
         other = (*self.of_incumbent(incumbent, attempt.number), *reruns)
@@ -91,9 +91,9 @@ class Evidences:
         )
 
     def of_incumbent(self, incumbent: Trial, attempt: int) -> tuple[Score, ...]:
-        """Return all scores of an incumbent, but those that attempt number `attempt` ordered.
+        """Return all scores of an incumbent, except from runs that `attempt` (a number) ordered.
 
-        Runs of it that other attempts in flight ordered are among them.
+        Runs that other attempts in flight ordered are included.
         """
         history = self._history
         shared: list[Score] = []
@@ -109,10 +109,10 @@ class Evidences:
     def seeds_to_screen(
         self, incumbent: Trial, attempt: int, machine: str, tolerance: float | None
     ) -> Sequence[int]:
-        """Return the seeds under which a run on `machine` has something to be compared with.
+        """Return the seeds under which a run on `machine` could be compared with the incumbent.
 
-        Where none has: those that the incumbent ran under on other machines of the same model,
-        for runs of equal code under equal seeds show how far machines differ.
+        If there are none, the seeds of the incumbent's runs on other machines of the same model:
+        equal code under equal seeds shows how far machines differ.
         """
         scores = self.of_incumbent(incumbent, attempt)
         machines = self.machines(machine, tolerance is not None)
@@ -121,9 +121,9 @@ class Evidences:
         return tuple(by_seed(scores, machines, tolerance) or dict.fromkeys(elsewhere))
 
     def machines(self, machine: str, timed: bool) -> frozenset[str]:
-        """Return the machines whose scores may be compared with those on `machine`, one of them.
+        """Return the machines whose scores compare with those of `machine`, itself included.
 
-        timed: trainings end at a time, so that a machine's speed moves scores.
+        timed: trainings end at a time, so that scores depend on the machine's speed.
         """
         reached = self._scores.reach(machine, self._history.trials, timed)
         if len(reached) == 1:

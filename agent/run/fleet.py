@@ -1,4 +1,4 @@
-"""The slots of a session, on one machine or on many, and the runs that are under way in them."""
+"""The slots of a session, on one machine or many, and the runs in them."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -11,13 +11,13 @@ from agent.records.slots import Slot
 
 @dataclass(frozen=True)
 class Wait:
-    """An attempt needs nothing new for now: runs under way will give what it is judged by."""
+    """An attempt needs no new run for now: it is judged when runs under way have ended."""
 
 
 class Fleet:
-    """Which slots there are, which are free, and what runs in the others.
+    """Keeps track of the slots: which there are, which are free, what runs in the others.
 
-    The loop's own thread changes it; assessments read it, so that no run is ordered twice.
+    Only the loop's own thread changes it. Assessments read it to order no run twice.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,8 @@ class Fleet:
         self.running: dict[int, Assignment] = {}
         """What trains, by the number of its slot."""
         self._slots: dict[int, Slot] = {}
-        # How often slots have joined; and by number, when a slot did, and when its run began.
+        # How often slots have joined; by slot number, that count when the slot joined, and when its
+        # run began.
         self._turn = 0
         self._joined: dict[int, int] = {}
         self._begun: dict[int, int] = {}
@@ -38,7 +39,7 @@ class Fleet:
 
     @property
     def machines(self) -> tuple[str, ...]:
-        """The machines of its slots, those first that joined first."""
+        """The machines of the slots, in the order in which they joined."""
         return tuple(dict.fromkeys(slot.machine for slot in self._slots.values()))
 
     @property
@@ -48,7 +49,7 @@ class Fleet:
 
     @property
     def attempts(self) -> dict[int, Attempt]:
-        """The attempts of which something runs, by number."""
+        """The attempts that have runs under way, by number."""
         return {run.attempt.number: run.attempt for run in self.running.values()}
 
     def runs_of(self, number: int) -> tuple[Assignment, ...]:
@@ -56,9 +57,9 @@ class Fleet:
         return tuple(run for run in self.running.values() if run.attempt.number == number)
 
     def cores_on(self, machine: str, otherwise: int | None) -> int | None:
-        """Return how many cores a slot has on `machine`, None for all of them.
+        """Return how many cores a slot on `machine` has, None for all of them.
 
-        otherwise: for a machine that is not among those of the run.
+        otherwise: the answer for a machine without a slot.
         """
         for slot in self._slots.values():
             if slot.machine == machine:
@@ -66,7 +67,7 @@ class Fleet:
         return otherwise
 
     def join(self, slots: Iterable[Slot]) -> None:
-        """Add slots that are not there; another one of the same number is replaced."""
+        """Add new slots. A slot of the same number is replaced."""
         self._turn += 1
         for slot in slots:
             if self._slots.get(slot.number) == slot:
@@ -78,15 +79,15 @@ class Fleet:
                 self.free.append(slot)
 
     def leave(self, place: str) -> None:
-        """Drop the slots of a place; what still runs there ends by itself."""
+        """Remove the slots of a place. Runs there go on to their end."""
         self._drop({slot.number for slot in self.slots if slot.place == place})
 
     def drop(self, machine: str) -> None:
-        """Drop the slots of a machine; what still runs there ends by itself."""
+        """Remove the slots of a machine. Runs there go on to their end."""
         self._drop({slot.number for slot in self.slots if slot.machine == machine})
 
     def take(self, machine: str) -> Slot | None:
-        """Return a free slot on `machine` for a training; None where there is none."""
+        """Take a free slot on `machine` for a training; return it, or None if there is none."""
         for slot in self.free:
             if slot.machine == machine:
                 self.free.remove(slot)
@@ -94,7 +95,7 @@ class Fleet:
         return None
 
     def take_here(self) -> Slot | None:
-        """Return a free slot of this machine for a probe; None where there is none."""
+        """Take a free slot of this machine for a probe; return it, or None if there is none."""
         for slot in self.free:
             if not slot.place:
                 self.free.remove(slot)
@@ -102,25 +103,25 @@ class Fleet:
         return None
 
     def give_back(self, slot: Slot) -> None:
-        """Let a slot be free again, if it is still there."""
+        """Free a slot that was taken, if it still belongs to the run."""
         if slot.number in self._slots:
             self.free.appendleft(self._slots[slot.number])
 
     def begin(self, assignment: Assignment) -> None:
-        """Note that a run is under way in the slot that was taken for it."""
+        """Register a run in the slot that was taken for it."""
         self.running[assignment.slot.number] = assignment
         self._begun[assignment.slot.number] = self._turn
 
     def end(self, slot: Slot) -> None:
-        """Note that the run in a slot has ended; the slot is free then, if it is still there."""
+        """Register the end of a run, and free its slot."""
         del self.running[slot.number]
         del self._begun[slot.number]
         self.give_back(slot)
 
     def lose(self, slot: Slot) -> None:
-        """Note that the place of a run in `slot` is lost, with every slot that it had.
+        """Register that the place of the run in `slot` is lost, and remove the place's slots.
 
-        What joined since the run began stays: the place is back.
+        Slots that joined since the run began stay: by then the place was back.
         """
         begun = self._begun[slot.number]
         self.end(slot)

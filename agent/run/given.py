@@ -1,4 +1,4 @@
-"""The edits that a person gives: from a working tree, a patch, a branch, or values of constants."""
+"""Reads the edits that a person gives: a working tree, a patch, a branch, or constants."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,14 +24,18 @@ SET_EXAMPLE = "autoresearch try --set LR=0.05"
 
 @dataclass(frozen=True)
 class Given:
-    """Edits, and what they are in a few words."""
+    """Edits of a person, with a description."""
 
     edits: tuple[Edit, ...]
     what: str
+    """A few words, such as `the patch warmup.diff: train.py`."""
 
 
 class Giver:
-    """Reads edits for one run out of the checkout `root`."""
+    """Reads edits for one run from the checkout `root`.
+
+    Each method raises UsageFault if there is nothing to try, or no trial may change it.
+    """
 
     def __init__(self, history: History, root: Path) -> None:
         self._history = history
@@ -40,7 +44,7 @@ class Giver:
         self._folder = run_folder(Path(self._project.root), history.tag, make=True)
 
     def of_working_tree(self) -> Given:
-        """Return what the working tree changes of its last commit, new files of the run's too."""
+        """Return the uncommitted changes of the working tree, new files of the run included."""
         git = self._git
         head = tip_of(git, "HEAD")
         if head is None:
@@ -61,13 +65,14 @@ class Giver:
         return self._between(head, tree, "the working tree's change")
 
     def of_patch_file(self, path: Path) -> Given:
-        """Return what the patch in a file changes; see of_patch."""
+        """Return the edits of the patch in a file; see `of_patch`."""
         return self.of_patch(_read(path), str(path))
 
     def of_patch(self, data: bytes, file: str = "") -> Given:
-        """Return what a patch changes of the run's newest state, else of the checkout's commit.
+        """Return the edits of a patch.
 
-        file: where it comes from, for the words of a hypothesis or an error.
+        It is applied to the run's newest state, else to the checkout's commit, else to the commit
+        that the run started from. file: its name, for the hypothesis and for errors.
         """
         bases = [self._history.tip, tip_of(self._git, "HEAD"), self._history.run.start_commit]
         fault: HistoryFault | None = None
@@ -87,7 +92,7 @@ class Giver:
         raise UsageFault(message, f"{anew}   # made anew")
 
     def of_branch(self, name: str) -> Given:
-        """Return what a branch, or any commit, changed since it left the run's history."""
+        """Return the edits between a branch or commit and its merge base with the run."""
         commit = None if name.startswith("-") else tip_of(self._git, name)
         if commit is None:
             raise UsageFault(f"There is no branch or commit {name[:100]!r} here.", "git branch -a")
@@ -100,22 +105,22 @@ class Giver:
     def of_values(self, texts: Sequence[str]) -> Given:
         """Return the edits that set constants: `LR=0.05`, `conf.yaml:optim.lr=0.1`."""
         sources = self._history.sources
-        found = find_all(sources)
+        places = find_all(sources)
         values = {}
         for text in texts:
             name, sign, value = text.partition("=")
             name = name.strip()
             if not sign or not value.strip():
                 raise UsageFault(f"--set takes NAME=VALUE, not {text!r}.", SET_EXAMPLE)
-            if name not in found:
-                raise UsageFault(unknown("constant", name, found), "autoresearch space")
-            literal = literal_of(found[name].file, value)
+            if name not in places:
+                raise UsageFault(unknown("constant", name, places), "autoresearch space")
+            literal = literal_of(places[name].file, value)
             values[name] = value.strip() if literal is None else literal
         edits = constant_edits(sources, values)
         if not edits:
             message = "The run's newest state has these values already."
             raise UsageFault(message, f"autoresearch show --branch {self._history.tag} 0")
-        steps = [f"{name} {found[name].value} → {value}" for name, value in values.items()]
+        steps = [f"{name} {places[name].value} → {value}" for name, value in values.items()]
         return Given(edits, ", ".join(steps))
 
     # ------------------------------------------------------------ from one tree to another
@@ -143,14 +148,17 @@ class Giver:
         return [path for path in listing.split("\0") if path and not self._is_silent(path)]
 
     def _is_silent(self, path: str) -> bool:
-        """Return whether a file is no part of a trial: the brief, and notes."""
+        """Return whether a file is the brief or notes, which are no part of a trial."""
         return path == self._project.program or PurePosixPath(path).name.lower() in NOTES
 
     def _is_new_file(self, path: str) -> bool:
         return bool(path) and bool(self._project.files) and matches(path, self._project.files)
 
     def _unchanged(self, head: str) -> UsageFault:
-        """Return the fault of a checkout without a change; its commits may hold one."""
+        """Return the fault for a working tree without a change.
+
+        Its next command tries the commits of the checkout, if they changed the run's files.
+        """
         files = ", ".join(self._project.files or (self._project.train,))
         message = f"The working tree has no change of {files} that is not committed."
         start = self._history.run.start_commit

@@ -1,4 +1,4 @@
-"""What stands between a would-be keep and the branch: guards on further metrics, and checks."""
+"""Holds would-be keeps to the run's guards on further metrics and to its checks."""
 
 from statistics import fmean
 
@@ -13,15 +13,18 @@ from agent.records.results import Attempt, Order, Result, Score, Trial, on_newes
 from agent.run.evidence import Evidence
 
 MAX_REFERENCES = 2 * LOOKS
-"""Runs of the first baseline for one attempt, whatever the machine does."""
+"""The most runs of the first baseline that one attempt may cost."""
 RARELY = 0.8
-"""A harmless change that passes less often than this is worth a word after the baseline."""
+"""A guard that a harmless change passes less often than this gets a warning."""
 
 Kept = Keep | Simplify
 
 
 class Guarding:
-    """Holds attempts to a run's guards and checks. scores: all that was measured of each code."""
+    """Holds attempts to a run's guards and checks.
+
+    scores: everything that was measured of each code in the run.
+    """
 
     def __init__(self, history: History, scores: Scores) -> None:
         self._history = history
@@ -36,39 +39,39 @@ class Guarding:
     def step(
         self, attempt: Attempt, evidence: Evidence, judgement: Kept
     ) -> Order | Kept | Guarded | Discard:
-        """Return the verdict on a would-be keep, or the run or the checks that it needs first."""
+        """Return the verdict on a would-be keep, or the run or checks that it needs first."""
         if not self._guards:
             return self._checked(attempt, evidence.result, judgement)
         reference = self._reference_for(evidence)
         results = self._results(evidence.here, reference)
-        broken = [found for found in results if found.finding == "outside"]
+        broken = [outcome for outcome in results if outcome.finding == "outside"]
         if broken:
             return _guarded(judgement, f"it breaks {broken[0]}{_else_kept(judgement)}", results)
         order = self._reference_run(evidence, reference)
         if order:
             return order
-        open_ones = [found for found in results if found.finding == "undecided"]
+        open_ones = [outcome for outcome in results if outcome.finding == "undecided"]
         if open_ones or len(results) < len(self._guards):
             return self._one_more(attempt, evidence, judgement, results)
         return self._checked(attempt, evidence.result, _with(judgement, results))
 
     def already_broken(self, evidence: Evidence, rerun: Rerun) -> Guarded | None:
-        """Return the verdict on an attempt that may be better, where it breaks a guard already."""
+        """Return the verdict on an undecided attempt that breaks a guard already; else None."""
         if not self._guards:
             return None
         results = self._results(evidence.here, self._reference_for(evidence))
-        for found in results:
-            if found.finding == "outside":
-                reason = f"it breaks {found}; of its score: {rerun.reason}"
+        for outcome in results:
+            if outcome.finding == "outside":
+                reason = f"it breaks {outcome}; of its score: {rerun.reason}"
                 changes = differences_of(evidence.pairs, self._history.run.sense)
                 delta = fmean(changes[1:] or changes) if changes else None
                 return Guarded(reason=reason, delta=delta, guards=results)
         return None
 
     def _reference_run(self, evidence: Evidence, reference: dict[int, Score]) -> Order | None:
-        """Return a run of the first baseline under a seed that the attempt has and it lacks.
+        """Return a run of the first baseline under a seed of the attempt, if a guard needs it.
 
-        Only relative guards need one.
+        Only relative guards do.
         """
         relative = next((guard for guard in self._guards if guard.is_relative), None)
         lacking = [seed for seed in evidence.here if seed not in reference]
@@ -89,7 +92,7 @@ class Guarding:
         judgement: Kept,
         results: tuple[GuardResult, ...],
     ) -> Order | Discard:
-        """Return one more run of the attempt, or the end of it where it has had them all."""
+        """Return one more run of the attempt, or its discard after LOOKS runs."""
         history = self._history
         own = evidence.here
         undecided = next((f for f in results if f.finding == "undecided"), None)
@@ -102,10 +105,10 @@ class Guarding:
                 interval=judgement.interval,
                 guards=results,
             )
-        known = tuple(self._reference_for(evidence))
+        seeds = tuple(self._reference_for(evidence))
         return Order(
             commit=attempt.commit,
-            seed=next_seed(tuple(own), known, attempt.number, history.run.seed),
+            seed=next_seed(tuple(own), seeds, attempt.number, history.run.seed),
             why=f"does it keep to {undecided.guard if undecided else 'its guards'}?",
         )
 
@@ -120,7 +123,7 @@ class Guarding:
         return judgement
 
     def _checks_of(self, attempt: Attempt, result: Result) -> Order | None:
-        """Return the order of the checks, where they have not run yet."""
+        """Return the order of the checks; None if there are none, or they have run."""
         commands = self._history.run.goal.checks
         if not commands or result.checks:
             return None
@@ -134,20 +137,21 @@ class Guarding:
     # ------------------------------------------------------------ the baseline
 
     def baseline(self, result: Result, verdict: Baseline) -> Baseline | Guarded:
-        """Return the verdict on a baseline that is measured.
+        """Return the verdict on a baseline after all its runs.
 
-        One that breaks a limit itself is guarded: nothing could be compared with it.
+        It is guarded if it breaks a guard's limit itself: no attempt could pass then.
         """
         results = self._of_baseline(result)
-        broken = [found for found in results if found.excess > 0]
+        broken = [outcome for outcome in results if outcome.excess > 0]
         if broken:
             return Guarded(reason=f"the code as it is breaks {broken[0]}", guards=results)
         return verdict.model_copy(update={"guards": results})
 
     def checks_of_baseline(self, attempt: Attempt, result: Result) -> Order | Guarded | None:
-        """Return the checks of a baseline, or that one failed; None where nothing is left of them.
+        """Return the order of a baseline's checks, or the verdict if one failed; else None.
 
-        They come right after its first run: no night is spent on a check that cannot succeed.
+        They come right after its first run, so that no night starts with a check that cannot
+        succeed.
         """
         order = self._checks_of(attempt, result)
         if order:
@@ -156,26 +160,26 @@ class Guarding:
         return Guarded(reason=f"{check_words(failed)}, with the code as it is") if failed else None
 
     def _of_baseline(self, result: Result) -> tuple[GuardResult, ...]:
-        """Return what a baseline's runs say of the absolute guards; of the others, nothing."""
+        """Return a baseline's results on the absolute guards."""
         own = {score.seed: score for score in result.own}
         results = []
         for guard in self._guards:
             values = values_of(own, guard.metric)
-            found = by_value(guard, values, values)
-            if found and not guard.is_relative:
-                results.append(found)
+            outcome = by_value(guard, values, values)
+            if outcome and not guard.is_relative:
+                results.append(outcome)
         return tuple(results)
 
     def advice(self) -> list[str]:
-        """Return a line for each guard that a change without effect on it would often miss."""
+        """Return a warning for each guard that a change without any effect would often miss."""
         lines = []
         for guard in self._guards:
             values = values_of(self._earlier(), guard.metric)
-            found = by_value(guard, values, values)
+            outcome = by_value(guard, values, values)
             noise = guard_noise(guard, self._history.trials, values)
-            if found is None or noise.sd is None:
+            if outcome is None or noise.sd is None:
                 continue
-            rate = pass_rate(noise.sd, noise.degrees + LOOKS - 1, LOOKS, found.excess)
+            rate = pass_rate(noise.sd, noise.degrees + LOOKS - 1, LOOKS, outcome.excess)
             if rate < RARELY:
                 lines.append(
                     f"the guard {guard}: {guard.metric} scatters by {noise.sd:.2g} from run to "
@@ -211,18 +215,21 @@ class Guarding:
     def _results(
         self, own: dict[int, Score], reference: dict[int, Score]
     ) -> tuple[GuardResult, ...]:
-        """Return what runs say of each guard, of which there is something to compare."""
+        """Return the result of each guard that can be compared.
+
+        own, reference: scores by seed of the attempt and of the first baseline.
+        """
         results = []
         for guard in self._guards:
             values = values_of(own, guard.metric)
             baseline = values_of(reference, guard.metric)
             if self._is_greedy:
-                found = by_value(guard, values, values_of(self._earlier(), guard.metric))
+                outcome = by_value(guard, values, values_of(self._earlier(), guard.metric))
             else:
                 noise = guard_noise(guard, self._history.trials, baseline)
-                found = weigh(guard, values, baseline, noise)
-            if found:
-                results.append(found)
+                outcome = weigh(guard, values, baseline, noise)
+            if outcome:
+                results.append(outcome)
         return tuple(results)
 
 

@@ -1,4 +1,4 @@
-"""Admits what waits in a run's inbox: each input is answered and committed once."""
+"""Answers the inputs that wait in a run's inbox, and commits each of them once."""
 
 import time
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from agent.run.ledger import Ledger
 from agent.run.sent_refs import SentRefs
 
 MAX_INPUTS = 10_000
-"""Inputs that a run records. What comes then is removed and not recorded."""
+"""The most inputs that a run records. Later ones are removed unanswered."""
 LOOK_SECONDS = 0.5
-"""How long a sender waits until the loop looks."""
+"""How often the loop looks into the inbox."""
 REFS_SECONDS = 2.0
-"""Likewise for what was pushed from another machine."""
+"""How often it looks for inputs that were pushed from another machine."""
 
 
 class Source(Protocol):
-    """Where inputs wait."""
+    """A place where inputs wait: the folder, or refs."""
 
     def read(self) -> list[Input | Torn]: ...
 
@@ -28,7 +28,7 @@ class Source(Protocol):
 
 
 class Hearing:
-    """The inputs of one session of work on a run."""
+    """Admits the inputs of one session."""
 
     def __init__(self, ledger: Ledger, inbox: Inbox) -> None:
         history = ledger.history
@@ -39,9 +39,10 @@ class Hearing:
         self._looked_at_refs = -REFS_SECONDS
 
     def admit(self, at_once: bool = False) -> Iterator[Admitted | str]:
-        """Yield what was admitted now, already committed, and words about what could not be read.
+        """Yield each input that was admitted and committed now, and a line for each unreadable one.
 
-        A file or ref that a killed process left after its input was committed is only removed.
+        at_once: look even if the last look was a moment ago. An input that is on the branch
+        already, as a killed process leaves it, is only removed.
         """
         now = time.monotonic()
         if now - self._looked < LOOK_SECONDS and not at_once:

@@ -1,4 +1,4 @@
-"""Imports between the files of a project that a change would break."""
+"""Finds imports between the files of a project that a change would break."""
 
 import ast
 import sys
@@ -15,7 +15,7 @@ from agent.errors import near_names
 from agent.records.edits import Refused
 from agent.records.newest import kept_for_newest
 
-# By these a module gets names that its statements do not show.
+# A module that holds one of these may define names that its statements do not show.
 _TRICKS = (
     "__getattr__",
     "__dict__",
@@ -27,7 +27,7 @@ _TRICKS = (
     "sys.modules",
 )
 KEPT_STATES = 2
-"""States of a project that are kept: the tip, and what the newest proposal makes of it."""
+"""States of a project that are cached: the tip, and the tip after the newest proposal."""
 _MODULES = (".py", ".pyw", ".pyc", ".so", ".pyd")
 
 
@@ -41,11 +41,11 @@ class _Import(NamedTuple):
 
 
 def lost_import(old: Sources, new: Sources) -> Refused | None:
-    """Return the first import of one of the project's own names that fails only in `new`, or None.
+    """Return the refusal for an import of the project's own that fails only in `new`, or None.
 
-    Only imports that a run of train.py is sure to make: those of the modules that it imports, at
-    their top. Imports in functions, behind conditions and in try, names of a module that binds them
-    in odd ways, and modules that another folder may provide are left to the run.
+    Only imports that a run of train.py is sure to execute are checked: those at the top of the
+    modules that it imports. Not checked are imports in functions, conditions and `try`, names of
+    modules that define names dynamically, and modules that another folder may provide.
     """
     changed = [path for path in {**old.files, **new.files} if _differs(old, new, path)]
     if not any(map(is_python, changed)):
@@ -73,7 +73,7 @@ def _differs(old: Sources, new: Sources, path: str) -> bool:
 def _failing(
     old: "_Modules", new: "_Modules", path: str, wanted: _Import, line: int
 ) -> Refused | None:
-    """Return why an import of the file at `path` fails, if nothing says that it did before."""
+    """Return why an import of the file at `path` fails; None if it works or failed before."""
     if new.allow(path, wanted) is not False:
         return None
     base = new.base_of(path, wanted)
@@ -110,11 +110,11 @@ class _Modules:
         self._has_search_path = any("sys.path" in text for text in sources.files.values())
 
     def imports_of(self, path: str) -> Mapping[_Import, int]:
-        """Return the imports of a file, and on which lines they are."""
+        """Return the imports of a file, each with its line number."""
         return _imports_of(self.sources.files.get(path, ""), path == self.sources.main)
 
     def allow(self, path: str, wanted: _Import) -> bool | None:
-        """Return whether the file at `path` could make an import; None if that cannot be told."""
+        """Return whether an import of the file at `path` would succeed; None if unknown."""
         base = self.base_of(path, wanted)
         if base is None:
             return None
@@ -130,9 +130,9 @@ class _Modules:
         return None if bound is None else wanted.name in bound
 
     def base_of(self, path: str, wanted: _Import) -> str | None:
-        """Return the path of a module without its suffix, or None if it may come from elsewhere.
+        """Return the path of a module without its suffix; None if it may be another's.
 
-        Python finds absolute imports beside train.py; its own library comes first or nearly so.
+        Absolute imports are looked up beside train.py, after Python's own library.
         """
         inner = wanted.module.replace(".", "/")
         if not wanted.level:
@@ -147,7 +147,7 @@ class _Modules:
         return None if path == self.sources.main else str(folder / inner)
 
     def _has_other_home(self, folder: PurePosixPath, module: str) -> bool:
-        """Return whether a changed search path may find a module of this name elsewhere."""
+        """Return whether changes of sys.path may lead to a module of this name elsewhere."""
         if not self._has_search_path:
             return False
         own = str(folder / module)
@@ -156,7 +156,7 @@ class _Modules:
         return any(place not in names and f"/{place}".endswith(f"/{module}") for place in places)
 
     def file_of(self, base: str) -> str | None:
-        """Return the file that stands for a module: a package before a module of its name."""
+        """Return the file of a module; a package comes before a module of the same name."""
         for name in (f"{base}/__init__.py", f"{base}.py"):
             if name.removeprefix("./") in self._paths:
                 return name.removeprefix("./")
@@ -167,7 +167,7 @@ class _Modules:
         return plain in self._stems or plain in self._folders
 
     def run_by(self, path: str, wanted: _Import) -> Iterator[str]:
-        """Yield the files that an import runs: its module, the packages around, what it names."""
+        """Yield the files that an import executes: module, parent packages, and submodule."""
         base = self.base_of(path, wanted)
         if base is None:
             return
@@ -190,7 +190,7 @@ def _imports_of(text: str, is_main: bool) -> Mapping[_Import, int]:
 
 
 def _imports(tree: ast.Module, is_main: bool) -> Iterator[tuple[_Import, int]]:
-    """Yield the imports that are made whenever a module is, and their lines."""
+    """Yield the imports that every import of the module executes, with their line numbers."""
     waiting: list[ast.stmt] = [*reversed(tree.body)]
     while waiting:
         node = waiting.pop()
@@ -214,7 +214,7 @@ def _asks_for_main(test: ast.expr) -> bool:
 
 @lru_cache(maxsize=KEPT_FILES)
 def _bound_in(text: str) -> frozenset[str] | None:
-    """Return the names that a module has, or None if they cannot be told."""
+    """Return the names that a module defines; None if they cannot be known statically."""
     tree = file_tree(text.removeprefix("\ufeff"))
     if isinstance(tree, Refused) or any(trick in text for trick in _TRICKS):
         return None

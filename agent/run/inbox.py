@@ -1,4 +1,4 @@
-"""The inbox of a run: what people and agents say to it, one file an input, read by the loop.
+"""The inbox of a run: inputs of people and agents, a file each, which the loop reads.
 
     asked = new_input(Tell(text="try warmup"), sender="ada")
     answer = send(project, "autoresearch/nov24", asked)      # Sent | NotSent
@@ -26,7 +26,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent.errors import HistoryFault
-from agent.git.home import no_link, run_folder
+from agent.git.home import no_link, run_folder, write_whole
 from agent.git.lock import holder
 from agent.git.plumbing import Plumbing
 from agent.history.branch import tag_of
@@ -53,18 +53,18 @@ from sandbox.ground.redaction import redacted
 FOLDER = "inbox"
 SUFFIX = ".json"
 FLOOD = "flood"
-"""The file that says that inputs were refused because too many waited."""
+"""A file of this name records that inputs were refused because too many waited."""
 MAX_WAITING = 100
-"""Inputs that wait at once."""
+"""The most inputs that may wait at once."""
 MAX_LISTED = 10_000
-"""Entries of the folder that are looked at: more are of no sender of ours."""
+"""The most entries of the folder that are looked at; no sender of ours leaves more."""
 MAX_BYTES = 1 << 20
 POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class Sent:
-    """The input lies in the inbox, or was admitted before."""
+    """The input is in the inbox, or was admitted before."""
 
     id: str
     pid: int | None
@@ -81,23 +81,26 @@ class NotSent:
 
 @dataclass(frozen=True)
 class Torn:
-    """A file in the inbox that is no input."""
+    """A file in the inbox that is not a valid input."""
 
     name: str
     reason: str
 
 
 def new_input(ask: Ask, sender: str, id: str | None = None) -> Input:
-    """Return an input to send now. id: the sender's own; by default a new one, sorted by time."""
+    """Return an input to send now.
+
+    id: chosen by the sender; by default a new one that sorts by time.
+    """
     now = datetime.now(UTC)
     name = id or f"{now:%Y%m%d-%H%M%S-%f}-{secrets.token_hex(3)}"
     return Input(id=name, ask=ask, sender=sender, sent=now.isoformat(timespec="milliseconds"))
 
 
 def send(project: Project, branch: str, asked: Input) -> Sent | NotSent:
-    """Write an input into the inbox of a run, whole or not at all.
+    """Write an input into the inbox of a run. Sending the same id again has no effect.
 
-    Raise HistoryFault where the folder cannot be used, UsageFault for a name that is no run's.
+    Raise HistoryFault if the folder cannot be used, UsageFault if `branch` is no name of a run.
     """
     tag = tag_of(branch)
     if tip_of(Plumbing(Path(project.root)), HEADS + tag) is None:
@@ -130,7 +133,7 @@ def _is_in_flight(project: Project, tag: str, skip: Skip) -> bool:
 
 
 def answer_of(project: Project, branch: str, id: str) -> Admitted | None:
-    """Return the record of an input on the run's branch; None while it is not admitted."""
+    """Return the record of an input on the run's branch; None until it is admitted."""
     git = Plumbing(Path(project.root))
     tip = tip_of(git, HEADS + tag_of(branch))
     if tip is None or not is_input_id(id):
@@ -145,9 +148,9 @@ def answer_of(project: Project, branch: str, id: str) -> Admitted | None:
 
 
 def wait_for_answer(project: Project, branch: str, id: str, seconds: float) -> Admitted | None:
-    """Return the record of an input as soon as it is admitted.
+    """Wait for an input to be admitted, and return its record.
 
-    None after so many seconds, or when no process works on the run any more.
+    Return None after `seconds`, or if no process works on the run.
     """
     tag = tag_of(branch)
     git = Plumbing(Path(project.root))
@@ -164,7 +167,7 @@ def wait_for_answer(project: Project, branch: str, id: str, seconds: float) -> A
 
 
 class Inbox:
-    """The folder with the inputs of a run that wait to be admitted."""
+    """The folder of the inputs that wait to be admitted."""
 
     def __init__(self, project: Project, tag: str) -> None:
         self._root = Path(project.root)
@@ -175,33 +178,23 @@ class Inbox:
         return sum(1 for _ in self._names())
 
     def write(self, id: str, data: bytes) -> None:
-        """Write an input, in place of one of the same id. Raise HistoryFault if it cannot be."""
+        """Write an input; it replaces one of the same id. Raise HistoryFault if that fails."""
         folder = self._folder(make=True)
         path = folder / f"{id}{SUFFIX}"
-        draft = folder / f".{id}.{secrets.token_hex(4)}"
         try:
-            descriptor = no_link(str(draft), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                draft.replace(path)
-            except BaseException:
-                draft.unlink(missing_ok=True)
-                raise
+            write_whole(path, data)
         except OSError as error:
             message = f"cannot write the input {path}: {error.strerror}"
             raise HistoryFault(message, "df -h .   # free some space, and say it again") from None
 
     def note_flood(self) -> None:
-        """Leave word that an input was refused because too many waited."""
+        """Record that an input was refused because too many waited."""
         with suppress(OSError):
             path = self._folder(make=True) / FLOOD
             os.close(no_link(str(path), os.O_WRONLY | os.O_CREAT, 0o600))
 
     def take_flood(self) -> bool:
-        """Return whether inputs were refused since this was asked last."""
+        """Return whether inputs were refused since the last call."""
         path = self._folder() / FLOOD
         there = os.path.lexists(path)
         if there:
@@ -209,9 +202,9 @@ class Inbox:
         return there
 
     def read(self) -> list[Input | Torn]:
-        """Return what waits, by the time at which it was sent; at most MAX_WAITING of them.
+        """Return at most MAX_WAITING inputs, in the order in which they were sent.
 
-        What is there beyond twice as many was written by no sender of ours, and is removed.
+        Files beyond twice that number are removed: `send` never leaves so many.
         """
         folder = self._folder()
         names = sorted(self._names())
@@ -222,7 +215,7 @@ class Inbox:
         return sorted(waiting, key=_order)
 
     def remove(self, waiting: Input | Torn) -> None:
-        """Take out what was admitted, or is no input."""
+        """Remove an input that was admitted, or a file that is not valid."""
         name = waiting.name if isinstance(waiting, Torn) else f"{waiting.id}{SUFFIX}"
         _remove(self._folder() / name)
 
@@ -233,7 +226,7 @@ class Inbox:
         return folder
 
     def _names(self) -> Iterator[str]:
-        """Yield the names of the files that wait, drafts and the mark of a flood aside."""
+        """Yield the names of the inputs' files: no drafts, and not FLOOD."""
         try:
             with os.scandir(self._folder()) as entries:
                 for number, entry in enumerate(entries):
@@ -246,7 +239,7 @@ class Inbox:
 
 
 def _without_secrets(asked: Input) -> Input:
-    """Return an input whose words, which go into commits and prompts, hold no secret."""
+    """Return an input without secrets in its text, which goes into commits and prompts."""
     ask = asked.ask
     match ask:
         case Tell(text=text) | Comment(text=text):
@@ -259,7 +252,7 @@ def _without_secrets(asked: Input) -> Input:
 
 
 def _read(path: Path) -> Input | Torn:
-    """Return the input in a file, or why there is none."""
+    """Return the input in a file, or why it cannot be read."""
     name = path.name
     try:
         with open(path, "rb", opener=no_link) as file:
@@ -285,7 +278,7 @@ def _order(waiting: Input | Torn) -> tuple[str, str]:
 
 
 def _remove(path: Path) -> None:
-    """Remove an entry: a link itself, and never what it leads to; an empty folder, too."""
+    """Remove a file, a link (not its target) or an empty folder."""
     try:
         path.unlink(missing_ok=True)
     except OSError:

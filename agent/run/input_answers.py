@@ -1,4 +1,4 @@
-"""What is answered to an input: accepted, with what follows, or refused, with the reason."""
+"""Answers an input: accepted, with its effect, or refused, with the reason."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,21 +31,22 @@ from agent.run.awaiting import awaiting
 from agent.run.ledger import Ledger
 
 MAX_REMARKS = 20
-"""Remarks that hold at once: a prompt has room for them."""
+"""The most remarks that hold at once; a prompt has room for so many."""
 MAX_TRIES = 20
-"""Edits of people that wait for a slot."""
+"""The most edits of people that may wait for a slot."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is recorded beside an input."""
+    """The answer that is recorded with an input."""
 
     accepted: bool
     why: str = ""
+    """The effect of an accepted input, or the reason of a refusal."""
 
 
 def answer_to(asked: Input, ledger: Ledger) -> Answer:
-    """Return the answer to an input, as the run stands."""
+    """Return the answer to an input in the run's present state."""
     answer: Callable[[Input, Ledger], Answer] = _ANSWERS[type(asked.ask)]
     return answer(asked, ledger)
 
@@ -140,7 +141,7 @@ def _skip(asked: Input, ledger: Ledger) -> Answer:
         if trial.number == number:
             return _no(f"#{number} has its verdict: {trial.status}")
     for attempt in history.in_flight:
-        if attempt.number == number and attempt.proposal.by.origin == "baseline":
+        if attempt.number == number and attempt.proposal.is_baseline:
             return _no("it is the baseline, which everything is compared with")
         if attempt.number == number:
             return _yes("its training is ended")
@@ -165,7 +166,7 @@ def _reject(asked: Input, ledger: Ledger) -> Answer:
 
 
 def _not_awaiting(number: int, ledger: Ledger) -> str:
-    """Return why a trial does not wait for a person, or ""."""
+    """Return why a trial does not wait for a person's decision; "" if it does."""
     if number in ledger.approved:
         return f"#{number} is approved already"
     try:
@@ -224,6 +225,6 @@ _ANSWERS: dict[type[Ask], Callable[[Input, Ledger], Answer]] = {
 
 
 def measured_count(ledger: Ledger) -> int:
-    """Return how many trials of the run were measured, without baselines."""
+    """Return how many trials of the run were measured, baselines not counted."""
     trials = ledger.history.trials
     return sum(trial.result is not None and trial.status != "baseline" for trial in trials)

@@ -1,6 +1,6 @@
 """The ledger of a run: admits proposals, begins attempts, orders their runs, records verdicts.
 
-No threads here: the loop calls it from one thread only.
+It is not thread-safe: the loop calls it from one thread only.
 """
 
 from collections.abc import Callable, Sequence
@@ -71,14 +71,14 @@ class Settled:
 
     trial: Trial
     replay: Proposal | None
-    """The proposal to try again, where the tip has moved on since it was made; None after two."""
+    """The proposal to try again on the newest tip; None if it is not to be."""
 
 
 class Ledger:
-    """The rules of a run over its history; each attempt and each verdict is a commit.
+    """Applies the rules of a run to its history, where each attempt and verdict is a commit.
 
-    space_of: the search space of the files. fixed: what an edit may not touch. memory_mb: what one
-    trial may use. cores: how many cores a trial has, None for all.
+    space_of: returns the search space of the files. fixed: names that no edit may touch.
+    memory_mb: memory of one trial. cores: cores of one trial, None for all.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Ledger:
         cores: int | None = None,
     ) -> None:
         self.history = history
-        # Asked of the tip, for each proposal and by its admission.
+        # Computed once for each tip, though every proposal and its admission need it.
         space_of = kept_for_newest(1)(space_of)
         self._space_of = space_of
         self._memory_mb = memory_mb
@@ -104,13 +104,13 @@ class Ledger:
 
     @property
     def needs_baseline(self) -> bool:
-        """True until the tip's train.py has a score: at the start, and after a change by hand."""
+        """Whether the tip has no score yet: at the start of a run, and after a change by hand."""
         measured = any(trial.status in KEPT for trial in self.history.trials)
         return not measured or bool(self.history.foreign_commits)
 
     @property
     def goal_reached(self) -> str | None:
-        """Why the run is over: its incumbent has proved the target. None where it has not."""
+        """Why the run is over, if its incumbent has proved the target; else None."""
         incumbent = incumbent_of(self.history.comparable)
         proof = incumbent.target if incumbent else None
         if incumbent is None or proof is None or not proof.reached:
@@ -124,12 +124,12 @@ class Ledger:
 
     @property
     def steering(self) -> Steering:
-        """What people and agents have said to the run, added up."""
+        """The state that all inputs of people and agents add up to."""
         return steering_of(self.history.inputs, len(self.history.trials))
 
     @property
     def human_proposals(self) -> tuple[Proposal, ...]:
-        """The edits that people gave and that are no attempt and no trial yet, oldest first."""
+        """The edits of people that have not begun as attempts, oldest first."""
         history = self.history
         begun = [trial.proposal for trial in history.trials]
         begun += [attempt.proposal for attempt in history.in_flight]
@@ -142,23 +142,23 @@ class Ledger:
         return tuple(map(self.human_proposal, unused))
 
     def _is_possible(self, asked: Input) -> bool:
-        """Return whether there is what an input approves: a branch of others may say anything."""
+        """Return whether the trial that an input approves exists; a forged branch may lack it."""
         ask = asked.ask
         return not isinstance(ask, Approve) or ask.number in self.history.numbers
 
     @property
     def approved(self) -> frozenset[int]:
-        """The numbers of trials that people approved and that are not begun again yet."""
+        """The numbers of approved trials whose repetition has not begun."""
         numbers = (approved_by(proposal) for proposal in self.human_proposals)
         return frozenset(number for number in numbers if number is not None)
 
     def human_proposal(self, asked: Input) -> Proposal:
-        """Return the proposal that an input to try something, or to approve it, is."""
+        """Return the proposal of a Try or Approve input."""
         ask = asked.ask
         if isinstance(ask, Approve):
             [trial] = [trial for trial in self.history.trials if trial.number == ask.number]
             return approved_proposal(trial, (asked.id,))
-        assert isinstance(ask, Try), "only those are proposals"
+        assert isinstance(ask, Try), "no other input is a proposal"
         by = Provenance(method="try", origin="human", inputs=(asked.id,))
         who = f"given by {asked.sender}" if asked.sender else ""
         return Proposal(hypothesis=ask.hypothesis, rationale=who, edits=ask.edits, by=by)
@@ -166,10 +166,10 @@ class Ledger:
     def context(
         self, pending: tuple[Proposal, ...], remaining: str = "", dollars: float | None = None
     ) -> Context:
-        """Return everything a method may look at.
+        """Return everything that a method gets to see of the run.
 
-        Its seed differs for each proposal, and is the same after a resume. pending: proposals
-        without a verdict. remaining, dollars: as in Context.
+        The context's seed is different for each proposal, and the same after a resume. pending:
+        proposals without a verdict. remaining, dollars: as in Context.
         """
         history = self.history
         space = self.space
@@ -203,25 +203,25 @@ class Ledger:
     # ------------------------------------------------------------ proposals
 
     def admit(self, proposal: Proposal) -> Sources | Refused:
-        """Return the files that `proposal` makes of the tip's, or why it is refused."""
+        """Return the tip's files after the edits of `proposal`, or why it is refused."""
         return self._admission.admit(proposal)
 
     def refusal_of(self, edits: Sequence[Edit]) -> Refused | None:
-        """Return why edits that a person gives would be refused; those that wait count as tried."""
+        """Return why a person's edits would be refused; None if they would be admitted."""
         space = self._space_of(self.history.sources)
         return self._admission.check(self.human_proposals, space)(edits)
 
     def begin(self, proposal: Proposal) -> Attempt | Trial:
-        """Commit `proposal` on the tip as an attempt; a refused trial where it does not apply."""
+        """Commit `proposal` on the tip as an attempt; record a refused trial if not admitted."""
         sources = self._admission.begin(proposal)
         if isinstance(sources, Refused):
             return self.refuse(proposal, sources)
         return self.history.commit_attempt(self.history.next_number, proposal, sources)
 
     def begin_baseline(self) -> Attempt:
-        """Return the tip as an attempt: the one that a killed run left in flight, or a new one."""
+        """Return an attempt that measures the tip: one that is in flight, or a new one."""
         for attempt in self.history.in_flight:
-            if attempt.proposal.by.origin == "baseline":
+            if attempt.proposal.is_baseline:
                 if self.history.same_files(attempt.commit, self.history.tip):
                     return attempt
                 self._settle(attempt, Refusal(reason=MOVED_BASELINE))
@@ -232,7 +232,7 @@ class Ledger:
         return self.history.commit_attempt(self.history.next_number, proposal, sources)
 
     def refuse(self, proposal: Proposal | Unreadable, refused: Refused | str) -> Trial:
-        """Record a proposal that was not trained, so that the next one can see why."""
+        """Record a proposal as refused, for the next question to the method to show why."""
         if isinstance(proposal, Unreadable):
             hypothesis = "(a reply that is no proposal)"
             proposal = Proposal(hypothesis=hypothesis, rationale=proposal.reply, by=proposal.by)
@@ -243,7 +243,7 @@ class Ledger:
     # ------------------------------------------------------------ runs
 
     def assignment(self, attempt: Attempt, order: Order, slot: Slot) -> Assignment:
-        """Return the training of an ordered run in a slot."""
+        """Return what the bench needs to run `order` of `attempt` in `slot`."""
         result = self.history.measured(attempt)
         scores = result.scores if result else ()
         return Assignment(
@@ -257,22 +257,22 @@ class Ledger:
         )
 
     def _incumbent(self, attempt: Attempt) -> Trial | None:
-        """Return what an attempt has to beat; None for a baseline."""
-        if attempt.proposal.by.origin == "baseline":
+        """Return the trial that an attempt has to beat; None for a baseline."""
+        if attempt.proposal.is_baseline:
             return None
         return self._assessment.incumbent(attempt)
 
     def _rivals(self, attempt: Attempt, machine: str) -> tuple[Curve, ...]:
-        """Return the curves that a training of `attempt` on `machine` may be pruned against."""
+        """Return the loss curves by which a training of `attempt` on `machine` may be pruned."""
         if self.history.run.prune != "median":
             return ()
         is_alike = self._assessment.alike(machine)
         return rivals_of(self.history.comparable, attempt.proposal, is_alike)
 
     def record(self, attempt: Attempt, order: Order, run: Result | Checks) -> None:
-        """Write down the result of an ordered run, so that a killed process loses no other.
+        """Commit the result of an ordered run to the attempt's ref, where a resume finds it.
 
-        Raise ProjectFault where it is the baseline that fails on this machine.
+        Raise ProjectFault if the run is one of the baseline on a further machine, and failed.
         """
         if isinstance(run, Checks):
             measured = self.history.measured(attempt)
@@ -285,7 +285,7 @@ class Ledger:
         self.history.note(attempt, add_run(self.history.measured(attempt), run, order))
 
     def lose(self, run: Assignment, why: str) -> bool:
-        """Write down that a place was lost under a run; return whether that is its own fault."""
+        """Record that a place was lost during a run; return whether the attempt is to blame."""
         attempt = run.attempt
         own = run.order.commit == attempt.commit
         loss = loss_of(run.slot.machine, run.slot.place, why, own)
@@ -293,9 +293,9 @@ class Ledger:
         return own_fault(self.history.losses(attempt)) is not None
 
     def next(self, attempt: Attempt, machine: str) -> Order | Wait | Settled:
-        """Return the run that `attempt` needs next if that is on `machine`, or its verdict.
+        """Return the next run of `attempt` on `machine`, or record and return its verdict.
 
-        The verdict is recorded then. Wait, while it rests on runs that are under way.
+        Return Wait while the decision depends on runs that are under way.
         """
         while True:
             step = self._step(attempt, machine)
@@ -303,13 +303,13 @@ class Ledger:
                 return step
             if self.fleet.runs_of(attempt.number):
                 return Wait()
-            with suppress(BranchMoved):  # then it is judged anew, on the newest tip
+            with suppress(BranchMoved):  # judge again, on the newest tip
                 return self._settle(attempt, step)
 
     def _step(self, attempt: Attempt, machine: str) -> Step:
-        """Return the run that `attempt` needs next, or the verdict on it."""
+        """Return the next run of `attempt`, Wait, or its verdict."""
         history = self.history
-        is_baseline = attempt.proposal.by.origin == "baseline"
+        is_baseline = attempt.proposal.is_baseline
         if is_baseline and not history.same_files(attempt.commit, history.tip):
             return Refusal(reason=MOVED_BASELINE)
         fault = own_fault(history.losses(attempt))
@@ -324,7 +324,7 @@ class Ledger:
         return Held(reason=reason, delta=step.delta, interval=step.interval, guards=step.guards)
 
     def skip(self, attempt: Attempt) -> Settled:
-        """Record that an attempt was ended at somebody's word."""
+        """Record that an attempt was ended because a person or an agent asked for it."""
         who = ""
         for admitted in self.history.inputs:
             ask = admitted.input.ask
@@ -333,12 +333,15 @@ class Ledger:
         return self._settle(attempt, Skipped(reason=f"skipped{who}"))
 
     def advice(self, baseline: Trial) -> list[str]:
-        """Return what is to be known after `baseline`, a line each."""
+        """Return warnings about a judged baseline, a line each."""
         speed = unsteadiness(baseline) if self._timing.is_timed else None
         return [*([speed] if speed else []), *self._assessment.advice(baseline)]
 
     def time_words(self) -> str | None:
-        """Return which holds by the newest baseline, the budget or the limit; None for steps."""
+        """Return a line that says what bounds a training's time: the budget or the limit.
+
+        None for a budget in steps, and before the baseline's time is known.
+        """
         run = self.history.run
         usual = self._timing.usual
         if usual is None or (run.budget and run.budget.unit == "steps"):
@@ -348,7 +351,7 @@ class Ledger:
     # ------------------------------------------------------------ verdicts
 
     def _settle(self, attempt: Attempt, verdict: Verdict) -> Settled:
-        """Record a verdict; a gain on a state that is not the tip is tried again, never merged."""
+        """Record a verdict. A gain on a state that is not the tip is tried again, not merged."""
         trial = trial_of(attempt, verdict, self._tried(attempt, verdict))
         losses = self.history.losses(attempt)
         if losses:
@@ -358,7 +361,7 @@ class Ledger:
         return Settled(recorded, self._replay(attempt) if retry else None)
 
     def _tried(self, attempt: Attempt, verdict: Verdict) -> Tried | None:
-        """Return what the verdict rests on; None where nothing was trained."""
+        """Return the measurements behind a verdict; None if nothing was trained."""
         history = self.history
         if isinstance(verdict, Refusal):
             return None
@@ -384,11 +387,11 @@ class Ledger:
         )
 
     def _replay(self, attempt: Attempt) -> Proposal | None:
-        """Return the attempt's edits as a new proposal: on another tip it is a new experiment."""
+        """Return the attempt's edits as a proposal for the newest tip; None after two of them."""
         self._admission.forget(self.history.sources_at(attempt.commit))
         return replay_of(self.history, attempt)
 
 
 def _on_other_data(trials: Sequence[Trial]) -> list[PriorTrial]:
-    """Return the run's trials on other data as prior trials: a hint, on an offset of its own."""
+    """Return the run's trials on other data as prior trials; their scores do not compare."""
     return [prior for trial in trials if (prior := as_prior(trial)) is not None]

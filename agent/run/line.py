@@ -1,4 +1,4 @@
-"""The line of attempts in flight that wait for a slot."""
+"""The queue of attempts in flight that wait for a slot."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,21 +7,21 @@ from agent.run.fleet import Fleet
 
 
 class Line:
-    """Attempts that wait for a slot of `fleet`, the first in line first; never a baseline.
+    """A queue of attempts that wait for a slot of `fleet`.
 
-    A baseline is begun where it is needed.
+    Baselines never wait: the loop begins them when they are needed.
     """
 
     def __init__(self, attempts: Iterable[Attempt], fleet: Fleet) -> None:
         self._fleet = fleet
-        self._attempts = [attempt for attempt in attempts if not is_baseline(attempt)]
-        # By number: the machine that an attempt has to have.
+        self._attempts = [attempt for attempt in attempts if not attempt.proposal.is_baseline]
+        # By number of the attempt: the machine that it has to run on.
         self._machines: dict[int, str] = {}
-        # Numbers and machines for which there was nothing to run, until something changes.
+        # Pairs of an attempt's number and a machine on which it had nothing to run.
         self._idle: set[tuple[int, str]] = set()
 
     def __iter__(self) -> Iterator[Attempt]:
-        """Go through them in their order."""
+        """Yield the attempts in order; the queue may change meanwhile."""
         return iter(tuple(self._attempts))
 
     def __len__(self) -> int:
@@ -29,34 +29,37 @@ class Line:
 
     @property
     def ready(self) -> int:
-        """How many would take any slot that became free."""
+        """How many could start in any slot that becomes free."""
         held = {number for number, _ in self._idle} | set(self._machines)
         return sum(attempt.number not in held for attempt in self._attempts)
 
     def put_first(self, attempt: Attempt) -> None:
-        """Put an attempt first in line."""
+        """Put an attempt at the head of the queue."""
         self._put(attempt, 0)
 
     def put_back(self, attempt: Attempt, machine: str | None = None) -> None:
-        """Put an attempt before those that began later. machine: the one it has to have, if any."""
+        """Put an attempt before those that began later.
+
+        machine: the only machine it can run on; None for any.
+        """
         self.remove(attempt)
         later = (n for n, other in enumerate(self._attempts) if other.number > attempt.number)
         self._put(attempt, next(later, len(self._attempts)))
-        if machine is not None and not is_baseline(attempt):
+        if machine is not None and not attempt.proposal.is_baseline:
             self._machines[attempt.number] = machine
 
     def _put(self, attempt: Attempt, place: int) -> None:
         self.remove(attempt)
-        if not is_baseline(attempt):
+        if not attempt.proposal.is_baseline:
             self._attempts.insert(place, attempt)
 
     def remove(self, attempt: Attempt) -> None:
-        """Take an attempt out of the line, if it is there."""
+        """Remove an attempt from the queue, if it is there."""
         self._attempts = [other for other in self._attempts if other.number != attempt.number]
         self._machines.pop(attempt.number, None)
 
     def take(self) -> tuple[Attempt, str] | None:
-        """Take out the first attempt for which a slot is free; return it and the slot's machine."""
+        """Remove the first attempt that has a free slot; return it with the slot's machine."""
         for attempt in self._attempts:
             machine = next(self.machines_for(attempt), None)
             if machine is not None:
@@ -73,14 +76,9 @@ class Line:
                 yield machine
 
     def hold(self, attempt: Attempt, machine: str) -> None:
-        """Ask for nothing of an attempt on a machine, until `wake`."""
+        """Remember that an attempt has nothing to run on a machine, until `wake`."""
         self._idle.add((attempt.number, machine))
 
     def wake(self) -> None:
-        """Ask again of every attempt: a run has ended, or the machines are others."""
+        """Forget what `hold` noted: a run has ended, or the machines have changed."""
         self._idle.clear()
-
-
-def is_baseline(attempt: Attempt) -> bool:
-    """Return whether an attempt changes nothing: it measures what there is."""
-    return attempt.proposal.by.origin == "baseline"

@@ -1,8 +1,8 @@
 """The loop: propose, commit, train, judge, record. A generator of events; displays only listen.
 
-One worker or many, it is the same loop: trials train in slots (agent/run/trainings.py), and the
-next proposals are written meanwhile (agent/run/drafting.py). Only the generator's own thread
-touches the ledger.
+Trials train in slots (agent/run/trainings.py) while the next proposals are written
+(agent/run/drafting.py); one worker is no special case. Only the generator's own thread touches
+the ledger.
 """
 
 import threading
@@ -41,14 +41,14 @@ from agent.run.workers import Lost, Message, ProbeEnded, Trained, TrainingFailed
 from agent.run.writers import Drafted, DraftFailed, Writers
 
 ALONE = Staff()
-"""One writer, and slots that wait for it."""
+"""One writer; slots wait for it."""
 
 
 class Loop:
     """One session of work on one run. `stop` and `abort` may be called from a signal handler.
 
-    only_new: leave attempts in flight to a later resume. inbox: what people and agents say to the
-    run; None to hear nobody. research: what a model may look at. staff: who writes the proposals.
+    only_new: leave attempts in flight to a later resume. inbox: where inputs of people and agents
+    arrive; None for none. research: the tools of a model. staff: who writes the proposals.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Loop:
             self._meter,
             given=ledger.human_proposals if inbox else (),
             over=self._over,
-            told=self._probe_slot.told,
+            equip=self._probe_slot.equip,
         )
         self._workers_wanted: int | None = None
         self._stopwatch = Stopwatch()
@@ -90,24 +90,24 @@ class Loop:
         self._fault: BaseException | None = None
 
     def stop(self) -> None:
-        """Finish the trials in training, start no more."""
+        """End the session after the trials in training."""
         self._workers_wanted = None
         self._end("stopping after the trials in training")
 
     def abort(self) -> None:
-        """Kill the trials in training; they stay in flight and run again on resume."""
+        """End the session at once. Killed trials stay in flight and run again on resume."""
         self._cancel.set()
         self._workers_wanted = None
         self._end("stopping at once; the trials in training run again on resume")
 
     def tell(self, text: str) -> None:
-        """Let the listeners know of something; may be called from any thread."""
+        """Send a note to the listeners. Thread-safe."""
         self._workers.tell(Note(text))
 
     def events(self) -> Generator[Event]:
-        """Work until a bound, a stop or a fault.
+        """Work until a bound, a stop or a fault, and yield what happens.
 
-        A fault is raised once every thread is at rest and all results are recorded.
+        A fault is raised after every thread has ended and all results are recorded.
         """
         with self._workers as workers, self._writers:
             yield from self._remind()
@@ -137,14 +137,14 @@ class Loop:
 
     @property
     def renewal(self) -> Renewal | None:
-        """What the next session gets, if this one ended for other workers before its bounds."""
+        """The bounds of the next session, if this one ended to change the number of workers."""
         if self._workers_wanted is None or self._meter.over(0, self._cost()):
             return None
         return self._meter.renewal(self._workers_wanted)
 
     @property
     def _is_done(self) -> bool:
-        """Whether nothing trains and nothing will."""
+        """Whether nothing trains and nothing more will be started."""
         if self._fleet.running:
             return False
         if self._ending:
@@ -158,7 +158,7 @@ class Loop:
         return self._hearing is not None and self._ledger.steering.paused is not None
 
     def _remind(self) -> Iterator[Event]:
-        """Say what was said in earlier sessions and still holds; end what was to be skipped."""
+        """Repeat what inputs of earlier sessions still ask for, and skip what they told to."""
         if self._hearing is None:
             return
         steering = self._ledger.steering
@@ -173,9 +173,9 @@ class Loop:
                 yield from self._follow(self._trainings.skip(attempt.number))
 
     def _hear(self, at_once: bool = False) -> Iterator[Event]:
-        """Take in commits by hand, and admit what waits in the inbox; both are looked at often.
+        """Take in commits made by hand, and admit the inputs that wait.
 
-        at_once: look at the inbox however short ago that was.
+        at_once: look into the inbox even if the last look was a moment ago.
         """
         if self._hearing is None:
             return
@@ -190,7 +190,7 @@ class Loop:
                 yield from self._heed(admitted)
 
     def _heed(self, admitted: Admitted) -> Iterator[Event]:
-        """Do what an input says, and tell the listeners of it."""
+        """Carry out an admitted input, and report it."""
         asked = admitted.input
         ask = asked.ask
         if admitted.accepted and isinstance(ask, Set):
@@ -213,7 +213,7 @@ class Loop:
                 yield from self._follow(self._trainings.skip(number))
 
     def _try(self, admitted: Admitted) -> Iterator[Event]:
-        """Put edits of a person in stock before those of the method; record a refused one."""
+        """Put a person's edits in stock before the method's; record them if they are refused."""
         proposal = self._ledger.human_proposal(admitted.input)
         if not admitted.accepted:
             yield Judged(self._ledger.refuse(proposal, admitted.why))
@@ -224,7 +224,7 @@ class Loop:
     # ------------------------------------------------------------ starting
 
     def _start_ready(self) -> Iterator[Event]:
-        """Fill the free slots: baseline first, then what a killed run left, then new proposals."""
+        """Fill the free slots: the baseline first, then attempts in flight, then proposals."""
         if self._paused:
             return
         fleet = self._fleet
@@ -261,7 +261,7 @@ class Loop:
             yield from self._follow(self._trainings.advance(begun, machine))
 
     def _ask_ahead(self) -> Iterator[Event]:
-        """Have proposals written for the slots that are free or will be."""
+        """Ask for proposals for the slots that are free or will be."""
         if self._paused:
             return
         fleet = self._fleet
@@ -296,17 +296,17 @@ class Loop:
                 yield message
 
     def _follow(self, news: Iterable[Event | Settled]) -> Iterator[Event]:
-        """Go on from the verdicts among what the trainings tell."""
-        for told in news:
-            if isinstance(told, Settled):
-                yield from self._settled(told)
+        """Pass events on, and handle the verdicts among them."""
+        for each in news:
+            if isinstance(each, Settled):
+                yield from self._settled(each)
             else:
-                yield told
+                yield each
 
     def _settled(self, settled: Settled) -> Iterator[Event]:
         trial = settled.trial
         yield Judged(trial)
-        if trial.proposal.by.origin == "baseline":
+        if trial.proposal.is_baseline:
             yield from self._baseline_settled(trial)
         elif trial.result is not None:
             self._meter.measured += 1
@@ -332,17 +332,20 @@ class Loop:
     # ------------------------------------------------------------ bounds and ending
 
     def _begun(self) -> tuple[Proposal, ...]:
-        """Return the proposals of attempts that have no verdict yet."""
+        """Return the proposals of the attempts without a verdict."""
         begun = (*self._fleet.attempts.values(), *self._line)
         return tuple(attempt.proposal for attempt in begun)
 
     def _over(self, under_way: int = 0) -> str | None:
-        """Return why nothing more is started, with `under_way` trials counted as measured."""
+        """Return why nothing more may be started; None if something may.
+
+        under_way: trials that count as measured.
+        """
         reached = self._ledger.goal_reached
         return self._ending or reached or self._meter.over(under_way, self._cost())
 
     def _cost(self) -> float:
-        """Return the dollars spent on proposals so far, those without a verdict included."""
+        """Return the dollars spent on all proposals of the run, judged or not."""
         judged = [trial.proposal for trial in self._ledger.history.trials]
         return spending_of([*judged, *self._begun(), *self._drafting.staged]).dollars
 
@@ -351,7 +354,7 @@ class Loop:
         self._workers.tell(Note(reason))
 
     def _break(self, error: BaseException) -> None:
-        """Let what trains come to its end, then raise `error`."""
+        """End the session after the trials in training, and raise `error` then."""
         self._fault = self._fault or error
         self._workers_wanted = None
         self._end(str(error) or type(error).__name__)
@@ -364,12 +367,12 @@ class Loop:
         fault = self._drafting.fault
         if isinstance(fault, MoneySpent | NoneLeft):
             self._end(fault.message)
-        elif fault and not self._cancel.is_set():  # a question that was called off is no fault
+        elif fault and not self._cancel.is_set():  # a cancelled question is no fault
             self._break(fault)
         self._drafting.fault = None
 
     def _call_off(self) -> Iterator[Event]:
-        """End what is being written, and take in what was spent on it."""
+        """Cancel the drafts, and record what was spent on them."""
         self._writers.call_off()
         last = list(iter(lambda: self._workers.receive(0), None))
         for message in last:
@@ -379,7 +382,7 @@ class Loop:
                 yield message
 
     def _keep_for_resume(self) -> None:
-        """Commit proposals that were paid for and not trained: resume begins with them."""
+        """Commit the proposals in stock as attempts, with which a resume begins."""
         staged = self._drafting.staged
         while staged and not self._ledger.needs_baseline:
             self._ledger.begin(staged.popleft())

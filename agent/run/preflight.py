@@ -1,4 +1,4 @@
-"""Failures foreseen without a run: undefined names, lost imports, sizes that do not divide."""
+"""Finds failures without a run: undefined names, lost imports, sizes that do not divide."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -16,16 +16,16 @@ from agent.records.edits import Edit, Refused, SetConstant
 from agent.run.imports import lost_import
 from agent.space import Space, read_constants
 
-# No name that is compared with others is longer.
+# Longer names are not compared with others.
 MAX_NAME = 200
 
 
 def foresee(old: Sources, new: Sources, edits: Sequence[Edit], space: Space) -> Refused | None:
-    """Return why `new`, made of `old` by `edits`, would fail at once, or None. Never raises.
+    """Return why `new`, which is `old` after `edits`, would fail at once, or None. Never raises.
 
-    Names are judged by pyflakes, and only those that `old` does not lack too: code that runs has a
-    right to its tricks. Divisibility is only asked of edits that set constants and nothing else:
-    new code may have lifted the constraint.
+    pyflakes finds undefined names; those that `old` lacks as well are ignored, since that code
+    runs. Divisibility is checked only if all edits set constants: new code may have lifted the
+    constraint.
     """
     for path, text in new.files.items():
         before = old.files.get(path, "")
@@ -50,7 +50,7 @@ def _undefined(old: str, new: str) -> Refused | None:
 
 
 def _instead(name: str, bound: Sequence[str]) -> str:
-    """Return what to do about an undefined name, where the file gives a meaning to `bound`."""
+    """Return a hint about an undefined name. bound: the names that the file defines."""
     if name in bound:
         return "it is defined in another scope, or only later"
     near = near_names(name, bound, most=3)
@@ -61,14 +61,14 @@ def _instead(name: str, bound: Sequence[str]) -> str:
 
 @lru_cache(maxsize=KEPT_FILES)
 def _lacking(source: str) -> tuple[tuple[str, int], ...]:
-    """Return the names that a file uses and nothing in it defines, with their lines."""
+    """Return the undefined names of a file, with their line numbers."""
     tree = file_tree(source.removeprefix("\ufeff"))
     if isinstance(tree, Refused):
         return ()
     try:
         messages = Checker(tree, withDoctest=False).messages
     except Exception:
-        # A file too deep for the linter, or a bug of it, must not end a night: the run will tell.
+        # A file nested too deeply for pyflakes, or a bug in it, must not end a night.
         return ()
     lacking = [each for each in messages if isinstance(each, UndefinedName | UndefinedLocal)]
     if not lacking:
@@ -85,11 +85,11 @@ def _lacking(source: str) -> tuple[tuple[str, int], ...]:
 
 
 def _unevaluated(tree: ast.Module) -> set[tuple[int, int]]:
-    """Return the places (line, column) of names that no run evaluates.
+    """Return the places (line, column) of names that Python does not evaluate.
 
-    They are in text that only a type checker reads (`"Foo"`, `cast("Foo", x)`), in blocks under
-    TYPE_CHECKING, in annotations of a function's own variables, and with `from __future__ import
-    annotations` in every annotation.
+    They are in strings that only a type checker reads (`"Foo"`, `cast("Foo", x)`), in blocks under
+    TYPE_CHECKING, in annotations of local variables, and in every annotation of a file with
+    `from __future__ import annotations`.
     """
     postponed = any(
         isinstance(node, ast.ImportFrom)
@@ -106,7 +106,7 @@ def _unevaluated(tree: ast.Module) -> set[tuple[int, int]]:
 
 
 def _texts(tree: ast.Module) -> Iterator[tuple[int, int]]:
-    """Yield the places of the file's strings: a name that the linter reports there is in one."""
+    """Yield the places of the file's strings: pyflakes reports names inside them there."""
     parts: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
@@ -118,7 +118,7 @@ def _texts(tree: ast.Module) -> Iterator[tuple[int, int]]:
 
 
 def _never_run(node: ast.AST, postponed: bool, in_function: bool) -> Iterator[ast.AST]:
-    """Yield the annotations and blocks in `node` that no run evaluates."""
+    """Yield the annotations and blocks in `node` that Python does not evaluate."""
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             in_function = True
@@ -148,7 +148,7 @@ def _is_type_checking(test: ast.expr) -> bool:
 
 
 def _bound(source: str) -> list[str]:
-    """Return the names that a file gives a meaning to, anywhere in it."""
+    """Return the names that a file defines in any scope."""
     tree = file_tree(source.removeprefix("\ufeff"))
     return [] if isinstance(tree, Refused) else sorted(set(_binding(tree)))
 
@@ -165,7 +165,7 @@ def _binding(tree: ast.AST) -> Iterator[str]:
 
 
 def _indivisible(new: Sources, space: Space) -> Refused | None:
-    """Return the first constraint of `space` that the constants of `new` break."""
+    """Return the refusal for the first constraint of `space` that `new` breaks, or None."""
     constants = read_constants(new)
     for constraint in space.constraints:
         if constraint.holds(constants):

@@ -1,4 +1,4 @@
-"""Gives probes a slot, and tells who asks a model how long a free slot has waited."""
+"""Starts probes in free slots, and measures how long a free slot has waited for a proposal."""
 
 import time
 
@@ -9,7 +9,7 @@ from agent.run.workers import Workers
 
 
 class ProbeSlot:
-    """The part of the loop that knows free slots for the researcher's sake."""
+    """The part of the loop that serves a model with tools."""
 
     def __init__(self, research: Research, workers: Workers, ledger: Ledger) -> None:
         self._research = research
@@ -19,9 +19,9 @@ class ProbeSlot:
         self._since: float | None = None
 
     def start(self, held: bool) -> None:
-        """Give a probe that waits a free slot. held: nothing may start.
+        """Start the probe that waits in a free slot, if one is allowed. held: nothing may start.
 
-        Where the time of trials counts, it is one beside which nothing runs.
+        Where the time of trials counts, it starts only while nothing trains.
         """
         workers = self._workers
         fleet = self._ledger.fleet
@@ -47,19 +47,19 @@ class ProbeSlot:
 
     @property
     def bars(self) -> bool:
-        """Whether no training may start beside the probe that runs."""
+        """Whether a probe is running that no training may run beside."""
         return self._workers.is_probing and self._is_timed
 
     @property
     def _is_timed(self) -> bool:
-        """Whether the time of trials counts: only a budget in steps says that it does not."""
+        """Whether the time of trials counts; it does for anything but a budget in steps."""
         budget = self._ledger.history.run.budget
         return budget is None or budget.unit == "s"
 
     def look(self, ready: bool) -> None:
-        """Look whether a slot is free only for want of a proposal.
+        """Note since when a slot has been free only because there is no proposal.
 
-        ready: there is one, or a pause.
+        ready: there is a proposal, or the run is paused.
         """
         waits = bool(self._ledger.fleet.free) and not (ready or self._workers.is_probing)
         if not waits or self._ledger.needs_baseline:
@@ -67,11 +67,11 @@ class ProbeSlot:
         elif self._since is None:
             self._since = time.monotonic()
 
-    def told(self, context: Context) -> Context:
-        """Return a context with what the model may look at."""
-        return self._research.told(context, self.awaited)
+    def equip(self, context: Context) -> Context:
+        """Return a context with the tools of a model added."""
+        return self._research.equip(context, self.awaited)
 
     def awaited(self) -> float:
-        """Return how many seconds one has waited; 0 if none does. Safe to call from any thread."""
+        """Return how many seconds a slot has waited; 0 if none does. Thread-safe."""
         since = self._since
         return 0.0 if since is None else max(time.monotonic() - since, 1e-9)

@@ -1,6 +1,6 @@
-"""Probes: short runs that a model asks for, handed from the thread that asks to the loop.
+"""Probes: short runs that a model asks for, handed from its thread to the loop.
 
-The loop gives one a slot that is free; where trials are timed, one in which nothing else runs.
+The loop runs a probe in a free slot; where trials are timed, only while nothing trains.
 """
 
 import time
@@ -16,21 +16,21 @@ from agent.records.slots import Slot
 from agent.records.sources import Sources
 
 FIRST_SEED = 1_500_000_000
-"""Seeds of probes begin so far behind those of trials, which count on from the run's."""
+"""Offset of the seeds of probes, so that they never meet the seeds of trials."""
 SEEDS = 2**31
 POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class NotProbed:
-    """Nothing ran."""
+    """Why no probe ran."""
 
     why: str
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A probe that has no slot yet."""
+    """A probe that waits for a slot."""
 
     sources: Sources
     seconds: float
@@ -39,18 +39,18 @@ class Waiting:
 
 @runtime_checkable
 class Probes(Protocol):
-    """A bench that can probe."""
+    """A bench that can run probes."""
 
     def probe(self, wanted: Probe, slot: Slot, cancel: Event) -> Probed:
-        """Run code for a short time; see agent/evaluate/probe.py."""
+        """Run code for a short time (agent/evaluate/probe.py)."""
         ...
 
 
 class Probing:
-    """The probes of a session; one waits at a time."""
+    """Hands the probes of a session to the loop; at most one waits at a time."""
 
     def __init__(self, cancel: Event, first_seed: int, probed: int = 0) -> None:
-        """Take what ends them. probed: how many the run has made before."""
+        """cancel: ends all probes. first_seed: the run's. probed: probes of earlier sessions."""
         self._cancel = cancel
         self._seed = first_seed
         self._count = probed
@@ -58,9 +58,9 @@ class Probing:
         self._lock = Lock()
 
     def ask(self, sources: Sources, seconds: float, patience: float) -> Probed | NotProbed:
-        """Wait for a slot and for the run in it; called by the thread that asks a model.
+        """Wait for a slot and for the run in it, and return its result.
 
-        patience: seconds that this may take in all.
+        Called from the thread of a writer. patience: how many seconds this may take in all.
         """
         answer: Future[Probed | NotProbed] = Future()
         with self._lock:
@@ -78,7 +78,7 @@ class Probing:
         return NotProbed("the run ends")
 
     def _withdrawn(self, answer: "Future[Probed | NotProbed]") -> bool:
-        """Take a probe back, unless it has its slot already."""
+        """Withdraw a probe unless it has a slot by now; return whether it was withdrawn."""
         with self._lock:
             if self._waiting is None or self._waiting.answer is not answer:
                 return False
@@ -91,20 +91,20 @@ class Probing:
         return self._waiting is not None
 
     def take(self) -> Waiting | None:
-        """Return the probe that waits, which has a slot from now on."""
+        """Return the probe that waits, which gets a slot now; None if none waits."""
         with self._lock:
             waiting = self._waiting
             self._waiting = None
             return waiting
 
     def refuse(self, why: str) -> None:
-        """Answer the probe that waits that there is none."""
+        """Answer the probe that waits with a refusal."""
         waiting = self.take()
         if waiting is not None:
             waiting.answer.set_result(NotProbed(why))
 
     def probe_of(self, waiting: Waiting, commit: str, tip: Sources) -> Probe:
-        """Return what runs: the files of the tip at `commit`, with those that the probe changes."""
+        """Return what to run: the files of `tip` (at `commit`), changed as the probe wants."""
         self._count += 1
         seed = (self._seed + FIRST_SEED + self._count) % SEEDS
         return Probe(
@@ -117,7 +117,7 @@ class Probing:
 
 
 def probes_in(looked: Iterable[str]) -> int:
-    """Return how many of the tools that were called are probes."""
+    """Return how many of the called tools were probes."""
     return sum(tool == "probe" for tool in looked)
 
 

@@ -1,4 +1,4 @@
-"""Proves a run's target: trains what is kept under fresh seeds, before its verdict."""
+"""Proves a run's target: trains a would-be keep under fresh seeds before its verdict."""
 
 from agent.history.history import History
 from agent.judge.decision import Baseline, Keep, Simplify
@@ -14,7 +14,7 @@ Kept = Baseline | Keep | Simplify
 
 
 class Proving:
-    """Holds what a run keeps to its target. exact: equal code gives equal results."""
+    """Tests whether what a run keeps has reached its target."""
 
     def __init__(self, history: History) -> None:
         self._history = history
@@ -22,7 +22,7 @@ class Proving:
     def step(
         self, attempt: Attempt, result: Result, verdict: Kept, incumbent: Trial | None
     ) -> Order | Kept:
-        """Return the verdict with what was proved, or one more run under a fresh seed."""
+        """Return the verdict with the result of the test, or one more run under a fresh seed."""
         target = self._history.run.goal.target
         value = self._estimate(result, verdict, incumbent)
         sense = self._history.run.sense
@@ -42,7 +42,7 @@ class Proving:
         return _with(verdict, proof)
 
     def advice(self, baseline: Trial) -> list[str]:
-        """Return what a target lacks to be proved in this run, if anything."""
+        """Return a warning if no run of this project can prove the target; else []."""
         target = self._history.run.goal.target
         if target is None or self._is_exact or repeats_of((baseline,)) != "none":
             return []
@@ -57,13 +57,13 @@ class Proving:
         return self._history.run.goal.noise == "none"
 
     def _repeats(self, verdict: Kept, result: Result) -> bool:
-        """Return whether a run under another seed is another sample."""
+        """Return whether runs under different seeds are independent samples."""
         if isinstance(verdict, Baseline):
             return bool(independent(result))
         return repeats_of(self._history.comparable) != "none"
 
     def _estimate(self, result: Result, verdict: Kept, incumbent: Trial | None) -> float | None:
-        """Return the score that the attempt is believed to have."""
+        """Return the estimated score of the attempt; None without an incumbent's score."""
         if isinstance(verdict, Baseline):
             return result.value
         if incumbent is None or incumbent.value is None:
@@ -72,7 +72,7 @@ class Proving:
         return sense.value(sense.loss(incumbent.value) + verdict.delta)
 
     def _values(self, result: Result, verdict: Kept) -> list[float]:
-        """Return the scores under seeds that had no part in the verdict."""
+        """Return the scores that the verdict does not depend on."""
         values = [score.value for score in result.scores if score.role == "fresh"]
         if isinstance(verdict, Baseline):
             values += [score.value for score in independent(result)]

@@ -1,8 +1,8 @@
-"""Trying a winner again on a newer tip: at most twice, and each time under new seeds.
+"""Tries a winner again on a newer tip: at most twice, and each time under new seeds.
 
-An attempt that its tip overtook is judged against what it was proposed on. A gain is tried again on
-the newest state, where it is a new experiment; the seeds under which it won must not choose it a
-second time.
+An attempt is judged against the state that it was proposed on. If the tip has moved on meanwhile,
+a gain is tried again on the newest state as a new experiment, under seeds that it did not win
+under.
 """
 
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ MOST_REPLAYS = 2
 
 
 def replay_of(history: History, attempt: Attempt) -> Proposal | None:
-    """Return the attempt's edits as a proposal for the tip; None after MOST_REPLAYS of them.
+    """Return the attempt's edits as a proposal for the tip; None after MOST_REPLAYS repetitions.
 
-    A repetition that was not measured does not count.
+    Only measured repetitions count.
     """
     proposal = attempt.proposal
     measured = [trial for trial in replayed_by(history, proposal) if trial.result]
@@ -36,7 +36,7 @@ def replay_of(history: History, attempt: Attempt) -> Proposal | None:
 
 
 def replayed_by(history: History, proposal: Proposal) -> tuple[Trial, ...]:
-    """Return the trials whose edits a proposal tries again, the newest first."""
+    """Return the trials that a proposal repeats, the newest first."""
     return tuple(_chain(history, proposal))
 
 
@@ -45,10 +45,10 @@ def _chain(history: History, proposal: Proposal) -> Iterator[Trial]:
     trial = by_number.get(_repeated(proposal))
     while trial is not None:
         yield trial
-        del by_number[trial.number]  # a branch of others may go round in a circle
+        del by_number[trial.number]  # a forged branch may have a cycle
         trial = by_number.get(_repeated(trial.proposal))
 
 
 def _repeated(proposal: Proposal) -> int:
-    """Return the number of the trial that a proposal tries again; -1 for none."""
+    """Return the number of the trial that a proposal repeats; -1 for none."""
     return -1 if proposal.by.replays is None else proposal.by.replays

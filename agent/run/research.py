@@ -1,4 +1,4 @@
-"""What a session adds to the context of a model that looks: its tools, the machine, its memory."""
+"""What a session gives a model besides the run's record: tools, the machine, earlier answers."""
 
 from dataclasses import dataclass, replace
 
@@ -9,19 +9,22 @@ from agent.run.probing import Probing
 
 @dataclass(frozen=True)
 class Research:
-    """What a model may look at, and is told."""
+    """The tools of a model, and what it learns about the session."""
 
     look: Look | None = None
-    """Begins the looks of a proposal; None where nothing is looked at."""
+    """Begins the tool calls of one proposal; None for a model without tools."""
     probing: Probing | None = None
-    """The probes that it may ask for."""
+    """The short runs that it may ask for; None for none."""
     machine: str = ""
-    """What trials run on, in words."""
+    """The hardware of the trials, in words."""
     remembers: bool = True
-    """Whether rationales and alternatives of earlier answers come back."""
+    """Whether prompts hold the rationales and alternatives of earlier answers."""
 
-    def told(self, context: Context, awaited: Awaited) -> Context:
-        """Return a context with all that. awaited: how long a free slot has waited."""
+    def equip(self, context: Context, awaited: Awaited) -> Context:
+        """Return `context` with all of this.
+
+        awaited: returns for how many seconds a free slot has waited for the model.
+        """
         return replace(
             context,
             look=self.look,

@@ -1,7 +1,7 @@
-"""Inputs that come from another machine, as refs: refs/autoresearch/TAG/inbox/ID.
+"""Inputs that another machine pushed, as refs: refs/autoresearch/TAG/inbox/ID.
 
-Each leads to a commit whose message holds one input. Whoever may push to this repository may steer
-its runs, but for the bound on cost; the ref is deleted when its input is admitted.
+Each ref points to a commit whose message holds one input; it is deleted when the input is
+admitted. Whoever may push to this repository may steer its runs, except for the bound on cost.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ EMPTY_TREE = b""
 
 
 class SentRefs:
-    """The refs with the inputs of a run."""
+    """Reads, writes and removes the refs with the inputs of a run."""
 
     def __init__(self, project: Project, tag: str) -> None:
         self._git = Plumbing(Path(project.root))
@@ -30,7 +30,7 @@ class SentRefs:
         self._heads: dict[str, str] = {}
 
     def read(self) -> list[Input | Torn]:
-        """Return what the refs hold, the oldest first; at most MAX_WAITING of them."""
+        """Return at most MAX_WAITING inputs, the oldest first."""
         form = "--format=%(objectname) %(objecttype) %(objectsize) %(refname)"
         count = f"--count={MAX_WAITING}"
         listing = self._git("for-each-ref", "--sort=creatordate", count, form, self._place)
@@ -45,13 +45,13 @@ class SentRefs:
         return waiting
 
     def remove(self, waiting: Input | Torn) -> None:
-        """Delete the ref of what was admitted, or is no input, unless it has moved."""
+        """Delete the ref of an input, unless it has moved since it was read."""
         name = waiting.name if isinstance(waiting, Torn) else waiting.id
         if name in self._heads:
             self._git.try_("update-ref", "-d", f"{self._place}{name}", self._heads[name])
 
     def write(self, asked: Input) -> str:
-        """Make a ref of an input, and return its name."""
+        """Write an input as a commit and a ref; return the ref's name."""
         fields = {"input": asked.model_dump(mode="json", exclude_none=True)}
         message = format2.write(one_line(words_of(asked.ask)), [], "sent", fields).encode()
         tree = self._git("mktree", stdin=EMPTY_TREE).strip()

@@ -1,4 +1,4 @@
-"""How much of a trial's time is training, by the baseline: the rest is the harness's own."""
+"""Measures how much of a baseline's time is training; the rest is the harness's overhead."""
 
 import time
 
@@ -12,11 +12,11 @@ class Stopwatch:
         self._began: float | None = None
 
     def start(self) -> None:
-        """Note that a baseline begins."""
+        """Start the clock: a baseline begins."""
         self._began = time.monotonic()
 
     def words(self, baseline: Trial) -> str | None:
-        """Return what is to be said where a training is shorter than what surrounds it, or None."""
+        """Return a warning if the overhead took longer than the trainings, else None."""
         if self._began is None or baseline.result is None:
             return None
         runs = len(baseline.result.scores)

@@ -1,4 +1,4 @@
-"""How long trainings take on this machine, by the run's baseline."""
+"""How long trainings may take, measured by the run's baseline on each machine."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ from sandbox.ground.deadline import Usual, allowed_seconds, is_limited
 class Timing:
     """The time and speed of the baseline's trainings, read from the ledger.
 
-    cores: how many cores a training has, None for all of them; a slot of `fleet` says it itself.
+    cores: cores of a training on a machine without a slot in `fleet`; None for all of them.
     """
 
     def __init__(self, history: History, cores: int | None, fleet: Fleet | None = None) -> None:
@@ -28,22 +28,22 @@ class Timing:
 
     @property
     def yardstick(self) -> Trial | None:
-        """The baseline that trainings are timed by."""
+        """The baseline that sets the time of trainings (agent/judge/yardstick.py)."""
         return yardstick_of(self._history.trials)
 
     @property
     def usual(self) -> Usual | None:
-        """How long the baseline trains on a machine of the run; None while no run shows it."""
+        """How long the baseline trains on a machine of the run; None while unknown."""
         times = [self.usual_on(machine) for machine in self._fleet.machines or (machine_name(),)]
         return next(filter(None, times), None)
 
     def usual_on(self, machine: str) -> Usual | None:
-        """Return how long it trains on `machine` with as many cores; None where it has not run."""
+        """Return how long the baseline trains on `machine` with as many cores; None if unknown."""
         history = self._history
         yardstick = self.yardstick
         if yardstick is None:
             return None
-        judged = (a for a in history.in_flight if a.proposal.by.origin != "baseline")
+        judged = (a for a in history.in_flight if not a.proposal.is_baseline)
         measured = [history.measured(attempt) for attempt in judged]
         under_way = [result for result in measured if result]
         cores = self._fleet.cores_on(machine, self._cores)
@@ -51,14 +51,14 @@ class Timing:
 
     @property
     def limit(self) -> Limit | None:
-        """The limit of trainings that end by themselves; None where they keep to a budget."""
+        """The time limit of trainings that end by themselves; None if they have a budget."""
         run = self._history.run
         if run.goal.limit is None or run.budget is None:
             return run.goal.time_limit
         return self._limit_by(self.usual)
 
     def _limit_by(self, usual: Usual | None) -> Limit | None:
-        """Return it where the baseline's time is known already."""
+        """Return the limit, given the baseline's time if it is known."""
         run = self._history.run
         limit = run.goal.time_limit
         return limit if is_limited(run.budget, limit, usual) else None
@@ -71,7 +71,7 @@ class Timing:
 
     @property
     def most_seconds(self) -> float | None:
-        """What a training that ends by itself may take; None while that is unknown."""
+        """The most seconds of a training that ends by itself; None while unknown."""
         usual = self.usual
         limit = self._limit_by(usual)
         if limit is None or usual is None:
@@ -80,16 +80,17 @@ class Timing:
 
     @property
     def is_timed(self) -> bool:
-        """Whether the machine's speed moves scores: trainings end at a time."""
+        """Whether trainings end at a time, so that scores depend on the machine's speed."""
         budget = self._history.run.budget
         return budget is not None and budget.unit == "s" and self.limit is None
 
     def usual_for(
         self, attempt: Attempt, order: Order, incumbent: Trial | None, machine: str
     ) -> Usual | None:
-        """Return what a run of `attempt` on `machine` is timed by; None for one that shows it.
+        """Return the usual time that a run of `attempt` on `machine` is held to.
 
-        incumbent: None for a baseline.
+        None for a run that measures it: a baseline of new code, or on a new machine. incumbent:
+        None for a baseline.
         """
         if order.role == "baseline" or self._is_new_code(attempt):
             return None
@@ -105,7 +106,7 @@ class Timing:
         return usual.model_copy(update={"seconds": usual.seconds * drift})
 
     def clock(self, result: Result, incumbent: Trial, machine: str) -> Clock | None:
-        """Return what a candidate's time on `machine` is held against; None without a limit."""
+        """Return the times to judge a candidate's time on `machine` by; None without a limit."""
         if self._history.run.goal.limit is None:
             return None
         usual = self.usual_on(machine)
@@ -120,7 +121,7 @@ class Timing:
         )
 
     def late_baseline(self, result: Result | None) -> str:
-        """Return why a baseline breaks a limit that is a duration; empty where it does not."""
+        """Return why a baseline is over a limit that is a duration; "" if it is not."""
         run = self._history.run
         limit = run.goal.time_limit
         if result is None or run.budget is not None or limit is None or limit.duration is None:
@@ -131,10 +132,7 @@ class Timing:
         return f"trained {took:.1f} s, where the limit allows {limit}: state a longer one"
 
     def speed_on(self, machine: str) -> float | None:
-        """Return the steps a second of the newest baseline's first run on `machine`.
-
-        None where they are not known.
-        """
+        """Return the steps a second of the newest baseline's first run on `machine`, or None."""
         for trial in reversed(self._history.trials):
             if trial.status == "baseline":
                 own = trial.result.own if trial.result else ()
@@ -143,8 +141,8 @@ class Timing:
         return None
 
     def _is_new_code(self, attempt: Attempt) -> bool:
-        """Return whether it is a baseline of unmeasured code: the first, or changed by hand."""
-        if attempt.proposal.by.origin != "baseline":
+        """Return whether an attempt is a baseline of code that has no score yet."""
+        if not attempt.proposal.is_baseline:
             return False
         kept = [trial for trial in self._history.trials if trial.status in KEPT]
         sources = self._history.sources_at(attempt.commit)
@@ -152,7 +150,7 @@ class Timing:
 
 
 def _seconds(scores: Iterable[Score], machine: str) -> tuple[float, ...]:
-    """Return the training times of runs on `machine`."""
+    """Return the training times on `machine`, in seconds."""
     return tuple(
         score.seconds
         for score in scores

@@ -1,4 +1,4 @@
-"""What trains in the slots, and what waits for one: starts runs, and takes in how they ended."""
+"""Starts runs in the slots, and handles how they end."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -11,14 +11,14 @@ from agent.records.results import Attempt, Order, Result
 from agent.run.advice import baseline_fault
 from agent.run.fleet import Wait
 from agent.run.ledger import Ledger, Settled
-from agent.run.line import Line, is_baseline
+from agent.run.line import Line
 from agent.run.workers import Lost, Trained, Workers
 
 
 class Trainings:
-    """The trainings of a session, on one machine or on many.
+    """The trainings of a session, on one machine or many.
 
-    is_paused: whether nothing new may start.
+    is_paused: returns whether nothing new may start.
     """
 
     def __init__(
@@ -35,15 +35,15 @@ class Trainings:
         self._line = line
         self._cancel = cancel
         self._is_paused = is_paused
-        # Which place was lost last, and why.
+        # How the last place was lost, for the fault when none is left.
         self._last = ""
 
     # ------------------------------------------------------------ starting
 
     def start_baseline(self) -> Iterator[Settled | TrialWaits]:
-        """Run the baseline on every machine that has a free slot and something to show with it."""
+        """Run the baseline on every machine with a free slot that needs a run of it."""
         running = tuple(self._fleet.attempts.values())
-        baselines = [attempt for attempt in running if is_baseline(attempt)]
+        baselines = [attempt for attempt in running if attempt.proposal.is_baseline]
         if len(baselines) < len(running):
             return
         baseline = baselines[0] if baselines else self._ledger.begin_baseline()
@@ -54,7 +54,7 @@ class Trainings:
                 return
 
     def waiting(self) -> Iterator[TrialWaits]:
-        """Yield what waits in a pause."""
+        """Yield an event for each attempt that waits during a pause."""
         for attempt in self._line:
             yield self._waits(attempt)
 
@@ -64,9 +64,9 @@ class Trainings:
         return TrialWaits(attempt, done + 1)
 
     def advance(self, attempt: Attempt, machine: str) -> Iterator[Settled | TrialWaits]:
-        """Start the run that an attempt needs next, if that can be on `machine`.
+        """Start the next run of an attempt on `machine`, or queue the attempt.
 
-        Yield its verdict where it needs none, and that it waits where the run is paused.
+        Yield its verdict if it needs no run, and an event if it waits because of a pause.
         """
         step = self._ledger.next(attempt, machine)
         match step:
@@ -81,7 +81,7 @@ class Trainings:
                 yield from self._start(attempt, step, machine)
 
     def _start(self, attempt: Attempt, order: Order, machine: str) -> Iterator[TrialWaits]:
-        """Start a run that was ordered, or let its attempt wait for a slot where it can."""
+        """Start an ordered run, or queue its attempt for a machine that can run it."""
         needed = order.machine if order.machine in self._fleet.machines else None
         slot = None if self._is_paused() else self._fleet.take(needed or machine)
         if slot is None:
@@ -94,7 +94,7 @@ class Trainings:
     # ------------------------------------------------------------ ending
 
     def take(self, news: Trained | Lost | PlaceJoined | PlaceLeft) -> Iterator[Event | Settled]:
-        """Take in what has ended, joined or left; yield what is to be told of it, and verdicts."""
+        """Handle the end of a run or a change of places; yield events and verdicts."""
         self._line.wake()
         match news:
             case Trained(run, result):
@@ -111,7 +111,7 @@ class Trainings:
                 yield news
 
     def skip(self, number: int) -> Iterator[Settled]:
-        """End the trainings of an attempt, or record at once that it was skipped."""
+        """End the trainings of an attempt; if it has none, yield its verdict `skipped`."""
         if self._fleet.runs_of(number):
             self._workers.end(number)
             return
@@ -121,12 +121,12 @@ class Trainings:
                 yield self._ledger.skip(attempt)
 
     def _skipped(self, attempt: Attempt) -> Iterator[Settled]:
-        """Record that an attempt was skipped, once its last run has ended."""
+        """Yield the verdict `skipped` once the attempt's last run has ended."""
         if not self._fleet.runs_of(attempt.number):
             yield self._ledger.skip(attempt)
 
     def _ended(self, run: Assignment, result: Result | Checks | None) -> Iterator[Event | Settled]:
-        """Record the result of a training, and go on with its attempt."""
+        """Record the result of a run, and go on with its attempt."""
         if run.attempt.number in self._ledger.steering.skipped:
             yield from self._skipped(run.attempt)
         elif result is not None:
@@ -138,12 +138,16 @@ class Trainings:
                 yield from self.advance(run.attempt, run.slot.machine)
 
     def _record(self, run: Assignment, result: Result | Checks) -> None:
-        """Record the result of a training.
+        """Record the result of a run.
 
-        Raise ProjectFault where the baseline fails on a machine, and another may train it.
+        Raise ProjectFault if the baseline fails on one of several machines.
         """
         attempt = run.attempt
-        if isinstance(result, Result) and result.status != "scored" and is_baseline(attempt):
+        if (
+            isinstance(result, Result)
+            and result.status != "scored"
+            and attempt.proposal.is_baseline
+        ):
             before = self._ledger.history.measured(attempt)
             machines = {score.machine for score in before.scores} if before else set()
             machines |= {other.slot.machine for other in self._fleet.runs_of(attempt.number)}
@@ -152,10 +156,7 @@ class Trainings:
         self._ledger.record(attempt, run.order, result)
 
     def _unfit(self, run: Assignment, fault: ProjectFault) -> Iterator[Event]:
-        """Drop a machine on which the baseline fails; raise `fault` where there is no other.
-
-        Where it fails on all of them, the last one's failure is the run's.
-        """
+        """Remove a machine on which the baseline fails; raise `fault` if it is the last one."""
         machine = run.slot.machine
         if set(self._fleet.machines) <= {machine}:
             raise fault
@@ -166,7 +167,7 @@ class Trainings:
         self._line.put_first(run.attempt)
 
     def _lost(self, run: Assignment, why: str) -> Iterator[Event | Settled]:
-        """Take in that the place of a training is gone: its attempt is first in line elsewhere."""
+        """Handle the loss of a run's place: its attempt goes to the head of the queue."""
         if run.attempt.number in self._ledger.steering.skipped:
             yield from self._skipped(run.attempt)
         elif not self._cancel.is_set():
@@ -178,7 +179,7 @@ class Trainings:
 
     @property
     def fault(self) -> PlaceLost | None:
-        """Why nothing can train any more; None while there is a place, or something trains."""
+        """The fault if no place to train is left; None while there is one or something runs."""
         if self._fleet.slots or self._fleet.running:
             return None
         return PlaceLost(f"no place to train is left{self._last}", "autoresearch resume")

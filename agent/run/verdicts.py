@@ -1,4 +1,4 @@
-"""The one place where a verdict becomes a trial, that is, an entry of the ledger."""
+"""Turns a verdict into a trial, that is, an entry of the ledger. Nothing else does."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from agent.space import changes, read_constants
 
 @dataclass(frozen=True)
 class Tried:
-    """What a verdict on an attempt that ran rests on."""
+    """The measurements and files behind a verdict on an attempt that ran."""
 
     result: Result | None
     """None for a trial that was skipped."""
@@ -22,14 +22,14 @@ class Tried:
     after: Sources
     """The files of the attempt."""
     incumbent: Trial | None
-    """None for a baseline, which is compared with nothing."""
+    """The trial that it was compared with; None for a baseline."""
     pairs: tuple[Pair, ...] = ()
     sense: Sense = LOWER
     """Of the run's metric."""
 
 
 def trial_of(attempt: Attempt, verdict: Verdict, tried: Tried | None) -> Trial:
-    """Return the trial that `verdict` makes of an attempt.
+    """Return the ledger's entry for an attempt with its verdict.
 
     tried: None for an attempt that never ran.
     """
@@ -79,7 +79,7 @@ def _reason(verdict: Verdict, result: Result | None) -> str:
 
 
 def _estimate(incumbent: Trial | None, delta: float | None, sense: Sense) -> float | None:
-    """Return the trial's score on the offset of the baseline's seeds."""
+    """Return the estimated score: the incumbent's, better or worse by `delta`."""
     if incumbent is None or incumbent.value is None or delta is None:
         return None
     return sense.value(sense.loss(incumbent.value) + delta)

@@ -1,7 +1,7 @@
-"""The threads that train, one for each run, and the inbox of a session.
+"""The threads that train, one for each run, and the queue of messages to the loop.
 
-Whatever they and the writers (agent/run/writers.py) report comes through one inbox, read by the
-loop's own thread, so that nothing else touches the ledger.
+Trainings and writers (agent/run/writers.py) report through one queue, which only the loop's own
+thread reads. So no other thread touches the ledger.
 """
 
 import queue
@@ -24,7 +24,7 @@ from agent.run.writers import Drafted, DraftFailed
 
 @dataclass(frozen=True)
 class Trained:
-    """A training has ended; without a result where it was cancelled."""
+    """A run has ended. Its result is None if it was cancelled."""
 
     run: Assignment
     result: Result | Checks | None
@@ -32,7 +32,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class TrainingFailed:
-    """Training raised an exception: a fault of the harness, never of the candidate."""
+    """A run raised an exception: a fault of the harness, not of the candidate."""
 
     run: Assignment
     error: BaseException
@@ -40,7 +40,7 @@ class TrainingFailed:
 
 @dataclass(frozen=True)
 class Lost:
-    """The place of a training is gone, and what it had trained with it: nobody's fault."""
+    """The place of a run is lost, and its training with it."""
 
     run: Assignment
     why: str
@@ -48,7 +48,7 @@ class Lost:
 
 @dataclass(frozen=True)
 class ProbeEnded:
-    """A probe gives its slot back; its answer is with who asked."""
+    """A probe has ended and its slot is free. Its answer went to the thread that asked."""
 
     slot: Slot
 
@@ -56,11 +56,11 @@ class ProbeEnded:
 Message = Event | Drafted | DraftFailed | Trained | TrainingFailed | Lost | ProbeEnded
 
 MOST_THREADS = 4096
-"""Of runs at once; a thread is made when a run needs one, so slots may come at any time."""
+"""The most runs at once. Threads are created when runs need them."""
 
 
 class _Stop(threading.Event):
-    """Set when its own training is to end, or every one."""
+    """Is set when one run, or all of them, should end."""
 
     def __init__(self, cancel: threading.Event) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class _Stop(threading.Event):
 
 
 class Workers:
-    """A context manager whose threads train attempts, until all are at rest."""
+    """Runs trainings and probes in threads of its own; leaving the block waits for them."""
 
     def __init__(self, bench: Measures, cancel: threading.Event, fleet: Fleet) -> None:
         self._bench = bench
@@ -94,7 +94,7 @@ class Workers:
         self._bench.close()
 
     def train(self, assignment: Assignment) -> None:
-        """Start a training in the slot that was taken for it."""
+        """Start a run in the slot that was taken for it."""
         self._fleet.begin(assignment)
         stop = _Stop(self._cancel)
         self._stops[assignment.slot.number] = stop
@@ -106,19 +106,19 @@ class Workers:
                 result = work_on(assignment, self._inbox.put, stop)
             except PlaceLost as lost:
                 return Lost(assignment, lost.message)
-            except BaseException as error:  # the loop raises it, once the other threads are at rest
+            except BaseException as error:  # the loop raises it after the other threads have ended
                 return TrainingFailed(assignment, error)
             return Trained(assignment, result)
 
         self._trainers.submit(lambda: self._inbox.put(work()))
 
     def end(self, number: int) -> None:
-        """End the trainings of one attempt, if there are any; their messages come as ever."""
+        """End the runs of one attempt, if there are any. Their messages still arrive."""
         for run in self._fleet.runs_of(number):
             self._stops[run.slot.number].set()
 
     def probe(self, waiting: Waiting, wanted: Probe, slot: Slot) -> None:
-        """Run a probe in a slot; a fault of it is the answer, and ends no run."""
+        """Run a probe in a slot. A fault becomes its answer and does not end the session."""
         self.is_probing = True
         bench = self._bench
 
@@ -135,11 +135,11 @@ class Workers:
         self._trainers.submit(lambda: self._inbox.put(work()))
 
     def tell(self, message: Message) -> None:
-        """Put a message into the inbox; may be called from any thread and a signal handler."""
+        """Send a message to the loop. May be called from any thread and from signal handlers."""
         self._inbox.put(message)
 
     def receive(self, seconds: float) -> Message | None:
-        """Wait for the next message, and keep count of what still runs; None after `seconds`."""
+        """Return the next message, or None after `seconds`. Free the slot of a run that ended."""
         try:
             message = self._inbox.get(timeout=seconds)
         except queue.Empty:

@@ -1,4 +1,4 @@
-"""The threads that ask methods for proposals, several at once where several are wanted."""
+"""The threads that ask methods for proposals, several at once."""
 
 import threading
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from agent.records.proposals import Proposal, Provenance
 
 @dataclass(frozen=True)
 class Draft:
-    """A proposal in writing."""
+    """A proposal that is being written."""
 
     number: int
-    """Counts the drafts of a session."""
+    """Its place among the drafts of the session, from 0."""
     context: Context
-    """What it is written from."""
+    """The state of the run that it is written from."""
     fills: bool = False
-    """Whether a search method writes it, for a slot that would wait for the model."""
+    """Whether a search method writes it to fill in for a slow model."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class DraftFailed:
     draft: Draft
     error: BaseException
     spent: Provenance | None = None
-    """What was asked before that, and at what price; None if nothing was answered."""
+    """The questions before that and their cost; None if nothing was answered."""
 
 
 class Writers:
-    """A context manager whose threads ask for proposals, until all are at rest.
+    """Asks methods for proposals in threads of its own; leaving the block cancels and waits.
 
-    put: takes what they report, from any thread.
+    put: receives the answers, from any thread.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Writers:
         self._cancel = cancel
         self._asked = 0
         self.writing: dict[int, Draft] = {}
-        """Drafts under way, by number."""
+        """The drafts that are being written, by number."""
         self._pool = ThreadPoolExecutor(MAX_WRITERS + 1, thread_name_prefix="propose")
 
     def __enter__(self) -> Self:
@@ -66,12 +66,12 @@ class Writers:
 
     @property
     def drafts(self) -> tuple[Draft, ...]:
-        """The drafts that the method writes, the oldest first."""
+        """The drafts of the method, without those that fill in, the oldest first."""
         return tuple(draft for draft in self.writing.values() if not draft.fills)
 
     @property
     def is_filling(self) -> bool:
-        """Whether a draft for a waiting slot is under way."""
+        """Whether a draft that fills in is being written."""
         return any(draft.fills for draft in self.writing.values())
 
     def ask(self, proposer: Proposer, context: Context, fills: bool = False) -> None:
@@ -91,10 +91,10 @@ class Writers:
         self._pool.submit(lambda: self._put(work()))
 
     def call_off(self) -> None:
-        """End what is being written, and wait until every thread is at rest."""
+        """Cancel the drafts, and wait until every thread has ended."""
         self._cancel.set()
         self._pool.shutdown()
 
     def end(self, draft: Draft) -> None:
-        """Note that a draft is no longer under way."""
+        """Remove a draft that has ended."""
         del self.writing[draft.number]

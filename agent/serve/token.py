@@ -42,9 +42,9 @@ def _from_file(file: Path) -> str:
     except OSError as error:
         raise UsageFault(f"Cannot write the token to {file}: {error.strerror}.") from None
     try:
-        with open(file, encoding="utf-8", opener=no_link) as known:
-            mode = os.fstat(known.fileno()).st_mode
-            text = known.read(4096)
+        with open(file, encoding="utf-8", opener=no_link) as existing:
+            mode = os.fstat(existing.fileno()).st_mode
+            text = existing.read(4096)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageFault(f"Cannot read a token from {file}: {error}.") from None
     if mode & OTHERS:

@@ -136,10 +136,10 @@ class TryTools:
         known = verdicts
         deadline = time.monotonic() + seconds
         while True:
-            found = await run_sync(look, known)
-            if found.happened or not found.running or time.monotonic() >= deadline:
-                return found
-            known = found.verdicts if known is None else known
+            waited = await run_sync(look, known)
+            if waited.happened or not waited.running or time.monotonic() >= deadline:
+                return waited
+            known = waited.verdicts if known is None else known
             await anyio.sleep(LOOK_SECONDS)
 
     def _look(self, tag: str, input: str | None, known: int | None) -> Waited:

@@ -48,12 +48,12 @@ class Found:
 def find_all(code: Code) -> Mapping[str, Found]:
     """Return every constant that SetConstant can set, by whole name: those of train.py first."""
     sources = as_sources(code)
-    found = {}
+    constants = {}
     for path, text in sources.editable:
         for local, place in _places(path, text).items():
             name = sources.named(path, local)
-            found[name] = Found(name, path, local, place)
-    return found
+            constants[name] = Found(name, path, local, place)
+    return constants
 
 
 @lru_cache(maxsize=KEPT_FILES)
@@ -74,10 +74,10 @@ def read_constants(code: Code) -> Configuration:
 def constant_edits(code: Code, configuration: Configuration) -> tuple[SetConstant, ...]:
     """Return the edits that set those values of `configuration` that differ, each in its file."""
     sources = as_sources(code)
-    found = find_all(sources)
+    constants = find_all(sources)
     edits = []
     for name, value in configuration.items():
-        old = found.get(name)
+        old = constants.get(name)
         if old is not None and not differ(old.value, value):
             continue
         path, local = split_name(name, sources.main)

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 from agent.edit.literal import Literal, evaluate
+from agent.records.bounded import is_number
 
 SYNTAX = "write `1 .. 8`, `0.001 .. 0.2 log`, `16 .. 128 pow2`, `a | b | c`, or `fixed`"
 MAX_CHARACTERS = 100
@@ -76,7 +77,7 @@ def range_in_comment(comment: str) -> Range | None:
 
 def _number(text: str) -> float | None:
     value = _evaluate(text.strip())
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return value if is_number(value) else None
 
 
 def _choice(text: str) -> Literal:

@@ -80,12 +80,12 @@ def read_choices(code: Code, ranges: Mapping[str, str] = {}) -> list[Choice]:
     """
     given = {name: _from_settings(name, text) for name, text in ranges.items()}
     sources = as_sources(code)
-    found = find_all(sources)
+    constants = find_all(sources)
     uses = _uses_in(sources)
-    beside = _names_beside(found.values())
-    counts = Counter(constant.local for constant in found.values())
+    beside = _names_beside(constants.values())
+    counts = Counter(constant.local for constant in constants.values())
     choices = []
-    for constant in found.values():
+    for constant in constants.values():
         stated = given.get(constant.name, given.get(f"{constant.file}:{constant.local}"))
         if stated is None and counts[constant.local] == 1:
             stated = given.get(constant.local)
@@ -153,10 +153,10 @@ def _uses_in(sources: Sources) -> Uses:
     return uses
 
 
-def _names_beside(found: Iterable[Found]) -> Mapping[str, frozenset[str]]:
+def _names_beside(constants: Iterable[Found]) -> Mapping[str, frozenset[str]]:
     """Return the last parts of the names of each section, by the section's whole name."""
     beside: defaultdict[str, set[str]] = defaultdict(set)
-    for constant in found:
+    for constant in constants:
         beside[constant.name.rpartition(".")[0]].add(words_of(constant.local))
     return {section: frozenset(names) for section, names in beside.items()}
 

@@ -127,8 +127,8 @@ def _walk(tree: ast.AST) -> Iterator[ast.AST]:
 def _settled(roles: set[str]) -> frozenset[str]:
     """Return the roles; what goes into one layer and out of another is a hidden width."""
     ends = {"as_input", "as_output"}
-    found = roles - ends
-    return frozenset(found | {"width"} if ends <= roles else found)
+    settled = roles - ends
+    return frozenset(settled | {"width"} if ends <= roles else settled)
 
 
 def _name_of(node: ast.expr) -> str:

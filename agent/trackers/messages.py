@@ -57,13 +57,13 @@ class Message(Record):
         lines = [self.text, *self.details]
         if self.next_command:
             lines += ["", f"next: {self.next_command}"]
-        return "\n".join(inert(line) if line else "" for line in lines)
+        return "\n".join(chat_line(line) if line else "" for line in lines)
 
 
-def inert(text: str) -> str:
-    """Return one line of whatever text, without secrets, in which no chat finds a mention.
+def chat_line(text: str) -> str:
+    """Return text of others as one line of at most MAX_CHARACTERS.
 
-    It is cut where it is long.
+    It holds no secrets, and nothing that a chat would read as a mention or a command.
     """
     line = one_line(redacted(text), MAX_CHARACTERS)
     return _COMMAND.sub("< ", _MENTION.sub("＠", line))
@@ -193,7 +193,7 @@ class Messages:
         return spending_of(trial.proposal for trial in self._trials).dollars
 
     def _title(self, text: str) -> str:
-        return inert(f"{self._run.tag}: {text}")
+        return chat_line(f"{self._run.tag}: {text}")
 
     def _names(self) -> dict[str, str]:
         return {"run": self._run.tag, "branch": self._run.branch}

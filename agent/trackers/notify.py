@@ -78,14 +78,14 @@ class Command:
 
     def send(self, message: Message) -> None:
         """See Channel."""
-        told = {
+        environment = {
             "event": message.event,
             "title": message.title,
             "text": message.text,
             "next": message.next_command,
             **message.about,
         }
-        texts = {name: redacted(value) for name, value in told.items()}
+        texts = {name: redacted(value) for name, value in environment.items()}
         variables = {
             f"AUTORESEARCH_{name.upper()}": one_line(value, MAX_CHARACTERS)
             for name, value in texts.items()

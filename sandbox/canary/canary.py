@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.canary.probe import KERNEL
@@ -20,19 +21,19 @@ LIMITS = Limits(wall_seconds=120.0, memory_bytes=16 * GIB)
 
 
 class CanaryReport(Record):
-    """What one tier showed."""
+    """The result of the probe under one tier."""
 
     tier: str
     back_end: str
     ok: bool
     answers: tuple[tuple[str, str, str], ...] = ()
-    """(what the probe tried, "yes" or "no" as it should be, what happened)"""
+    """(what the probe tried, the right answer "yes" or "no", the reply)"""
     lacks: tuple[str, ...] = ()
-    """The checks that the tier cannot hold and is trusted without."""
+    """The checks that this tier is allowed to fail."""
     missing: tuple[str, ...] = ()
-    """What it cannot promise here, in words for a human."""
+    """What the tier cannot promise on this machine, a sentence each."""
     reason: str = ""
-    """Why it is not trusted."""
+    """Why it is not trusted; "" if it is."""
     fix: str | None = None
     """The command that helps."""
 
@@ -44,11 +45,11 @@ def prove(
     gpus: tuple[Device, ...] = (),
     place: Path | None = None,
 ) -> CanaryReport:
-    """Run the probe under `runner` and return its report; a SandboxFault becomes a reason in it.
+    """Run the probe under `runner` and return its report; a SandboxFault becomes its reason.
 
-    python: the interpreter inside. imports: what it must be able to import.
-    gpus: with torch among the imports, a kernel must run on each (not run on an accelerator yet).
-    place: the folder in which the probe gets its own; default: the system's for temporary files.
+    python: the interpreter inside. imports: modules that it must be able to import. gpus: with
+    torch among the imports, a kernel must run on each (not run on an accelerator yet). place: the
+    parent of the probe's folder; by default the system's folder for temporary files.
     """
     name = type(runner).__name__.lower()
     try:
@@ -57,6 +58,17 @@ def prove(
         return CanaryReport(
             tier=runner.tier, back_end=name, ok=False, reason=fault.message, fix=fault.next_command
         )
+    return _report(runner, name, replies, imports, gpus)
+
+
+def _report(
+    runner: Runner,
+    name: str,
+    replies: Mapping[str, str],
+    imports: tuple[str, ...],
+    gpus: tuple[Device, ...],
+) -> CanaryReport:
+    """Return the report on the probe's replies. name: of the back end."""
     must_work = {KERNEL, *MUST_WORK, *(f"import {module}" for module in imports)}
     answers = tuple(
         (check, "yes" if check in must_work else "no", reply) for check, reply in replies.items()
@@ -93,7 +105,7 @@ def _run_probe(
     gpus: tuple[Device, ...],
     place: Path | None,
 ) -> dict[str, str]:
-    """Return the probe's reply to every check; SandboxFault where it did not reach its end."""
+    """Return the probe's reply to every check. Raise SandboxFault if it did not finish."""
     wanted = {"imports": imports, "gpus": len(gpus), "vendor": gpus[0].vendor if gpus else ""}
     with temporary_folder("canary", place) as home, traps(home) as target:
         spec = RunSpec(

@@ -1,4 +1,4 @@
-"""Runs inside a sandbox and tries to get out; prints, as one JSON object, what it reached."""
+"""Runs inside a sandbox and tries to get out; prints its results as a JSON object."""
 
 import functools
 import importlib
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def attempt(check: Callable[[Target], bool], target: Target) -> str:
-    """Return `yes`, `no`, or `no` with the error that stood in the way."""
+    """Return `yes` if a check succeeds, else `no`, with the error if there was one."""
     try:
         return "yes" if check(target) else "no"
     except (OSError, ImportError, AttributeError, RuntimeError, AssertionError) as error:
@@ -69,7 +69,7 @@ def connect_to_abstract_socket(target: Target) -> bool:
 
 
 def connect_to_file(target: Target) -> bool:
-    """Connect by the socket's name in its folder: an address has no room for a long path."""
+    """Connect to a socket file by its name in its folder, since an address cannot be long."""
     path = Path(target["pathname"])
     before = Path.cwd()
     os.chdir(path.parent)

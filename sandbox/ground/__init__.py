@@ -1,1 +1,1 @@
-"""What every room of the sandbox uses: records, faults, text, devices, temporary folders."""
+"""Used by all rooms of the sandbox: records, faults, text, devices, temporary folders."""

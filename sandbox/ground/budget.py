@@ -1,7 +1,7 @@
-"""What a training's time is bounded by: a budget that it keeps to, or a limit that it does not see.
+"""Bounds on a training's time: a budget that it keeps to itself, or a limit that it does not see.
 
-A budget is given to the training, which ends by itself when it is spent. A limit is for a training
-that ends by itself whatever it is told; it bounds the time on the harness's clock.
+A budget is passed to the training, which ends itself when it is spent. A limit is for a training
+that takes no budget; it bounds the time on the harness's clock.
 """
 
 import math

@@ -1,16 +1,16 @@
-"""How long a training may take on the harness's clock, given what the baseline took there. Pure.
+"""Computes how long a training may take, from the time that the baseline took.
 
-A budget in seconds allows the budget, the baseline's start-up (all that its training took beyond
-the budget) and 5 %. Nothing outside the training sees how long its own start-up was, so a longer
-one counts as training. A training with a shorter start-up may train for the rest.
+A budget in seconds allows the budget, the baseline's start-up (the time it took beyond the budget)
+and 5 %. The length of a training's own start-up cannot be seen from outside, so a longer one counts
+as training, and a shorter one leaves more time to train.
 
-A budget in steps is the weaker promise: the time is bounded, the steps are not counted. If it was
-observed when a training first opened its tokens, only the time from there counts.
+A budget in steps is a weaker promise: the time is bounded, but steps are not counted. If it was
+observed when a training first opened its tokens, only the time from then on counts.
 
-A limit is for trainings that end by themselves, whatever they are told: a multiple of the
-baseline's time, or a duration. It holds where there is no budget, and where the baseline leaves
-most of its budget unused. A training is ended some time behind it, and one that ends in between is
-judged by what the incumbent takes beside it (agent/judge/overtime.py).
+A limit is for trainings that take no budget: a multiple of the baseline's time, or a duration. It
+applies without a budget, and if the baseline leaves most of its budget unused. A training is killed
+some time after the limit; one that ends in between is judged by the time of the incumbent, run
+beside it (agent/judge/overtime.py).
 """
 
 from pydantic import Field
@@ -51,7 +51,7 @@ GRACE_SECONDS = 2.0
 
 
 class Usual(Record):
-    """What training the baseline takes on this machine, in seconds: the longest of its runs."""
+    """The time of the baseline's training on a machine, in seconds: its longest run."""
 
     seconds: float = Field(ge=0)
     stepping: float | None = Field(default=None, ge=0)
@@ -59,21 +59,21 @@ class Usual(Record):
 
 
 def allowed_seconds(limit: Limit, usual: float) -> float:
-    """Return how long a training may take where the baseline takes `usual` seconds."""
+    """Return the seconds that a limit allows if the baseline takes `usual` seconds."""
     if limit.times is None:
         return float(limit.duration or 0)
     return max(limit.times * usual, usual + LEAST_SLACK_SECONDS)
 
 
 def is_limited(budget: Budget | None, limit: Limit | None, usual: Usual | None) -> bool:
-    """Return whether the limit holds: there is no budget, or the baseline leaves most of it."""
+    """Return whether the limit applies: without a budget, or if the baseline leaves most of it."""
     if limit is None or budget is None or usual is None:
         return budget is None
     return budget.unit == "s" and usual.seconds < USED * budget.amount
 
 
 class Deadline(Record):
-    """When a training is ended, and what counts as keeping to its budget."""
+    """The deadline of a training, and whether one kept to its budget."""
 
     budget: Budget | None
     limit: Limit | None = None
@@ -81,17 +81,17 @@ class Deadline(Record):
 
     @property
     def in_seconds(self) -> bool:
-        """Whether a training ends at a time that it is told."""
+        """Whether the budget is in seconds."""
         return self.budget is not None and self.budget.unit == "s" and not self.is_limited
 
     @property
     def is_limited(self) -> bool:
-        """Whether the limit holds, and not the budget."""
+        """Whether the limit applies instead of the budget."""
         return is_limited(self.budget, self.limit, self.usual)
 
     @property
     def seconds(self) -> float:
-        """Seconds from its start after which it is ended."""
+        """Seconds from its start after which a training is killed."""
         if self.is_limited:
             return self.allowed * (1 + GRACE) + GRACE_SECONDS
         if self.in_seconds:
@@ -108,11 +108,10 @@ class Deadline(Record):
         return allowed_seconds(self.limit, self.usual.seconds)
 
     def broken(self, seconds: float, opened: float | None, killed: bool) -> str:
-        """Return why a training of `seconds` broke its budget, with both times; empty if not.
+        """Return why a training of `seconds` broke its budget, with both times; "" if it did not.
 
-        opened: seconds after which it first opened its tokens (0 if never, None if that was not
-        watched). killed: whether it was ended at the deadline. Under a limit only what was ended
-        has broken it for certain.
+        opened: seconds after which it first opened its tokens (0 if never, None if not watched).
+        killed: whether it was killed at the deadline. A limit is broken for certain only then.
         """
         if self.is_limited:
             late, took, allowed = self._judge_limit(seconds, killed)
@@ -151,7 +150,7 @@ class Deadline(Record):
         return killed or took > _margin(usual), took, allowed
 
     def _steps(self, opened: float | None) -> tuple[float, str]:
-        """Return how long the baseline's steps took, and what else that time includes, in words."""
+        """Return in words how long the baseline's steps took, and what that time includes."""
         if opened is None or self.usual.stepping is None:
             return self.usual.seconds, " and its start-up"
         return self.usual.stepping, ""
@@ -170,7 +169,7 @@ def _margin(steps: float) -> float:
 
 
 def unknown_cap(budget: Budget | None, limit: Limit | None = None) -> float:
-    """Return the seconds after which a training is ended while the baseline's time is unknown."""
+    """Return the deadline in seconds while the baseline's time is unknown."""
     if budget is None and limit is not None and limit.duration is not None:
         return limit.duration * (1 + GRACE) + GRACE_SECONDS
     if budget is None:
@@ -181,7 +180,7 @@ def unknown_cap(budget: Budget | None, limit: Limit | None = None) -> float:
 
 
 def smoke_run_cap(budget: Budget | None, usual: Usual | None) -> float:
-    """Return the seconds that the start-up of a smoke run may take."""
+    """Return how many seconds the start-up of a smoke run may take."""
     if usual is None:
         return UNKNOWN_STARTUP_SECONDS
     startup = usual.seconds

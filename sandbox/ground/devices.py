@@ -79,7 +79,7 @@ class Device(Record):
 
 
 class NoSuchDevice(Exception):
-    """A device was asked for that is not here; the message says which, and what there is."""
+    """Raised for a missing device. The message names it, and those that are here."""
 
 
 def visible_devices(
@@ -144,7 +144,7 @@ def device_files(devices: Sequence[Device]) -> tuple[str, ...]:
 
 
 def remedy(devices: Sequence[Device], root: Path = Path("/")) -> str:
-    """Return what to type if a run could not compute on `devices`."""
+    """Return the command to type if a run could not compute on `devices`."""
     nodes = [node for node in device_files(devices) if (root / node.lstrip("/")).exists()]
     closed = [node for node in nodes if "-caps/" not in node and not _is_open_to_all(root, node)]
     if closed and os.geteuid() == 0:  # then a run has a uid of its own, which is in no group

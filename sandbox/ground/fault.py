@@ -2,7 +2,7 @@
 
 
 class Fault(Exception):
-    """The harness or its surroundings failed, not the candidate; never shown to a model as its own.
+    """A failure of the harness or the machine, never of the candidate; not shown to models.
 
     message: what happened and where. next_command: what the user should type next, or None.
     """
@@ -16,6 +16,6 @@ class Fault(Exception):
 
 
 class SandboxFault(Fault):
-    """This machine cannot isolate the run, or a sandbox broke while it held one."""
+    """This machine cannot isolate a run, or a sandbox failed during one."""
 
     exit_code = 4

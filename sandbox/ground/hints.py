@@ -1,7 +1,7 @@
-"""Says of a failure that comes of the sandbox that it does, and which setting changes it.
+"""Recognises failures that the sandbox causes, and names the setting that changes it.
 
-One table: what a log says at its end, on which tiers that is the sandbox's doing, and the words.
-A training can print whatever it likes, so a hint tells nothing that is not in the settings.
+A table maps the end of a log to a hint, for the tiers on which the sandbox is the cause. Since a
+training can print anything, a hint reveals nothing that is not in the settings.
 """
 
 import re
@@ -22,7 +22,7 @@ LAST_LINES = 40
 
 @dataclass(frozen=True)
 class Hint:
-    """What one kind of last words comes of."""
+    """The explanation of one kind of log ending."""
 
     says: re.Pattern[str]
     words: str
@@ -84,7 +84,7 @@ _ENVIRON = re.compile(r'<frozen os>"|/os\.py"|os\.environ\[')
 
 @dataclass(frozen=True)
 class Room:
-    """What a failed run had around it."""
+    """The surroundings of a failed run."""
 
     tier: str
     log: Path
@@ -95,7 +95,7 @@ class Room:
 
 
 def hint_of(outcome: Outcome, room: Room) -> str:
-    """Return what the sandbox has to do with a failed run, in one line; "" if it seems nothing."""
+    """Return one line on how the sandbox caused a failure; "" if it seems not to have."""
     match outcome:
         case OutOfMemory() if outcome.evidence.startswith("killed"):
             return f'the limit is memory = "…" (of a GPU vram = "…") in {TOML}'
@@ -111,7 +111,7 @@ def hint_of(outcome: Outcome, room: Room) -> str:
 
 
 def _end_of(log: Path) -> str:
-    """Return the last traceback and what follows it, else the last lines of a long dump."""
+    """Return the last traceback with the text after it, else the last lines of a log."""
     text = tail(log)
     if TRACEBACK in text:
         return text[text.rindex(TRACEBACK) :]
@@ -140,7 +140,7 @@ def _of_words(text: str, room: Room) -> str:
 
 
 def _of_missing(name: str, room: Room) -> str:
-    """Return the hint of a missing file: of the project's own it is known whether git has them."""
+    """Return the hint for a missing file, which depends on whether git tracks it."""
     path = Path(name)
     if path.is_absolute() and not path.is_relative_to(room.workspace):
         return f"a training sees the project and what {READ_ONLY} names"

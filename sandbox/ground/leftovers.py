@@ -1,4 +1,4 @@
-"""Temporary folders that do not outlive a killed harness for long, and removal of any folder."""
+"""Temporary folders that are removed even after a kill, and removal of arbitrary folders."""
 
 import fcntl
 import os
@@ -51,7 +51,7 @@ def _make(kind: str, where: Path) -> Path:
 
 
 def sweep(kind: str, parent: Path) -> None:
-    """Remove this user's folders of `kind` in `parent` that nobody holds."""
+    """Remove this user's folders of `kind` in `parent` whose owners are gone."""
     for path in parent.glob(f"{PREFIX}{kind}-*"):
         with suppress(OSError):
             lock = os.open(path, FOLDER)
@@ -82,7 +82,7 @@ def remove_tree(path: Path) -> None:
 
 
 def _flatten(top: int) -> bool:
-    """Remove what is in `top`, move up what is one level deeper; return whether either worked."""
+    """Remove the entries of `top`, moving subfolders up; return whether that did anything."""
     moved = 0
     removed = 0
     for name in os.listdir(top):

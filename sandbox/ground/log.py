@@ -1,4 +1,4 @@
-"""A run's log file, opened so that nothing else can be written through it."""
+"""A run's log file, opened so that no link can redirect the writes."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ CREATE = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Log:
-    """An open, empty log. A context manager: closed on leaving."""
+    """An open, empty log; a context manager that closes it."""
 
     def __init__(self, path: str) -> None:
         """Open and empty `path`.
@@ -37,7 +37,7 @@ class Log:
         os.close(self._file)
 
     def write(self, data: bytes) -> None:
-        """Append all of `data`; raise SandboxFault if the disk does not take it."""
+        """Append all of `data`. Raise SandboxFault if it cannot be written."""
         try:
             while data:
                 data = data[os.write(self._file, data) :]

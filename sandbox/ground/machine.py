@@ -1,4 +1,4 @@
-"""The name of this machine, by which scores say where they were measured."""
+"""The name of this machine, which is recorded with scores."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ def machine_name() -> str:
 
 
 def read_text(path: str | Path) -> str:
-    """Return the text of a file of the system; empty where it cannot be read."""
+    """Return the text of a system file; "" if it cannot be read."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
@@ -29,7 +29,7 @@ def read_text(path: str | Path) -> str:
 
 
 def _accelerator() -> str:
-    """Return the model of the first accelerator that trials may use here; empty without one."""
+    """Return the model of the first accelerator that trials may use here; "" without one."""
     try:
         gpus = visible_devices(os.environ, Path("/"))
     except NoSuchDevice:

@@ -32,7 +32,7 @@ class _Utilization(ctypes.Structure):
 
 @dataclass(frozen=True)
 class State:
-    """What a GPU does now; None for what its driver does not say."""
+    """The present state of a GPU; None for values that its driver does not report."""
 
     percent: int | None = None
     """Of the last moments in which a kernel ran."""
@@ -91,7 +91,7 @@ def memory_used(name: str) -> int | None:
 
 
 def state(name: str, everything: bool = True) -> State:
-    """Return what the GPU or MIG slice with this UUID or index does now.
+    """Return the present state of the GPU or MIG slice with this UUID or index.
 
     everything: ask for its load and its temperature, too; a slice has neither.
     """

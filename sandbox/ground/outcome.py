@@ -1,4 +1,4 @@
-"""What is asked of a sandbox (RunSpec), what it returns (Outcome), and the Runner protocol."""
+"""The request to a sandbox (RunSpec), its answer (Outcome), and the Runner protocol."""
 
 import threading
 from collections.abc import Callable
@@ -16,7 +16,7 @@ SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class Limits(Record):
-    """What one run may use. Whatever passes a limit is killed with its whole process tree."""
+    """The limits of one run. A run over a limit is killed with its whole process tree."""
 
     wall_seconds: float = Field(gt=0)
     memory_bytes: int | None = Field(default=None, gt=0)
@@ -66,7 +66,7 @@ class RunSpec(Record):
 
 
 class Usage(Record):
-    """What the run used."""
+    """The resources that a run used."""
 
     seconds: float = Field(ge=0)
     """On the harness's clock."""
@@ -108,7 +108,7 @@ class TimedOut(Record):
 
 
 class LimitExceeded(Record):
-    """Killed for what it wrote or printed, or for using cores that are not its own."""
+    """Killed for writing or printing too much, or for using other cores than its own."""
 
     kind: Literal["limit-exceeded"] = "limit-exceeded"
     usage: Usage
@@ -116,7 +116,7 @@ class LimitExceeded(Record):
 
 
 class Cancelled(Record):
-    """Killed because the harness was told to stop; this says nothing about the candidate."""
+    """Killed because the harness was told to stop; no judgement on the candidate."""
 
     kind: Literal["cancelled"] = "cancelled"
     usage: Usage
@@ -135,10 +135,10 @@ Dialogue = Callable[[BinaryIO, BinaryIO], None]
 
 
 class Runner(Protocol):
-    """Runs a RunSpec to its end. Then no process of the run is left, and its results may be read.
+    """Runs a RunSpec to its end. Afterwards no process of the run is left.
 
-    Every way in which a candidate can fail is an Outcome; SandboxFault is raised for the harness's
-    own failures only.
+    Every failure of a candidate is an Outcome. SandboxFault is raised only for failures of the
+    harness.
     """
 
     @property

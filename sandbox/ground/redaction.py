@@ -1,4 +1,4 @@
-"""Takes secrets out of text before it leaves this process, to a commit, a prompt or a report.
+"""Removes secrets from text before it leaves this process for a commit, a prompt or a report.
 
 Removed are the values of this process's environment variables whose name looks secret, and of those
 that are handed on to trainings, as they are and as repr, JSON and URLs write them; keys of
@@ -43,7 +43,7 @@ _concealed: dict[str, str] = {}
 
 
 def conceal(variables: Mapping[str, str]) -> None:
-    """Have the values of these variables redacted by this process from now on."""
+    """Redact the values of these variables in this process from now on."""
     _concealed.update(variables)
 
 
@@ -81,8 +81,8 @@ def redacted_data(data: Any) -> Any:
 
 def _secrets(environment: Mapping[str, str]) -> set[tuple[str, str]]:
     """Return each form of each secret value, with the name of its variable."""
-    found = {name: value for name, value in environment.items() if SECRET_NAME.search(name)}
-    return _forms_of_all(found)
+    secrets = {name: value for name, value in environment.items() if SECRET_NAME.search(name)}
+    return _forms_of_all(secrets)
 
 
 def _forms_of_all(variables: Mapping[str, str]) -> set[tuple[str, str]]:

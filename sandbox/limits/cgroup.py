@@ -27,7 +27,7 @@ PEAKS = ("memory.max_usage_in_bytes", "memory.peak")
 
 @dataclass(frozen=True)
 class Spot:
-    """A folder of the kernel's in which groups with these controllers can be made."""
+    """A folder of the cgroup file system in which groups can be made, with its controllers."""
 
     parent: Path
     controllers: tuple[str, ...]
@@ -42,7 +42,7 @@ class Group:
 
     @property
     def doors(self) -> tuple[str, ...]:
-        """The files that take a process into the group: whoever writes "0" there is in."""
+        """The files that move a process into the group when it writes "0" to them."""
         return tuple(str(folder / "cgroup.procs") for folder in self.folders)
 
     def add(self, pid: int) -> None:
@@ -55,7 +55,7 @@ class Group:
         return sum(_counter(path, "oom_kill") for path in self._files(EVENTS))
 
     def peak(self) -> int:
-        """Return the most bytes that the group held, or 0 where the kernel does not report it."""
+        """Return the peak memory of the group in bytes; 0 if the kernel does not report it."""
         return max((_number(path) for path in self._files(PEAKS)), default=0)
 
     def _files(self, names: tuple[str, ...]) -> Iterator[Path]:
@@ -66,7 +66,7 @@ class Group:
 
 @contextmanager
 def group(limits: Limits) -> Iterator[Group | None]:
-    """Yield a group with the memory and process caps of `limits`, or None where none can be made.
+    """Yield a group with the memory and process caps of `limits`; None if none can be made.
 
     The group is removed on leaving.
     """
@@ -91,7 +91,7 @@ def caps_memory() -> bool:
 
 @functools.cache
 def spots() -> tuple[Spot, ...]:
-    """Return where groups can be made, each proved by making one."""
+    """Return the places where groups can be made, each tested by making one."""
     return tuple(spot for spot in find_spots(Path("/proc/self")) if _works(spot))
 
 
@@ -156,7 +156,7 @@ def _works(spot: Spot) -> bool:
 
 
 def _make(spot: Spot, limits: Limits) -> Path:
-    """Make a group with its caps set and return its folder; raise OSError where that fails.
+    """Make a group with its caps, and return its folder. Raise OSError if that fails.
 
     Empty groups that a killed harness left are removed.
     """

@@ -1,4 +1,4 @@
-"""Measures what a run holds on the disk: its folder, and files that no folder names any more."""
+"""Measures a run's use of the disk: its folder, and unlinked files that it holds open."""
 
 import errno
 import os
@@ -25,7 +25,7 @@ Identity = tuple[int, int]
 
 @dataclass
 class Level:
-    """A folder on the way down."""
+    """A folder on the way down from the top."""
 
     descriptor: int | None
     """None while it is far above."""
@@ -36,7 +36,7 @@ class Level:
 
 @dataclass
 class Disk:
-    """What a run holds on the device of its folder."""
+    """Measures the bytes that a run holds on the device of its folder."""
 
     scratch: str
     limit: int
@@ -58,7 +58,7 @@ class Disk:
     def read(self) -> int:
         """Return the bytes that the run holds.
 
-        Where it hides files in sockets, they are all that the device has grown by.
+        If it hides files in sockets, all growth of the device is counted.
         """
         self.used_at_last = self._used()
         pids = self.members()
@@ -70,17 +70,17 @@ class Disk:
         return self.last
 
     def in_folder(self) -> int:
-        """Return the bytes that the run's folder holds, without what was given."""
+        """Return the bytes in the run's folder, without those that it started with."""
         return max(0, folder_use(self.scratch, self.limit + self.given) - self.given)
 
     def urgent(self) -> bool:
-        """Return whether the device grew so much since the last look that the limit may be near."""
+        """Return whether the device has grown so much that the limit may be near."""
         return self._used() - self.used_at_last > max(self.limit - self.last, self.limit // 8)
 
     def check_floor(self) -> None:
-        """Raise SandboxFault where the device is nearly full.
+        """Raise SandboxFault if the device is nearly full.
 
-        This is the last resort against what is not seen.
+        This is the last resort against use that the other checks miss.
         """
         if self._free() < self.floor:
             raise SandboxFault(

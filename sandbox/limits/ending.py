@@ -1,4 +1,4 @@
-"""Turns the life of a dead process tree into a run's outcome."""
+"""Determines the outcome of a run from its dead process tree."""
 
 import signal
 from pathlib import Path
@@ -21,9 +21,9 @@ from sandbox.limits.watch import Reason
 
 
 def outcome(tree: Tree, reason: Reason | None, seconds: float) -> Outcome:
-    """Return the outcome of a dead tree that lived for `seconds` and was ended for `reason`.
+    """Return the outcome of a dead tree that ran for `seconds` and was killed for `reason`.
 
-    Raise SandboxFault where it never became the command, or the harness failed.
+    Raise SandboxFault if the command never started, or the harness failed.
     """
     if tree.fault:
         raise tree.fault
@@ -58,7 +58,7 @@ def _usage(tree: Tree, seconds: float) -> Usage:
 
 
 def _memory_evidence(tree: Tree, reason: Reason | None) -> str | None:
-    """Return how it is known that the run was ended for memory, its GPU's included, or None."""
+    """Return the evidence that the run ended for lack of memory, also of a GPU's; else None."""
     limits = tree.spec.limits
     if tree.group and tree.group.kills():
         return f"killed at {limits.memory_bytes} bytes by its control group"

@@ -1,4 +1,4 @@
-"""Tells out of memory from a crash by the kernel's and the allocators' words, not by guessing."""
+"""Tells out of memory from a crash by messages of the kernel and of allocators."""
 
 import re
 from pathlib import Path
@@ -19,9 +19,9 @@ SIGKILL = 9
 
 
 def kernel_kills() -> int:
-    """Return how often the kernel's out-of-memory killer struck since this machine started.
+    """Return how many processes the kernel has killed for lack of memory since it started.
 
-    It is 0 where the kernel does not report it.
+    0 if the kernel does not report it.
     """
     try:
         counters = Path("/proc/vmstat").read_text()

@@ -1,4 +1,4 @@
-"""What a run uses against its limits, each measured now and then."""
+"""Measures a run's use of resources against its limits, each at its own rate."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,8 +51,8 @@ class Gauges:
     def passed(self, now: float, *, group: Group | None, ready: bool) -> Measured | None:
         """Return the limit that the run has passed, or None.
 
-        Raise SandboxFault where the disk is nearly full. ready: whether the command runs already:
-        until then the processes are the launcher's, which may use every core.
+        ready: whether the command has started; before that, the processes are the launcher's, which
+        may use every core. Raise SandboxFault if the disk is nearly full.
         """
         limits = self.spec.limits
         if self.memory.over(limits.memory_bytes, now) or (group and group.kills()):
@@ -67,9 +67,9 @@ class Gauges:
         return None
 
     def _foreign_cores(self) -> int:
-        """Return how many cores the tree may use that are not the run's.
+        """Return the number of cores that the tree may use beyond the run's own.
 
-        Only a run without a filter can have any.
+        It can be positive only without a seccomp filter.
         """
         given = set(self.spec.cpus)
         if not given or not self.launch.counts_cores:

@@ -1,4 +1,4 @@
-"""Finds files that processes hold and no folder names: by descriptors, mappings, or in sockets."""
+"""Finds unlinked files that processes hold: by descriptors, mappings, or in sockets."""
 
 import ctypes
 import functools
@@ -58,7 +58,7 @@ def mapped_memory(pids: list[int], counted: set[int]) -> int:
 
 @dataclass
 class Queues:
-    """The sockets of a run in which descriptors wait: a way to hold files that nobody can see."""
+    """The sockets of a run in which descriptors wait, which hides the files they refer to."""
 
     since: dict[int, float] = field(default_factory=dict)
     """When descriptors were first seen in each, on the monotonic clock, by its inode."""

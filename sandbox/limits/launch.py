@@ -1,4 +1,4 @@
-"""A launch: how a back end starts a run's process tree, and by what its death is brought about."""
+"""A launch: how a back end starts a run's process tree, and how the tree is killed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

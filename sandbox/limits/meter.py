@@ -21,11 +21,10 @@ LONGEST_PAUSE = 2.0
 
 @dataclass
 class Meter:
-    """Asks `read` for a number now and then.
+    """Calls `read` for a number from time to time.
 
-    It asks every tick while that takes little of the processor, and more rarely when it does not.
-    The pause does not follow the wall clock, which a busy machine stretches, and has a ceiling,
-    which no run can lift.
+    It calls at every tick while that is cheap, and more rarely when it is not. The pause depends on
+    processor time, which a busy machine does not stretch, and has a maximum.
     """
 
     read: Callable[[], int]
@@ -41,7 +40,7 @@ class Meter:
     """Seconds between two looks at the least."""
 
     def over(self, limit: int | None, now: float) -> bool:
-        """Return whether the number, if it is asked for `now`, is above `limit`."""
+        """Return whether the number is above `limit`, if it is due to be read at `now`."""
         if now < self.due and not self.urgent():
             return False
         before = time.thread_time()
@@ -81,7 +80,7 @@ def cores(pids: list[int]) -> set[int]:
 
 
 def read_file(path: str) -> str:
-    """Return the text of a file in /proc, "" where the process has gone or may not be read."""
+    """Return the text of a file in /proc; "" if the process is gone or may not be read."""
     try:
         return Path(path).read_text()
     except OSError:

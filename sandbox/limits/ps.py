@@ -19,7 +19,7 @@ class Row:
 
 
 def table() -> list[Row]:
-    """Return every process but the dead ones that nobody has waited for."""
+    """Return every process except zombies."""
     command = ["ps", "-axo", COLUMNS]
     listing = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     rows = []
@@ -31,7 +31,7 @@ def table() -> list[Row]:
 
 
 def tree(leader: int, rows: list[Row]) -> list[Row]:
-    """Return `leader`, its process group, and all that descend from one of them."""
+    """Return `leader`, its process group, and the descendants of both."""
     pids = {row.pid for row in rows if leader in (row.pid, row.group)}
     size = 0
     while size < len(pids):

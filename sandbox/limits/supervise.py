@@ -1,4 +1,4 @@
-"""Holds a launched process tree to its limits until none of it is left; every back end uses it."""
+"""Runs a launched process tree under its limits until it has ended; for all back ends."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""One launched process tree: its start, its pipes, its processes, and its death."""
+"""A launched process tree: starts it, reads its pipes, lists its processes, and kills it."""
 
 import json
 import os
@@ -27,7 +27,7 @@ DEATH_SECONDS = 20.0
 
 @dataclass
 class Reports:
-    """What the launcher has reported."""
+    """The reports of the launcher."""
 
     ready: bool = False
     """Whether it has become the command."""
@@ -51,7 +51,7 @@ class Reports:
 
 @dataclass
 class Tree:
-    """One running process tree. A context manager: on leaving, the tree is dead."""
+    """A running process tree; a context manager that leaves it dead."""
 
     launch: Launch
     spec: RunSpec
@@ -152,7 +152,7 @@ class Tree:
 
     @property
     def may_go_on(self) -> bool:
-        """Whether nothing that the harness or the launcher met ends the tree."""
+        """Whether neither the harness nor the launcher has met an error that ends the tree."""
         return self.reports.error is None and self.fault is None
 
     def read(self, descriptor: int) -> bool:

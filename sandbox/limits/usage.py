@@ -1,6 +1,6 @@
-"""Notes what a run takes of the machine while it runs: a few hundred rows of CSV beside its log.
+"""Records a run's use of the machine over time, as a few hundred rows of CSV beside its log.
 
-It is for the eye: what cannot be read is left out, and a trace that cannot be written is no fault.
+It is for information only: unreadable values are left out, and a failure to write is ignored.
 """
 
 import os
@@ -82,10 +82,10 @@ def _processor_seconds(pid: int) -> float:
 
 def _gpus_of(gpus: Sequence[Device]) -> tuple[float | None, float | None, float | None]:
     """Return the mean load, all memory and the highest temperature of the GPUs, where readable."""
-    found = [nvml.state(gpu.name) for gpu in gpus if gpu.vendor == "nvidia"]
-    loads = [state.percent for state in found if state.percent is not None]
-    held = [state.memory for state in found if state.memory is not None]
-    heats = [state.celsius for state in found if state.celsius is not None]
+    states = [nvml.state(gpu.name) for gpu in gpus if gpu.vendor == "nvidia"]
+    loads = [state.percent for state in states if state.percent is not None]
+    held = [state.memory for state in states if state.memory is not None]
+    heats = [state.celsius for state in states if state.celsius is not None]
     return (
         round(sum(loads) / len(loads), 1) if loads else None,
         round(sum(held) / MIB, 1) if held else None,

@@ -1,4 +1,4 @@
-"""Measures a run's GPU memory: what its devices hold beyond what they held before it.
+"""Measures a run's GPU memory: the use of its devices beyond their use before it.
 
 By NVML, so NVIDIA only; not run on such a machine yet. A trial owns its GPUs or MIG slices, so
 all memory in use on them beyond what was in use before it started counts as the trial's. A
@@ -26,7 +26,7 @@ def used(device: Device) -> int | None:
 
 @dataclass
 class Vram:
-    """What a run holds on its devices.
+    """Measures the memory that a run holds on its devices.
 
     Making one raises SandboxFault where there is a limit and a driver does not report its use.
     """

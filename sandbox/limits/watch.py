@@ -16,7 +16,7 @@ Reason = Literal["wall", "memory", "vram", "disk", "output", "cores", "cancel", 
 
 @dataclass
 class Watch:
-    """The watch over one tree."""
+    """Watches one process tree."""
 
     tree: Tree
     cancel: threading.Event
@@ -30,7 +30,7 @@ class Watch:
     """How long the tree lived."""
 
     def keep(self) -> None:
-        """Log and look at the limits until the tree has ended or must; then kill what is left."""
+        """Log output and check limits until the tree ends or has to; then kill the rest."""
         tree = self.tree
         usage = Usage(tree.spec.gpus, tree.members, lambda: tree.gauges.memory.last)
         try:
@@ -76,7 +76,7 @@ class Watch:
         return tree.gauges.passed(now, group=tree.group, ready=tree.reports.ready)
 
     def _drain(self) -> None:
-        """Read what is left in the pipes of the dead tree; a flood of output is left there."""
+        """Read the rest of the dead tree's output, up to a limit."""
         for descriptor in (self.tree.status, self.tree.output):
             while select_readable([descriptor], 0) and self._read(descriptor):
                 if self.reason == "output":

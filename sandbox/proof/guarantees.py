@@ -1,4 +1,4 @@
-"""What each tier promises on this machine, and the command that would mend what it does not."""
+"""The promises of each tier on this machine, and the commands that improve them."""
 
 import os
 import shutil
@@ -39,7 +39,7 @@ class Guarantee(Record):
 
 
 class Attacked(Record):
-    """What one row of the hostile suite did on one tier."""
+    """The result of one row of the hostile suite on one tier."""
 
     number: int
     does: str
@@ -52,7 +52,7 @@ class Attacked(Record):
 
 
 def guarantees(tier: str) -> tuple[Guarantee, ...]:
-    """Return the promises of `tier` for this user on this machine; of tier "none" there are few."""
+    """Return the promises of `tier` for this user on this machine."""
     if tier not in "ABCM":
         return (Guarantee(what="isolation", held="no", how=NONE),)
     return (
@@ -79,7 +79,7 @@ def guarantees(tier: str) -> tuple[Guarantee, ...]:
 
 
 def missing(tier: str) -> tuple[str, ...]:
-    """Return what `tier` does not hold in full, a sentence each."""
+    """Return the promises that `tier` does not keep in full, a sentence each."""
     partial = [promise for promise in guarantees(tier) if promise.held != "yes"]
     return tuple(f"{promise.what}: {promise.how}" for promise in partial)
 
@@ -180,14 +180,14 @@ def _cores(tier: str) -> Guarantee:
 
 
 def better() -> str:
-    """Return the command that most likely makes a better tier run here, or ""."""
+    """Return the command that most likely enables a better tier here; "" for none."""
     if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
         return IN_A_CONTAINER
     return "" if shutil.which("bwrap") else "sudo apt-get install bubblewrap"
 
 
 def delegation() -> str:
-    """Return how to start in a control group that may be divided, or ""."""
+    """Return the command that starts us in a delegated control group; "" for none."""
     if not Path("/run/systemd/system").is_dir():
         return ""
     user = "" if os.geteuid() == 0 else " --user"

@@ -1,4 +1,4 @@
-"""The hostile suite: what a train.py might do, a row each, and what must happen.
+"""The hostile suite: a row for each thing that a train.py might do, and what must happen.
 
 The rows are those of the project's threat list. Each is staged by a function of stages/, whose
 attacks, in attacks/, run inside the sandbox.
@@ -142,7 +142,7 @@ They are tried all the same, and reported as stated.
 
 
 def not_held(tier: str) -> dict[int, str]:
-    """Return the rows of `tier` that it is known not to hold for this user, with the reason."""
+    """Return the rows that `tier` is known not to withstand for this user, with the reasons."""
     rows = dict(NOT_HELD.get(tier, {}))
     if os.geteuid() != 0:
         rows |= NOT_HELD.get(f"{tier} as a user", {})

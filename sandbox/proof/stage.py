@@ -28,12 +28,12 @@ MEMORY = 200 * MIB
 
 
 class NotHere(Exception):
-    """This machine has nothing that the row could attack."""
+    """Raised if this machine has nothing that the row could attack."""
 
 
 @dataclass(frozen=True)
 class Ran:
-    """How an attack ended."""
+    """The outcome of an attack."""
 
     outcome: Outcome
     output: str
@@ -41,7 +41,7 @@ class Ran:
 
     @property
     def answers(self) -> dict[str, str]:
-        """What came of each of its tries; nothing where it did not come to report."""
+        """The result of each of its tries; {} if it did not get to report."""
         with suppress(IndexError, ValueError):
             answers = json.loads(self.output.strip().splitlines()[-1])
             return answers if isinstance(answers, dict) else {}
@@ -49,7 +49,7 @@ class Ran:
 
     @property
     def reached(self) -> Iterator[str]:
-        """What it should not have; also that it never came to report."""
+        """What it reached and should not have; also that it did not get to report."""
         try:
             answers: dict[str, str] = json.loads(self.output.strip().splitlines()[-1])
             yield from (f"{name}: reached" for name, answer in answers.items() if answer == REACHED)
@@ -90,7 +90,7 @@ class Stage:
         }
 
     def run(self, name: str, read_only: tuple[str, ...] = (), form: str = "", **given: Any) -> Ran:
-        """Make the attack `module.function` and return how it ended.
+        """Run the attack `module.function`; return its outcome.
 
         form: which of its variants. given: fields of Limits, and `cpus` and `gpus` of RunSpec.
         """
@@ -115,7 +115,7 @@ class Stage:
         )
 
     def _beside(self, folder: str) -> list[str]:
-        """Return the names in `folder` that lead to nothing which a run is given to read or write.
+        """Return the names in `folder` that do not lead to a path which a run is given.
 
         A path that a run is given brings the folders above it, with the names on the way.
         """
@@ -132,7 +132,7 @@ class Stage:
         return []
 
     def survivors(self) -> Iterator[str]:
-        """Yield that processes with the attack's mark on their command line are alive."""
+        """Yield a failure if processes with the attack's mark on their command line are alive."""
         command = ["ps", "-axo", "pid=,args="]
         listing = subprocess.run(
             command, capture_output=True, text=True, errors="replace", check=False
@@ -142,13 +142,13 @@ class Stage:
             yield f"{len(alive)} processes survive"
 
     def bystander_died(self) -> bool:
-        """Return whether the process that was no target of the run's is dead."""
+        """Return whether the bystander process is dead."""
         command = ["ps", "-o", "state=", "-p", str(self.targets["bystander"])]
         state = subprocess.run(command, capture_output=True, text=True, check=False).stdout
         return state.strip()[:1] in ("", "Z")
 
 
 def must_be(ran: Ran, *kinds: type[Outcome]) -> Iterator[str]:
-    """Yield what is wrong where the attack did not end as one of `kinds`."""
+    """Yield a failure unless the attack ended as one of `kinds`."""
     if not isinstance(ran.outcome, kinds):
         yield f"ended as {ran.outcome.kind}: {ran.output[-200:]!a}"

@@ -1,4 +1,4 @@
-"""Sets up what a run must not reach, alive and reachable from here: sockets, a secret, keys."""
+"""Sets up what a run must not reach, within reach of the harness: sockets, a secret, keys."""
 
 import os
 import secrets
@@ -21,7 +21,7 @@ ECHO_SECONDS = 0.02
 def traps(home: Path) -> Iterator[dict[str, Any]]:
     """Set the traps in `home`, with folder and scratch for a run beside them.
 
-    Yield where everything is, by the names that the canary's probe and the attacks use.
+    Yield the places of everything, by the names that the canary's probe and the attacks use.
     """
     value = secrets.token_hex(16)
     abstract = f"autoresearch-canary-{secrets.token_hex(8)}"

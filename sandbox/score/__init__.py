@@ -1,1 +1,1 @@
-"""Scores a training: its weights, or the summary that it printed."""
+"""Scores a training: by its weights, its printed output, or the project's evaluator."""

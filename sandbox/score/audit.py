@@ -45,7 +45,7 @@ DEPENDS = (
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far rounding may move a log-probability x."""
+    """How far rounding may change a log-probability x."""
 
     single: float
     """A single one, in units of 1 + |x| nats."""
@@ -72,7 +72,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Committed:
-    """What the first process answered."""
+    """The answers of the first process."""
 
     windows: Rows
     cuts: Rows

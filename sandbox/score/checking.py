@@ -21,7 +21,7 @@ class Passed(Record):
 
 
 class Failed(Record):
-    """It did not."""
+    """The command did not exit with status 0."""
 
     reason: str
     """In one printable line."""

@@ -1,4 +1,4 @@
-"""Says in words why a training failed, and what it had printed of its score before."""
+"""Explains why a training failed, and quotes the score that it had printed before."""
 
 import time
 from pathlib import Path
@@ -18,8 +18,8 @@ STILL_PRINTING_SECONDS = 5.0
 def failure(outcome: Outcome, log: Path, metric: Metric | None) -> tuple[Status, str]:
     """Return the status of a training that did not end well, and why.
 
-    metric: what it prints of itself; None where the harness scores. A score that was printed before
-    a failure is quoted, and does not count.
+    metric: the metric that it prints; None if the harness scores. A score that was printed before a
+    failure is quoted, but does not count.
     """
     status, reason = _reason(outcome, log)
     line = _score_line(log, metric)
@@ -29,7 +29,7 @@ def failure(outcome: Outcome, log: Path, metric: Metric | None) -> tuple[Status,
 
 
 def with_score(reason: str, outcome: Outcome, log: Path, metric: Metric | None) -> str:
-    """Return a reason with what a run that was killed had printed of its score."""
+    """Return a reason for the end of a killed run, with the score that it had printed, if any."""
     line = _score_line(log, metric) if isinstance(outcome, TimedOut) else ""
     if not line:
         return reason
@@ -37,7 +37,7 @@ def with_score(reason: str, outcome: Outcome, log: Path, metric: Metric | None) 
 
 
 def ended_in_silence(seconds: float, silence: float, log: Path, metric: Metric) -> str:
-    """Return what is said of a run that was ended because it lingered."""
+    """Return the reason for ending a run that had printed its score and did not exit."""
     return (
         f'it printed "{_score_line(log, metric)}", but did not exit: '
         f"nothing more came for {silence:.0f} s, and it was ended after {seconds:.0f} s"
@@ -59,7 +59,7 @@ def _reason(outcome: Outcome, log: Path) -> tuple[Status, str]:
 
 
 def _instead(outcome: Outcome, log: Path, line: str, reason: str) -> str:
-    """Return what a run did that printed its score and did not end well."""
+    """Return how a run ended that printed its score and then failed."""
     if isinstance(outcome, TimedOut):
         return _killed(outcome, log)
     if not isinstance(outcome, Crashed):
@@ -81,6 +81,6 @@ def _killed(outcome: Outcome, log: Path) -> str:
 
 
 def _score_line(log: Path, metric: Metric | None) -> str:
-    """Return the line that gives the score, or "" where there is none."""
+    """Return the line with the score; "" without one."""
     reading = read_metric(log, metric) if metric else None
     return reading.line if isinstance(reading, Reading) else ""

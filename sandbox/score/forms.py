@@ -84,7 +84,7 @@ class Printed(NamedTuple):
 
 
 class Form:
-    """All forms of one name."""
+    """Finds the number of one name in all forms."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -96,7 +96,7 @@ class Form:
         return self._leaf in text
 
     def gives(self, line: str) -> bool:
-        """Return whether a line has the number, or says that there is none."""
+        """Return whether a line gives the number, or says that there is none."""
         if self._leaf not in line:
             return False
         if "{" in line:
@@ -126,7 +126,7 @@ def is_score(value: float) -> bool:
 
 
 def parse_value(text: str) -> Printed | None:
-    """Return the value that a text is, or None."""
+    """Return the value of a text, or None."""
     match = _VALUE_ALONE.fullmatch(text)
     return _of_match(match) if match else None
 

@@ -1,4 +1,4 @@
-"""A job: what one measurement is asked for, and the run of its training."""
+"""A job: the request for one measurement, and the run of its training."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ from sandbox.score.weights import FOLDER
 
 
 class Job(Record):
-    """What to measure."""
+    """The request for one measurement."""
 
     folder: str
     """The exported workspace; a part of scratch where the training may write it."""
@@ -71,7 +71,7 @@ class Job(Record):
 
 
 def training_of(job: Job) -> RunSpec:
-    """Return the run of a training; raise NoProgram where its command has none."""
+    """Return the run of a training. Raise NoProgram if its program is missing."""
     environment = {
         **job.environment,
         "AUTORESEARCH_OUT": f"{job.scratch}/{FOLDER}",

@@ -1,4 +1,4 @@
-"""The lines of a log as a terminal shows them, in pieces: a log may be hundreds of megabytes."""
+"""Reads a log in pieces, as a terminal would show it; it may be hundreds of megabytes."""
 
 import re
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def pieces(log: Path) -> Iterator[str]:
 
 
 def shown(text: str) -> str:
-    """Return whole lines as a terminal shows them in the end."""
+    """Return whole lines in the final state that a terminal shows."""
     text = _ANSI.sub("", text)
     if "\r" not in text:
         return text
@@ -83,6 +83,6 @@ def _whole_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _last_state(line: bytes) -> bytes:
-    """Return what stands behind the last carriage return that has anything behind it."""
+    """Return the text after the last carriage return that is followed by any."""
     text = line.rstrip(b"\r")
     return line[text.rfind(b"\r") + 1 :]

@@ -1,4 +1,4 @@
-"""Ends a run that printed its score and then neither prints nor exits, before its time is up."""
+"""Ends a run early that has printed its score and then neither prints nor exits."""
 
 import threading
 import time
@@ -78,7 +78,7 @@ class Lingering:
                 return
 
     def _silence(self) -> float:
-        """Return for how long nothing has been printed."""
+        """Return the seconds since the last output."""
         now = self._clock()
         silence = now - self._since
         size = self._printed()
@@ -96,7 +96,7 @@ class Lingering:
             return 0
 
     def _grace_now(self) -> float:
-        """Return the silence that is allowed behind what has been printed by now."""
+        """Return the seconds of silence that are allowed after the present output."""
         assert self._metric is not None
         reading = read_metric(self._log, self._metric)
         if not isinstance(reading, Reading):

@@ -1,4 +1,4 @@
-"""Measures once: trains in a sandbox, scores, and returns a result. A failure is never a number."""
+"""Measures once: trains in a sandbox and scores. A failure never becomes a number."""
 
 import os
 import threading
@@ -44,7 +44,7 @@ Facts = dict[str, Value]
 
 
 class Measured(Record):
-    """A score, with what it took."""
+    """A score, with the resources it took."""
 
     kind: Literal["measured"] = "measured"
     value: FiniteFloat
@@ -69,7 +69,7 @@ class Measured(Record):
 
 
 class Unscored(Record):
-    """A failure, and why."""
+    """A failure, with its reason."""
 
     kind: Literal["unscored"] = "unscored"
     status: Status
@@ -86,7 +86,7 @@ class Unscored(Record):
 
 
 class Stopped(Record):
-    """The harness was told to stop; only what the training took until then is known."""
+    """The harness was told to stop. Only the time until then is known."""
 
     kind: Literal["stopped"] = "stopped"
     seconds: float = 0.0
@@ -165,7 +165,7 @@ def _run(
 
 
 def _startup(opened: float | None, seconds: float) -> float | None:
-    """Return the seconds until the tokens were opened, at most those of the training.
+    """Return the seconds until the tokens were opened, at most the training's.
 
     opened: counted from shortly before the training began, since that is when watching starts.
     """
@@ -173,7 +173,7 @@ def _startup(opened: float | None, seconds: float) -> float | None:
 
 
 def _was_cut(job: Job, outcome: Outcome) -> bool:
-    """Return whether a training was ended in time at its deadline and left weights to score.
+    """Return whether a training was killed at its deadline and left weights to score.
 
     Only a budget in seconds and a sealed score allow that.
     """
@@ -186,7 +186,7 @@ def _was_cut(job: Job, outcome: Outcome) -> bool:
 
 
 def _overshot(job: Job, outcome: Outcome, opened: float | None) -> str:
-    """Return why the training broke its budget; empty if it did not, or failed otherwise."""
+    """Return why the training broke its budget; "" if it did not, or failed otherwise."""
     if job.deadline is None or not isinstance(outcome, Finished | TimedOut):
         return ""
     return job.deadline.broken(outcome.usage.seconds, opened, killed=isinstance(outcome, TimedOut))

@@ -1,4 +1,4 @@
-"""What a run is asked to print (Metric), and what became of it (Reading, or NotRead)."""
+"""The number that a run prints (Metric), and the result of reading it (Reading, NotRead)."""
 
 from typing import Annotated, Literal, Self
 
@@ -15,7 +15,7 @@ Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 
 
 class Metric(Record):
-    """A number that a run prints, and the bounds that its owner states."""
+    """A number that a run prints, with the bounds that the owner states."""
 
     name: Name
     """As it is printed: `val_acc`, `Test accuracy`, or the path of a JSON key, `eval.acc`."""

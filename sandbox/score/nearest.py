@@ -1,4 +1,4 @@
-"""Says why a log gives no metric, and quotes the line that nearly fits."""
+"""Explains why a log has no metric, and quotes the line that nearly matches."""
 
 import difflib
 import re
@@ -33,9 +33,9 @@ _NAMED = re.compile(
 
 
 def nearest(log: Path, metric: Metric, setting: str = "metric =") -> str:
-    """Return in words what was missing; bounded in time whatever the log.
+    """Return in words what is missing. The time is bounded, whatever the log.
 
-    setting: what is to be changed where another name fits.
+    setting: the one to change if another name fits.
     """
     lines = _last_lines(log)
     if metric.pattern is not None:
@@ -63,8 +63,8 @@ def _without_match(lines: list[str], pattern: str) -> str:
     for line in lines:
         group = compiled.last(line)
         if group is not None:
-            found = one_line(group, _QUOTE)
-            return f'the pattern found "{found}" in "{one_line(line, _QUOTE)}", which is no number'
+            value = one_line(group, _QUOTE)
+            return f'the pattern found "{value}" in "{one_line(line, _QUOTE)}", which is no number'
     return f'no line that it printed matches the pattern "{pattern}"; {_last(lines)}'
 
 
@@ -102,7 +102,7 @@ def _not_plain(line: str, name: str) -> str:
 
 
 def _pattern_beside(line: str, name: str) -> str:
-    """Return a pattern that reads the one number right behind or before a name, or ""."""
+    """Return a pattern for the only number right before or after a name; "" for none."""
     literal = re.escape(name)
     behind = re.search(rf"{literal}(\D{{1,12}}?)({_PLAIN}){_PLAIN_ENDS}", line)
     before = re.search(rf"(?<![\w.,:/\-])({_PLAIN})([ \t]{{1,4}}){literal}(?!\w)", line)
@@ -135,7 +135,7 @@ def _other_spelling(lines: list[str], name: str, setting: str) -> str:
 
 
 def _pattern_for(line: str) -> str:
-    """Return a pattern that reads the last number of a short line, or "" where none is plain."""
+    """Return a pattern for the last number of a short line; "" if there is no plain one."""
     match = _LAST_NUMBER.fullmatch(line)
     if match is None or not is_plain(match[1]):
         return ""

@@ -51,10 +51,10 @@ class Pattern:
 
     def last(self, line: str) -> str | None:
         """Return what the group holds in the last match in a line, or None."""
-        found = None
+        value = None
         for match in self.regex.finditer(line):
-            found = match[self.group]
-        return found
+            value = match[self.group]
+        return value
 
     def is_in(self, text: str) -> bool:
         """Return whether any line of a text matches."""

@@ -1,4 +1,4 @@
-"""Parses what a training prints, as untrusted text: progress lines, and a summary after `---`."""
+"""Parses the untrusted output of a training: progress lines, and a summary after `---`."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Reads the metric from all that a run printed, in one pass over its log and in bounded memory."""
+"""Reads the metric from a run's log in one pass and bounded memory."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ _BEFORE = 60
 def read_metric(log: Path, metric: Metric) -> Reading | NotRead:
     """Return the number that a run printed last, or why there is none. No text raises.
 
-    Both quote the log: this is not for what runs beside hidden data.
+    Both quote the log, so this is not for runs that see hidden data.
     """
     main = _Follower(_matcher(metric))
     others = {name: _Follower(Form(name)) for name in metric.also}
@@ -62,7 +62,7 @@ def read_also(log: Path, names: Sequence[str]) -> dict[str, float]:
 
 
 def lacking(log: Path, metric: Metric, also: Mapping[str, float]) -> str:
-    """Return why a required metric has no finite value; "" where all have one.
+    """Return why a required metric has no finite value; "" if all have one.
 
     also: those that have one.
     """
@@ -80,7 +80,7 @@ def lacking(log: Path, metric: Metric, also: Mapping[str, float]) -> str:
 
 
 def quoted(line: str, start: int = 0) -> str:
-    """Return a line, or what stands around `start` in a long one, printable and bounded."""
+    """Return a line, or the part of a long one around `start`, printable and bounded."""
     if len(line) > QUOTE_CHARACTERS and start > _BEFORE:
         # Redacted before it is cut, so that no half of a secret stays.
         line = "… " + redacted(line[:start])[-_BEFORE:] + line[start:]
@@ -113,7 +113,7 @@ def _matcher(metric: Metric) -> Form | _Searched:
 
 
 class _Follower:
-    """What is known of one metric at a place in the log."""
+    """Follows one metric through a log."""
 
     def __init__(self, form: Form | _Searched) -> None:
         self.form = form
@@ -126,7 +126,7 @@ class _Follower:
         """Whether the summary at hand has a line of its own for the metric."""
 
     def see(self, line: str, block: int) -> None:
-        """Take in a line of the summary number `block`, 0 before the first one.
+        """Read a line of the summary number `block`, 0 before the first one.
 
         What a summary states on a line of its own is not changed by a mention in a later line.
         """
@@ -148,7 +148,7 @@ class _Follower:
 
 
 def _follow(log: Path, followers: list[_Follower]) -> None:
-    """Show the lines of a log to those that may find something in them."""
+    """Pass the lines of a log to the followers that may find something in them."""
     block = 0
     for piece in pieces(log):
         interested = [follower for follower in followers if follower.form.is_in(piece)]

@@ -1,4 +1,4 @@
-"""What a training finds around it: its command, its variables, its home, and data at its place."""
+"""Builds the surroundings of a training: command, variables, home, and linked data."""
 
 import os
 import shlex
@@ -40,14 +40,14 @@ def argv_of(
             raise NoProgram(f"{program} is not executable: chmod +x {shlex.quote(program)}")
         return (path, *arguments)
     places = f"{Path(python).parent}:{SEARCH_PATH}"
-    found = shutil.which(program, path=places)
-    if found is None:
+    program_path = shutil.which(program, path=places)
+    if program_path is None:
         raise NoProgram(f"there is no program {program!r} in {places}")
-    return (found, *arguments)
+    return (program_path, *arguments)
 
 
 def place_data(copy: Path, checkout: Path, read_only: Sequence[str]) -> None:
-    """Link what a training may read, and lies in the checkout, at its place in the copy of that.
+    """Link readable paths of the checkout into its copy, at the same places.
 
     Where the copy has a folder of this name already, what lies in the folder is linked. Raise
     SandboxFault where no link can be made.

@@ -61,7 +61,7 @@ Answer = TypeVar("Answer", Committed, Floats)
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is scored."""
+    """The weights and files to score."""
 
     folder: Path
     """An export that no training could write to."""
@@ -79,7 +79,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Unscorable:
-    """Why there is no score, in the harness's own words."""
+    """No score, with the reason in the harness's own words."""
 
     status: Literal["oom", "timeout", "crash", "invalid"]
     detail: str
@@ -115,7 +115,7 @@ def score_weights(
 
 
 class _NotNeededError(Exception):
-    """Ends the second conversation if the first one gave nothing."""
+    """Raised to end the second conversation if the first one failed."""
 
 
 class _Pair:
@@ -134,7 +134,7 @@ class _Pair:
         commit_to: Callable[[BinaryIO, BinaryIO], Committed],
         reveal: Callable[[BinaryIO, BinaryIO], Floats],
     ) -> tuple[Committed, Floats] | Unscorable | Cancelled:
-        """Return what both conversations gave, or why one of them gave nothing."""
+        """Return the results of both conversations, or why one of them failed."""
         turn = threading.Event()
         needed = threading.Event()
 

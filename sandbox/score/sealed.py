@@ -45,7 +45,7 @@ class Validation:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read `<data>/val`. Raise SandboxFault if it is missing or makes no sense."""
+        """Read `<data>/val`. Raise SandboxFault if it is missing or invalid."""
         try:
             meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
             kind = {"uint16": "<u2", "uint32": "<u4"}[meta["dtype"]]

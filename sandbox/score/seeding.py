@@ -1,4 +1,4 @@
-"""Hands the harness's seed to a project, and reads which seeding calls of it were shifted."""
+"""Passes the harness's seed to a project, and reads which of its seeding calls were shifted."""
 
 import compileall
 import os
@@ -33,7 +33,7 @@ _LINE = re.compile(
 
 
 class Seeded(Record):
-    """What a training is started with so that the harness's seed reaches it."""
+    """The command and variables that bring the harness's seed to a training."""
 
     arguments: tuple[str, ...] = ()
     environment: dict[str, str]
@@ -41,7 +41,7 @@ class Seeded(Record):
 
 
 class SeedCalls(Record):
-    """Which seeding calls were shifted, as the training itself reports it."""
+    """The shifted seeding calls, as the training itself reports them."""
 
     calls: dict[str, int] = {}
     """How often, by name: exact up to 8, then the last power of two."""
@@ -53,7 +53,7 @@ class SeedCalls(Record):
     """It read AUTORESEARCH_SEED, and nothing was shifted from then on."""
 
     def __str__(self) -> str:
-        """Return it in words; empty where nothing was shifted or read."""
+        """Return a description; "" if no seed was shifted or read."""
         if self.own:
             return f"the project reads {SEED} itself"
         parts = []
@@ -83,7 +83,7 @@ def seeded(
     environment: Mapping[str, str],
     places: Sequence[str] = (),
 ) -> Seeded:
-    """Return how a training gets `seed`.
+    """Return the command and variables by which a training gets `seed`.
 
     argument: the option of its command that takes a seed; None to shift its own seeding calls.
     places: the project's folder, and the files and functions in it that keep their seeds.
@@ -126,7 +126,7 @@ def _hash_seed(seed: int, environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_seed_calls(scratch: Path) -> SeedCalls:
-    """Return what a training's record says; what makes no sense in it is left out."""
+    """Return the calls in a training's record, invalid lines left out."""
     counts: dict[tuple[str, str, str], int] = {}
     places: dict[str, dict[str, None]] = {}
     kept: dict[str, dict[str, None]] = {}
@@ -158,7 +158,7 @@ def read_seed_calls(scratch: Path) -> SeedCalls:
 
 
 def _text(path: Path) -> str:
-    """Return the start of a regular file that untrusted code wrote; empty for anything else."""
+    """Return the start of a plain file that untrusted code wrote; "" for anything else."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags)

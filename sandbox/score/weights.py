@@ -1,4 +1,4 @@
-"""Takes the weights out of a trial's scratch folder: a regular, checked safetensors file."""
+"""Copies a checked safetensors file with the weights out of a trial's scratch folder."""
 
 import errno
 import json
@@ -44,11 +44,11 @@ class Weights(Record):
 
 
 class BadWeights(Exception):
-    """The file is not safetensors that could be scored; the message says why."""
+    """The file is not valid safetensors; the message says why."""
 
 
 class NoWeights(Exception):
-    """There is no file."""
+    """There is no file of weights."""
 
 
 def take_weights(scratch: Path, target: Path, max_bytes: int) -> Weights:
@@ -94,7 +94,7 @@ def _open(scratch: Path) -> BinaryIO:
 
 
 def _check_header(file: BinaryIO, size: int) -> int:
-    """Return the header's number of parameters; raise BadWeights if it does not fit the file."""
+    """Return the number of parameters in the header. Raise BadWeights if the header is wrong."""
     length = int.from_bytes(file.read(8), "little")
     if not 2 <= length <= min(MAX_HEADER_BYTES, size - 8):
         raise BadWeights(f"{NAME} is not a safetensors file: a header of {length} bytes")

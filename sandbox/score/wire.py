@@ -1,4 +1,4 @@
-"""The harness's end of the protocol that sandbox/score/scorer.py describes; answers are checked."""
+"""The harness's side of the protocol described in sandbox/score/scorer.py; checks all answers."""
 
 import math
 from typing import BinaryIO
@@ -16,7 +16,7 @@ CHUNK_BYTES = 1 << 20
 
 
 class Invalid(Exception):
-    """The model's answers cannot be scored; the message, the harness's own, says why."""
+    """The model's answers cannot be scored; the message is the harness's own."""
 
 
 class Ended(Invalid):
@@ -61,7 +61,7 @@ def send(stdin: BinaryIO, tokens: Tokens, positions: Rows | None = None) -> None
 
 
 def receive(stdout: BinaryIO, shape: tuple[int, ...]) -> Floats:
-    """Return logits of `shape`; raise Failed as the process reports, Ended if it says no more."""
+    """Return logits of `shape`. Raise Failed if the process reports it, Ended if it is silent."""
     if _exactly(stdout, 1) != b"\0":
         stage, error, line = FAILURE.unpack(_exactly(stdout, FAILURE.size))
         raise Failed(stage % len(STAGES), error % len(ERRORS), line)

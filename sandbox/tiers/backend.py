@@ -1,4 +1,4 @@
-"""What every back end is: a launch, and the watch over it."""
+"""The base of all back ends: a launch, and its supervision."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -15,7 +15,7 @@ from sandbox.walls.launcher import Ahead, Launcher
 
 @dataclass
 class BackEnd(ABC):
-    """Runner. A tier is one subclass, which says how its launch is made."""
+    """Runner. Each tier is a subclass that defines its launch."""
 
     tier: ClassVar[str]
     system: ClassVar[str]
@@ -28,22 +28,22 @@ class BackEnd(ABC):
         self._ahead = Ahead(self.launcher)
 
     def ahead(self, talking: bool) -> Launcher:
-        """Return a launcher that nothing is wrapped around, started ahead."""
+        """Start a launcher ahead of its use, without anything around it."""
         return self._ahead.take(talking=talking)
 
     def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
-        """Return how `spec` ended; see the Runner protocol."""
+        """Run `spec`; return its outcome. See the Runner protocol."""
         with self.launch(spec) as launch:
             return supervise.run(launch, spec, cancel)
 
     def converse(self, spec: RunSpec, cancel: threading.Event, dialogue: Dialogue) -> Outcome:
-        """Return how `spec` ended after `dialogue`; see the Runner protocol."""
+        """Run `spec` with `dialogue`; return its outcome. See the Runner protocol."""
         with self.launch(spec) as launch:
             return supervise.converse(launch, spec, cancel, dialogue)
 
     @abstractmethod
     def launch(self, spec: RunSpec) -> AbstractContextManager[Launch]:
-        """Return what starts `spec`, with what it needs on disk until the tree is dead.
+        """Yield the launch of `spec`; files that it needs exist until the block ends.
 
-        Raise SandboxFault where it cannot be built here.
+        Raise SandboxFault if it cannot be built on this machine.
         """

@@ -42,7 +42,7 @@ The switches are read for the hint only, never for the choice.
 
 @dataclass(frozen=True)
 class Chosen:
-    """A runner that may be used."""
+    """The chosen runner, with the reports of the canary."""
 
     runner: Runner
     tier: str
@@ -89,7 +89,7 @@ def _why_not(report: CanaryReport) -> str:
 
 
 def _fix(reports: list[CanaryReport]) -> str | None:
-    """Return the one command that most likely helps; None on a system without a back end."""
+    """Return the command that most likely helps; None on a system without a back end."""
     if sys.platform != "linux":
         return None
     for switch, blocking, command in HINTS:

@@ -1,4 +1,4 @@
-"""A runner that runs nothing: it plays what it is given, for tests and demonstrations."""
+"""A runner that plays scripted outcomes and runs nothing, for tests and demonstrations."""
 
 import threading
 from collections.abc import Callable

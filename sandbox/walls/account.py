@@ -1,4 +1,4 @@
-"""Writes what a run in a root of its own finds out about itself in /etc: its user, its host."""
+"""Writes the files of /etc about the user and the host, for a run in a root of its own."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Builds a run's environment from nothing, so that no key of the user's is in it."""
+"""Builds a run's environment from scratch, so that it contains no key of the user."""
 
 import os
 from pathlib import Path

@@ -10,7 +10,7 @@ from sandbox.walls.mounts import Bind
 
 
 def locations(spec: RunSpec) -> tuple[str, ...]:
-    """Return where the hidden paths of `spec` really lie, without links or `..`.
+    """Return the real paths of the hidden paths of `spec`, without links or `..`.
 
     Missing ones are left out.
     Raise SandboxFault where one is also asked for, or lies in scratch, which the run writes.
@@ -68,7 +68,7 @@ def visible(path: str, hidden: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
 
 
 def _innermost(path: str, targets: dict[str, Bind]) -> Bind | None:
-    """Return the bind that `path` is seen through: the last one that is mounted at or above it."""
+    """Return the bind that shows `path`: the last one mounted at or above it."""
     above = [target for target in targets if _is_at_or_below(path, target)]
     return targets[max(above, key=len)] if above else None
 

@@ -172,10 +172,6 @@ class Cluster:
         self.nodes[name] = node
         return node
 
-    def is_quiet(self) -> bool:
-        """Return whether nothing trains on any node."""
-        return not any(node.trainings() for node in self.nodes.values())
-
     def logs(self) -> str:
         """Return what the nodes printed, for a failing test."""
         return "\n".join(

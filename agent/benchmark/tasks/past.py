@@ -22,6 +22,7 @@ from agent.benchmark.past import read_past
 from agent.benchmark.task import Evaluate, Outcome, Quality, Task
 from agent.errors import UsageFault
 from agent.propose.search.grid import Grid
+from agent.records.bounded import is_number
 from agent.records.proposals import Configuration, Value
 from agent.records.results import PriorTrial
 from agent.space import Parameter, Space
@@ -110,9 +111,7 @@ def space_of(past: Sequence[PriorTrial], default: Configuration) -> Space:
 
 
 def _parameter(name: str, values: Sequence[Value], default: Value) -> Parameter:
-    numbers = [
-        value for value in values if isinstance(value, int | float) and not isinstance(value, bool)
-    ]
+    numbers = [value for value in values if is_number(value)]
     if len(numbers) < len(values):
         return Parameter(
             name=name, kind="categorical", choices=tuple(dict.fromkeys(values)), default=default

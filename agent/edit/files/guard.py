@@ -187,5 +187,5 @@ def _seeds_of(path: str, text: str) -> Iterator[tuple[str, str]]:
 def _entries_in(path: str, text: str) -> Mapping[str, Entry]:
     """Return the constants of a file of values; none of a text, or of a file that is not read."""
     language = language_of(path)
-    found = entries(language, text) if language else {}
-    return {} if isinstance(found, Refused) else found
+    values = entries(language, text) if language else {}
+    return {} if isinstance(values, Refused) else values

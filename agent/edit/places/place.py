@@ -61,7 +61,7 @@ class Place:
 
 
 def last_name(function: ast.expr) -> str:
-    """Return the last name of what is called: `Adam` for torch.optim.Adam."""
+    """Return the last name of what is called: `Adam` for torch.optim.Adam; "" if it has none."""
     match function:
         case ast.Attribute(attr=name) | ast.Name(id=name):
             return name
@@ -124,8 +124,8 @@ def choices_in(node: ast.expr | None) -> tuple[Literal, ...]:
     match node:
         case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
             values = [evaluate(part) for part in parts]
-            known = tuple(value for value in values if value is not None)
-            return known if len(known) == len(values) else ()
+            choices = tuple(value for value in values if value is not None)
+            return choices if len(choices) == len(values) else ()
         case ast.Subscript(value=outer, slice=inner) if last_name(outer) == "Literal":
             return choices_in(inner if isinstance(inner, ast.Tuple) else ast.Tuple([inner]))
         case ast.Call(func=function, args=[first, *_]) if last_name(function) == "Choice":

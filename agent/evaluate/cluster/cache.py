@@ -1,4 +1,4 @@
-"""A node's cache: files and trees by content hash, outside of all that a training sees."""
+"""A node's cache of files and trees by content hash, invisible to trainings."""
 
 import os
 import secrets
@@ -28,12 +28,12 @@ def usual_root(base: Path) -> Path:
 
 
 class Cache:
-    """Files by hash, and the folders made of them. Several processes may use one at once."""
+    """Files by hash, and folders made of them. Several processes may share a cache."""
 
     def __init__(self, root: Path) -> None:
-        """Make the cache's folders, and remove what nobody used for long.
+        """Make the cache's folders, and remove files that were not used for KEEP_SECONDS.
 
-        Raise SandboxFault where `root` belongs to somebody else, or cannot be made.
+        Raise SandboxFault if `root` belongs to somebody else or cannot be made.
         """
         self.root = root
         try:
@@ -47,17 +47,17 @@ class Cache:
         self._sweep()
 
     def file(self, sha: str) -> Path:
-        """Return where the file of a hash lies, or would lie."""
+        """Return the path of the file with a hash, whether it exists or not."""
         return self.root / FILES / sha
 
     def missing(self, hashes: Iterable[str]) -> list[str]:
-        """Return which of these files are not here; those that are count as used now."""
+        """Return which of these files are missing, and mark the others as used now."""
         return [sha for sha in hashes if not _touch(self.file(sha))]
 
     def put(self, sha: str, offset: int, piece: bytes, size: int) -> None:
-        """Add a piece of a file of `size` bytes; the last one makes it whole.
+        """Add a piece of a file of `size` bytes; the last piece completes it.
 
-        Raise SandboxFault where the whole has another hash, and OSError of a full disk.
+        Raise SandboxFault if the complete file has another hash, and OSError for a full disk.
         """
         part = self.root / PARTS / f"{sha}-{os.getpid()}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -83,14 +83,14 @@ class Cache:
         part.rename(self.file(sha))
 
     def make(self, tree: Tree, target: Path) -> None:
-        """Make a folder of copies, which may be written. Raise SandboxFault if a file is gone."""
+        """Make a writable copy of `tree`. Raise SandboxFault if a file is missing."""
         try:
             make_tree(tree, target, self.file)
         except OSError as error:
             raise SandboxFault(f"cannot make {target}: {error}", "df -h") from None
 
     def shared(self, tree: Tree) -> Path:
-        """Return a folder with the content of `tree` that nobody may write; made where needed."""
+        """Return a read-only folder with the content of `tree`, making it if needed."""
         place = self.root / TREES / tree.digest
         if _touch(place):
             return place / "tree"
@@ -118,7 +118,7 @@ class Cache:
 
 
 def _own(folder: Path, mode: int) -> None:
-    """Make a folder of ours; raise SandboxFault for one of somebody else's, or a link."""
+    """Make a folder. Raise SandboxFault if it is a link or somebody else's."""
     folder.mkdir(mode=mode, exist_ok=True)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():

@@ -1,4 +1,4 @@
-"""Which cores of a node a place takes: those that no other place of this user has."""
+"""Chooses the cores of a place: those that no other place of this user has."""
 
 import fcntl
 import os
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def claim(cpus: Sequence[int], count: int, folder: Path, held: ExitStack) -> tuple[int, ...]:
-    """Return `count` of these cores, or all if there are no more; free ones first.
+    """Return at most `count` of these cores, free ones first.
 
-    A core is taken by a lock on a file of its own in `folder`, which dies with its process, or when
-    `held` is closed. Ray counts cores and does not say which.
+    Each is claimed by a lock on a file in `folder`, which ends with the process or when `held` is
+    closed. This is needed because Ray counts cores without naming them.
     """
     free: list[int] = []
     for cpu in cpus:
@@ -22,7 +22,7 @@ def claim(cpus: Sequence[int], count: int, folder: Path, held: ExitStack) -> tup
 
 
 def _lock(file: Path, held: ExitStack) -> bool:
-    """Return whether nobody holds a file, which then is held."""
+    """Lock a file; return whether it was free."""
     with suppress(OSError):
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:

@@ -1,6 +1,6 @@
-"""What Ray starts on a node. It crosses by value, so that a node without autoresearch can say so.
+"""The actor that Ray starts on a node. It is sent by value, so that it runs without autoresearch.
 
-It imports nothing of autoresearch before it has left the driver's folders out of the path.
+It imports autoresearch only after it has removed the driver's folders from the path.
 """
 
 import json
@@ -11,10 +11,10 @@ from typing import Any
 
 
 class Door:
-    """The actor: hands questions to the station, as text and bytes."""
+    """The actor: passes questions to the station, as text and bytes."""
 
     def __init__(self, unwanted: Sequence[str]) -> None:
-        """Make the station. unwanted: folders of the driver, which Ray adds to the path."""
+        """Make the station. unwanted: folders of the driver to remove from the path."""
         for path in unwanted:
             if path in sys.path:
                 sys.path.remove(path)  # the first: one that is meant comes later
@@ -34,7 +34,7 @@ class Door:
             self.fault = f"{what}: {type(error).__name__}: {error}"
 
     def ask(self, name: str, question: str, blobs: Sequence[bytes]) -> list[Any]:
-        """Return the JSON of an answer, and the bytes beside it."""
+        """Return an answer as JSON, and its bytes."""
         if self.station is None:
             fix = "pip install 'autoresearch[cluster]'   # on every node"
             return [json.dumps({"fault": self.fault[:2000], "next_command": fix})]

@@ -1,4 +1,4 @@
-"""Examines every node of a cluster: what it is, whether it is fit, how fast files come there."""
+"""Examines the nodes of a cluster: hardware, fitness for trials, and transfer rate."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ SAMPLE_BYTES = 4 << 20
 
 @dataclass(frozen=True)
 class Demands:
-    """What trials of a project would need of a node."""
+    """What the trials of a project need of a node."""
 
     python: str = ""
     """As in Setup."""
@@ -35,7 +35,7 @@ class Demands:
 
 @dataclass(frozen=True)
 class Examined:
-    """One node."""
+    """The result for one node."""
 
     name: str
     standing: Standing | None = None
@@ -57,7 +57,7 @@ class Examined:
 
 
 def examine(cluster: Cluster, demands: Demands) -> tuple[Examined, ...]:
-    """Return what each node shows, all at once. Nothing is left running, and nothing trains."""
+    """Return the result for each node, examined in parallel. Nothing is trained or left running."""
     digests = {
         path: read_tree(Path(path), demands.hidden)[0].digest
         for path in demands.read_only
@@ -108,7 +108,7 @@ def _asked(place: Place, node: Node, demands: Demands, digests: Mapping[str, str
 
 
 def _rate(place: Place) -> float:
-    """Return how many megabytes a second come to a place, of what nobody can have there."""
+    """Return the rate of sending random data to a place, in megabytes a second."""
     sample = os.urandom(SAMPLE_BYTES)
     sha = hashlib.sha256(sample).hexdigest()
     piece = Piece(sha=sha, offset=0, size=len(sample))

@@ -1,4 +1,4 @@
-"""The line to a node: a question and its answer, as text and bytes, and what may come between."""
+"""The interface of a connection to a node: questions and answers, as text and bytes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from typing import Protocol
 
 
 class Gone(Exception):
-    """The node's process is dead, or so long silent that it counts as dead. Says why."""
+    """The node's process is dead, or counts as dead after a long silence."""
 
 
 class Silent(Exception):
-    """No answer for now, which is no proof of death: wait, then ask anew. Says why."""
+    """There is no answer for now; the question may be asked again later."""
 
 
 class Unfit(Exception):
-    """What a place says, or shows, of itself: it cannot do what it is asked. Says why.
+    """A place cannot do what it is asked, by its own answer or by what it returned.
 
     next_command: what to type there, or None.
     """
@@ -25,16 +25,16 @@ class Unfit(Exception):
 
 
 class Line(Protocol):
-    """A way to one place's station. Several threads may ask at once."""
+    """A connection to the station of one place. Thread-safe."""
 
     def ask(
         self, name: str, question: str, blobs: Sequence[bytes], seconds: float
     ) -> tuple[str, list[bytes]]:
-        """Return the JSON of an answer, and bytes beside it. Raise Gone or Silent."""
+        """Return an answer as JSON, and its bytes. Raise Gone or Silent."""
         ...
 
     def close(self) -> None:
-        """End the station's process, whatever it does."""
+        """Kill the station's process."""
         ...
 
 
@@ -51,16 +51,16 @@ class Node:
 
 
 class Cluster(Protocol):
-    """The nodes that may become places."""
+    """A cluster whose nodes may become places."""
 
     def nodes(self) -> tuple[Node, ...]:
-        """Return the nodes that are alive. Raise Gone where the cluster cannot be reached."""
+        """Return the nodes that are alive. Raise Gone if the cluster cannot be reached."""
         ...
 
     def line(self, node: Node, cpus: int, gpus: int) -> Line:
-        """Start a station on a node that holds so much of it. Raise Gone where it is taken."""
+        """Start a station with so many CPUs and GPUs of a node. Raise Gone if they are in use."""
         ...
 
     def close(self) -> None:
-        """Leave the cluster; end it, if it was started for this run."""
+        """Disconnect from the cluster, and end it if it was started for this run."""
         ...

@@ -1,4 +1,4 @@
-"""The paths of a run's plan on a node: what was sent lies in the node's folders, out of sight."""
+"""Translates the paths of a run's plan to those of a node, where files are in its cache."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -18,17 +18,17 @@ HOME = "home"
 
 
 def is_below(path: str, folder: str | None) -> bool:
-    """Return whether a path is inside a folder, or the folder itself; by their names alone."""
+    """Return whether a path is `folder` or inside it, by name only."""
     return folder is not None and Path(path).is_relative_to(folder)
 
 
 def to_send(
     paths: Mapping[str, str], hidden: Iterable[str], checkout: str | None
 ) -> tuple[str, ...]:
-    """Return which paths a driver has to send, by path and digest there.
+    """Return which paths a driver has to send, given their digests there.
 
-    What is on this node at the same place with the same content, by a shared file system say, is
-    used there. Of a checkout, all or nothing: a training sees one.
+    Paths that this node has with the same content, as on a shared file system, are used in place;
+    but a checkout only as a whole, since a training sees one checkout.
     """
     absent = [path for path, digest in paths.items() if _digest(path, hidden) != digest]
     if any(is_below(path, checkout) for path in absent):
@@ -44,9 +44,9 @@ def _digest(path: str, hidden: Iterable[str]) -> str:
 
 
 def localised(needs: Needs, cache: Cache, folder: Path, workers: int) -> Needs:
-    """Return what a run needs with the paths of this node, after making what was sent.
+    """Return what a run needs with the paths of this node, after making the sent folders.
 
-    folder: the place's own. Raise SandboxFault where a file has no place here, or did not come.
+    folder: the place's own. Raise SandboxFault if a file cannot be placed here, or did not arrive.
     """
     plan = needs.plan
     stay = _Stay(plan.checkout, needs.home, folder, needs.sent)
@@ -82,7 +82,7 @@ def _make(tree: Tree, target: Path, cache: Cache) -> None:
 
 
 class _Stay:
-    """Where the paths of the driver lie on this node."""
+    """Maps paths of the driver to paths on this node."""
 
     def __init__(
         self, checkout: str | None, home: str, folder: Path, sent: Mapping[str, Tree]
@@ -97,11 +97,11 @@ class _Stay:
         self.home = str(folder / HOME) if moved_home else None
 
     def places(self, paths: Iterable[str]) -> tuple[str, ...]:
-        """Return where these lie here."""
+        """Return the paths of these on this node."""
         return tuple(str(self.place(path)) if self._is_sent(path) else path for path in paths)
 
     def hidden(self, paths: Iterable[str]) -> tuple[str, ...]:
-        """Return where these would lie here, of those in a folder that was sent."""
+        """Return the paths on this node of those that are in a folder that was sent."""
         moved = [path for path in paths if any(is_below(path, sent) for sent in self._sent)]
         return tuple(str(self.place(path)) for path in moved)
 
@@ -109,10 +109,10 @@ class _Stay:
         return path in self._sent
 
     def place(self, path: str) -> Path:
-        """Return where a path that was sent lies here.
+        """Return the path on this node of one that was sent.
 
         Raise SandboxFault for one outside the checkout and the user's home: it would have to be at
-        the same place, which is not ours to write.
+        the same place, where we may not write.
         """
         if self._checkout and is_below(path, self._checkout):
             return self._folder / CHECKOUT / os.path.relpath(path, self._checkout)

@@ -1,4 +1,4 @@
-"""Measures on a cluster: places that join, prove themselves, run trials and may be lost."""
+"""Runs trials on a cluster, at places that join, prove themselves and may be lost."""
 
 import itertools
 import math
@@ -45,7 +45,7 @@ RESUME = "autoresearch resume"
 
 @dataclass(frozen=True)
 class Terms:
-    """What the user asks of the places of a run."""
+    """The user's options for the places of a run."""
 
     address: str = ""
     """Of the cluster, as the engine has it; empty for the one that this machine belongs to."""
@@ -62,7 +62,7 @@ class Terms:
 
 
 class ClusterBench:
-    """Measures. Each place has a station on its node; this side sends, follows, writes logs."""
+    """Measures on a cluster. Each place has a station on its node; this is the driver's side."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class ClusterBench:
         export: Export,
         export_whole: Callable[[Path, Split], None] | None = None,
     ) -> None:
-        """Take what a run measures with, as a Bench does. folder: of the run's trials."""
+        """Keep the settings; arguments as for Bench. connect: opens the cluster."""
         self._connect = connect
         self._plan = plan
         self._terms = terms
@@ -92,7 +92,7 @@ class ClusterBench:
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """The slots of the places that there are now."""
+        """The slots of the present places."""
         with self._lock:
             slots: list[Slot] = []
             for member in self._places.values():
@@ -102,10 +102,10 @@ class ClusterBench:
     # ------------------------------------------------------------ places
 
     def open(self, listen: PlaceListener) -> None:
-        """Connect, and wait until every node that is there has proved itself or was refused.
+        """Connect, and wait until every node has proved itself or was refused.
 
-        Slow ones are waited for only a while once there is a place. Raise PlaceLost where none is
-        fit.
+        Once there is a place, slow nodes are waited for only LATE_SECONDS longer. Raise PlaceLost
+        if no node is fit.
         """
         self._listen = listen
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ class ClusterBench:
         threading.Thread(target=self._watch, name="watch-nodes", daemon=True).start()
 
     def close(self) -> None:
-        """End every place, those that are proving themselves too, and leave the cluster."""
+        """End all places, also those that are still being proved, and leave the cluster."""
         self._closed.set()
         with self._lock:
             places = [member.place for member in self._places.values() if member.place]
@@ -140,7 +140,7 @@ class ClusterBench:
         self._stack.close()
 
     def _gather(self) -> None:
-        """Have the nodes that are there prove themselves; where none is fit, wait for others."""
+        """Prove all present nodes; if none is fit, wait for others for GATHER_SECONDS."""
         until = time.monotonic() + GATHER_SECONDS
         while True:
             self._await([self._joining.submit(self._join, node) for node in self._new_nodes()])
@@ -149,7 +149,7 @@ class ClusterBench:
             self._closed.wait(WAIT_SECONDS)
 
     def _await(self, began: list[Future[None]]) -> None:
-        """Wait for nodes that prove themselves: for all, or LATE_SECONDS longer than for one."""
+        """Wait for nodes to prove themselves, at most LATE_SECONDS after the first is a place."""
         pending = set(began)
         late: float | None = None
         while pending and (late is None or time.monotonic() < late):
@@ -167,7 +167,7 @@ class ClusterBench:
         return PlaceLost(f"no node of the cluster can train:\n{listing}", "autoresearch doctor")
 
     def _needed(self) -> Needs:
-        """Return what all trials need, with all that they may read; hashing it takes a while."""
+        """Return what all trials need and may read. This hashes all files, which may take long."""
         plan = self._plan
         paths = list(plan.read_only)
         if plan.evaluation is not None:
@@ -187,7 +187,7 @@ class ClusterBench:
         )
 
     def _watch(self) -> None:
-        """Look for nodes, and ask every place whether it is there, until the end."""
+        """Look for new nodes and ping every place, until the bench is closed."""
         while not self._closed.wait(LOOK_SECONDS):
             try:
                 nodes = self._new_nodes()
@@ -202,7 +202,7 @@ class ClusterBench:
                     self._joining.submit(self._ping, member)
 
     def _new_nodes(self) -> list[Node]:
-        """Return the nodes to be tried now; forget those that are gone."""
+        """Return the nodes to try now; drop those that are gone."""
         alive = {node.key: node for node in self._cluster.nodes()}
         now = time.monotonic()
         fresh: list[Node] = []
@@ -230,7 +230,7 @@ class ClusterBench:
             self._lose(member, str(error))
 
     def _join(self, node: Node) -> None:
-        """Have a node prove itself, and take it in."""
+        """Make a node a place if it proves itself; refuse it otherwise."""
         member = self._members.get(node.key)
         if member is None or self._closed.is_set():
             return
@@ -292,7 +292,7 @@ class ClusterBench:
         )
 
     def _share(self, node: Node) -> int:
-        """Return how many workers a node gets, of those that the user allows."""
+        """Return how many of the allowed workers a node gets."""
         workers = self._terms.workers
         if workers is None:
             return node.gpus or 1
@@ -302,7 +302,7 @@ class ClusterBench:
         return max(0, min(most, workers - sum(others)))
 
     def _name(self, node: Node) -> str:
-        """Return a name that no other node has now: its host, with a number if need be."""
+        """Return a unique name: the node's host, with a number if need be."""
         taken = {member.name for member in self._members.values()}
         name = node.name
         for number in itertools.count(2):
@@ -321,7 +321,7 @@ class ClusterBench:
             self._listen(PlaceLeft(member.name, f"refused: {why}"))
 
     def _lose(self, member: Member, why: str) -> None:
-        """Drop a place, once; its node may prove itself anew."""
+        """Remove a place, if it is there. Its node may prove itself again later."""
         with self._lock:
             place = member.place
             if place is None:
@@ -340,9 +340,10 @@ class ClusterBench:
                 self._replace()
 
     def _replace(self) -> None:
-        """Have every node that there is prove itself at once, for there is no place left.
+        """Try all nodes at once, since no place is left.
 
-        A run that lost the last place waits for this, so that the session ends only if none is fit.
+        A run that lost the last place waits for this, so that the session ends only if no node is
+        fit.
         """
         with suppress(Gone):
             for node in self._cluster.nodes():
@@ -357,13 +358,13 @@ class ClusterBench:
     def run(
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
     ) -> Result | None:
-        """Train and score what is ordered, at the place of its slot; see Measures."""
+        """Train and score the ordered code at the place of the slot; see Measures."""
         return self._work(assignment, listen, cancel).result
 
     def check(
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
     ) -> Checks | None:
-        """Run the checks that are ordered, at the place of the slot; see Measures."""
+        """Run the ordered checks at the place of the slot; see Measures."""
         return self._work(assignment, listen, cancel).checks
 
     def _work(self, assignment: Assignment, listen: Listener, cancel: threading.Event) -> Ending:
@@ -386,7 +387,7 @@ class ClusterBench:
 
 
 def _refuse_foreign(ending: Ending, assignment: Assignment) -> None:
-    """Raise Unfit for a result that speaks of another machine, seed or role than was ordered."""
+    """Raise Unfit for a result of another machine, seed or role than was ordered."""
     order = assignment.order
     wanted = (assignment.slot.machine, order.seed, order.role)
     for score in ending.result.scores if ending.result else ():

@@ -1,4 +1,4 @@
-"""A node of the cluster as the driver sees it: a place, one that was refused, or one in reserve."""
+"""The driver's view of a node: a place, a refused node, or one in reserve."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""The driver's side of a place: asks its station, sends it files, and follows what runs there."""
+"""The driver's side of a place: asks its station, sends files, and follows its runs."""
 
 import secrets
 import threading
@@ -59,10 +59,10 @@ Answer = TypeVar("Answer", bound=Record)
 
 
 class Place:
-    """One place; several threads may run something there at once."""
+    """A place, where several threads may run something at once."""
 
     def __init__(self, name: str, line: Line, patience: float) -> None:
-        """Take the line to a station. patience: seconds of silence after which it is gone."""
+        """line: to the station. patience: seconds of silence after which it counts as gone."""
         self.name = name
         self._line = line
         self._patience = patience
@@ -72,7 +72,7 @@ class Place:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing runs there, so that nobody asks it anything."""
+        """Whether nothing runs there."""
         return self._runs == 0
 
     def ask(
@@ -84,10 +84,10 @@ class Place:
         seconds: float = ANSWER_SECONDS,
         cancel: threading.Event | None = None,
     ) -> tuple[Answer, list[bytes]]:
-        """Return the answer to a question, which is asked anew while the place is silent.
+        """Return the answer to a question, which is repeated while the place is silent.
 
-        Every question may come twice. cancel: less patience once it is set, for somebody waits for
-        the end. Raise Gone once it is silent for too long, and Unfit for what it says it cannot do.
+        The station may therefore receive any question twice. cancel: wait less once it is set.
+        Raise Gone after too long a silence, and Unfit if the place says that it cannot do it.
         """
         text = question.model_dump_json()
         answered = time.monotonic()
@@ -105,7 +105,7 @@ class Place:
     def _believed(
         self, text: str, pieces: list[bytes], answer: type[Answer]
     ) -> tuple[Answer, list[bytes]]:
-        """Return an answer that is what it should be; raise Unfit for any other."""
+        """Return a valid answer; raise Unfit for any other."""
         if len(text) > MAX_JSON or sum(map(len, pieces)) > MAX_BLOB:
             raise Unfit("an answer is too long to be one")
         try:
@@ -117,7 +117,7 @@ class Place:
             raise Unfit(f"an answer makes no sense: {one_line(str(error))}") from None
 
     def prove(self, setup: Setup) -> Standing:
-        """Have it prove itself, and return what it says it is.
+        """Have the place prove itself, and return its description.
 
         Raise Unfit for a node of a cluster on which anybody may run code.
         """
@@ -127,7 +127,7 @@ class Place:
         return standing
 
     def equip(self, needs: Needs, sending: Sending) -> None:
-        """Give it what all trials of the run need, as far as it has it not at its place.
+        """Send what all trials of the run need and the node lacks.
 
         needs: with everything in `sent` that trainings or the evaluator may read.
         """
@@ -141,7 +141,7 @@ class Place:
         self.ask("plan", needs.model_copy(update={"sent": sent}), Empty, seconds=PROOF_SECONDS)
 
     def send(self, trees: Sequence[Tree], sending: Sending) -> int:
-        """Send the files of trees that it does not have, and return how many bytes they were."""
+        """Send the missing files of trees; return the number of bytes sent."""
         hashes: dict[str, None] = {}
         for tree in trees:
             hashes |= dict.fromkeys(tree.hashes)
@@ -162,9 +162,9 @@ class Place:
         cancel: threading.Event,
         logs: Path,
     ) -> Ending:
-        """Have it run what is ordered; what it prints comes into a folder of the attempt in `logs`.
+        """Run the ordered code there, and write its logs into a folder of the attempt in `logs`.
 
-        Raise Gone or Unfit where it cannot be done there, SandboxFault where this machine fails.
+        Raise Gone or Unfit if the place cannot run it, SandboxFault if this machine fails.
         """
         self._runs += 1
         try:
@@ -196,7 +196,7 @@ class Place:
         return ending
 
     def ping(self) -> None:
-        """Ask whether it is there, unless somebody does already. Raise Gone if it is not."""
+        """Check that the place answers, unless another thread is asking. Raise Gone if not."""
         if not self._pinging.acquire(blocking=False):
             return
         try:
@@ -205,7 +205,7 @@ class Place:
             self._pinging.release()
 
     def close(self, politely: bool) -> None:
-        """End it; politely: let it remove what it made."""
+        """End the place. politely: ask it to remove its files first."""
         if politely:
             with suppress(Gone, Silent):
                 self._line.ask("close", Empty().model_dump_json(), (), ANSWER_SECONDS)
@@ -213,7 +213,7 @@ class Place:
 
 
 class _Follower:
-    """Follows one run: tells of its events as the driver's own, and writes its logs."""
+    """Follows one run: passes on its events, and writes its logs."""
 
     def __init__(
         self,
@@ -233,7 +233,7 @@ class _Follower:
         self._bytes = 0
 
     def follow(self, cancel: threading.Event) -> Ending:
-        """Return how the run ended."""
+        """Follow the run to its end, and return how it ended."""
         is_told = False
         while True:
             if cancel.is_set() and not is_told:
@@ -258,7 +258,7 @@ class _Follower:
         self._events += len(news.events)
 
     def _write(self, growth: Growth, piece: bytes) -> None:
-        """Add bytes to a log, as far as they belong where the last ones ended."""
+        """Append bytes to a log, if they belong at its end."""
         file, size = self._known.get(growth.log, (0, 0))
         expected = size if file == growth.file else 0
         self._bytes += len(piece)
@@ -277,7 +277,7 @@ class _Follower:
 
 
 def _event(seen: Seen, assignment: Assignment) -> Event:
-    """Return an event of a node as the driver's own: it alone knows attempt and slot."""
+    """Return a node's event with the attempt and slot filled in."""
     attempt = assignment.attempt
     slot = assignment.slot
     match seen.kind:

@@ -1,4 +1,4 @@
-"""Ray: connects to a cluster, or starts one on this machine; token authentication is required."""
+"""Connects to a Ray cluster, or starts one on this machine. Token authentication is required."""
 
 import importlib
 import os
@@ -64,15 +64,15 @@ def open_on_ray(
     export: Export,
     export_whole: Callable[[Path, Split], None] | None = None,
 ) -> ClusterBench:
-    """Return a bench on a Ray cluster; it connects when it is opened."""
+    """Return a bench on a Ray cluster, which connects when it is opened."""
     address = terms.address
     return ClusterBench(plan, terms, lambda: RayCluster(address), folder, export, export_whole)
 
 
 def check_reach(address: str) -> None:
-    """Connect to a cluster that is there, and leave it again; one that is not is not started.
+    """Connect to an existing cluster, and disconnect again.
 
-    Raise UsageFault or PlaceLost as a RayCluster does.
+    Raise UsageFault or PlaceLost as RayCluster does. No cluster is started.
     """
     _load(address)
     if address not in ANY or _own_cluster():
@@ -80,12 +80,12 @@ def check_reach(address: str) -> None:
 
 
 class RayCluster:
-    """Cluster."""
+    """The interface Cluster for Ray."""
 
     def __init__(self, address: str) -> None:
         """Connect. address: `ray://head:10001`, `head:6379`, or ANY.
 
-        Raise UsageFault for what the user has to mend first, PlaceLost where nobody answers.
+        Raise UsageFault for what the user has to fix first, PlaceLost if nobody answers.
         """
         self._ray = _load(address)
         with _handlers_kept():
@@ -99,10 +99,10 @@ class RayCluster:
             "namespace": "autoresearch",
         }
         try:
-            known = _own_cluster() if address in ANY else address
-            if known:
-                _find(known)
-                self._join(known, options)
+            cluster = _own_cluster() if address in ANY else address
+            if cluster:
+                _find(cluster)
+                self._join(cluster, options)
             else:
                 self._start(options)
         except Fault:
@@ -110,22 +110,22 @@ class RayCluster:
         except Exception as error:
             raise _refusal(address, error) from None
 
-    def _join(self, known: str, options: Mapping[str, Any]) -> None:
-        """Connect to a cluster that is there: a head that has just come up refuses at first."""
+    def _join(self, cluster: str, options: Mapping[str, Any]) -> None:
+        """Connect to an existing cluster, again if a head that is just starting refuses."""
         for _ in range(JOIN_TRIES - 1):
             try:
-                self._ray.init(known, **options)
+                self._ray.init(cluster, **options)
                 return
             except (ConnectionError, RuntimeError) as error:
-                if isinstance(_refusal(known, error), UsageFault):
+                if isinstance(_refusal(cluster, error), UsageFault):
                     raise
             with suppress(Exception):
                 self._ray.shutdown()
             time.sleep(JOIN_SECONDS)
-        self._ray.init(known, **options)
+        self._ray.init(cluster, **options)
 
     def _start(self, options: Mapping[str, Any]) -> None:
-        """Start a cluster of this machine alone."""
+        """Start a cluster with this machine as its only node."""
         _make_token()
         with _bare_environment():
             self._ray.init(
@@ -153,20 +153,20 @@ class RayCluster:
         return tuple(nodes)
 
     def line(self, node: Node, cpus: int, gpus: int) -> "RayLine":
-        """Start a station on a node; it holds so many of the node's CPUs and GPUs."""
+        """Start a station that holds so many CPUs and GPUs of a node."""
         return RayLine(self._ray, node, cpus, gpus, self._unwanted)
 
     def close(self) -> None:
-        """Leave; a cluster that was started here ends with it."""
+        """Disconnect. A cluster that was started here ends."""
         with suppress(Exception):
             self._ray.shutdown()
 
 
 class RayLine:
-    """Line, to an actor of Ray's that is pinned to its node and never begun again."""
+    """The interface Line to an actor of Ray, which stays on its node and is never restarted."""
 
     def __init__(self, ray: Any, node: Node, cpus: int, gpus: int, unwanted: Sequence[str]) -> None:
-        """Start the actor. Raise Gone where it does not come up in time: its share is taken."""
+        """Start the actor. Raise Gone if it does not start in time: its CPUs or GPUs are in use."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         self._ray = ray
@@ -211,7 +211,7 @@ class RayLine:
 
 
 def _checked(answer: Any) -> tuple[str, list[bytes]]:
-    """Return an answer of the only form there is; raise Gone for any other."""
+    """Return an answer if it has the right form; raise Gone if not."""
     if isinstance(answer, list) and answer and isinstance(answer[0], str):
         pieces = answer[1:]
         if all(isinstance(piece, bytes) for piece in pieces):
@@ -220,7 +220,7 @@ def _checked(answer: Any) -> tuple[str, list[bytes]]:
 
 
 def _load(address: str) -> Any:
-    """Return the module ray, loaded with the variables that it needs from the start."""
+    """Import ray with the environment variables that it reads at import; return the module."""
     if find_spec("ray") is None:
         raise UsageFault("Ray is not installed.", INSTALL)
     if find_spec("grpc") is None:
@@ -248,10 +248,10 @@ def _load(address: str) -> Any:
 
 
 def _own_cluster() -> str:
-    """Return the address of the cluster that this machine belongs to; empty without one.
+    """Return the address of the cluster that this machine belongs to; "" without one.
 
-    It is the one that RAY_ADDRESS names, else the one that this user, or root, started here last.
-    Ray itself would try anybody's.
+    It is RAY_ADDRESS, else the cluster that this user or root started here last. (Ray itself would
+    try that of any user.)
     """
     named = os.environ.get("RAY_ADDRESS", "")
     if named:
@@ -269,9 +269,9 @@ def _own_cluster() -> str:
 
 
 def _find(address: str) -> None:
-    """Wait until a cluster answers, since its head may be starting.
+    """Wait for a cluster to answer, since its head may be starting.
 
-    Raise PlaceLost if none answers in time; Ray itself would try for many minutes.
+    Raise PlaceLost if it does not answer in time. (Ray itself would try for many minutes.)
     """
     for _ in range(JOIN_TRIES - 1):
         if refuse_open(address):
@@ -282,7 +282,7 @@ def _find(address: str) -> None:
 
 
 def _make_token() -> None:
-    """Make a token where this user has none; Ray would let everybody on this machine read it."""
+    """Make a token if this user has none. One made by Ray would be readable for everybody."""
     if _has_token():
         return
     file = Path.home() / TOKEN_FILE
@@ -300,7 +300,7 @@ def _has_token() -> bool:
 
 
 def _refusal(address: str, error: Exception) -> UsageFault | PlaceLost:
-    """Return what a failure to connect means for the user."""
+    """Return the fault for a failed connection."""
     text = str(error)
     if "Version mismatch" in text:
         return UsageFault(
@@ -318,7 +318,7 @@ def _refusal(address: str, error: Exception) -> UsageFault | PlaceLost:
 
 
 def _cause(error: Exception) -> str:
-    """Return why Ray gave up on an actor, in one line."""
+    """Return in one line why Ray lost an actor."""
     text = str(error)
     name = type(error).__name__
     if name == "OutOfMemoryError" or "low on memory" in text:
@@ -332,21 +332,21 @@ def _cause(error: Exception) -> str:
 
 
 def _is_handed_on(name: str) -> bool:
-    """Return whether a cluster that is started here gets this variable."""
+    """Return whether a cluster started here gets this environment variable."""
     if name.startswith("RAY_"):
         return name != PATIENT
     return name in HANDED_ON or name.endswith("_VISIBLE_DEVICES") or name == SCRATCH
 
 
 def _folders_of_driver() -> tuple[str, ...]:
-    """Return the folders that Ray adds to the path of its workers: the project is one."""
+    """Return the folders that Ray adds to the path of its workers, such as the project's."""
     script = str(Path(os.path.realpath(sys.argv[0])).parent)
     return (str(Path.cwd()), *([script] if script in sys.path else []))
 
 
 @contextmanager
 def _handlers_kept() -> Iterator[None]:
-    """Let a block change no signal's handler: Ray takes SIGTERM for itself."""
+    """Restore the signal handlers after the block: Ray replaces that of SIGTERM."""
     heeded = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in heeded}
     try:
@@ -359,7 +359,7 @@ def _handlers_kept() -> Iterator[None]:
 
 @contextmanager
 def _bare_environment() -> Iterator[None]:
-    """Let what a block starts inherit no key: it gets HANDED_ON of the environment."""
+    """Reduce the environment to HANDED_ON for the block, so that nothing inherits a key."""
     before = dict(os.environ)
     kept = {name: value for name, value in before.items() if _is_handed_on(name)}
     os.environ.clear()

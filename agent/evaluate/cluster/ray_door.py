@@ -1,4 +1,4 @@
-"""Asks a Ray cluster something without a token: one that answers would run anybody's code."""
+"""Tests whether a Ray cluster accepts requests without a token, that is, from anybody."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ SILENT = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
 
 
 def refuse_open(address: str) -> bool:
-    """Return whether a cluster answers. Raise UsageFault for one that demands no token."""
+    """Return whether a cluster answers. Raise UsageFault if it requires no token."""
     code = _ask(address.removeprefix(CLIENT), SERVER if address.startswith(CLIENT) else HEAD)
     if code in SILENT:
         return False
@@ -27,7 +27,7 @@ def refuse_open(address: str) -> bool:
 
 
 def _ask(address: str, question: str) -> str:
-    """Return the name of the status that a question without a token ends with; OK if answered."""
+    """Return the name of the gRPC status of a request without a token; OK if answered."""
     import grpc
 
     with grpc.insecure_channel(address) as channel:

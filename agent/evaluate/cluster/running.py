@@ -1,4 +1,4 @@
-"""One run on a node: its thread, what it told so far, and its logs as they grow."""
+"""One run on a node: its thread, its events so far, and its growing logs."""
 
 import os
 import threading
@@ -25,10 +25,10 @@ from sandbox.ground.text import one_line
 
 
 class Running:
-    """A run in a thread of its own, which outlives a connection that is down for a while."""
+    """A run in a thread of its own, which goes on while the connection is down."""
 
     def __init__(self, bench: Bench, assignment: Assignment, folder: Path) -> None:
-        """Begin it. folder: where its logs come to lie, in a folder of this run alone."""
+        """Start the run. folder: for its logs, of this run alone."""
         self._bench = bench
         self._assignment = assignment
         self._folder = folder
@@ -41,21 +41,21 @@ class Running:
         self._thread.start()
 
     def cancel(self) -> None:
-        """End it; `news` then tells of its end."""
+        """Cancel the run; `news` will report its end."""
         self._cancel.set()
 
     def clear(self) -> None:
-        """Wait for its end, and remove what it left."""
+        """Wait for the end of the run, and remove its files."""
         self._cancel.set()
         self._thread.join()
         remove_tree(self._folder.parent)
 
     def join(self, seconds: float | None = None) -> None:
-        """Wait for its end."""
+        """Wait for the end of the run."""
         self._thread.join(seconds)
 
     def news(self, asked: Follow) -> tuple[News, list[bytes]]:
-        """Return what happened since, after waiting for it, and the bytes of the logs."""
+        """Wait for news, and return it with the new bytes of the logs."""
         with self._change:
             self._change.wait_for(
                 lambda: len(self._events) > asked.events or self._ending is not None,
@@ -64,8 +64,8 @@ class Running:
             events = tuple(self._events[asked.events : asked.events + MAX_EVENTS])
             ending = self._ending
         growths, pieces, more = self._grown(asked.logs)
-        told = ending if not more and len(events) < MAX_EVENTS else None
-        return News(events=events, logs=growths, more=more, ending=told), pieces
+        ending_now = ending if not more and len(events) < MAX_EVENTS else None
+        return News(events=events, logs=growths, more=more, ending=ending_now), pieces
 
     def _work(self) -> None:
         ending = Ending()
@@ -98,7 +98,7 @@ class Running:
     def _grown(
         self, known: dict[str, tuple[int, int]]
     ) -> tuple[tuple[Growth, ...], list[bytes], bool]:
-        """Return how the logs grew, the bytes, and whether there is more."""
+        """Return where the logs grew, the new bytes, and whether there are more."""
         growths: list[Growth] = []
         pieces: list[bytes] = []
         room = MAX_BLOB
@@ -123,7 +123,7 @@ class Running:
 
 
 def _seen(event: Event) -> Seen | None:
-    """Return what of an event is told; the driver knows the rest."""
+    """Return the part of an event that the driver does not know."""
     match event:
         case TrialStarted():
             return Seen(kind="started")

@@ -1,4 +1,4 @@
-"""The driver's files for the nodes: exported commits and folders by hash, each kept once."""
+"""The driver's files for the nodes: exported commits and folders, each stored once by hash."""
 
 import hashlib
 import threading
@@ -18,12 +18,12 @@ KEPT_TREES = 256
 
 
 class Sending:
-    """The files of commits and folders. Several threads may ask for them at once."""
+    """The files of commits and folders to send. Thread-safe."""
 
     def __init__(
         self, folder: Path, export: Export, export_whole: Callable[[Path, Split], None] | None
     ) -> None:
-        """Keep files in `folder`, which is empty. export, export_whole: as for a Bench."""
+        """folder: an empty one, to keep files in. export, export_whole: as for Bench."""
         self._folder = folder
         self._export = export
         self._export_whole = export_whole
@@ -33,7 +33,7 @@ class Sending:
         self._lock = threading.Lock()
 
     def folder(self, path: str, hidden: Iterable[str] = ()) -> Tree:
-        """Return the tree of a folder or file, which stays where it is."""
+        """Return the tree of a folder or file, which is read in place."""
         tree, places = read_tree(Path(path), hidden)
         with self._lock:
             self._note(tree.leaves)
@@ -42,7 +42,7 @@ class Sending:
         return tree
 
     def commit(self, order: Order) -> Tree:
-        """Return the files of the commit that is ordered, with the texts that replace some."""
+        """Return the tree of the ordered commit with the order's texts in it."""
         texts = hashlib.sha256(repr(sorted(order.texts.items())).encode()).hexdigest()
 
         def write(folder: Path) -> None:
@@ -52,14 +52,14 @@ class Sending:
         return self._made(f"{order.commit} {texts}", write)
 
     def whole(self, split: Split) -> Tree | None:
-        """Return the files of the start commit, hidden ones too; None without an evaluator."""
+        """Return the tree of the start commit, hidden files included; None without an evaluator."""
         export = self._export_whole
         if export is None:
             return None
         return self._made(f"whole {split}", lambda folder: export(folder, split))
 
     def pieces(self, hashes: Iterable[str]) -> Iterator[tuple[tuple[Piece, ...], list[bytes]]]:
-        """Yield the content of files in portions of at most PIECE bytes."""
+        """Yield the content of files in pieces of at most PIECE bytes."""
         portion: list[Piece] = []
         contents: list[bytes] = []
         room = PIECE
@@ -88,7 +88,7 @@ class Sending:
                 offset += len(content)
 
     def _made(self, name: str, write: Callable[[Path], None]) -> Tree:
-        """Return the tree of what `write` writes; what it writes is kept by its hash."""
+        """Return the tree of the folder that `write` writes, and keep its files by hash."""
         with self._lock:
             tree = self._trees.get(name)
             if tree is None:

@@ -1,4 +1,4 @@
-"""Which autoresearch this is, to the last byte, and how fast one core of this machine works."""
+"""Identifies the version of autoresearch by a hash of its source, and measures a core's speed."""
 
 import hashlib
 import time
@@ -19,7 +19,7 @@ BLOCK = bytes(1 << 20)
 def software() -> str:
     """Return the version of autoresearch with a hash of its source: `0.1.0 (3f9a01c2d4e5)`.
 
-    A node that judged by other code would measure something else.
+    Driver and nodes must have the same, or they would not measure alike.
     """
     root = Path(__file__).parents[3]
     whole = hashlib.sha256()
@@ -40,7 +40,7 @@ def _version() -> str:
 
 
 def speed() -> float:
-    """Return how many megabytes this core hashes in a second."""
+    """Return the megabytes a second that this core hashes."""
     began = time.perf_counter()
     blocks = 0
     while time.perf_counter() - began < SECONDS:

@@ -1,4 +1,4 @@
-"""The node's side of a place: proves itself, keeps files and data, and runs what it is told."""
+"""The node's side of a place: proves its sandbox, keeps files, and runs what is ordered."""
 
 import os
 import platform
@@ -57,7 +57,7 @@ Answer = tuple[str, list[bytes]]
 
 
 class Station:
-    """A place, as its node sees it. Every method but `ask` is a question that comes by its name."""
+    """A place on its node. `ask` calls its other methods by name."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Station:
         """Make a place that is not set up yet.
 
         scratch: the node's scratch space, by default as SCRATCH says. says: fields of its Standing
-        that only the door knows. leave: ends this process, called when nobody asks any more.
+        that only the door knows. leave: ends this process; called when the driver is silent.
         """
         self._scratch = scratch or Path(os.environ.get(SCRATCH) or tempfile.gettempdir())
         self._leave = leave
@@ -83,7 +83,7 @@ class Station:
         self._needs: Needs | None = None
 
     def ask(self, name: str, question: str, blobs: Sequence[bytes] = ()) -> Answer:
-        """Answer a question; whatever goes wrong is an answer too."""
+        """Answer a question. Exceptions become answers."""
         with self._lock:
             self._asked += 1
         try:
@@ -109,7 +109,7 @@ class Station:
     # ------------------------------------------------------------ questions
 
     def prove(self, setup: Setup) -> Standing:
-        """Prove the sandbox here, and say what this place is. Raise SandboxFault if it is unfit."""
+        """Prove the sandbox; return a description of this place. Raise SandboxFault if unfit."""
         self._patience = setup.patience
         here = software()
         if here != setup.version:
@@ -151,7 +151,7 @@ class Station:
         )
 
     def _proven(self, setup: Setup, python: str) -> Chosen:
-        """Return the sandbox of this node, after it has proven itself in the place's folder."""
+        """Return the sandbox of this node after a proof in the place's folder."""
         if not Path(python).exists():
             message = f"there is no {python} here, the interpreter of the trainings"
             raise SandboxFault(message, f"ls -l {python}   # the same path on every node")
@@ -162,20 +162,20 @@ class Station:
         return chosen
 
     def plan(self, needs: Needs) -> Empty:
-        """Take what all trials of the run need; its files must have come before."""
+        """Store what all trials of the run need. Its files must have been sent before."""
         self._needs = localised(needs, self._cache, self._folder, self._workers)
         return Empty()
 
     def absent(self, asked: Paths) -> Absent:
-        """Return which of these paths are to be sent."""
+        """Return which of these paths the driver has to send."""
         return Absent(paths=to_send(asked.digests, asked.hidden, asked.checkout))
 
     def missing(self, asked: Hashes) -> Hashes:
-        """Return which of these files are not here."""
+        """Return which of these files are missing."""
         return Hashes(hashes=tuple(self._cache.missing(asked.hashes)))
 
     def put(self, sent: Pieces, *contents: bytes) -> Empty:
-        """Keep pieces of files."""
+        """Store pieces of files."""
         try:
             for piece, content in zip(sent.pieces, contents, strict=True):
                 self._cache.put(piece.sha, piece.offset, content, piece.size)
@@ -185,7 +185,7 @@ class Station:
         return Empty()
 
     def begin(self, begin: Begin) -> Empty:
-        """Begin a run; one that was begun already goes on."""
+        """Start a run, unless it was started before."""
         with self._lock:
             if begin.ticket in self._runs:
                 return Empty()
@@ -201,25 +201,25 @@ class Station:
         return running.news(asked)
 
     def forget(self, asked: Ticket) -> Empty:
-        """Forget a run whose end was heard, with its logs."""
+        """Remove a run whose end the driver has received, with its logs."""
         running = self._runs.pop(asked.ticket, None)
         if running is not None:
             running.clear()
         return Empty()
 
     def cancel(self, asked: Ticket) -> Empty:
-        """End a run."""
+        """Cancel a run."""
         running = self._runs.get(asked.ticket)
         if running is not None:
             running.cancel()
         return Empty()
 
     def ping(self, _: Empty) -> Empty:
-        """Answer."""
+        """Return an empty answer, which shows that this place is alive."""
         return Empty()
 
     def close(self, _: Empty) -> Empty:
-        """End all runs, and remove what was made for them; the cache stays."""
+        """End all runs, and remove their files; the cache stays."""
         self._closed.set()
         for running in self._runs.values():
             running.cancel()
@@ -231,7 +231,7 @@ class Station:
     # ------------------------------------------------------------ what a run is given
 
     def _bench(self, begin: Begin) -> tuple[Bench, Path]:
-        """Return the bench of one run, and the folder that its logs come to lie in."""
+        """Return the bench of one run, and the folder of its logs."""
         needs = self._needs
         if needs is None:
             raise SandboxFault("a run began before its plan came", "autoresearch resume")
@@ -255,7 +255,7 @@ class Station:
     # ------------------------------------------------------------ a driver that is gone
 
     def _watch(self) -> None:
-        """End the place once nobody has asked for too long: the driver is gone, or out of reach."""
+        """End the place after a long silence of the driver."""
         while not self._closed.wait(WATCH_SECONDS):
             with self._lock:
                 silent = 0.0 if self._asked else time.monotonic() - self._heard

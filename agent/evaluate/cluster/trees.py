@@ -1,4 +1,4 @@
-"""A folder by content hash: what is sent of it, and how it is made again elsewhere."""
+"""Describes a folder by content hashes, and makes a copy of it elsewhere."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ Hash = Annotated[str, Field(pattern=f"^{HASH}$")]
 
 
 def _inside(path: str) -> str:
-    """Return a path that stays in its folder; raise ValueError for any other."""
+    """Return a relative path that stays in its folder; raise ValueError for any other."""
     parts = path.split("/")
     if path == ITSELF:
         return path
@@ -69,17 +69,17 @@ class Tree(Record):
 
     @property
     def digest(self) -> str:
-        """The hash of the whole."""
+        """Hash of the whole tree."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @property
     def hashes(self) -> tuple[str, ...]:
-        """The hashes of its files, each once."""
+        """The distinct hashes of its files."""
         return tuple(dict.fromkeys(leaf.sha for leaf in self.leaves))
 
     @property
     def size(self) -> int:
-        """Bytes of its files."""
+        """Size of its files in bytes."""
         return sum(leaf.size for leaf in self.leaves)
 
 
@@ -90,10 +90,10 @@ def hash_of(path: Path) -> str:
 
 
 def read_tree(folder: Path, hidden: Iterable[str] = ()) -> tuple[Tree, dict[str, Path]]:
-    """Return the tree of a folder, or of one file, and where the file of each hash lies.
+    """Return the tree of a folder or of one file, and the path of the file of each hash.
 
-    Links in it stay links. hidden: absolute paths that are left out.
-    Raise SandboxFault for what is no file, folder or link, and for a file that cannot be read.
+    Links are not followed. hidden: absolute paths to leave out. Raise SandboxFault for a file that
+    cannot be read, and for anything but files, folders and links.
     """
     try:
         if folder.is_file():
@@ -127,7 +127,7 @@ def _read_folder(folder: Path, hidden: frozenset[str]) -> tuple[Tree, dict[str, 
 
 
 def _entries(folder: Path, hidden: frozenset[str]) -> Iterator["os.DirEntry[str]"]:
-    """Yield all that is below a folder, in the order of names, a folder before what is in it."""
+    """Yield everything below a folder, sorted by name, a folder before its content."""
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if hidden and os.path.realpath(entry.path) in hidden:
             continue
@@ -143,10 +143,11 @@ def _leaf(file: Path, path: str) -> Leaf:
 
 
 def make_tree(tree: Tree, target: Path, file_of: Callable[[str], Path], link: bool = False) -> None:
-    """Make `target`, which is not there yet, with what `tree` says.
+    """Make the folder or file `target` from `tree`.
 
-    file_of: where the file of a hash lies. link: give its files second names instead of copies,
-    where nobody will write them. Links are made last, so that no file is written through one.
+    file_of: returns the path of the file of a hash. link: make hard links instead of copies, for a
+    folder that nobody will write to. Symbolic links are made last, so that no file is written
+    through one.
     """
     if tree.leaves and tree.leaves[0].path == ITSELF:
         target.parent.mkdir(parents=True, exist_ok=True)

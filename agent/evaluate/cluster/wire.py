@@ -1,7 +1,7 @@
-"""What crosses between the driver and a node: JSON of these records, and bytes beside it.
+"""The messages between the driver and a node: these records as JSON, with bytes beside them.
 
-Nothing is pickled by us, and the driver believes nothing that it did not validate: sizes are
-bounded, numbers of attempts and slots are its own.
+We pickle nothing. The driver validates everything that it receives: sizes are bounded, and numbers
+of attempts and slots are its own.
 """
 
 from typing import Annotated, Literal
@@ -30,7 +30,7 @@ Log = Annotated[str, Field(pattern=LOG)]
 
 
 class Setup(Record):
-    """What a place is made with: the driver's terms, before it hears of the run."""
+    """The driver's terms for a place, sent before anything about the run."""
 
     version: str
     """As software() of the driver."""
@@ -49,7 +49,7 @@ class Setup(Record):
 
 
 class Standing(Record):
-    """What a place says of itself, once it has proved itself."""
+    """A place's description of itself, after its proof."""
 
     version: Name
     python: Name
@@ -75,7 +75,7 @@ class Standing(Record):
 
 
 class Needs(Record):
-    """What all trials of the run need on the node."""
+    """What all trials of a run need on a node."""
 
     plan: Plan
     """As the driver has it; the paths of what is sent are replaced on the node."""
@@ -100,7 +100,7 @@ class Paths(Record):
 
 
 class Absent(Record):
-    """Which of them a node has not at the same place."""
+    """The paths that a node lacks."""
 
     paths: tuple[str, ...] = Field(default=(), max_length=MAX_NAMES)
 
@@ -112,7 +112,7 @@ class Hashes(Record):
 
 
 class Piece(Record):
-    """Where a piece of a file belongs."""
+    """The place of a piece in a file."""
 
     sha: Hash
     offset: int = Field(ge=0)
@@ -121,13 +121,13 @@ class Piece(Record):
 
 
 class Pieces(Record):
-    """Pieces of files; the bytes come beside, in the order of these."""
+    """Pieces of files; their bytes are sent beside, in the same order."""
 
     pieces: tuple[Piece, ...]
 
 
 class Begin(Record):
-    """A run to begin."""
+    """A request to start a run."""
 
     ticket: str
     assignment: Assignment
@@ -138,7 +138,7 @@ class Begin(Record):
 
 
 class Follow(Record):
-    """A question after news of a run."""
+    """A request for news of a run."""
 
     ticket: str
     events: int = Field(ge=0)
@@ -150,17 +150,17 @@ class Follow(Record):
 
 
 class Ticket(Record):
-    """A run that was begun."""
+    """A run that was started."""
 
     ticket: str
 
 
 class Empty(Record):
-    """Nothing to say."""
+    """A message without content."""
 
 
 class Seen(Record):
-    """A training got so far."""
+    """Progress of a training."""
 
     kind: Literal["started", "progress", "scoring", "checking", "note"]
     fraction: float = 0.0
@@ -170,7 +170,7 @@ class Seen(Record):
 
 
 class Growth(Record):
-    """What was added to a log; the bytes come beside, in the order of these."""
+    """Growth of a log; its bytes are sent beside, in the same order."""
 
     log: Log
     file: int
@@ -181,7 +181,7 @@ class Growth(Record):
 
 
 class Ending(Record):
-    """How a run ended; neither a result nor checks where it was cancelled."""
+    """How a run ended. A cancelled run has neither a result nor checks."""
 
     result: Result | None = None
     checks: Checks | None = None
@@ -190,7 +190,7 @@ class Ending(Record):
 
 
 class News(Record):
-    """What happened to a run since the last answer."""
+    """Events of a run since the last answer."""
 
     events: tuple[Seen, ...] = Field(default=(), max_length=MAX_EVENTS)
     logs: tuple[Growth, ...] = Field(default=(), max_length=MAX_NAMES)
@@ -201,7 +201,7 @@ class News(Record):
 
 
 class Reply(Record):
-    """How a question was answered."""
+    """The answer to a question, or why there is none."""
 
     fault: Annotated[str, Field(max_length=20_000)] = ""
     """Why it could not be; empty where it was."""

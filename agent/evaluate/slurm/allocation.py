@@ -1,4 +1,4 @@
-"""Gets one allocation for a session: submits it, waits in the queue, ends it with the work."""
+"""Gets an allocation for a session: submits the job, waits for it, and ends it."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ from agent.evaluate.slurm.commands import Job, cancel, look, submit
 from agent.evaluate.slurm.folder import MAX_BYTES, Folder, Head
 from agent.evaluate.slurm.request import Request
 from agent.evaluate.slurm.script import batch_file
-from agent.git.home import no_link, remove_file
+from agent.git.home import no_link, remove_file, write_whole
 from sandbox.ground.record import Record
 from sandbox.ground.text import one_line
 
@@ -33,7 +33,7 @@ Tell = Callable[[str], None]
 
 
 class Allocation(Record):
-    """The job of a run, as a file in the run's folder tells other commands of it."""
+    """The job of a run, as recorded in the run's folder for other commands."""
 
     job: int
     folder: str
@@ -41,7 +41,7 @@ class Allocation(Record):
 
 
 def read_allocation(path: Path) -> Allocation | None:
-    """Return the allocation of a run whose file is `path`; None where there is none."""
+    """Return the allocation recorded in the file `path`; None if there is none."""
     try:
         with open(path, "rb", opener=no_link) as file:
             return Allocation.model_validate_json(file.read(MAX_BYTES))
@@ -53,10 +53,10 @@ def read_allocation(path: Path) -> Allocation | None:
 def allocated(
     request: Request, tag: str, record: Path, cancelled: threading.Event, tell: Tell
 ) -> Iterator[Head]:
-    """Yield where the head of a fresh cluster is; the job ends with the block.
+    """Submit a job, and yield the address of its cluster's head; the job ends with the block.
 
-    record: the run's file of its allocation. cancelled: ends the wait. Raise Fault where Slurm
-    refuses, and SandboxFault where the job ends before its cluster is up.
+    record: the file to record the allocation in. cancelled: ends the wait. Raise Fault if Slurm
+    refuses, and SandboxFault if the job ends before its cluster is up.
     """
     number, folder = _submit(request, tag, record, ())
     try:
@@ -73,9 +73,9 @@ def allocated(
 def allocated_here(
     allocation: Allocation, record: Path, cancelled: threading.Event, tell: Tell
 ) -> Iterator[Head]:
-    """Yield where the head of the cluster is in whose job this process runs.
+    """Yield the address of the head of the cluster in whose job this process runs.
 
-    The batch job ends behind the driver by itself.
+    The job ends by itself after the driver.
     """
     folder = Folder(Path(allocation.folder))
     try:
@@ -90,12 +90,12 @@ def allocated_here(
 def submit_with_driver(
     request: Request, tag: str, record: Path, driver: tuple[str, ...]
 ) -> tuple[int, Folder]:
-    """Submit a job in which a driver works on the run: its folder, and its command."""
+    """Submit a job in which a driver works on the run. driver: its folder and its command."""
     return _submit(request, tag, record, driver)
 
 
 def planned_batch(request: Request, tag: str, driver: tuple[str, ...]) -> str:
-    """Return the batch file that would be submitted; nothing is written."""
+    """Return the batch file that would be submitted."""
     return _batch_text(request, tag, Folder.fresh(tag), driver)
 
 
@@ -107,7 +107,7 @@ def _batch_text(request: Request, tag: str, folder: Folder, driver: tuple[str, .
 def _submit(
     request: Request, tag: str, record: Path, driver: tuple[str, ...]
 ) -> tuple[int, Folder]:
-    """Submit a job, note it in the run's file, and return its number and its folder."""
+    """Submit a job and record it; return its number and its folder."""
     end_earlier(record)
     folder = Folder.new(tag)
     try:
@@ -128,9 +128,9 @@ def is_inside(allocation: Allocation | None) -> bool:
 
 
 def end_earlier(record: Path) -> None:
-    """End the job that an earlier session left, if its driver was killed.
+    """Cancel the job that an earlier, killed session left.
 
-    Only for the process that holds the run's lock. Raise Fault where a driver inside it works.
+    The caller must hold the run's lock. Raise Fault if a driver inside that job is at work.
     """
     earlier = read_allocation(record)
     if earlier is None:
@@ -145,18 +145,14 @@ def end_earlier(record: Path) -> None:
 
 
 def remember(record: Path, allocation: Allocation) -> None:
-    """Write the run's file of its allocation."""
-    remove_file(record)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    descriptor = no_link(str(record), flags, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(allocation.model_dump_json())
+    """Record an allocation in the file `record`."""
+    write_whole(record, allocation.model_dump_json().encode())
 
 
 def _wait(folder: Folder, number: int, cancelled: threading.Event, tell: Tell) -> Head:
-    """Return the head once it can be reached. Raise KeyboardInterrupt when cancelled.
+    """Wait until the head can be reached, and return it. Raise KeyboardInterrupt if cancelled.
 
-    Raise SandboxFault where the job ends before, and Fault where Slurm is silent for long.
+    Raise SandboxFault if the job ends before, and Fault if Slurm does not answer for long.
     """
     began = time.monotonic()
     heard = began
@@ -185,15 +181,15 @@ def _wait(folder: Folder, number: int, cancelled: threading.Event, tell: Tell) -
 
 
 def _not_up(folder: Folder, job: Job) -> SandboxFault:
-    said = folder.said().splitlines()[-5:]
-    lines = "".join(f"\n  {one_line(line)}" for line in said)
+    ending = folder.output_end().splitlines()[-5:]
+    lines = "".join(f"\n  {one_line(line)}" for line in ending)
     message = f"job {job.number} ended before its cluster was up ({job.state} {job.reason}){lines}"
     return SandboxFault(message, f"cat {folder.log}")
 
 
 @contextmanager
 def _environment(folder: Folder) -> Iterator[None]:
-    """Let Ray in this process find the token; only its path is in the environment."""
+    """Set the environment for Ray to find the token's file, for the block."""
     names = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(folder.token)}
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(names)

@@ -1,4 +1,4 @@
-"""Asks Slurm by its own commands: sbatch, squeue and scancel."""
+"""Calls Slurm's commands sbatch, squeue and scancel."""
 
 import os
 import re
@@ -22,7 +22,7 @@ _GONE = "Invalid job id"
 
 
 class Job(Record):
-    """A job as Slurm sees it."""
+    """The state of a job."""
 
     number: int
     state: str
@@ -36,17 +36,17 @@ class Job(Record):
 
     @property
     def waits(self) -> bool:
-        """Whether it is in the queue."""
+        """Whether it waits in the queue."""
         return self.state in WAITING
 
     @property
     def works(self) -> bool:
-        """Whether its nodes are ours."""
+        """Whether it runs."""
         return self.state in WORKING
 
     @property
     def text(self) -> str:
-        """What a person wants to know of it, in one line."""
+        """One line about it for the user."""
         if not self.waits:
             return f"job {self.number} is {self.state} on {self.nodes or 'no node'}"
         reason = f": {self.reason}" if self.reason not in ("", "None") else ""
@@ -55,7 +55,7 @@ class Job(Record):
 
 
 def submit(file: Path) -> int:
-    """Give a batch file to Slurm, and return the job's number. Raise Fault where it is refused."""
+    """Submit a batch file; return the job's number. Raise Fault if Slurm refuses it."""
     reply = _ask("sbatch", "--parsable", str(file))
     match = _JOB.fullmatch(reply.stdout)
     if reply.returncode != 0 or match is None:
@@ -66,7 +66,7 @@ def submit(file: Path) -> int:
 
 
 def look(number: int) -> Job:
-    """Return how the job stands. Raise Fault where Slurm does not answer."""
+    """Return the state of a job. Raise Fault if Slurm does not answer."""
     reply = _ask("squeue", "--noheader", "--states=all", f"--jobs={number}", f"--format={_FORM}")
     if reply.returncode != 0 and _GONE not in reply.stderr:
         raise Fault(f"Slurm does not answer: {_said(reply)}", "squeue --me")
@@ -78,7 +78,7 @@ def look(number: int) -> Job:
 
 
 def cancel(number: int, signal: str | None = None) -> None:
-    """End the job, or send the driver inside it a signal. Raise Fault where Slurm refuses."""
+    """Cancel a job, or send a signal to the driver inside it. Raise Fault if Slurm refuses."""
     words = [f"--signal={signal}", "--batch"] if signal else []
     reply = _ask("scancel", *words, str(number))
     if reply.returncode != 0 and _GONE not in reply.stderr:
@@ -86,7 +86,7 @@ def cancel(number: int, signal: str | None = None) -> None:
 
 
 def _ask(command: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run one of Slurm's commands. Raise Fault where it is missing or does not end."""
+    """Run one of Slurm's commands. Raise Fault if it is missing or does not end."""
     path = shutil.which(command)
     if path is None:
         raise UsageFault(

@@ -12,14 +12,14 @@ import platformdirs
 from pydantic import ValidationError
 
 from agent.errors import Fault
-from agent.git.home import checked, no_link
+from agent.git.home import checked, no_link, write_whole
 from sandbox.ground.record import Record
 
 MAX_BYTES = 1 << 16
 
 
 class Head(Record):
-    """Where the head of a cluster can be reached."""
+    """The addresses of the head of a cluster."""
 
     client: str
     """For a driver: `ray://10.0.0.7:41234`."""
@@ -28,7 +28,7 @@ class Head(Record):
 
 
 class Folder:
-    """What the driver and the nodes of one allocation share; nobody else may read it."""
+    """The folder that the driver and the nodes of one allocation share; private to the user."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -43,13 +43,13 @@ class Folder:
 
     @classmethod
     def fresh(cls, tag: str) -> "Folder":
-        """Return a folder for a run that is not made yet."""
+        """Return a new folder for a run, without making it."""
         stamp = datetime.now(UTC).strftime("%m%d-%H%M%S")
         return cls(allocations() / f"{checked(tag)}-{stamp}-{secrets.token_hex(3)}")
 
     @classmethod
     def new(cls, tag: str) -> "Folder":
-        """Return a fresh folder for a run, with a fresh token. Raise Fault where none can be."""
+        """Make a new folder for a run, with a new token. Raise Fault if that fails."""
         folder = cls.fresh(tag)
         home = folder.path.parent
         try:
@@ -62,25 +62,19 @@ class Folder:
         return folder
 
     def write(self, path: Path, text: str) -> None:
-        """Write a file of the folder as a whole or not at all, for the user alone."""
-        scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with os.fdopen(no_link(str(scratch), flags, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.rename(path)
+        """Write a file of the folder for the user alone, whole or not at all."""
+        write_whole(path, text.encode())
 
     def reached(self) -> Head | None:
-        """Return where the head is; None while it is not up."""
+        """Return the addresses of the head; None while it is not up."""
         try:
             with open(self.head, "rb", opener=no_link) as file:
                 return Head.model_validate_json(file.read(MAX_BYTES))
         except (OSError, ValidationError):
             return None
 
-    def said(self) -> str:
-        """Return the end of what the job printed."""
+    def output_end(self) -> str:
+        """Return the end of the job's output."""
         try:
             with open(self.log, "rb", opener=no_link) as file:
                 return file.read(MAX_BYTES).decode("utf-8", "replace")[-2000:].strip()
@@ -94,12 +88,12 @@ def allocations() -> Path:
 
 
 def write_json(folder: Folder, path: Path, record: Record) -> None:
-    """Write a record into the folder."""
+    """Write a record as JSON into a file of the folder."""
     folder.write(path, json.dumps(record.model_dump()))
 
 
 def _refuse_shared(home: Path) -> None:
-    """Raise Fault where others could put files."""
+    """Raise Fault if others could write to the folder."""
     status = home.lstat()
     mine = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
     if not mine or status.st_mode & 0o022:

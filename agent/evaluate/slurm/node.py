@@ -37,7 +37,7 @@ ESTABLISHED = "01"
 
 
 def main(path: str) -> int:
-    """Work until Ray ends or the job is told to; return an exit code."""
+    """Run this node until Ray ends or the job is ended; return an exit code."""
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -53,7 +53,7 @@ def _leave(*_: object) -> None:
 
 
 def _be_head(folder: Folder, scratch: Path) -> int:
-    """Start the head, say where it is, and watch for a driver."""
+    """Start the head, publish its address, and watch for a driver."""
     address = _own_address()
     cluster = free_port()
     client = free_port()
@@ -71,7 +71,7 @@ def _be_head(folder: Folder, scratch: Path) -> int:
 
 
 def _join(folder: Folder, scratch: Path) -> int:
-    """Wait for the head, then belong to its cluster until that ends."""
+    """Wait for the head, then join its cluster until that ends."""
     _until(lambda: folder.reached() is not None or folder.ended.exists())
     head = folder.reached()
     if head is None or folder.ended.exists():
@@ -92,7 +92,7 @@ def _watch(ray: "subprocess.Popen[bytes]", client: int) -> None:
 
 
 def connections(port: int, tables: tuple[str, ...] = ("/proc/net/tcp", "/proc/net/tcp6")) -> int:
-    """Return how many connections of others to a port of this machine are open."""
+    """Return the number of open connections from outside to a port of this machine."""
     count = 0
     for table in tables:
         with suppress(OSError):
@@ -104,7 +104,7 @@ def connections(port: int, tables: tuple[str, ...] = ("/proc/net/tcp", "/proc/ne
 
 @contextmanager
 def _ray(folder: Folder, scratch: Path, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run Ray's processes of this node, and end them all behind it."""
+    """Run Ray's processes of this node for the block, and end all of them."""
     command = [sys.executable, "-P", "-m", "ray.scripts.scripts", "start", "--block", *words]
     command += [f"--temp-dir={scratch}", f"--num-cpus={cores()}"]
     command += ["--min-worker-port=0", "--max-worker-port=0", "--disable-usage-stats"]
@@ -124,7 +124,7 @@ def _ray(folder: Folder, scratch: Path, *words: str) -> Iterator["subprocess.Pop
 
 
 def environment(folder: Folder) -> dict[str, str]:
-    """Return the whole environment of Ray here: nothing else that the user has travels."""
+    """Return the environment of Ray, which has no other variables of the user."""
     kept = {*KEPT, *chain.from_iterable(VARIABLES.values())}
     own = {name: os.environ[name] for name in kept if name in os.environ}
     user = pwd.getpwuid(os.getuid())
@@ -142,16 +142,16 @@ def environment(folder: Folder) -> dict[str, str]:
 
 
 def cores() -> int:
-    """Return how many cores of this node are ours."""
-    said = os.environ.get("SLURM_CPUS_ON_NODE", "")
-    return int(said) if said.isdigit() else len(os.sched_getaffinity(0))
+    """Return the number of cores of this node that belong to the job."""
+    count = os.environ.get("SLURM_CPUS_ON_NODE", "")
+    return int(count) if count.isdigit() else len(os.sched_getaffinity(0))
 
 
 @contextmanager
 def _scratch() -> Iterator[Path]:
-    """Yield a folder of this node for the user alone, which is removed at the end.
+    """Yield a private folder of this node, and remove it afterwards.
 
-    Ray keeps sockets there, whose paths must be short.
+    Its path is short, since Ray keeps sockets in it.
     """
     path = Path(tempfile.mkdtemp(prefix="ar-", dir="/tmp"))
     try:
@@ -161,7 +161,7 @@ def _scratch() -> Iterator[Path]:
 
 
 def _end_all() -> None:
-    """Kill whatever Ray has left; this process adopts what has lost its parent."""
+    """Kill all remaining processes of Ray; orphans were adopted by this process."""
     deadline = time.monotonic() + TERM_SECONDS
     while left := descendants(os.getpid(), inclusive=False):
         for pid in left:

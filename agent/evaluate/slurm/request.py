@@ -1,4 +1,4 @@
-"""What is asked of Slurm for one session: each word is checked before it gets into a file."""
+"""The request to Slurm for one session. Each word is checked before it gets into a file."""
 
 import math
 import re
@@ -24,7 +24,7 @@ _SIZE = re.compile(r"[0-9]{1,6}[KMGT]")
 
 
 class Request(Record):
-    """One allocation, in Slurm's words."""
+    """A request for one allocation, in Slurm's terms."""
 
     minutes: int
     """When Slurm ends it."""
@@ -44,7 +44,7 @@ class Request(Record):
 
     @property
     def places(self) -> int:
-        """How many trials train at once."""
+        """The number of trials that train at once."""
         return self.gpus or self.workers
 
 
@@ -61,10 +61,10 @@ def request_of(
     cpus: int | None = None,
     memory: str | None = None,
 ) -> Request:
-    """Return what was typed as a request. Raise UsageFault for what Slurm would not understand.
+    """Return the request for what was typed. Raise UsageFault if Slurm would not understand it.
 
-    hours: the bound of the session, from which the time follows where no `time` is given. gpus: a
-    number, or TYPE:NUMBER.
+    hours: the bound of the session, from which the time is derived without `time`. gpus: a number,
+    or TYPE:NUMBER.
     """
     kind, count = _gpus(gpus)
     _refuse("--partition", partition, _NAMES, "gpu")
@@ -99,7 +99,7 @@ def _gpus(text: str | None) -> tuple[str | None, int]:
 
 
 def _minutes(hours: float | None, time: str | None) -> int:
-    """Return how long the allocation may last."""
+    """Return the minutes that the allocation may last."""
     if time is not None:
         return _parsed(time)
     if hours is None:

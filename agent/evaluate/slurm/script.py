@@ -1,4 +1,4 @@
-"""Writes the batch file of an allocation: one page that a person can read, and submit by hand."""
+"""Writes the batch file of an allocation, which a person can also read and submit."""
 
 import re
 import shlex
@@ -30,10 +30,10 @@ def batch_file(
 ) -> str:
     """Return the batch file of the run `tag`.
 
-    folder: where the nodes find the cluster's token, and leave its address and log. libraries: the
-    LD_LIBRARY_PATH that the interpreter needs, if any. driver: the project's folder, and the
-    command that works on the run inside the allocation; nothing where it stays outside. Raise
-    UsageFault for a path that sbatch would not read as it is.
+    folder: for the cluster's token, address and log. libraries: the LD_LIBRARY_PATH that the
+    interpreter needs, if any. driver: the project's folder, and the command that works on the run
+    inside the allocation; () if the driver is outside. Raise UsageFault for a path that sbatch
+    would change.
     """
     for path in (str(folder), python):
         if not _PATH.fullmatch(path):
@@ -52,7 +52,7 @@ def batch_file(
 
 
 def _options(request: Request, tag: str, folder: Path) -> Iterator[str]:
-    """Yield what Slurm is asked for."""
+    """Yield the options for sbatch."""
     yield f"--job-name=autoresearch-{tag}"
     named = {
         "partition": request.partition,

@@ -16,6 +16,7 @@ from agent.propose.views.goal import metric_name, most_time, span_of
 from agent.propose.views.remarks import told_lines
 from agent.propose.views.tables import keys_of, parameter_line, refusals_text, space_text
 from agent.propose.views.text import fenced
+from agent.records.bounded import is_number
 from agent.records.edits import Refused
 from agent.records.proposals import Configuration, Proposal, Provenance
 from agent.space import Parameter, Space
@@ -35,7 +36,7 @@ RUNS = "program. Each trial runs it"
 
 
 class Advice:
-    """One proposal of `method` in the making; it may take several questions."""
+    """Builds one proposal of `method`, with one question or several."""
 
     def __init__(self, method: str, model: Model, context: Context) -> None:
         self._method = method
@@ -52,11 +53,11 @@ class Advice:
     # ------------------------------------------------------------ asking
 
     def ask(self, text: str, tool: Tool, space: Space | None = None) -> Reply:
-        """Return the reply to `text`, asked between the bounds of `space` and the last refusals."""
+        """Ask the model; the prompt is the space, then `text`, then the last refusals."""
         program = fenced(self._context.program, "", MAX_PROGRAM_CHARACTERS)
         refusals = refusals_text(self._context.trials)
-        told = "\n".join(told_lines(self._context))
-        remarks = f"The owner of this run has told you:\n{fenced(told, 'text')}" if told else ""
+        lines = "\n".join(told_lines(self._context))
+        remarks = f"The owner of this run has told you:\n{fenced(lines, 'text')}" if lines else ""
         request = Request(
             system=SYSTEM.format(
                 what=TRAINS if self._context.score == "sealed" else RUNS,
@@ -89,7 +90,8 @@ class Advice:
     def tried(self) -> set[Key]:
         """The keys of all configurations that must not be proposed again.
 
-        They were tried here, are pending, were refused, or are the constants as they stand.
+        These are the present constants and all configurations that were tried, refused or are
+        pending.
         """
         default = self.space.default
         keys = {observation.key for observation in self.history if not observation.prior}
@@ -101,7 +103,7 @@ class Advice:
         return keys
 
     def read_one(self, reply: Reply) -> Configuration | Refused:
-        """Return the new configuration in a reply, or why there is none."""
+        """Return the configuration in a reply if it is new, or why it is refused."""
         arguments = arguments_of(reply)
         if isinstance(arguments, Refused):
             return arguments
@@ -117,7 +119,7 @@ class Advice:
     def new_among(
         self, configurations: Sequence[Configuration | Refused]
     ) -> list[Configuration] | Refused:
-        """Return the new configurations, each once; if there is none, why the last was refused."""
+        """Return the distinct new configurations; if there are none, why the last was refused."""
         new: dict[Key, Configuration] = {}
         refused = unreadable("configurations", "a list of configurations")
         for configuration in map(self._new, configurations):
@@ -143,7 +145,7 @@ class Advice:
     ) -> Proposal:
         """Return `configuration` as edits of the tip.
 
-        by_model: whether the model chose it, or else let the choice of a search method stand.
+        by_model: whether the model chose it; False if it left the search method's choice.
         """
         by = self.provenance()
         if not by_model:
@@ -151,26 +153,26 @@ class Advice:
         return proposal_of(self._context, configuration, by, reason)
 
     def answer(self, read: Configuration | Refused) -> Proposal | Unreadable:
-        """Return what was read from the last reply as a proposal with the model's reason."""
+        """Return the last reply's configuration as a proposal with the model's reason."""
         if isinstance(read, Refused):
             return self.unreadable(read)
         return self.proposal(read, reason_of(self._replies[-1]))
 
     def unreadable(self, refused: Refused) -> Unreadable:
-        """Return the last reply as no proposal."""
+        """Return the last reply as an unreadable one, for the ledger to record."""
         last = self._replies[-1]
         text = last.text or str(last.arguments or "(an empty reply)")
         reply = fenced(text, "", MAX_REPLY_CHARACTERS)
         return Unreadable(by=self.provenance(), reply=reply, reason=refused)
 
     def provenance(self) -> Provenance:
-        """Return the provenance with all replies of this proposal; without any it took no time."""
+        """Return the provenance of this proposal, with the sums over its replies."""
         seconds = time.monotonic() - self._began if self._replies else 0.0
         return provenance_of(self._method, self._model, self._replies, seconds)
 
 
 def arguments_of(reply: Reply) -> dict[str, Any] | Refused:
-    """Return the tool's arguments; Refused if it was not called or the reply was cut off."""
+    """Return the arguments of the tool call, or a refusal if it is missing or cut off."""
     if reply.cut_off:
         return unreadable(
             "the reply was cut off at the limit of output tokens", "answer in fewer words"
@@ -181,7 +183,7 @@ def arguments_of(reply: Reply) -> dict[str, Any] | Refused:
 
 
 def configurations_of(reply: Reply, space: Space) -> list[Configuration | Refused] | Refused:
-    """Return the list of configurations in a reply, each as read_configuration reads it."""
+    """Return the configurations in a reply; see `read_configuration`."""
     arguments = arguments_of(reply)
     if isinstance(arguments, Refused):
         return arguments
@@ -192,7 +194,7 @@ def configurations_of(reply: Reply, space: Space) -> list[Configuration | Refuse
 
 
 def read_configuration(value: object, space: Space) -> Configuration | Refused:
-    """Return a configuration as it would run, clipped and snapped into the space."""
+    """Return a configuration clipped to the bounds and snapped to the levels of the space."""
     if not isinstance(value, dict) or not value:
         return unreadable("configuration", "an object with a value for each constant that changes")
     keys = keys_of(space)
@@ -216,7 +218,7 @@ def read_numbers(reply: Reply, name: str, count: int) -> list[float] | Refused:
     if isinstance(arguments, Refused):
         return arguments
     values = arguments.get(name)
-    if not isinstance(values, list) or len(values) != count or not all(map(_is_number, values)):
+    if not isinstance(values, list) or len(values) != count or not all(map(_is_usable, values)):
         return unreadable(name, f"{count} numbers")
     return [float(value) for value in values]
 
@@ -228,17 +230,15 @@ def reason_of(reply: Reply) -> str:
 
 
 def unreadable(where: str, hint: str) -> Refused:
-    """Return the refusal of a reply that is not what was asked for."""
+    """Return the refusal of a reply in the wrong form. hint: the right one."""
     return Refused(reason="unreadable", where=where, hint=hint)
 
 
 def _is_of_kind(value: object, parameter: Parameter) -> bool:
     if parameter.kind == "categorical":
         return any(str(choice) == str(value) for choice in parameter.choices)
-    return _is_number(value)
+    return _is_usable(value)
 
 
-def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) < LARGEST_NUMBER
+def _is_usable(value: object) -> bool:
+    return is_number(value) and abs(value) < LARGEST_NUMBER

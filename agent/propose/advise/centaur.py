@@ -30,7 +30,7 @@ ASK = "Keep CMA-ES's proposal (`keep`), or give the configuration to try instead
 
 
 class Centaur:
-    """Asks `model` on SHARE of the proposals; the others are recorded as CMA-ES's."""
+    """Asks `model` on SHARE of the proposals, and leaves the others to CMA-ES."""
 
     name = "centaur"
     looks_ahead = True
@@ -39,7 +39,7 @@ class Centaur:
         self._model = model
 
     def propose(self, context: Context) -> Proposal | Unreadable:
-        """Return CMA-ES's next point, or the model's in its place."""
+        """Return CMA-ES's next point, or the model's instead."""
         advice = Advice(self.name, self._model, context)
         space = advice.space
         history = advice.history
@@ -58,7 +58,7 @@ class Centaur:
 
 
 def state_text(state: State, own: Configuration, keys: Mapping[str, str]) -> str:
-    """Return what CMA-ES believes, and its own proposal; `keys` are what constants are called."""
+    """Return the state of CMA-ES and its own proposal as text. keys: names of constants."""
     mean = ", ".join(f"{keys[name]}={state.centre[name]!r}" for name in state.names)
     places = ", ".join(f"{place:.3f}" for place in state.mean)
     deviations = state.step * np.sqrt(np.diag(state.covariance))

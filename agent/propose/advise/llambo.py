@@ -34,7 +34,7 @@ class Llambo:
         self._model = model
 
     def propose(self, context: Context) -> Proposal | Unreadable:
-        """Return the candidate most likely to be among the best fifth, by the model."""
+        """Return the candidate that the model finds most likely to be among the best fifth."""
         advice = Advice(self.name, self._model, context)
         advice.history = [trial for trial in advice.history if trial.failure is None]
         values = values_of(advice.history)
@@ -59,12 +59,12 @@ class Llambo:
 
 
 def _side(sense: Sense) -> str:
-    """Return the side of a threshold on which scores are better: `less` or `more`."""
+    """Return on which side of a threshold scores are better: `less` or `more`."""
     return "less" if sense.direction == "minimize" else "more"
 
 
 def _candidates(advice: Advice, rng: np.random.Generator) -> list[Configuration] | Refused:
-    """Return the model's numbers with choices drawn at random; Refused if none of them is new."""
+    """Return the model's numbers, choices drawn at random; a refusal if none is new."""
     space = advice.space
     choices = [parameter for parameter in space.parameters if parameter.kind == "categorical"]
     numbers = Space(

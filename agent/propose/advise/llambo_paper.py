@@ -40,7 +40,7 @@ class LlamboPaper:
         self._model = model
 
     def propose(self, context: Context) -> Proposal | Unreadable:
-        """Return the candidate with the highest expected improvement, by the predictions."""
+        """Return the candidate with the highest expected improvement."""
         advice = Advice(self.name, self._model, context)
         values = values_of(advice.history)
         if len(values) < WARM_UP:
@@ -60,7 +60,7 @@ class LlamboPaper:
 
 
 def _candidates(advice: Advice, best: float, worst: float) -> list[Configuration] | Refused:
-    """Return what the model names for a target. best, worst: losses."""
+    """Return the model's candidates for a target score. best, worst: losses."""
     target = advice.sense.value(best - ALPHA * (worst - best))
     wanted = f"Name {CANDIDATES} configurations that should score {score_text(target)}."
     text = f"{trials_text(advice.history, advice.space, advice.sense, 1, SHOWN)}\n{wanted}"

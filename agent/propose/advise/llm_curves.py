@@ -32,7 +32,7 @@ LAST_QUARTER = 0.75
 
 
 class LlmCurves:
-    """Asks `model` for a batch whenever the last one is used up."""
+    """Asks `model` for a new batch when the last one is used up."""
 
     name = "llm-curves"
     looks_ahead = True
@@ -58,7 +58,7 @@ class LlmCurves:
 
 
 def _last_batch(context: Context) -> list[Configuration]:
-    """Return the rest of the newest batch, as it runs in the space of the tip."""
+    """Return the rest of the newest batch, repaired to the space of the tip."""
     batches = [proposal.then for proposal in context.proposals if proposal.then]
     if not batches:
         return []
@@ -82,7 +82,7 @@ def curves_text(history: Sequence[Observation], space: Space, sense: Sense) -> s
 
 
 def signals(trial: Observation, best: Observation | None) -> list[str]:
-    """Return what the curve of a trial shows, beside the best one."""
+    """Return remarks on the curve of a trial, compared with the best one."""
     losses = [loss for _, loss in trial.curve]
     size = max(losses) - min(losses)
     fall = _last_fall(trial.curve)

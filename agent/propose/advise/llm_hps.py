@@ -24,7 +24,7 @@ class LlmHps:
         self._model = model
 
     def propose(self, context: Context) -> Proposal | Unreadable:
-        """Return the configuration that the model names."""
+        """Return the model's configuration."""
         advice = Advice(self.name, self._model, context)
         text = trials_text(advice.history, advice.space, advice.sense, best=1, newest=NEWEST)
         reply = advice.ask(text, propose_tool(advice.space, advice.sense))

@@ -1,8 +1,8 @@
 """The code method: a language model reads brief, source and ledger, and proposes typed edits.
 
-What the ledger would refuse goes back to the model within the same proposal, with the reason. A
-failed trial goes back to it once, at the start of the next question. Both are read from the
-context: no state is kept.
+A draft that the ledger would refuse is sent back to the model with the reason, within the same
+proposal. A failed trial is sent back once, in the next question. Everything is read from the
+context; no state is kept.
 """
 
 import json
@@ -46,10 +46,11 @@ SHORT_OUTPUT_TOKENS = 4_000
 
 
 class Code:
-    """Asks `model` up to 1 + MAX_SENT_BACK times a proposal.
+    """Asks `model` up to 1 + MAX_SENT_BACK times for a proposal.
 
-    What is unreadable or refused even then is returned for the ledger to record. Raise ModelFault
-    if the model cannot be used, MoneySpent if the next question might exceed the bound on dollars.
+    A last draft that is still unreadable or refused is returned for the ledger to record. Raise
+    ModelFault if the model cannot be used, MoneySpent if the next question might exceed the bound
+    on dollars.
     """
 
     name = "code"
@@ -59,7 +60,7 @@ class Code:
         self._model = model
 
     def propose(self, context: Context) -> Proposal | Unreadable:
-        """Return the model's first draft that the ledger would accept."""
+        """Return the first draft that the ledger would accept, or the last one."""
         looking = Looking(context, self._model)
         replies: list[Reply] = []
         try:
@@ -72,7 +73,7 @@ class Code:
     def _converse(
         self, first: Request, context: Context, looking: Looking, replies: list[Reply]
     ) -> Proposal | Unreadable:
-        """Ask until there is a proposal; each answer is added to `replies`."""
+        """Ask until there is a proposal; append each answer to `replies`."""
         request = first
         refused = 0
         sent_back = 0
@@ -101,7 +102,7 @@ class Code:
             request = _again(first, request, refusals, len(replies), sent_back)
 
     def _ask(self, request: Request, context: Context, before: Sequence[Reply]) -> Reply:
-        """Return the answer, a shorter one if money is short; raise MoneySpent without enough."""
+        """Return the answer, limited in length by the dollars left; raise MoneySpent if too few."""
         if context.dollars is None:
             return self._model.complete(request)
         left = context.dollars - sum(reply.cost or 0.0 for reply in before)
@@ -136,7 +137,7 @@ class Code:
 
 
 def request_of(context: Context) -> Request:
-    """Return the question for the next proposal; what stays the same for longest comes first."""
+    """Return the question for the next proposal, its most stable parts first, for caching."""
     failed = to_mend(context)
     asked = to_explore(context)
     last = "\n\n".join(filter(None, (context.machine, memory_text(context), ledger_text(context))))
@@ -154,7 +155,10 @@ def request_of(context: Context) -> Request:
 
 
 def to_explore(context: Context) -> Asked | None:
-    """Return what to ask for instead of the next experiment; correcting a failure comes first."""
+    """Return the kind of change to ask for during a plateau; None to ask for any.
+
+    A failure is corrected first.
+    """
     if to_mend(context):
         return None
     return asked_now(
@@ -167,7 +171,7 @@ def to_explore(context: Context) -> Asked | None:
 
 
 def assigned_now(context: Context) -> Assignment | None:
-    """Return what a writer among several is to look for, where nothing else is asked of it."""
+    """Return the assignment of a writer; None if it is asked for something else."""
     if to_mend(context) or to_explore(context):
         return None
     return context.assignment
@@ -176,10 +180,10 @@ def assigned_now(context: Context) -> Assignment | None:
 def _again(
     first: Request, newest: Request, refusals: Sequence[Refusal], asked: int, sent_back: int
 ) -> Request:
-    """Return the question of a proposal with the last refusals after it.
+    """Return the question with the last refusals appended.
 
-    asked: how often it was asked. The prefix stays, and is read from the provider's cache; so does
-    what was looked at.
+    asked: how often it was asked. The prefix and the results of tools stay the same, for the
+    provider's cache.
     """
     text = again_text(refusals, last=sent_back == MAX_SENT_BACK)
     index = first.index + asked
@@ -196,7 +200,7 @@ def _refusals(drafts: Sequence[Draft], reasons: Sequence[str | None]) -> list[Re
 
 
 def _reason(draft: Draft, context: Context) -> str | None:
-    """Return why the ledger would refuse a draft, with the result if it was tried before."""
+    """Return why the ledger would refuse a draft; for a repeat, with the earlier result."""
     refused = context.check(draft.edits)
     if refused is None:
         return None

@@ -1,4 +1,4 @@
-"""Lets a model look before it proposes: offers the tools, answers their calls, and ends it."""
+"""Offers tools to a model before it proposes, and answers their calls within bounds."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ MAX_IGNORED = 2
 
 
 class Looking:
-    """The looks of one proposal; none where the method or the model has none."""
+    """The tool calls of one proposal; none if the method or the model has no tools."""
 
     def __init__(self, context: Context, model: Model) -> None:
         self._by = looks_by(model)
@@ -25,12 +25,12 @@ class Looking:
 
     @property
     def looked(self) -> tuple[Looked, ...]:
-        """What was looked at, for the record."""
+        """The tool calls, for the record."""
         return self._looks.looked[:MAX_LOOKED] if self._looks else ()
 
     @contextmanager
     def offered(self, request: Request) -> Iterator[Request]:
-        """Yield the question with what may be looked at, which is there for the block."""
+        """Yield the question with the tools, which can be called during the block."""
         if self._looks is None:
             yield request
         elif self._by == "door":
@@ -49,12 +49,15 @@ class Looking:
         return _with_rules(request, look_text(looks.meter.bounds)).model_copy(update=changed)
 
     def wants(self, reply: Reply) -> bool:
-        """Return whether an answer looks something up, and may."""
+        """Return whether an answer calls a tool, within the bounds."""
         looks_up = self._looks is not None and reply.arguments is None and bool(reply.calls)
         return looks_up and self._ignored < MAX_IGNORED
 
     def answered(self, request: Request, reply: Reply) -> Request:
-        """Return the question with what an answer looked up, and the word when it is time."""
+        """Return the question with the results of an answer's tool calls.
+
+        At a bound it also says that it is time to propose.
+        """
         looks = self._looks
         assert looks is not None, "only who has tools looks something up"
         self._ignored += request.only
@@ -87,5 +90,5 @@ def _with_rules(request: Request, text: str) -> Request:
 
 
 def cost_of(replies: Sequence[Reply]) -> float:
-    """Return what answers have cost, as far as that is known."""
+    """Return the known cost of answers in dollars."""
     return sum(reply.cost or 0.0 for reply in replies)

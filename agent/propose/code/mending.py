@@ -1,4 +1,4 @@
-"""Which failed trial a question asks to mend, and whether an answer does."""
+"""Chooses the failed trial that a question asks to correct, and checks whether an answer does."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -23,8 +23,8 @@ Place = tuple[str, str]
 def to_mend(context: Context) -> Trial | None:
     """Return the newest failed trial of this method that no question has asked to correct.
 
-    One that was better and failed a check is worth a correction, too. A correction that failed is
-    not corrected again. Of several writers the first that knows of a failure corrects it.
+    A better trial that failed a check counts, too; a failed correction does not. With several
+    writers, the first one that knows of a failure corrects it.
     """
     asked: set[int | None] = set()
     for proposal in context.proposals:
@@ -46,7 +46,7 @@ def mends(edits: Sequence[Edit], failed: Trial, main: str) -> bool:
     """Return whether edits correct a failed trial: they touch a place that it touched."""
     here = [_place(edit, main) for edit in edits]
     there = [_place(edit, main) for edit in failed.proposal.edits]
-    return any(_meet(one, other) for one, other in product(here, there))
+    return any(_meet(place, other) for place, other in product(here, there))
 
 
 def _place(edit: Edit, main: str) -> Place:
@@ -60,9 +60,9 @@ def _place(edit: Edit, main: str) -> Place:
     return file, ""
 
 
-def _meet(one: Place, other: Place) -> bool:
-    """Return whether two places are the same, or one holds the other."""
-    if one[0] != other[0]:
+def _meet(place: Place, other: Place) -> bool:
+    """Return whether two places are equal, or one is inside the other."""
+    if place[0] != other[0]:
         return False
-    names = (one[1], other[1])
+    names = (place[1], other[1])
     return "" in names or names[0] == names[1]

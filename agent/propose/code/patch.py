@@ -1,4 +1,4 @@
-"""Unified diffs as models write them: hunks found by text, for their line numbers are mostly wrong.
+"""Applies unified diffs by text, since the line numbers that models write are mostly wrong.
 
 Libraries for patches rely on the numbers in `@@`, or on counts that a model gets wrong as often.
 """
@@ -37,18 +37,18 @@ class Hunk:
 
     @property
     def old(self) -> list[str]:
-        """The lines that the file has, without their signs."""
+        """The lines before the change, without their signs."""
         return [line[1:] for line in self.lines if not line.startswith("+")]
 
     @property
     def changes(self) -> bool:
-        """Whether it adds or takes away a line."""
+        """Whether it adds or removes a line."""
         return any(line.startswith(("+", "-")) for line in self.lines)
 
 
 @dataclass
 class _Part:
-    """The part of a diff that is about one file."""
+    """The part of a diff for one file."""
 
     old: str = ""
     """Its path before; "" if the diff names no file."""
@@ -64,12 +64,12 @@ class _Part:
         return any(line.startswith("@@") for line in self.body)
 
     def is_open_for(self, old: str, new: str) -> bool:
-        """Whether these paths belong to it: it has none yet, or only those of `diff --git`."""
+        """Whether paths may be added: it has none yet, or only those of `diff --git`."""
         fits = self.old in ("", old) or self.new in ("", new)
         return fits and not self.has_paths and not self.has_hunks
 
     def learn(self, line: str) -> bool:
-        """Take the paths from a line before the hunks; return whether it has any."""
+        """Read the paths in a line before the hunks; return whether it has any."""
         renamed = _RENAMED.match(line)
         if renamed and renamed[1] == "from":
             self.old = renamed[2]
@@ -85,10 +85,10 @@ class _Part:
 
 
 def patch_edits(sources: Sources, patch: str) -> tuple[Edit, ...] | Refused:
-    """Return a diff as edits, which the files that it names decide; train.py where it names none.
+    """Return a diff as edits of the files that it names, or of train.py if it names none.
 
-    A project of one file takes every diff for that file's, whatever name a model gives it. Parts
-    about one file build on each other.
+    In a project of one file, every diff is for that file, whatever name a model gives it. Several
+    parts for one file build on each other.
     """
     if len(patch) > MAX_PATCH_CHARACTERS:
         return _refuse("the diff", f"longer than {MAX_PATCH_CHARACTERS} characters")
@@ -103,7 +103,7 @@ def patch_edits(sources: Sources, patch: str) -> tuple[Edit, ...] | Refused:
 
 
 def _edits_of(sources: Sources, part: _Part, texts: dict[str, str]) -> list[Edit] | Refused:
-    """Return the edits of one part, and put what they lead to into `texts`."""
+    """Return the edits of one part, and update `texts` with their results."""
     main = sources.main
     old = _named(part.old, sources)
     new = _named(part.new, sources)
@@ -130,14 +130,14 @@ def _edits_of(sources: Sources, part: _Part, texts: dict[str, str]) -> list[Edit
 
 
 def _named(path: str, sources: Sources) -> str:
-    """Return the file that a path in a diff means; train.py where only that is edited."""
+    """Return the file that a path in a diff means; train.py if it is the only file."""
     if not path or not sources.is_project:
         return sources.main
     return path if path == NOWHERE else path_of(path, sources)
 
 
 def _by_file(patch: str) -> list[_Part]:
-    """Return a diff cut at what begins a file: `diff --git`, or `---` before `+++`."""
+    """Split a diff into parts at each `diff --git`, or `---` before `+++`."""
     parts = [_Part()]
     lines = patch.split("\n")
     skipped = -1
@@ -163,9 +163,9 @@ def _by_file(patch: str) -> list[_Part]:
 
 
 def _begins_file(lines: Sequence[str]) -> bool:
-    """Return whether lines begin with the two paths of a file, not with lines of a hunk.
+    """Return whether lines begin with the two paths of a file.
 
-    `--- x` may also be the line `-- x`, taken away.
+    In a hunk, `--- x` may also be the removed line `-- x`.
     """
     if len(lines) < 2 or not lines[0].startswith("--- ") or not lines[1].startswith("+++ "):
         return False
@@ -180,10 +180,10 @@ def _path_in(line: str) -> str:
 
 
 def apply_patch(source: str, patch: str, is_new: bool = False) -> str | Refused:
-    """Return `source` with all hunks applied, or why one does not fit exactly once.
+    """Return `source` with all hunks applied, or why one does not match exactly once.
 
-    The lines that stay keep every byte; new ones end like the others. is_new: a file that does not
-    exist yet; its hunks have only new lines.
+    Unchanged lines keep every byte; new ones end like the others. is_new: the file does not exist
+    yet, so that its hunks have only new lines.
     """
     if len(patch) > MAX_PATCH_CHARACTERS:
         return _refuse("the diff", f"longer than {MAX_PATCH_CHARACTERS} characters")
@@ -211,7 +211,7 @@ def apply_patch(source: str, patch: str, is_new: bool = False) -> str | Refused:
 
 
 def _replaced(old: Sequence[str], hunk: Hunk, end: str, at_end: bool) -> list[str]:
-    """Return the lines that a hunk makes of those that it was found at."""
+    """Return the lines that replace those at which a hunk matches."""
     waiting = iter(old)
     lines: list[str] = []
     for line in hunk.lines:
@@ -246,7 +246,7 @@ def _hunks(lines: Sequence[str]) -> Iterator[Hunk]:
 
 
 def _places(lines: Sequence[str], hunk: Hunk) -> list[int]:
-    """Return where the old lines stand, apart from trailing white space."""
+    """Return the places that match the old lines, apart from trailing white space."""
     old = [line.rstrip() for line in hunk.old]
     present = [line.rstrip() for line in lines]
     if not old:

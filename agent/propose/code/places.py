@@ -1,4 +1,4 @@
-"""What a model means by the path or the name in an edit: one file of the project, where it is."""
+"""Resolves the path or name in a model's edit to a file of the project, if it is unambiguous."""
 
 from pathlib import PurePosixPath
 
@@ -11,11 +11,10 @@ _NAMES = ("name", "within", "after", "before")
 
 
 def placed(edit: Edit, sources: Sources) -> Edit:
-    """Return an edit with its file as the project calls it, and None for train.py.
+    """Return an edit with its file named as in the project, or None for train.py.
 
-    `./train.py`, `workspace/train.py`, a path of the whole disk, and the whole name
-    `model/net.py:Net.loss` can be understood in one way only; anything else stays as it is, to be
-    refused with the paths that there are.
+    `./train.py`, `workspace/train.py`, an absolute path, and the full name `model/net.py:Net.loss`
+    are resolved. Anything ambiguous stays as it is, and is refused later with a list of paths.
     """
     if isinstance(edit, AddFile | DeleteFile | RenameFile):
         changed = {"file": path_of(edit.file, sources)}
@@ -28,7 +27,7 @@ def placed(edit: Edit, sources: Sources) -> Edit:
 
 
 def path_of(text: str, sources: Sources) -> str:
-    """Return the path in the project that a model means by `text`; `text` if that is not clear."""
+    """Return the path in the project that `text` means; `text` itself if it is ambiguous."""
     path = _tidy(text)
     if _is_known(path, sources):
         return path
@@ -44,7 +43,7 @@ def path_of(text: str, sources: Sources) -> str:
 
 
 def _tidy(text: str) -> str:
-    """Return a path with forward slashes, and without `./` and spaces around it."""
+    """Return a path with forward slashes, without `./` and surrounding spaces."""
     path = text.strip().replace("\\", "/")
     while path.startswith("./"):
         path = path[2:].lstrip("/")
@@ -52,17 +51,17 @@ def _tidy(text: str) -> str:
 
 
 def _is_known(path: str, sources: Sources) -> bool:
-    """Return whether the project has the file, or may have it."""
+    """Return whether the project has the file, or edits may create it."""
     return path in sources.files or path in sources.others or matches(path, sources.patterns)
 
 
 def _is_folder(name: str, sources: Sources) -> bool:
-    """Return whether the project has a folder of this name, so that it is not the project's own."""
+    """Return whether the project contains a folder of this name."""
     return any(path.startswith(f"{name}/") for path in (*sources.files, *sources.others))
 
 
 def _ending(parts: tuple[str, ...], sources: Sources) -> str | None:
-    """Return the longest end of a path on the disk that is a file of the project."""
+    """Return the longest ending of an absolute path that is a file of the project."""
     for start in range(len(parts)):
         path = "/".join(parts[start:])
         if path in sources.files or path in sources.others:
@@ -71,7 +70,7 @@ def _ending(parts: tuple[str, ...], sources: Sources) -> str | None:
 
 
 def _without_file_in_names(edit: Edit, sources: Sources) -> Edit:
-    """Return an edit whose names are those within its file: `Net.loss` in `model/net.py`."""
+    """Return an edit with its file removed from its names: `Net.loss` in `model/net.py`."""
     changed = {}
     path = edit.file
     for field in _NAMES:

@@ -1,4 +1,4 @@
-"""What a run asks its model for during a plateau: another class of change, by a readable rule.
+"""Chooses the kind of change that a model is asked for during a plateau.
 
 After `patience` measured trials without a keep, each question asks for one of these, in turn:
 
@@ -55,7 +55,7 @@ def asked_now(
     sense: Sense,
     writing: int = 0,
 ) -> Asked | None:
-    """Return what to ask the next proposal for; None if the run does well.
+    """Return the kind of change to ask for; None without a plateau.
 
     writing: how many others are asked at the same time.
     """
@@ -113,7 +113,7 @@ def _no_trial(trials: Sequence[Trial], before: Sequence[Asked], sense: Sense) ->
 def _pair(trials: Sequence[Trial], before: Sequence[Asked], sense: Sense) -> Named:
     """Return the best pair of near misses that was not asked for yet.
 
-    Only those count in which noise may have hidden a gain.
+    A near miss counts only if noise may have hidden its gain.
     """
     scatter = noise_of(trials, sense).scatter
     done = {frozenset(asked.trials) for asked in before if asked.kind == "combine"}
@@ -127,7 +127,7 @@ def _pair(trials: Sequence[Trial], before: Sequence[Asked], sense: Sense) -> Nam
 
 
 def _doubtful(trials: Sequence[Trial], before: Sequence[Asked], sense: Sense) -> Named:  # noqa: ARG001
-    """Return the kept change with the smallest gain that nobody was asked to undo yet."""
+    """Return the kept change with the smallest gain, unless undoing it was asked for before."""
     done: set[int] = set()
     for asked in before:
         if asked.kind == "undo":

@@ -1,4 +1,4 @@
-"""Reads a model's reply into a hypothesis and typed edits, or refuses it with the place."""
+"""Reads a hypothesis and typed edits from a model's reply, or says where it is wrong."""
 
 import ast
 import json
@@ -73,7 +73,7 @@ def read_reply(reply: Reply, sources: Sources, sense: Sense = LOWER) -> tuple[Dr
 
 
 def _candidates(arguments: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the arguments themselves, then their alternatives."""
+    """Return the arguments of the call, then those of its alternatives."""
     alternatives = arguments.get("alternatives")
     if not isinstance(alternatives, list):
         return [arguments]
@@ -91,9 +91,9 @@ def _validated(arguments: dict[str, Any], sense: Sense) -> Draft | Refused:
 
 
 def _normalized(arguments: dict[str, Any], sense: Sense) -> dict[str, Any]:
-    """Correct common slips that cannot be misread.
+    """Correct common, unambiguous mistakes.
 
-    Edits as JSON in a string, one edit without a list, a bare number as a value.
+    These are edits as JSON in a string, a single edit without a list, and a bare number as a value.
     """
     edits = arguments.get("edits")
     if isinstance(edits, str):
@@ -121,9 +121,9 @@ def _normalized_edit(edit: Any) -> Any:
 
 
 def _expected(value: Any, sense: Sense) -> float | None:
-    """Return a predicted change of the metric as a difference of losses, also from text.
+    """Return a predicted change of the metric as a difference of losses; None if not a number.
 
-    Words such as `a little` are no prediction.
+    The number may be in a text.
     """
     try:
         change = float(str(value).strip().removesuffix("%"))
@@ -175,7 +175,7 @@ def _parsed(text: str) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object; raise ValueError if a name is repeated: either value may be meant."""
+    """Return the object; raise ValueError if a name is repeated, which is ambiguous."""
     unique = dict(pairs)
     if len(unique) != len(pairs):
         raise ValueError("a name is repeated")
@@ -240,7 +240,7 @@ def _diffs_in(text: str, sources: Sources) -> tuple[Edit, ...] | Refused | None:
 
 
 def _file_in(text: str, source: str) -> tuple[Edit, ...] | Refused:
-    """Return the longest fenced Python file as the new train.py, if it is a whole one."""
+    """Return the longest fenced Python text as the new train.py, if it is a complete file."""
     files = [body for name, body in fences(text) if name in ("python", "py")]
     if not files:
         return _unreadable(
@@ -275,9 +275,9 @@ def _definitions(code: str) -> set[str] | None:
 
 
 def _as_edits(draft: Draft, sources: Sources) -> Draft:
-    """Return a draft whose edits name files as the project does, and rewrites as what changes.
+    """Return a draft with resolved paths, and with rewritten files reduced to their changes.
 
-    One that cannot be applied stays as it is, for the ledger to refuse.
+    A draft that cannot be applied is returned as it is, for the ledger to refuse.
     """
     edits = tuple(placed(edit, sources) for edit in draft.edits)
     draft = draft.model_copy(update={"edits": edits})

@@ -42,7 +42,7 @@ def state_of(space: Space, observations: Sequence[Observation]) -> State:
 
 
 def _strategy_of(space: Space, axes: Axes, history: Sequence[Observation]) -> CatCMAwM:
-    """Return the strategy that was told the history, started at the best prior trial."""
+    """Return the strategy after the history, started at the best prior trial."""
     own = [trial for trial in history if not trial.prior]
     prior = [trial for trial in history if trial.prior]
     ended = [trial for trial in own if not trial.pending]
@@ -78,7 +78,7 @@ def _replay(axes: Axes, start: Configuration, ended: Sequence[Observation]) -> C
 def _solutions(
     axes: Axes, ranked: Sequence[Observation], strategy: CatCMAwM
 ) -> list[tuple[CatCMAwM.Solution, float]]:
-    """Return a generation as the strategy wants it told: only the ranks count."""
+    """Return a generation as the strategy takes it, with ranks in place of scores."""
     return [
         (axes.solution(trial.configuration, strategy), float(rank))
         for rank, trial in enumerate(ranked)
@@ -86,7 +86,7 @@ def _solutions(
 
 
 def _generations_remembered(digests: Sequence[str]) -> int:
-    """Return how many of the generations a remembered strategy was told."""
+    """Return after how many of the generations a cached strategy is available."""
     for count in range(len(digests) - 1, 0, -1):
         if digests[count] in _remembered:
             return count

@@ -23,7 +23,7 @@ STAY = 0.75
 
 @dataclass(frozen=True)
 class State:
-    """What the strategy believes."""
+    """The state of the strategy in terms of the space."""
 
     names: tuple[str, ...]
     """The numbers, in the order of `mean` and `covariance`."""
@@ -94,7 +94,7 @@ class Axes:
         return CatCMAwM.Solution(floats, counted, self._one_hot(configuration), raw)
 
     def state(self, strategy: CatCMAwM) -> State:
-        """Return what `strategy` believes, in the terms of the space."""
+        """Return the state of `strategy` in terms of the space."""
         names = tuple(parameter.name for parameter in self._numbers)
         chances = self._chances(strategy) if self._choices else {}
         if not names:
@@ -117,7 +117,7 @@ class Axes:
         return chances
 
     def configuration(self, solution: CatCMAwM.Solution) -> Configuration:
-        """Return what the strategy drew, as constants."""
+        """Return a solution of the strategy as constants."""
         values: dict[str, Value] = {}
         if self._floats:
             for parameter, place in zip(self._floats, solution.x, strict=True):

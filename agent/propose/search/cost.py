@@ -1,4 +1,4 @@
-"""What a training step costs under other constants, and so how many steps fit the budget.
+"""Estimates the cost of a training step from the constants, and so the steps in the budget.
 
 A step's cost is taken to be a product of powers of the constants. What a constant is called tells
 its power roughly: twice the batch is twice the work, twice the rate is not. Finished trials, whose
@@ -29,7 +29,7 @@ SCATTER = 0.15
 
 @dataclass(frozen=True)
 class Power:
-    """What is believed of the power of one constant in the cost of a step."""
+    """The estimated power of one constant in the cost of a step, with its uncertainty."""
 
     mean: float
     deviation: float
@@ -71,7 +71,7 @@ def is_rate(name: str) -> bool:
 
 
 def power_of(parameter: Parameter, space: Space) -> Power:
-    """Return what the name of a number tells of its power: its last part, else all of it."""
+    """Return the prior of a constant's power by its name: by its last part, else by all of it."""
     name = plain(parameter.name)
     batches = [other for other in space.names if "BATCH" in plain(other)]
     if _PART_OF_A_BATCH.search(name) and len(batches) > 1:
@@ -84,7 +84,7 @@ def power_of(parameter: Parameter, space: Space) -> Power:
 
 
 class Cost:
-    """The cost of a step, beside that of the constants as they stand."""
+    """The cost of a step relative to that with the present constants."""
 
     def __init__(self, space: Space, history: Sequence[Observation]) -> None:
         self._numbers = [p for p in space.parameters if p.kind != "categorical"]
@@ -101,13 +101,13 @@ class Cost:
 
     @property
     def steps(self) -> float | None:
-        """How many steps the constants that it is measured by make in the budget's time."""
+        """The number of steps in the budget with the reference constants."""
         return self._reference.steps if self._reference else None
 
     def _learn(
         self, timed: Sequence[Observation], reference: Observation, deviations: np.ndarray
     ) -> None:
-        """Correct the powers by trials: Bayesian linear regression on logarithms."""
+        """Update the powers from trials, by Bayesian linear regression on logarithms."""
         moves = np.array([self._logs(trial.configuration) - self._origin for trial in timed])
         speeds = np.array([trial.speed for trial in timed])
         costs = np.log(reference.speed / speeds)
@@ -127,7 +127,7 @@ class Cost:
         return float(np.exp(np.clip(moved @ self._powers, -50, 50)))
 
     def fitting_first(self, configurations: Iterable[Configuration]) -> Iterator[Configuration]:
-        """Yield what fits, in its order, and then the rest: an estimate may be wrong."""
+        """Yield the configurations that fit the budget, and then the others, each in order."""
         rest = []
         for configuration in configurations:
             if self.fits(configuration):
@@ -137,7 +137,7 @@ class Cost:
         yield from rest
 
     def fits(self, configuration: Configuration) -> bool:
-        """Return whether a training makes enough steps in its budget; True if nothing is known."""
+        """Return whether a training makes enough steps in its budget; True if unknown."""
         if self._reference is None:
             return True
         cost = self.relative(configuration)

@@ -22,10 +22,10 @@ def fresh(
     draw: Callable[[], Configuration],
     rng: np.random.Generator,
 ) -> Configuration:
-    """Return the first configuration of `draw`, as it would run, that is not in the history.
+    """Return the first configuration of `draw`, repaired to the space, that is not in the history.
 
-    The default counts as tried, prior trials do not. If DRAWS in a row are old, ever more constants
-    of the last one are redrawn. Raise UsageFault if that finds nothing either.
+    The default counts as tried, prior trials do not. After DRAWS old ones in a row, more and more
+    constants of the last one are redrawn. Raise UsageFault if that finds nothing new either.
     """
     # A list: looking through it once or twice takes less than hashing all of it.
     tried = [key_of(space.repair(space.default))]

@@ -50,8 +50,8 @@ class Observation:
 
     def __post_init__(self) -> None:
         if isinstance(self.outcome, str) and self.outcome not in {*FAILED, PRUNED}:
-            known = ", ".join(sorted({*FAILED, PRUNED}))
-            raise ValueError(f"Unknown failure {self.outcome!r}. Choose from: {known}.")
+            kinds = ", ".join(sorted({*FAILED, PRUNED}))
+            raise ValueError(f"Unknown failure {self.outcome!r}. Choose from: {kinds}.")
         if self.value is not None and not math.isfinite(self.value):
             raise ValueError(f"{self.outcome} is not a score: give the name of the failure instead")
 

@@ -1,9 +1,9 @@
-"""The first moves of a search: one constant alone, those that matter most before all others.
+"""The first moves of a search: one constant at a time, the most important first.
 
-Of a change of all constants at once most is for the worse, and it does not say why. What comes
-first is what is known of trainings in general: what a step costs decides how many are made, and a
-training of few steps gains by cheaper ones, so the move that changes the cost most is the first;
-then come the learning rates. Each is tried once.
+Changing all constants at once mostly makes things worse, and does not show why. The order follows
+general knowledge of trainings. The cost of a step decides how many steps are made, and a training
+of few steps gains by cheaper ones: so the move that changes the cost most is the first. Then follow
+the learning rates. Each is tried once.
 """
 
 import math
@@ -32,7 +32,7 @@ COSTLY = 0.9
 
 @dataclass(frozen=True)
 class Move:
-    """One constant at another value, the others as they are."""
+    """A change of one constant to another value."""
 
     name: str
     configuration: Configuration
@@ -41,7 +41,7 @@ class Move:
 
 
 def is_open(history: Sequence[Observation]) -> bool:
-    """Return whether the search begins: its trials are few, and it knows of no other run."""
+    """Return whether the search is at its beginning: few trials, and no prior ones."""
     return len(history) <= TRIALS and not any(trial.prior for trial in history)
 
 
@@ -52,9 +52,9 @@ def moves(
     cost: Cost,
     rng: np.random.Generator,
 ) -> Iterator[Configuration]:
-    """Yield changes of one constant of `centre` that fit the budget, those worth most first.
+    """Yield changes of one constant of `centre` that fit the budget, the most important first.
 
-    A constant that was tried alone is left out. A rate goes up or down by chance.
+    Constants that were tried alone are left out. The direction of a learning rate is random.
     """
     tried = tried_alone(space, history)
     first: list[Move] = []
@@ -67,7 +67,7 @@ def moves(
 
 
 def tried_alone(space: Space, history: Sequence[Observation]) -> set[str]:
-    """Return the constants that alone distinguish two trials."""
+    """Return the constants that are the only difference between two trials."""
     names = set()
     for place, trial in enumerate(history):
         for other in history[:place]:
@@ -106,7 +106,7 @@ def _moves_of(
 
 
 def _scaled(parameter: Parameter, centre: Configuration, cost: Cost) -> float:
-    """Return the value that makes a step cheaper, or costlier where there are many."""
+    """Return the value that makes a step cheaper; costlier if the budget has many steps."""
     many = cost.steps is not None and cost.steps > MANY_STEPS
     return float(centre[parameter.name]) * (FACTOR if many else 1 / FACTOR)
 

@@ -12,7 +12,7 @@ from agent.space import Space, constant_edits
 
 
 class Search:
-    """Proposes what `suggest` returns; quick, so it is asked only when a slot is free."""
+    """Proposes what `suggest` returns. It is quick, so it is asked only when a slot is free."""
 
     looks_ahead = False
 
@@ -34,10 +34,10 @@ class Search:
 
 
 def best_prior(space: Space, observations: Sequence[Observation]) -> Configuration | None:
-    """Return the best prior configuration, until one of the prior ones was tried here.
+    """Return the best prior configuration, unless a prior one was tried in this run already.
 
-    It may be as good here, and it says how their scores compare with ours. The constants as they
-    stand do not count as such a trial.
+    It may be good here as well, and shows how scores of the two runs compare. A trial of the
+    present constants does not count.
     """
     if not any(observation.prior for observation in observations):
         return None

@@ -26,7 +26,7 @@ FEASIBLE = "constraints:runs"
 
 
 class Axes:
-    """The free parameters of a space for optuna: levels by their index, others in 0..1."""
+    """The free parameters of a space for optuna: levels by index, others in 0..1."""
 
     def __init__(self, space: Space) -> None:
         self._default = space.default
@@ -49,7 +49,7 @@ class Axes:
         return {**self._default, **values}
 
     def ask(self, study: optuna.Study) -> Configuration:
-        """Return what the study's sampler proposes."""
+        """Return the configuration that the study's sampler proposes."""
         return self.configuration(study.ask(self.distributions).params)
 
     def trial(
@@ -102,7 +102,7 @@ class _SharedTrial(FrozenTrial):
 
 
 def study_of(sampler: BaseSampler, trials: Sequence[FrozenTrial]) -> optuna.Study:
-    """Return a study that was told `trials`; optuna does not announce it."""
+    """Return a study with `trials` in it, without a message of optuna."""
     with quiet("optuna.storages._in_memory", logging.WARNING):
         study = optuna.create_study(sampler=sampler)
     for trial in trials:

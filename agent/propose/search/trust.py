@@ -162,7 +162,7 @@ class Gain:
         return np.asarray(log_improvement((self._goal - mean) / spread) + np.log(spread))
 
     def hoped(self, points: np.ndarray) -> np.ndarray:
-        """Return the gain LUCK deviations above the expected one, (m,), in warped scores."""
+        """Return the expected gain plus LUCK standard deviations, (m,), in warped scores."""
         mean, spread = self._process.predict(points)
         return np.asarray(self._goal - mean + LUCK * spread)
 

@@ -27,7 +27,7 @@ def hypothesis_of(space: Space, configuration: Configuration) -> str:
         large = [p for p in moved if _step(p, default, configuration) >= LARGE]
         shown = large[:NAMED] or moved[:1]
     names = short_names(space.names)
-    texts = [_told(p, names[p.name], configuration[p.name]) for p in shown]
+    texts = [_change_text(p, names[p.name], configuration[p.name]) for p in shown]
     rest = moved[len(shown) :]
     if rest:
         little = _step(rest[0], default, configuration) < LARGE
@@ -46,7 +46,7 @@ def exact_changes(space: Space, configuration: Configuration) -> str:
 
 
 def plain_name(name: str) -> str:
-    """Return `embedding rate` for EMBEDDING_LR; a name that is no such words as it is."""
+    """Return `embedding rate` for EMBEDDING_LR; other names unchanged."""
     if name in _ALONE:
         return _ALONE[name]
     if not _UPPERCASE.fullmatch(name):
@@ -58,8 +58,8 @@ def _constants(parameters: list[Parameter]) -> str:
     return "constant" if len(parameters) == 1 else "constants"
 
 
-def _told(parameter: Parameter, short: str, after: Value) -> str:
-    """Return a change: by a factor where factors matter, else from value to value."""
+def _change_text(parameter: Parameter, short: str, after: Value) -> str:
+    """Return a change as a factor on a log scale, else as the two values."""
     name = plain_name(short)
     before = parameter.default
     factors = parameter.log or parameter.power_of_two

@@ -1,4 +1,4 @@
-"""All that was tried, by what it changed: bounded however long the run, so nothing is forgotten."""
+"""Summarises all trials by what they changed, in bounded length."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -29,10 +29,10 @@ MORE_CHARACTERS = 40
 
 
 def digest(trials: Sequence[Trial], limit: int, sense: Sense) -> list[str]:
-    """Return lines of at most `limit` characters: refusals, guards, near misses, what was changed.
+    """Return lines of at most `limit` characters: refusals, guards, near misses, changes.
 
-    Constants and definitions follow each other by how often they were tried. What finds no room is
-    still named, or at least counted. Changes of the score are those of the metric, by `sense`.
+    Constants and definitions are sorted by how often they were tried. Those without room are named,
+    or at least counted. Changes of the score are in the metric's own direction, by `sense`.
     """
     head = [*_refusal_lines(trials), *_guarded_lines(trials), *_near_miss_lines(trials, sense)]
     left = limit - sum(len(line) + 1 for line in head) - NAMES_CHARACTERS
@@ -147,7 +147,7 @@ def _span(values: Sequence[Value | None]) -> str:
 
 
 def _effect(trials: list[Trial], name: str, sense: Sense) -> str:
-    """Return the changes of the score, with `*` if other things changed too, and the failures."""
+    """Return the changes of the score, marked `*` if more was changed, and the failures."""
     parts = _score_range(trials, sense)
     for status, count in sorted(_failures(trials).items()):
         parts.append(f"{status} {count}x" if count > 1 else status)
@@ -185,7 +185,7 @@ def _rank(trial: Trial) -> tuple[bool, float, int]:
 
 
 def _refusal_lines(trials: Sequence[Trial]) -> list[str]:
-    """Return drafts that never trained, by reason, and how many the model corrected itself."""
+    """Return the number of refused drafts by reason, and how many the model corrected."""
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
     for trial in trials:
         if trial.status == "refused":
@@ -212,7 +212,7 @@ def _most_common(places: Counter[str]) -> str:
 
 
 def _near_miss_lines(trials: Sequence[Trial], sense: Sense) -> list[str]:
-    """Return the best that were not kept: what a combination could consist of."""
+    """Return lines on the best trials that were not kept, as material for combinations."""
     misses = []
     for trial in near_misses(trials):
         guarded = " (guarded)" if trial.status == "guarded" else ""
@@ -222,14 +222,14 @@ def _near_miss_lines(trials: Sequence[Trial], sense: Sense) -> list[str]:
 
 
 def _guarded_lines(trials: Sequence[Trial]) -> list[str]:
-    """Return which limits and checks kept trials from being kept, and how often."""
+    """Return how often each guard and check stopped a trial from being kept."""
     reasons: Counter[str] = Counter()
     for trial in trials:
         if trial.status != "guarded":
             continue
-        for found in trial.guards:
-            if found.finding == "outside":
-                reasons[str(found.guard)] += 1
+        for result in trial.guards:
+            if result.finding == "outside":
+                reasons[str(result.guard)] += 1
         failed = trial.result.failed_check if trial.result else None
         if failed:
             reasons[f"the check {shortened(failed.command, CLAIM_CHARACTERS)}"] += 1
@@ -254,7 +254,7 @@ def _count(trials: list[Trial]) -> str:
 
 
 def _score_range(trials: Iterable[Trial], sense: Sense) -> list[str]:
-    """Return the changes of the metric as one text, the lowest first, or nothing."""
+    """Return the range of the metric's changes as text; "" without any."""
     deltas = [trial.delta for trial in trials if trial.delta is not None]
     if not deltas:
         return []
@@ -271,7 +271,7 @@ def _shown(value: Value | None) -> str:
 
 
 def listed(texts: Sequence[str], limit: int) -> str:
-    """Return as many texts as fit into `limit` characters, and how many more there are."""
+    """Return as many texts as fit into `limit` characters, with the number of the others."""
     whole = ", ".join(texts)
     if len(whole) <= limit:
         return whole

@@ -31,7 +31,7 @@ class ShownFile:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a prompt shows of the files that edits may touch."""
+    """The editable files as a prompt shows them."""
 
     files: tuple[ShownFile, ...]
     outlines: tuple[str, ...]
@@ -61,7 +61,7 @@ def shown_files(sources: Sources, limit: int) -> Shown:
 
 
 def _outlines(files: dict[str, str], room: int) -> Iterator[str]:
-    """Yield a line for each file, as long as all find room, and how many do not."""
+    """Yield a line for each file while there is room, and the number of the others."""
     each = min(MAX_OUTLINE, max(MIN_OUTLINE, room // max(1, len(files))))
     for place, (path, text) in enumerate(files.items()):
         line = _outline(path, text, each)
@@ -88,7 +88,7 @@ def _outline(path: str, text: str, limit: int) -> str:
 
 @lru_cache(maxsize=KEPT_FILES)
 def _definitions(text: str) -> tuple[str, ...]:
-    """Return the names of a Python file's functions and classes; kept, as most files stay."""
+    """Return the names of a Python file's functions and classes. Cached by text."""
     source = read(text)
     if not isinstance(source, Source):
         return ()

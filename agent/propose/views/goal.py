@@ -18,7 +18,7 @@ Way = Literal["sealed", "printed", "evaluated"]
 
 
 def way_of(context: Context) -> Way:
-    """Return how the scores of a run come about."""
+    """Return how the scores of a run are measured."""
     if context.objective.evaluate is not None:
         return "evaluated"
     return context.score
@@ -42,7 +42,7 @@ def span_of(context: Context) -> str:
 
 
 def most_time(context: Context) -> str:
-    """Return what a trial must not exceed, as a sentence; "" where a budget says it."""
+    """Return the time limit of a trial as a sentence; "" if it has a budget."""
     if not context.ends_by_itself:
         return ""
     if context.most_seconds is None:
@@ -54,7 +54,7 @@ def most_time(context: Context) -> str:
 
 
 def unit_of(trials: Sequence[Trial]) -> str:
-    """Return what stands behind the numbers that a run prints, such as `%`; "" without a unit."""
+    """Return the unit of the printed scores, such as `%`; "" without one."""
     for trial in trials:
         if trial.result and trial.result.scores:
             return one_line(trial.result.scores[0].unit, MAX_METRIC_CHARACTERS)
@@ -71,18 +71,13 @@ def verb(objective: Objective) -> str:
     return "lower" if objective.direction == "minimize" else "raise"
 
 
-def better_side(objective: Objective) -> str:
-    """Return the side of a better score: `lower` or `higher`."""
-    return "lower" if objective.direction == "minimize" else "higher"
-
-
 def worse_side(objective: Objective) -> str:
     """Return the side of a worse score: `above` or `below` another one."""
     return "above" if objective.direction == "minimize" else "below"
 
 
 def expected_words(objective: Objective) -> str:
-    """Return what is asked for as `expected`: the change of the metric, in its own direction."""
+    """Return the description of the field `expected`, the predicted change of the metric."""
     sign = "-" if objective.direction == "minimize" else "+"
     measure = MEASURES[objective.scale]
     example = f"{sign}{EXAMPLES[objective.scale]}"

@@ -40,7 +40,7 @@ def trial_line(trial: Trial, sense: Sense) -> str:
 
 
 def _delta_text(trial: Trial, sense: Sense) -> str:
-    """Return the change of the metric and the expected one, with the signs that it has."""
+    """Return the change of the metric and the expected one, in the metric's direction."""
     parts = []
     if trial.delta is not None:
         parts.append(sense.change_text(trial.delta))
@@ -50,14 +50,14 @@ def _delta_text(trial: Trial, sense: Sense) -> str:
 
 
 def _expected_text(expected: float, sense: Sense) -> str:
-    """Return an expected difference of losses as the change that a model wrote."""
+    """Return an expected difference of losses as a change of the metric."""
     if sense.scale == "linear":
         return f"{sense.change(expected):+g}"
     return sense.change_text(expected)
 
 
 def _changes_text(trial: Trial) -> str:
-    """Return constants as the harness read them, then the edits of code."""
+    """Return the changed constants, then the edits of code."""
     parts = [
         f"{change.name} {_shown(change.before)} → {_shown(change.after)}"
         for change in trial.changes

@@ -1,4 +1,4 @@
-"""What a model wrote in earlier answers, as its next question shows it: notes, reasons, ideas."""
+"""Shows a model what it wrote before: notes, rationales and untried ideas."""
 
 from collections.abc import Iterator, Sequence
 
@@ -18,7 +18,7 @@ MODELS = ("llm", "scripted")
 
 
 def memory_text(context: Context) -> str:
-    """Return the notes, the rationales and the alternatives that come back, or ""."""
+    """Return the notes, rationales and alternatives for the prompt; "" without any."""
     notes = [f"{note.number}. {one_line(note.text, 1_000)}" for note in context.notes]
     reasons = list(_reasons(context.trials)) if context.remembers else []
     ideas = list(_ideas(context)) if context.remembers else []
@@ -28,7 +28,7 @@ def memory_text(context: Context) -> str:
 
 
 def _reasons(trials: Sequence[Trial]) -> Iterator[str]:
-    """Yield a line for each rationale: of the newest trials, and of kept ones before them."""
+    """Yield a line for each rationale of the newest trials, and of earlier kept ones."""
     own = [t for t in trials if t.proposal.by.origin in MODELS and t.proposal.rationale]
     newest = own[-MAX_REASONS // 2 :]
     kept = [trial for trial in own if trial.status in TAKEN and trial not in newest]
@@ -37,7 +37,7 @@ def _reasons(trials: Sequence[Trial]) -> Iterator[str]:
 
 
 def _ideas(context: Context) -> Iterator[str]:
-    """Yield the newest alternatives whose words are no hypothesis of a proposal."""
+    """Yield the newest alternatives that were not proposed since."""
     tried = {proposal.hypothesis.casefold() for proposal in context.proposals}
     ideas: dict[str, None] = {}
     for proposal in reversed(context.proposals):

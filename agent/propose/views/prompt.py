@@ -1,4 +1,4 @@
-"""Writes the coding agent's prompt: what stays the same first, others' text fenced and capped."""
+"""Writes the coding agent's prompt: stable parts first, foreign text fenced and cut."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -94,7 +94,7 @@ class Refusal(Record):
 
 
 def system_text(context: Context) -> str:
-    """Return role, rules and the researcher's brief: the same for a whole run."""
+    """Return role, rules and the researcher's brief, which stay the same for a whole run."""
     patterns = context.sources.patterns
     objective = context.objective
     way = way_of(context)
@@ -129,20 +129,20 @@ def _protected_text(names: Sequence[str]) -> str:
 
 
 def _outputs_text(context: Context) -> str:
-    """Return the files that the evaluator reads of a run, or "" without any."""
+    """Return the files of a run that the evaluator reads; "" without any."""
     evaluate = context.objective.evaluate
     names = [one_line(name) for name in evaluate.outputs] if evaluate else []
     return listed(names, MAX_PROTECTED_CHARACTERS) if names else ""
 
 
 def _called_text(context: Context) -> str:
-    """Return the program whose functions the evaluator calls by itself, or "" for none."""
+    """Return the program whose functions the evaluator calls; "" for none."""
     evaluate = context.objective.evaluate
     return one_line(evaluate.program or "") if evaluate else ""
 
 
 def source_text(context: Context) -> str:
-    """Return the incumbent and its searchable constants: the same until something is kept."""
+    """Return the incumbent and its searchable constants, which stay until the next keep."""
     knobs = _knob_lines(context)
     shown = shown_files(context.sources, SOURCE_TOKENS * CHARACTERS_A_TOKEN)
     return _template("source").render(
@@ -154,7 +154,7 @@ def source_text(context: Context) -> str:
 
 
 def _knob_lines(context: Context) -> list[str]:
-    """Return a line for each searchable constant, as many as find room."""
+    """Return a line for each searchable constant, while there is room."""
     parameters = context.space.parameters
     left = KNOBS_TOKENS * CHARACTERS_A_TOKEN
     lines: list[str] = []
@@ -168,9 +168,10 @@ def _knob_lines(context: Context) -> list[str]:
 
 
 def past_text(context: Context) -> str:
-    """Return the older part of the ledger: the same for PAST_STEP trials, so that it is cached.
+    """Return the older part of the ledger, which changes only every PAST_STEP trials.
 
-    Empty in a young run. With ledger_text it takes LEDGER_TOKENS at most.
+    The provider can cache it meanwhile. It is empty in a young run; together with `ledger_text` it
+    takes at most LEDGER_TOKENS.
     """
     past = context.trials[: _past(context)]
     if not past:
@@ -191,12 +192,12 @@ def past_text(context: Context) -> str:
 
 
 def _past(context: Context) -> int:
-    """Return how many trials past_text is about."""
+    """Return the number of trials in `past_text`."""
     return len(context.trials) // PAST_STEP * PAST_STEP
 
 
 def ledger_text(context: Context) -> str:
-    """Return what was tried since past_text and is being tried."""
+    """Return the trials since `past_text`, and the pending proposals."""
     older = _past(context)
     trials = context.trials
     newest = trials[older:]
@@ -238,7 +239,7 @@ def ledger_text(context: Context) -> str:
 
 
 def _noise_text(trials: Sequence[Trial], sense: Sense) -> str:
-    """Return the noise in words; "" before anything is known of it."""
+    """Return the noise in words; "" while it is unknown."""
     noise = noise_of(trials, sense)
     return "" if noise.scatter is None else str(noise)
 
@@ -270,12 +271,12 @@ def explore_text(asked: Asked, context: Context) -> str:
 
 
 def _change(trial: Trial, context: Context) -> str:
-    """Return a trial's change of the metric behind a blank, or ""."""
+    """Return a trial's change of the metric with a space before it; "" without one."""
     return "" if trial.delta is None else f" {context.objective.sense.change_text(trial.delta)}"
 
 
 def assignment_text(context: Context, assignment: Assignment | None) -> str:
-    """Return what one of several writers is to look for, behind a blank line; "" for one alone."""
+    """Return a writer's assignment after a blank line; "" for a single writer."""
     if assignment is None and not context.in_hand:
         return ""
     others = [ASSIGNED[draft.assignment] for draft in context.in_hand if draft.assignment]
@@ -283,12 +284,12 @@ def assignment_text(context: Context, assignment: Assignment | None) -> str:
 
 
 def again_text(refusals: Sequence[Refusal], last: bool) -> str:
-    """Return the request to correct refused drafts; last: there is no further attempt."""
+    """Return the request to correct refused drafts. last: this is the last attempt."""
     return _template("again").render(refusals=refusals, last=last)
 
 
 def _prior_lines(context: Context) -> list[str]:
-    """Return the best trials of other runs, by what differs from the incumbent."""
+    """Return lines on the best trials of other runs, as differences from the incumbent."""
     if not context.prior:
         return []
     prior = [observation for observation in observe(context) if observation.prior]

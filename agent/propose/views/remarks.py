@@ -1,4 +1,4 @@
-"""What the owner of a run told the proposers, as a prompt shows it."""
+"""Shows a model the remarks of the run's owner."""
 
 from agent.propose.context import Context
 from sandbox.ground.text import one_line
@@ -9,7 +9,7 @@ MAX_CHARACTERS = 4_000
 
 
 def told_lines(context: Context) -> list[str]:
-    """Return the remarks that hold, a line each, with who made them; the newest last."""
+    """Return the remarks in force, a line each with its sender, the newest last."""
     lines = []
     for remark in context.remarks[-MAX_REMARKS:]:
         sender = remark.admitted.input.sender

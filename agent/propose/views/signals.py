@@ -1,4 +1,4 @@
-"""What a trial's curve and facts show: diverged, plateau, overfitting, slow steps, full memory."""
+"""Finds signals in a trial's curve and facts: divergence, plateau, overfitting, slow steps."""
 
 from itertools import pairwise
 
@@ -28,7 +28,7 @@ FULL = 0.85
 def signals(
     trial: Trial, incumbent: Trial | None, memory_mb: float | None, objective: Objective
 ) -> tuple[str, ...]:
-    """Return short remarks on a trial that ran, beside the incumbent.
+    """Return short remarks on a trial that ran, compared with the incumbent.
 
     memory_mb: what one trial may use.
     """
@@ -88,10 +88,7 @@ def _speed(result: Result, incumbent: Result) -> list[str]:
 
 
 def _overfitting(result: Result, incumbent: Result, objective: Objective) -> list[str]:
-    """Return a remark on a lower training loss with a worse score.
-
-    Both losses are of the same training data, so they compare.
-    """
+    """Return a remark if the training loss is lower than the incumbent's, and the score worse."""
     if result.value is None or incumbent.value is None:
         return []
     if not result.curve or not incumbent.curve:

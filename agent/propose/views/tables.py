@@ -1,4 +1,4 @@
-"""What a model that advises on constants is shown, and the tools that it answers with."""
+"""Tables for a model that advises on constants, and the tools for its answers."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 
 def keys_of(space: Space) -> Mapping[str, str]:
-    """Return what tools and tables call each constant, by whole name.
+    """Return a short key for each constant, by full name, for tools and tables.
 
     `conf/base.yaml:optim.betas[0]` is `optim.betas_0`: providers allow few characters.
     """
@@ -54,7 +54,7 @@ def space_text(space: Space) -> str:
 
 
 def _titled(keys: Mapping[str, str], parameter: Parameter) -> str:
-    """Return a constant's line, with its whole name if it goes by another."""
+    """Return a constant's line, with its full name if its key differs."""
     key = keys[parameter.name]
     where = f" (that is {parameter.name})" if key != parameter.name else ""
     return parameter_line(parameter, key) + where
@@ -96,7 +96,7 @@ def _outcome_text(observation: Observation, sense: Sense) -> str:
 
 
 def difference_text(configuration: Configuration, space: Space) -> str:
-    """Return the constants that differ from the file as it stands, or `as now`."""
+    """Return the constants that differ from the present file, or `as now`."""
     default = space.default
     return assigned(space, {n: v for n, v in configuration.items() if default.get(n) != v})
 

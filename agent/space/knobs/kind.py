@@ -3,8 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from agent.space.knobs.shapes import Number, Shape
-from agent.space.ranges import Range
+from agent.space.knobs.shapes import Shape
 
 Rules = tuple[tuple[re.Pattern[str], str], ...]
 """Patterns of names that are no knobs, each with the reason; the first that fits counts."""
@@ -17,10 +16,6 @@ class Kind:
     pattern: re.Pattern[str]
     shape: Shape
     reason: str
-
-    def range_of(self, words: str, value: Number) -> Range | None:
-        """Return the range, or None if the name or the value is of another kind."""
-        return self.shape(value) if self.pattern.search(words) else None
 
 
 def anywhere(words: str) -> re.Pattern[str]:

@@ -15,7 +15,6 @@ from agent.space.knobs.shapes import (
 from agent.space.ranges import Range
 
 _TENFOLD = factor(10)
-_AROUND = "a tenth to ten times"
 
 
 def _learning_rate(value: Number) -> Range | None:

@@ -158,9 +158,9 @@ def first_of(*shapes: Shape) -> Shape:
 
     def shape(value: Number) -> Range | None:
         for candidate in shapes:
-            found = candidate(value)
-            if found:
-                return found
+            bounds = candidate(value)
+            if bounds:
+                return bounds
         return None
 
     return shape

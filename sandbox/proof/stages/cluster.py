@@ -59,6 +59,6 @@ def _restore(value: str | None) -> None:
 
 def _real_sockets() -> list[str]:
     """Return the sockets of Ray on this machine, those first that this process was told of."""
-    told = [word.partition("=")[2] for word in sys.argv if word.startswith(OWN)]
-    found = sorted(map(str, Path("/tmp").glob(SESSIONS)))
-    return [path for path in (*told, *found) if len(path) <= MOST_CHARACTERS][:MAX_SOCKETS]
+    given = [word.partition("=")[2] for word in sys.argv if word.startswith(OWN)]
+    folders = sorted(map(str, Path("/tmp").glob(SESSIONS)))
+    return [path for path in (*given, *folders) if len(path) <= MOST_CHARACTERS][:MAX_SOCKETS]

@@ -29,7 +29,7 @@ Arrays = Sequence[tuple[str, tuple[int, ...], bytes]]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a call came to, on the harness's clock."""
+    """The result of a call, with its time on the harness's clock."""
 
     header: dict[str, Any]
     arrays: Arrays
@@ -49,7 +49,7 @@ class Candidate:
     """One process of the run's code, from its start to close()."""
 
     def __init__(self, spec: RunSpec, attempt: Path, runner: Runner) -> None:
-        """Start it. attempt: the files that it has a copy of, which it cannot write."""
+        """Start the process. attempt: its files, as a read-only copy."""
         self._spec = spec
         self._attempt = attempt
         self._runner = runner
@@ -86,7 +86,7 @@ class Candidate:
         return self._ask(header, arrays, seconds, is_over)
 
     def close(self) -> None:
-        """End the process; when this returns, nothing of it is left."""
+        """End the process, and wait until nothing of it is left."""
         self._stop.set()
         self._requests.put(None)
         self._thread.join()
@@ -114,7 +114,7 @@ class Candidate:
     def _wait(
         self, seconds: float | None, is_over: Callable[[], bool]
     ) -> Answer | Outcome | frames.BadFrame | SandboxFault | None:
-        """Return what comes of a request; None where the time that it may take is over."""
+        """Return the answer to a request; None after its time limit."""
         end = None if seconds is None else time.monotonic() + seconds
         while True:
             pause = LOOK_SECONDS if end is None else min(LOOK_SECONDS, end - time.monotonic())
@@ -125,7 +125,7 @@ class Candidate:
                     return None
 
     def _checked(self, answer: Answer) -> Answer | Broken:
-        """Return an answer, or that it tells of a failure."""
+        """Return an answer, or the failure that it reports."""
         if answer.header.get("ok") is True:
             try:
                 frames.check(answer.header.get("value"), answer.arrays)
@@ -151,14 +151,14 @@ class Candidate:
 
 
 def known_error(name: object) -> str:
-    """Return the name of one of Python's own exceptions; it is all that leaves of another one."""
+    """Return the name of a built-in exception; other names do not leave the sandbox."""
     kind = getattr(builtins, name, None) if isinstance(name, str) else None
     is_error = isinstance(kind, type) and issubclass(kind, BaseException)
     return str(name) if is_error else "an exception"
 
 
 def _place(attempt: Path, file: object, line: object) -> str:
-    """Return where the run's code says that it failed, if there is such a line.
+    """Return the file and line at which the run's code says that it failed, if they exist.
 
     Nothing else of what it says leaves: it has seen what the evaluator hands it.
     """
@@ -173,7 +173,7 @@ def _place(attempt: Path, file: object, line: object) -> str:
 
 
 def _broken(answer: Answer | Outcome | frames.BadFrame | None) -> Broken:
-    """Return why there is no answer, in the harness's own words."""
+    """Return the reason for no answer, in the harness's own words."""
     match answer:
         case None:
             return Broken("timeout", "it did not answer in time")

@@ -1,4 +1,4 @@
-"""Scores a run by the project's own evaluator: its sandbox, its candidates, and what it reports.
+"""Scores a run by the project's own evaluator, in a sandbox beside those of its candidates.
 
 What leaves is numbers, or one line in the harness's own words. What the evaluator prints is removed
 with its folder: it has seen hidden data.
@@ -66,13 +66,13 @@ class Bout:
 
     @property
     def seconds(self) -> float:
-        """What the evaluation may take."""
+        """Seconds that the evaluation may take."""
         return max(MIN_SECONDS, self.job.limits.wall_seconds)
 
 
 @dataclass(frozen=True)
 class Reported:
-    """What an evaluator measured."""
+    """The metrics that an evaluator reported."""
 
     value: float
     also: dict[str, float] = field(default_factory=dict)
@@ -80,14 +80,14 @@ class Reported:
 
 @dataclass(frozen=True)
 class NotEvaluated:
-    """Why there is no score, in the harness's own words."""
+    """No score, with the reason in the harness's own words."""
 
     status: Status
     detail: str
 
 
 def evaluate(bout: Bout, runner: Runner, cancel: threading.Event) -> Reported | NotEvaluated | None:
-    """Run the evaluator. Return None where the harness was told to stop; raise SandboxFault only.
+    """Run the evaluator; None if the harness was told to stop. Raise SandboxFault only.
 
     When this returns, no process of the evaluation is left.
     """
@@ -180,7 +180,7 @@ def _candidate(bout: Bout, number: int, runner: Runner, end: float) -> Candidate
 
 
 class _Ending:
-    """What the end of an evaluator says."""
+    """Interprets the end of an evaluator."""
 
     def __init__(self, bout: Bout, relay: Relay, outcome: Outcome, lines: int) -> None:
         self._bout = bout
@@ -189,7 +189,7 @@ class _Ending:
         self._lines = lines
 
     def failure(self) -> NotEvaluated | None:
-        """Return why there is no score; None where the evaluator came to its end."""
+        """Return why there is no score; None if the evaluator ended properly."""
         match self._outcome:
             case OutOfMemory():
                 return NotEvaluated("oom", "out of memory in the evaluation")
@@ -211,7 +211,7 @@ class _Ending:
         return NotEvaluated("invalid", f"the evaluator ended without a word{self._status()}")
 
     def result(self) -> Reported | NotEvaluated:
-        """Return what was reported, or printed in one of the usual forms."""
+        """Return the metrics that were reported, or printed in one of the usual forms."""
         metric = self._bout.job.metric
         values = self._relay.values
         if not values:
@@ -265,7 +265,7 @@ class _Ending:
         return f"the evaluator {what} something of the run's{where}; {CALL_IT}"
 
     def _where(self, line: object) -> str:
-        """Return the line of the evaluator's own file; one that it does not have is left out."""
+        """Return the line of the evaluator's own file, if it has such a line."""
         if type(line) is not int or not 1 <= line <= self._lines:
             return ""
         return f" in {self._bout.evaluation.script}, line {line}"

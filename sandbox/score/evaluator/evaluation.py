@@ -1,4 +1,4 @@
-"""How a project evaluates, as its owner says."""
+"""The owner's settings for the project's evaluator."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ Split = Literal["val", "test"]
 
 
 class Evaluation(Record):
-    """How the project evaluates, as the owner says."""
+    """The owner's settings for the project's evaluator."""
 
     script: str
     """By its path in the project's folder."""

@@ -1,4 +1,4 @@
-"""Takes the outputs that a run declares out of its folder, which untrusted code wrote."""
+"""Copies declared outputs out of a run's folder, which untrusted code wrote."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class BadOutput(Exception):
-    """An output is no plain file that could be handed on; the message says why."""
+    """An output is not a plain file that can be passed on; the message says why."""
 
 
 class NoOutput(Exception):
@@ -24,7 +24,7 @@ class NoOutput(Exception):
 
 
 def remove_outputs(folder: Path, names: Sequence[str]) -> None:
-    """Remove committed outputs from a fresh copy: only what the run itself leaves counts."""
+    """Remove committed outputs from a fresh copy, since only those that the run leaves count."""
     for name in names:
         with suppress(OSError):
             (folder / name).unlink()

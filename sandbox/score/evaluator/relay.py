@@ -1,4 +1,4 @@
-"""The harness between the evaluator and its candidates: checks, counts and passes frames on."""
+"""Relays frames between the evaluator and its candidates, with checks and counts."""
 
 import math
 import re
@@ -24,7 +24,7 @@ Start = Callable[[int], Candidate]
 
 
 class Refused(Exception):
-    """The evaluator asked for what it may not have; the message says what."""
+    """Raised for a request that the evaluator may not make; the message says which."""
 
 
 class Relay:
@@ -46,7 +46,7 @@ class Relay:
         self.calls = 0
 
     def talk(self, stdin: BinaryIO, stdout: BinaryIO) -> None:
-        """Answer the evaluator until it is done; the Dialogue of its run."""
+        """Answer the evaluator until it is done. This is the Dialogue of its run."""
         self._waiting = select.poll()
         self._waiting.register(stdout.fileno(), 0)
         try:
@@ -78,7 +78,7 @@ class Relay:
         raise Refused("the evaluator sent an unknown request")
 
     def _is_over(self) -> bool:
-        """Return whether nobody waits for an answer any more: the evaluator is dead."""
+        """Return whether the evaluator is dead, so that nobody waits for an answer."""
         return self._cancel.is_set() or bool(self._waiting.poll(0))
 
     def _open(self) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from agent.dashboard.charts import Curves, Scale, Staircase, slices
 from agent.dashboard.highlight import MAX_LINES, diff_lines
-from agent.dashboard.markdown import inert, markdown_report
+from agent.dashboard.markdown import as_markdown, markdown_report
 from agent.dashboard.render import report
 from agent.dashboard.view import View
 from agent.judge.comparison import Comparison, Measurement
@@ -139,7 +139,7 @@ def test_hostile_text_is_only_text() -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_inert_in_markdown(text: str) -> None:
-    line = inert(text)
+    line = as_markdown(text)
     bare = re.sub("&#[0-9]+;", "\0", line.replace("<!-- -->", "\0"))
     assert not re.search(r"[<>`|\[\]*]|@\w|#\d|://", bare)
     assert "\n" not in line

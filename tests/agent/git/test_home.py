@@ -18,6 +18,7 @@ from agent.git.home import (
     remove_file,
     run_folder,
     worktree_path,
+    write_whole,
 )
 from agent.git.lock import hold, holder
 
@@ -142,6 +143,24 @@ def test_no_file_is_opened_under_another_name(tmp_path: Path, make: object, mode
         pass
     remove_file(tmp_path / "log")
     assert foreign.read_text() == "export A=1\n"
+
+
+@pytest.mark.parametrize("make", [linked, twice, pipe])
+def test_a_file_written_whole_replaces_what_had_its_name(tmp_path: Path, make: object) -> None:
+    foreign = tmp_path / "bashrc"
+    foreign.write_text("export A=1\n")
+    make(tmp_path / "note", foreign)  # type: ignore[operator]
+    write_whole(tmp_path / "note", b"new")
+    assert (tmp_path / "note").read_bytes() == b"new"
+    assert (tmp_path / "note").stat().st_mode & 0o777 == 0o600
+    assert foreign.read_text() == "export A=1\n"
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "note").mkdir()
+    with pytest.raises(OSError):
+        write_whole(tmp_path / "note", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["note"]
 
 
 def test_only_files_are_listed(tmp_path: Path) -> None:

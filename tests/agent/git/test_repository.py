@@ -13,7 +13,7 @@ from agent.errors import Fault, HistoryFault, ProjectFault, UsageFault
 from agent.git.plumbing import Plumbing
 from agent.git.repository import repository_programs
 from agent.history.history import History
-from agent.history.runs import head_of, list_runs, sinks_folder
+from agent.history.runs import head_of, list_runs, trackers_folder
 from agent.project.settings import Settings
 from tests.agent.study import (
     ListProposer,
@@ -333,7 +333,7 @@ def test_a_tracker_is_sent_through_no_link(tmp_path: Path) -> None:
     place.mkdir(parents=True)
     (place / "mlflow.db").symlink_to(tmp_path / "outside")
     with pytest.raises(HistoryFault, match="symbolic link"):
-        sinks_folder(project_of(folder), "t")
+        trackers_folder(project_of(folder), "t")
 
 
 @pytest.mark.parametrize(

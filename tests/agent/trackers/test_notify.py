@@ -20,7 +20,7 @@ from agent.records.objective import Objective
 from agent.records.results import Trial
 from agent.trackers import open_channels
 from agent.trackers.aside import Aside, Trackers
-from agent.trackers.messages import OCCASIONS, Message, Messages, inert, sample
+from agent.trackers.messages import OCCASIONS, Message, Messages, chat_line, sample
 from agent.trackers.notify import Notify
 from agent.trackers.targets import Targets, read_targets, targets_of
 from sandbox.ground.redaction import redacted
@@ -135,7 +135,7 @@ def test_the_end_says_what_the_night_came_to(failed: bool, event: str) -> None:
 
 def test_nobody_is_called_together_by_what_a_model_wrote() -> None:
     text = "see @everyone, <!channel>, <@U123>, <#C1>\x1b[2J\nmAP@0.5 <= 3"
-    shown = inert(text)
+    shown = chat_line(text)
     assert "@everyone" not in shown and "<!" not in shown and "<@" not in shown
     assert shown.isprintable() and "mAP@0.5 <= 3" in shown
     [message] = told(BASELINE, trial(1, "keep", 0.83, -0.03, text))

@@ -1,4 +1,4 @@
-"""A project's last commit as a bench needs it, where there is no run: nothing is written to git."""
+"""A project without a run, for a bench that measures its last commit. Writes nothing to git."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from sandbox.ground.leftovers import remove_tree
 from sandbox.score.evaluator.evaluation import Split
 
 
-class Standing:
-    """A project as it stands. run: what a run that began here would be asked for."""
+class Unstarted:
+    """A project at its last commit. run: the settings that a run would be started with."""
 
     def __init__(self, project: Project, run: RunSettings) -> None:
         self.run = run
@@ -23,26 +23,26 @@ class Standing:
 
     @property
     def tag(self) -> str:
-        """The name of the folder that its trainings are made in."""
+        """The name of the folder of its trainings."""
         return self.run.tag
 
     @property
     def tip(self) -> str:
-        """The commit."""
+        """The commit that is measured."""
         return self.run.start_commit
 
     def export(self, commit: str, folder: Path) -> None:
-        """Write the workspace's files as of `commit` to `folder`, those aside that no run sees."""
+        """Write the workspace's files at `commit` to `folder`, without hidden ones."""
         self._files.export(commit, folder)
 
     def export_whole(self, folder: Path, split: Split) -> None:
-        """Write the workspace's files as of the start to `folder`, hidden ones too."""
+        """Write the workspace's files at the start to `folder`, hidden ones included."""
         self._files.export_whole(folder, split)
 
     def file_at(self, commit: str, path: str) -> str:
-        """Return a file at `commit`. Raise HistoryFault if it has none."""
+        """Return the text of a file at `commit`. Raise HistoryFault if it is missing."""
         return self._files.file_at(commit, path)
 
     def remove_folder(self) -> None:
-        """Remove what its trainings left."""
+        """Remove the folder of its trainings."""
         remove_tree(run_folder(Path(self.project.root), self.tag))
