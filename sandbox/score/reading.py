@@ -7,7 +7,7 @@ from pathlib import Path
 from sandbox.ground.redaction import redacted
 from sandbox.ground.text import one_line
 from sandbox.score.forms import LARGEST, Form, Printed, is_score, parse_value
-from sandbox.score.lines import RULE, is_rule, pieces
+from sandbox.score.lines import RULE, Objects, is_rule, pieces
 from sandbox.score.metric import Metric, NotRead, Reading
 from sandbox.score.nearest import nearest
 from sandbox.score.pattern import Pattern
@@ -101,6 +101,9 @@ class _Searched:
     def begins(self, line: str) -> bool:
         return self.gives(line)
 
+    def read_as(self, lines: Sequence[str]) -> Sequence[str]:
+        return lines
+
     def last(self, line: str) -> Printed | None:
         printed = parse_value(self._pattern.last(line) or "")
         return printed._replace(start=0) if printed else None
@@ -150,16 +153,30 @@ class _Follower:
 def _follow(log: Path, followers: list[_Follower]) -> None:
     """Show the lines of a log to those that may find something in them."""
     block = 0
+    objects = Objects()
     for piece in pieces(log):
         interested = [follower for follower in followers if follower.form.is_in(piece)]
-        if not interested and RULE not in piece:
+        if objects.is_open:
+            interested = followers
+        if not interested and RULE not in piece and not objects.may_begin(piece):
             continue
-        for line in filter(None, piece.split("\n")):
-            if RULE in line and is_rule(line):
+        for lines in objects.groups(filter(None, piece.split("\n"))):
+            if RULE in lines[0] and is_rule(lines[0]):
                 block += 1
-                continue
-            for follower in interested:
-                follower.see(line, block)
+            elif len(lines) > 1:
+                _show_object(lines, followers, block)
+            else:
+                for follower in interested:
+                    follower.see(lines[0], block)
+    for lines in objects.rest():
+        for follower in followers:
+            follower.see(lines[0], block)
+
+
+def _show_object(lines: list[str], followers: list[_Follower], block: int) -> None:
+    for follower in followers:
+        for line in follower.form.read_as(lines):
+            follower.see(line, block)
 
 
 def _finite(others: dict[str, _Follower]) -> dict[str, float]:
