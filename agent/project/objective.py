@@ -70,6 +70,13 @@ def checked_objective(project: Project, parts: Mapping[str, Any]) -> Objective:
 
 
 def _refuse_unfit(project: Project, objective: Objective) -> None:
+    target = objective.target
+    if target is not None and not objective.sense.has(target):
+        values = "a number above 0" if objective.scale == "log" else "one between 0 and 1"
+        raise UsageFault(
+            f"{FILE}: target: {target:g} is not on the scale {objective.scale}: write {values}.",
+            f"$EDITOR {FILE}",
+        )
     fits = {
         "files": (),
         "also": (),
