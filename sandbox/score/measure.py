@@ -5,17 +5,20 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 from pydantic import FiniteFloat
 
 from sandbox.ground.deadline import LATE_SECONDS
+from sandbox.ground.fault import SandboxFault
 from sandbox.ground.hints import Room, hint_of
 from sandbox.ground.outcome import (
     Cancelled,
     Finished,
     Outcome,
     Runner,
+    RunSpec,
     TimedOut,
 )
 from sandbox.ground.record import Record
@@ -137,7 +140,7 @@ def _run(
     log = Path(job.log)
     printed = job.metric if job.score == "printed" else None
     with FirstOpen(tokens) as opened, Lingering(log, printed, cancel) as lingering:
-        outcome = runner.run(training, lingering.stop)
+        outcome = _outcome(job, runner, training, lingering.stop)
     if lingering.silence is not None and isinstance(outcome, Cancelled):
         detail = ended_in_silence(outcome.usage.seconds, lingering.silence, log, job.metric)
         return _unscored(job, outcome, "timeout", detail)
@@ -162,6 +165,19 @@ def _run(
         startup = _startup(opened.seconds, result.seconds)
         return result.model_copy(update={"startup": startup, "cut": cut})
     return result
+
+
+def _outcome(job: Job, runner: Runner, training: RunSpec, stop: threading.Event) -> Outcome:
+    """Return how a training ends. Raise SandboxFault, also where its interpreter is gone."""
+    try:
+        return runner.run(training, stop)
+    except SandboxFault as fault:
+        if Path(job.python).exists():
+            raise
+        raise SandboxFault(
+            f"the interpreter of the trainings is gone: {job.python}",
+            f"ls -l {quote(job.python)}",
+        ) from fault
 
 
 def _startup(opened: float | None, seconds: float) -> float | None:
