@@ -23,7 +23,7 @@ MAX_QUOTE = 120
 _NAMED = re.compile(
     r"""(?<![\w.@/\-])
     (?P<name> [^\W\d_][\w.@/\-]{0,40} (?: [ ](?: [^\W\d_] | \( )[\w.@/\-)]{0,40} ){0,5} )
-    ["'*`]{0,3} (?: [ \t]{0,40}[:=|│][ \t]{0,40} | [ \t]{1,40} ) ["'*`$]?
+    ["'*`]{0,3} (?: [ \t]{0,40}[:=|│：](?: \*\* )?[ \t]{0,40} | [ \t]{1,40} ) ["'*`$]?
     [+\-]? (?: \d | \.\d )""",
     re.VERBOSE,
 )
@@ -184,10 +184,16 @@ def _in_line(line: str) -> Iterator[tuple[str, float]]:
         names = [match["name"] for match in _NAMED.finditer(line)]
     for name in dict.fromkeys(names):
         own = _shortest(name.strip(), line)
-        is_name = is_plain(own) and 0 < len(own) <= MAX_NAME and not set(_words(own)) <= _NO_NAME
+        is_name = is_plain(own) and 0 < len(own) <= MAX_NAME and not _names_nothing(own)
         printed = Form(own).last(line) if is_name else None
         if printed is not None and abs(printed.value) < float("inf"):
             yield own, printed.value
+
+
+def _names_nothing(name: str) -> bool:
+    """Return whether a name has only words such as `to`; one of another script has no words."""
+    words = set(_words(name))
+    return bool(words) and words <= _NO_NAME
 
 
 def _shortest(name: str, line: str) -> str:

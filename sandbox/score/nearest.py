@@ -41,7 +41,7 @@ _ANY_NUMBER = "-?[0-9.]+(?:[eE][-+]?[0-9]+)?"
 _NAMED = re.compile(
     r"""(?<![\w.@/\-])
     ([^\W\d_][\w.@/\-]{0,40}(?:[ ](?:[^\W\d_]|\()[\w.@/\-)]{0,40}){0,2})
-    ["']?[ \t]{0,40}[:=|│][ \t]{0,40}["']?[+\-]?\.?[0-9]""",
+    ["']?[ \t]{0,40}[:=|│：](?:\*\*)?[ \t]{0,40}["']?[+\-]?\.?[0-9]""",
     re.VERBOSE,
 )
 
@@ -122,6 +122,8 @@ def _paths(line: str, leaf: str) -> list[str]:
 
 def _not_plain(line: str, name: str) -> str:
     near = f'not one plain number follows the name in "{one_line(line, _QUOTE)}"'
+    if re.search(rf"{re.escape(name)}\W{{1,12}}[0-9]+,[0-9]", line):
+        return f"{near}: a number has a decimal point"
     pattern = _pattern_beside(line, name)
     return f"{near}, which pattern = '{pattern}' reads" if pattern else near
 

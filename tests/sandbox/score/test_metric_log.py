@@ -238,6 +238,7 @@ def test_no_secret_is_quoted(read, monkeypatch):
         ("val_acc (test): 0.9\n", 'which metric = "val_acc (test)" reads'),
         ('{"a": [{"val_acc": 0.9}]}\n', 'which metric = "a.0.val_acc" reads'),
         ('{\n  "a": {\n    "val_acc": 1\n  },\n  "b": {"val_acc": 2}\n}\n', '"a.val_acc" reads'),
+        ("val_acc: 0,912\n", '"val_acc: 0,912": a number has a decimal point'),
         ("précision : 0.9\n", 'its last line is "précision : 0.9"'),
     ],
 )
