@@ -73,6 +73,8 @@ class Score(Record):
     """How many lines had it; 0 if nobody counted."""
     also: Annotated[dict[str, Real], Field(max_length=MAX_ITEMS)] = {}
     """Further metrics, which are not judged."""
+    also_units: Annotated[dict[str, Text], Field(max_length=MAX_ITEMS)] = {}
+    """What stood behind each of `also`, `ms` or nothing; older records do not say it."""
 
 
 Across = tuple[Text, Text]

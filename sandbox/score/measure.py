@@ -27,13 +27,14 @@ from sandbox.score.evaluator.evaluate import Bout, NotEvaluated, evaluate
 from sandbox.score.evaluator.evaluation import Evaluation, Split
 from sandbox.score.evaluator.outputs import remove_outputs
 from sandbox.score.failure import Status, ended_in_silence, failure, with_score
+from sandbox.score.forms import Printed
 from sandbox.score.job import Job as Job
 from sandbox.score.job import training_of
 from sandbox.score.lingering import Lingering
 from sandbox.score.metric import NotRead, Reading
 from sandbox.score.opened import FirstOpen
 from sandbox.score.printed import Point, Value, read_curve, read_summary
-from sandbox.score.reading import lacking, read_also, read_metric
+from sandbox.score.reading import lacking, read_also, read_metric, units_of
 from sandbox.score.room import NoProgram, place_data
 from sandbox.score.scoring import WORKSPACE, Candidate, Unscorable, score_weights, scoring_room
 from sandbox.score.sealed import Validation
@@ -67,6 +68,8 @@ class Measured(Record):
     """Where a printed score was read; None for others."""
     also: dict[str, FiniteFloat] = {}
     """Other metrics that it printed, whoever computed the score."""
+    units: dict[str, str] = {}
+    """What was printed behind each of `also`; "" where it was reported."""
     seeding: SeedCalls = SeedCalls()
     """How the harness's seed reached the training, self-reported."""
 
@@ -237,7 +240,8 @@ def _printed(job: Job, outcome: Outcome) -> Measured | Unscored:
     if isinstance(reading, NotRead):
         return _unscored(job, outcome, reading.status, reading.reason)
     measured = _measured(job, outcome, reading.value, "self-reported")
-    return measured.model_copy(update={"reading": reading, "also": reading.also})
+    update = {"reading": reading, "also": reading.also, "units": reading.units}
+    return measured.model_copy(update=update)
 
 
 def _sealed(
@@ -250,8 +254,8 @@ def _sealed(
         return _unscored(job, trained, "crash", f"it exited with 0 but saved no {FOLDER}/{NAME}")
     except BadWeights as reason:
         return _unscored(job, trained, "invalid", str(reason))
-    also = read_also(Path(job.log), job.metric.also)
-    missing = lacking(Path(job.log), job.metric, also)
+    printed = read_also(Path(job.log), job.metric.also)
+    missing = lacking(Path(job.log), job.metric, printed)
     if missing:
         return _unscored(job, trained, "crash", missing)
     began = time.monotonic()
@@ -274,7 +278,7 @@ def _sealed(
         return _unscored(job, trained, answer.status, answer.detail).model_copy(update={"tail": ""})
     seconds = time.monotonic() - began
     measured = _measured(job, trained, answer, "sealed", seconds, weights.parameters)
-    return measured.model_copy(update={"also": also})
+    return _with_printed(measured, printed)
 
 
 def _evaluated(
@@ -294,12 +298,21 @@ def _evaluated(
         return _unscored(job, trained, answer.status, answer.detail).model_copy(update={"tail": ""})
     seconds = time.monotonic() - began
     # What the evaluator reports counts, and only what it does not report is read from the log.
-    also = {**read_also(Path(job.log), job.metric.also), **answer.also}
-    missing = lacking(Path(job.log), job.metric, also)
+    names = [name for name in job.metric.also if name not in answer.also]
+    printed = read_also(Path(job.log), names)
+    missing = lacking(Path(job.log), job.metric, (*printed, *answer.also))
     if missing:
         return _unscored(job, trained, "crash", missing)
     measured = _measured(job, trained, answer.value, "evaluated", seconds)
-    return measured.model_copy(update={"also": also})
+    reported = {"also": answer.also, "units": dict.fromkeys(answer.also, "")}
+    return _with_printed(measured.model_copy(update=reported), printed)
+
+
+def _with_printed(measured: Measured, printed: dict[str, Printed]) -> Measured:
+    """Return a score with what the run printed of further metrics."""
+    values = {name: value.value for name, value in printed.items()}
+    units = {**measured.units, **units_of(printed)}
+    return measured.model_copy(update={"also": {**measured.also, **values}, "units": units})
 
 
 def _measured(

@@ -1,7 +1,7 @@
 """Reads the metric from all that a run printed, in one pass over its log and in bounded memory."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from sandbox.ground.redaction import redacted
@@ -48,12 +48,13 @@ def read_metric(log: Path, metric: Metric) -> Reading | NotRead:
         line=line,
         blocks=main.blocks,
         times=main.times,
-        also=also,
+        also={name: other.value for name, other in also.items()},
+        units=units_of(also),
     )
 
 
-def read_also(log: Path, names: Sequence[str]) -> dict[str, float]:
-    """Return the last finite value of each of these metrics that a run printed."""
+def read_also(log: Path, names: Sequence[str]) -> dict[str, Printed]:
+    """Return the last value of each of these metrics that a run printed, where it is finite."""
     if not names:
         return {}
     others = {name: _Follower(Form(name)) for name in names}
@@ -61,7 +62,12 @@ def read_also(log: Path, names: Sequence[str]) -> dict[str, float]:
     return _finite(others)
 
 
-def lacking(log: Path, metric: Metric, also: Mapping[str, float]) -> str:
+def units_of(also: Mapping[str, Printed]) -> dict[str, str]:
+    """Return what was printed behind the numbers of further metrics, by name."""
+    return {name: printed.unit for name, printed in also.items()}
+
+
+def lacking(log: Path, metric: Metric, also: Container[str]) -> str:
     """Return why a required metric has no finite value; "" where all have one.
 
     also: those that have one.
@@ -179,12 +185,6 @@ def _show_object(lines: list[str], followers: list[_Follower], block: int) -> No
             follower.see(line, block)
 
 
-def _finite(others: dict[str, _Follower]) -> dict[str, float]:
-    values = {name: follower.last() for name, follower in others.items()}
-    return {name: value for name, value in _numbers(values) if is_score(value)}
-
-
-def _numbers(values: dict[str, Printed | None]) -> Iterator[tuple[str, float]]:
-    for name, printed in values.items():
-        if printed is not None:
-            yield name, printed.value
+def _finite(others: dict[str, _Follower]) -> dict[str, Printed]:
+    last = {name: follower.last() for name, follower in others.items()}
+    return {name: value for name, value in last.items() if value and is_score(value.value)}

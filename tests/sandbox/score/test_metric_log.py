@@ -179,9 +179,11 @@ def test_a_unit_is_recorded(read):
 
 def test_other_metrics_are_recorded_with_it(read, tmp_path):
     metric = Metric(name="val_acc", also=("loss", "params_m", "absent", "broken"))
-    reading = read("loss: 2\nval_acc: 0.9, loss: 1\nbroken: nan\nparams_m: 3\n", metric)
+    reading = read("loss: 2\nval_acc: 0.9, loss: 1\nbroken: nan\nparams_m: 3 M\n", metric)
     assert reading.also == {"loss": 1, "params_m": 3}
-    assert read_also(tmp_path / "log", ("loss", "val_acc")) == {"loss": 1, "val_acc": 0.9}
+    assert reading.units == {"loss": "", "params_m": "M"}
+    also = read_also(tmp_path / "log", ("loss", "val_acc"))
+    assert {name: other.value for name, other in also.items()} == {"loss": 1, "val_acc": 0.9}
 
 
 def test_the_line_that_was_read_is_shown_printable_and_short(read):
