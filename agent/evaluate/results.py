@@ -195,6 +195,20 @@ def in_units(result: Result, first: Score | None, guarded: Sequence[str]) -> Res
     return result.model_copy(update={"scores": tuple(scores)})
 
 
+class Units:
+    """Holds runs that are compared with each other to the units of the first one with a score."""
+
+    def __init__(self, guarded: Sequence[str] = ()) -> None:
+        self._guarded = guarded
+        self._first: Score | None = None
+
+    def held(self, result: Result) -> Result:
+        """Return a result as in_units does."""
+        if self._first is None:
+            self._first = first_score((), result)
+        return in_units(result, self._first, self._guarded)
+
+
 def _is_alike(name: str, score: Score, first: Score) -> bool:
     """Return whether a further metric has the unit of the run's first score, if that is known."""
     if name not in first.also_units:

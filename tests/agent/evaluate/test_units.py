@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.evaluate.results import first_score, in_units
+from agent.evaluate.results import Units, first_score, in_units
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Result, Score, Trial
 
@@ -51,6 +51,15 @@ def test_the_metric_of_a_guard_keeps_its_unit_and_others_are_left_out() -> None:
     assert broken.detail.startswith("it printed latency: in s, where this run's scores are in ms")
     [score] = in_units(other, first, ()).scores
     assert score.also == {"size": 3.1}
+
+
+def test_runs_that_are_compared_are_held_to_the_first_with_a_score() -> None:
+    units = Units(("latency",))
+    failed = Result(status="crash", detail="d")
+    assert units.held(failed) == failed
+    assert units.held(result("%")).status == "scored"
+    assert units.held(result("")).status == "invalid"
+    assert units.held(result("%")).status == "scored"
 
 
 def test_a_unit_that_an_older_record_does_not_say_is_no_other_one() -> None:
