@@ -117,6 +117,7 @@ def _new_run(
         data_fingerprint=fingerprint,
         objective=recorded(objective_of(project, place.settings, front_matter, flags)),
         interpreter=recorded_python(project, place.settings),
+        train=project.train,
     )
 
 

@@ -45,7 +45,7 @@ class Files:
     def belong_to(self, run: RunSettings) -> None:
         """Take from a run's record where it started, and which files trials get and edits touch."""
         self.start = run.start_commit
-        recorded = self.project.as_recorded(run.objective)
+        recorded = self.project.running(run.train).as_recorded(run.objective)
         self.project = recorded.model_copy(update={"score": run.score})
 
     def sources_at(self, commit: str) -> Sources:

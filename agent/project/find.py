@@ -16,6 +16,7 @@ from agent.records.evaluator import Evaluator
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.patterns import EXCEPT, covers, folder_around, matches
 from sandbox.ground.record import Record
+from sandbox.ground.text import one_line
 
 _LAYOUTS: tuple[tuple[str, ScoreKind], ...] = (("workspace", "sealed"), ("", "printed"))
 
@@ -73,6 +74,24 @@ class Project(Record):
         own = "" if workspace == "." else workspace
         evaluate = objective.evaluate if objective else None
         return self.model_copy(update={"files": files, "workspace": own, "evaluate": evaluate})
+
+    def running(self, train: str | None) -> "Project":
+        """Return the project with the script that a run's record names, whatever settings say.
+
+        Raise ProjectFault for one outside the repository.
+        """
+        if train is None or train == self.train:
+            return self
+        if train.startswith("/") or ".." in train.split("/") or "\0" in train:
+            raise ProjectFault(
+                f"The run's trials run {one_line(train)}, which is outside the repository.",
+                "autoresearch list",
+            )
+        prepare = PurePosixPath(train).with_name(PREPARE)
+        is_there = (Path(self.root) / prepare).is_file()
+        return self.model_copy(
+            update={"train": train, "prepare": str(prepare) if is_there else None}
+        )
 
     def edits(self, path: str) -> bool:
         """Return whether edits may touch the file at this path of the repository."""

@@ -149,6 +149,8 @@ def stated_otherwise(
     if project.evaluate or run.goal.evaluate:
         stated["evaluate"] = project.evaluate
     different = left_behind(run, run.goal.model_copy(update=stated))
+    if run.train not in (None, project.train):
+        different.insert(0, f"train: {project.train} here now, {run.train} in this run")
     if not different:
         return []
     return [
