@@ -268,7 +268,7 @@ def _lines(log: Path) -> Iterator[str]:
     objects = Objects()
     for piece in pieces(log):
         for lines in objects.groups(piece.split("\n")):
-            yield from [in_one(lines)] if any(json_objects(in_one(lines))) else lines
+            yield from [in_one(lines)] if json_objects(in_one(lines)) else lines
     for lines in objects.rest():
         yield from lines
 

@@ -151,7 +151,7 @@ class Form:
         what that key stands in is then no question.
         """
         line = in_one(lines)
-        objects = list(json_objects(line))
+        objects = json_objects(line)
         paths = [path for data, _, _ in objects for path in json_paths(data, self._leaf)]
         return [line] if objects and (self.gives(line) or len(paths) > 1) else lines
 
@@ -180,19 +180,26 @@ def in_one(lines: Sequence[str]) -> str:
     return " ".join(line.strip() for line in lines)
 
 
-def json_objects(line: str) -> Iterator[tuple[dict[str, Any], int, int]]:
-    """Yield the JSON objects of a line, with where each begins and ends."""
+def json_objects(line: str) -> tuple[tuple[dict[str, Any], int, int], ...]:
+    """Return the JSON objects of a line, with where each begins and ends."""
+    return _json_objects(line) if "{" in line else ()
+
+
+@lru_cache(maxsize=2)  # several metrics are looked for in one line
+def _json_objects(line: str) -> tuple[tuple[dict[str, Any], int, int], ...]:
+    objects = []
     start = line.find("{")
     for _ in range(MAX_OBJECTS):
         if start < 0 or line.find("}", start) < 0:
-            return
+            break
         end = start + 1
         try:
             data, end = _JSON.raw_decode(line, start)
-            yield data, start, end
+            objects.append((data, start, end))
         except (ValueError, RecursionError):
             pass
         start = line.find("{", end)
+    return tuple(objects)
 
 
 def json_paths(data: object, leaf: str, above: str = "", depth: int = 0) -> list[str]:

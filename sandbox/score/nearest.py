@@ -72,7 +72,7 @@ def _last_lines(log: Path) -> list[str]:
     lines = []
     objects = Objects()
     for group in objects.groups(filter(str.strip, end.split("\n"))):
-        lines += [in_one(group)] if any(json_objects(in_one(group))) else group
+        lines += [in_one(group)] if json_objects(in_one(group)) else group
     lines += [line for [line] in objects.rest()]
     lines = [line[: _JSON_CHARACTERS if "{" in line else _LINE_CHARACTERS] for line in lines]
     return lines[: -MAX_LINES - 1 : -1]
