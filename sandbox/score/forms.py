@@ -53,11 +53,13 @@ _UNIT = rf"""
     | [kKMGTP]?FLOPS? | (?<=[ ])[kKMGT] )
     (?! [\w/:=] | [ \t]{{1,3}}(?: [0-9:=.] | [+\-][0-9] ) )
 """
-# What makes a number another one than it seems: 1.2.3, 0,9, 0.8 -> 0.9, 3 of 10, 2026-01-31, 2x10.
+# What makes a number another one than it seems: 1.2.3, 0,9, 0.8 -> 0.9, 3 of 10, 2026-01-31, 2x10,
+# 2 min 3 s.
 _NOT_BEHIND = r"""
     (?! \w | [.,'’٫٬·\#\u00a0\u202f\u2009][0-9] | [\-+–:][0-9] | [ \t]{0,2}(?: -> | => | → | ⟶ )
     | [ \t]{1,2}(?: out[ \t] )?of[ \t] | [ \t]{1,2}to[ \t]{1,2}[0-9]
-    | [ \t]?[×x*^][ \t]?[0-9] | [ \t]{0,2}/[ \t]{0,2}[0-9] )
+    | [ \t]?[×x*^][ \t]?[0-9] | [ \t]{0,2}/[ \t]{0,2}[0-9]
+    | [ \t]?(?: h | hrs? | hours? | m | mins? | minutes? )[ \t]{1,3}[0-9.]{1,6}[ \t]?[ms](?![/%]) )
 """
 _VALUE = rf"""
     ["'*`]{{0,2}}
@@ -248,7 +250,7 @@ def _looked_up(data: dict[str, Any], name: str) -> Any:
 
 def _of_json(value: Any, start: int) -> Printed | None:
     if isinstance(value, float):
-        return Printed(value, "", start)
+        return Printed(value + 0.0, "", start)
     if isinstance(value, str):
         printed = parse_value(value)
         return printed._replace(start=start) if printed else None
@@ -265,6 +267,7 @@ def _of_match(match: re.Match[str]) -> Printed:
         value = value / whole if whole else math.nan
     if match["minus"]:
         value = -value
+    value += 0.0  # no zero has a sign
     return Printed(value, match["unit"] or "", start)
 
 

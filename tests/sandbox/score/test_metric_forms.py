@@ -218,6 +218,9 @@ def test_units_and_spellings(text, value, unit):
         "val_acc (train): 0.9",
         "val_acc (Best): 0.9",
         "val_acc 5: 0.9",
+        "val_acc: 2 min 3 s",
+        "val_acc: 1 h 2 min",
+        "val_acc: 2 minutes 3.5 seconds",
         "val_acc 5 = 0.9",
         "val_acc: 1,23,456",
         "val_acc: 1.2.3",
@@ -274,6 +277,11 @@ def test_what_is_no_number_is_said_and_not_skipped(text):
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "null", "1e999", "9" * 5000])
 def test_what_is_no_number_in_json(text):
     assert not math.isfinite(Form("acc").last(f'{{"acc": {text}}}').value)
+
+
+def test_no_zero_has_a_sign():
+    for line in ("a: -0.0", '{"a": -0.0}', "a: −0", "a: -0%"):
+        assert str(Form("a").last(line).value) == "0.0"
 
 
 def test_the_last_on_a_line_counts():
