@@ -1,5 +1,6 @@
 """Results: made of what one training gave, and added to those of the attempt's earlier runs."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -183,7 +184,7 @@ def in_units(result: Result, first: Score | None, guarded: Sequence[str]) -> Res
         return result
     scores = []
     for score in result.scores:
-        if score.unit != first.unit:
+        if not _is_in_unit_of(score.unit, first):
             return _in_other_unit(result, one_line(score.line), score.unit, first.unit)
         mixed = [name for name in score.also if not _is_alike(name, score, first)]
         broken = next((name for name in mixed if name in guarded), None)
@@ -193,6 +194,17 @@ def in_units(result: Result, first: Score | None, guarded: Sequence[str]) -> Res
         also = {name: value for name, value in score.also.items() if name not in mixed}
         scores.append(score.model_copy(update={"also": also}) if mixed else score)
     return result.model_copy(update={"scores": tuple(scores)})
+
+
+def _is_in_unit_of(unit: str, first: Score) -> bool:
+    """Return whether a unit is that of a run's first score.
+
+    An older version knew fewer units: then the line that it read has it.
+    """
+    if unit == first.unit:
+        return True
+    behind = re.search(rf"[0-9][ ]?{re.escape(unit)}(?!\w)", first.line)
+    return bool(unit) and not first.unit and behind is not None
 
 
 class Units:

@@ -62,6 +62,13 @@ def test_runs_that_are_compared_are_held_to_the_first_with_a_score() -> None:
     assert units.held(result("%")).status == "scored"
 
 
+def test_a_unit_that_an_older_version_did_not_know_is_in_the_line_that_it_read() -> None:
+    old = result().scores[0].model_copy(update={"line": "time: 0.9 milliseconds (best 0.8)"})
+    assert in_units(result("milliseconds"), old, ()).status == "scored"
+    assert in_units(result("minutes"), old, ()).status == "invalid"
+    assert in_units(result("%"), old, ()).status == "invalid"
+
+
 def test_a_unit_that_an_older_record_does_not_say_is_no_other_one() -> None:
     old = result(latency=(900.0, "ms")).scores[0].model_copy(update={"also_units": {}})
     assert in_units(result(latency=(1.2, "s")), old, ("latency",)).status == "scored"
