@@ -256,7 +256,21 @@ def _refuse_fixed(project: Project, files: tuple[str, ...], base: PurePosixPath)
 
 
 def _refuse_hidden(project: Project, base: PurePosixPath) -> None:
-    """Raise UsageFault where edits would touch the evaluator or what is hidden with it."""
+    """Raise UsageFault where edits or runs would touch the evaluator or what it hides."""
+    own = project.evaluate
+    for path in own.outputs if own else ():
+        place = project.inside(path)
+        if project.hides(place) or place in project.evaluator_files:
+            raise UsageFault(
+                f"{FILE}: [evaluate] names {path} in outputs, and hides it or shows it to models: "
+                "the evaluator would read the run's file in its place.",
+                f"$EDITOR {quote(str(Path(project.root) / base / FILE))}",
+            )
+    if own and own.program and project.hides(project.inside(own.program)):
+        raise UsageFault(
+            f"{FILE}: [evaluate] hides {own.program}, which is what it measures.",
+            f"$EDITOR {quote(str(Path(project.root) / base / FILE))}",
+        )
     if project.hides(project.train):
         raise UsageFault(
             f"{FILE}: [evaluate] hides {project.train}, which is what trials run.",
