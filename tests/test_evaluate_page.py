@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 from agent.history.history import History
+from agent.project.candidates import find_candidates
 from agent.project.find import find_project
+from agent.project.look import look_at
+from agent.project.sealing import sealings_in
 from agent.project.settings import Settings, read_settings
 from agent.records.evaluator import Evaluator
 from sandbox.score.evaluator import evaluate, relay
@@ -57,6 +60,22 @@ def test_the_page_has_four_examples() -> None:
     for files in EXAMPLES.values():
         settings = Settings.model_validate(tomllib.loads(files["autoresearch.toml"]))
         assert settings.evaluate and settings.evaluate.script in files
+
+
+@pytest.mark.parametrize("title", EXAMPLES)
+def test_init_finds_the_training_and_the_evaluator_of_each_example(title, tmp_path) -> None:
+    project_of(title, tmp_path)
+    settings = read_settings(tmp_path)
+    best = find_candidates(tmp_path).best
+    assert best is not None and best.path == settings.train
+    look = look_at(tmp_path, best.path)
+    [sealing] = sealings_in(tmp_path, look)
+    assert not sealing.doubts
+    assert settings.metric in [number.name for number in sealing.numbers]
+    assert settings.evaluate is not None
+    for key in ("command", "hidden", "test", "outputs", "program"):
+        assert getattr(sealing.evaluator, key) == getattr(settings.evaluate, key), key
+    assert ("count.c" in look.files) == (title == "A program that is timed")
 
 
 def test_the_page_lists_every_key_and_the_real_caps() -> None:

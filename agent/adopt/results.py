@@ -8,9 +8,11 @@ from pydantic import FiniteFloat
 
 from agent.errors import UsageFault
 from agent.records.bounded import Text
+from agent.records.objective import VAL_BPB
 from sandbox.ground.record import Record
+from sandbox.ground.text import one_line
 
-COLUMNS = ("commit", "val_bpb", "status", "description")
+ABOUT = ("status", "description")
 VERDICTS: dict[str, Literal["keep", "discard", "crash"]] = {
     "keep": "keep",
     "discard": "discard",
@@ -35,43 +37,58 @@ class Row(Record):
         return self.verdict == "keep" and "baseline" in self.description.lower()
 
 
-def read_rows(text: str, name: str) -> tuple[Row, ...]:
-    """Return the rows of the file called `name`; raise UsageFault with the first invalid line."""
+def read_rows(text: str, name: str, metric: str = VAL_BPB.metric) -> tuple[Row, ...]:
+    """Return the rows of the file called `name`; raise UsageFault with the first invalid line.
+
+    metric: the one that the project measures, which is the name of the column of scores.
+    """
     lines = list(csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
     header = [cell.strip() for cell in lines[0]] if lines else []
-    missing = [column for column in COLUMNS if column not in header]
+    if metric not in header and VAL_BPB.metric in header:
+        raise UsageFault(
+            f"{name} has scores of {VAL_BPB.metric}, and this project measures {one_line(metric)}",
+            "$EDITOR autoresearch.toml   # metric",
+        )
+    missing = [column for column in ("commit", metric, *ABOUT) if column not in header]
     if missing:
         raise UsageFault(
-            f"{name} is no results.tsv of karpathy/autoresearch: it lacks the column {missing[0]} "
-            f"(its columns: {', '.join(header) or 'none'})",
+            f"{name} is no results.tsv of karpathy/autoresearch: it lacks the column "
+            f"{one_line(missing[0])} (its columns: {one_line(', '.join(header)) or 'none'})",
             NEXT,
         )
     rows = []
     for number, line in enumerate(lines[1:], 2):
         if any(line):
             cells = dict(zip(header, line, strict=False))
-            rows.append(_row(cells, f"{name}, line {number}"))
+            rows.append(_row(cells, metric, f"{name}, line {number}"))
     return tuple(rows)
 
 
-def _row(cells: dict[str, str], where: str) -> Row:
+def _row(cells: dict[str, str], metric: str, where: str) -> Row:
     status = cells.get("status", "").strip()
     if status not in VERDICTS:
         raise UsageFault(f"{where}: the status is {status!r}, not keep, discard or crash", NEXT)
     verdict = VERDICTS[status]
+    score = _number(cells.get(metric, ""), where) if verdict != "crash" else None
+    # A val_bpb of zero stands for nothing; other metrics may be zero, or below.
+    if score is not None and score <= 0 and metric == VAL_BPB.metric:
+        score = None
+    memory = _number(cells.get("memory_gb", ""), where)
     return Row(
         commit=cells["commit"].strip(),
-        score=_number(cells.get("val_bpb", ""), where) if verdict != "crash" else None,
-        memory_gb=_number(cells.get("memory_gb", ""), where),
+        score=score,
+        memory_gb=memory if memory and memory > 0 else None,
         verdict=verdict,
         description=" ".join(cells.get("description", "").split()) or "(no description)",
     )
 
 
 def _number(text: str, where: str) -> float | None:
-    """Return a positive number; None for an empty cell, and for zero, which means unmeasured."""
+    """Return a finite number; None for an empty cell, and for another."""
+    if not text.strip():
+        return None
     try:
-        value = float(text.strip() or 0)
+        value = float(text)
     except ValueError:
         raise UsageFault(f"{where}: {text!r} is no number", NEXT) from None
-    return value if math.isfinite(value) and value > 0 else None
+    return value if math.isfinite(value) else None

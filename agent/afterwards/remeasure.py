@@ -8,13 +8,14 @@ from pydantic import FiniteFloat
 
 from agent.errors import HistoryFault
 from agent.evaluate.bench import Assignment, Measures
+from agent.evaluate.results import Units
 from agent.evaluate.watch import Listener
 from agent.judge.comparison import Comparison
 from agent.judge.guards import weigh
 from agent.judge.noise import Noise
 from agent.records.guards import Guard
 from agent.records.proposals import Proposal, Provenance
-from agent.records.results import Attempt, Order, Pair, Role, Trial
+from agent.records.results import Attempt, Order, Pair, Result, Role, Trial
 from agent.records.slots import Slot
 from sandbox.ground.deadline import Usual
 from sandbox.ground.record import Record
@@ -97,6 +98,7 @@ def compare(
         states.append(limits.baseline_or(reference))
     judged = {state.commit for state in candidates} - {reference.commit}
     scores: dict[str, dict[int, Scored]] = {state.commit: {} for state in states}
+    units = Units(tuple(guard.metric for guard in limits.guards))
     for turn, seed in enumerate(seeds):
         for state in states if turn % 2 == 0 else reversed(states):
             own = scores[state.commit]
@@ -104,7 +106,8 @@ def compare(
                 continue
             role: Role = "candidate" if state.commit in judged else "incumbent"
             order = Order(commit=state.commit, seed=seed, role=role, split=split)
-            own[seed] = _train(bench, _assignment(slot, state, order, turn, usual), listen, cancel)
+            run = bench.run(_assignment(slot, state, order, turn, usual), listen, cancel)
+            own[seed] = _scored(units.held(run) if run else None)
             if cancel.is_set():
                 return
     first = scores[limits.baseline_or(reference).commit] if limits.is_relative else {}
@@ -143,10 +146,7 @@ def _assignment(
     return Assignment(attempt, order, slot, turn + 1, usual)
 
 
-def _train(
-    bench: Measures, assignment: Assignment, listen: Listener, cancel: threading.Event
-) -> Scored:
-    run = bench.run(assignment, listen, cancel)
+def _scored(run: Result | None) -> Scored:
     if run is None:
         return Scored(value=None, failure="stopped")
     if run.status != "scored":

@@ -28,6 +28,7 @@ from agent.git.plumbing import Plumbing
 from agent.project.candidates import (
     Candidate,
     Found,
+    compiling,
     files_of,
     find_candidates,
     way_out,
@@ -134,7 +135,7 @@ def _first_plan(
     """Return the plan before anything has run."""
     command = answers.command if answers.command is not None else candidate.command
     if sealing and sealing.program and not answers.command:
-        command = f"python -m py_compile {quote(sealing.program)}"
+        command = compiling(sealing.program)
     if not command and look.is_module:
         command = look.command
     if not answers.command and look.writes and not look.numbers:

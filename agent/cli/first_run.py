@@ -48,7 +48,8 @@ from sandbox.ground.budget import USUAL_LIMIT
 from sandbox.ground.deadline import Usual, is_limited
 from sandbox.ground.text import read_end
 from sandbox.score.evaluator.outputs import LEFT_NO
-from sandbox.score.lines import pieces
+from sandbox.score.forms import in_one, json_objects
+from sandbox.score.lines import Objects, pieces
 from sandbox.score.metric import Metric, NotRead, Reading
 from sandbox.score.reading import read_metric
 
@@ -263,8 +264,13 @@ def _list(numbers: Sequence[Number]) -> None:
 
 
 def _lines(log: Path) -> Iterator[str]:
+    """Yield the lines of a log, an indented JSON object as one."""
+    objects = Objects()
     for piece in pieces(log):
-        yield from piece.splitlines()
+        for lines in objects.groups(piece.split("\n")):
+            yield from [in_one(lines)] if json_objects(in_one(lines)) else lines
+    for lines in objects.rest():
+        yield from lines
 
 
 def _is_read(log: Path, name: str) -> bool:

@@ -54,7 +54,9 @@ def adopt_branch(
     project = place.project
     consent = Consent(project, trust)
     git = Plumbing(Path(project.root))
-    span, rows = _span_and_scores(git, what, results, since)
+    matter = front_matter_at(project, "HEAD")
+    metric = objective_of(project, place.settings, matter, flags).metric
+    span, rows = _span_and_scores(git, what, results, since, metric)
     program = git.try_("ls-tree", span.start, "--", project.program or ".")
     _refuse_start_without(project.program, program, span.start)
     run = _new_run(place, span, tag, flags, consent, unsafe)
@@ -77,19 +79,19 @@ def adopt_branch(
 
 
 def _span_and_scores(
-    git: Plumbing, what: str, results: Path | None, since: str | None
+    git: Plumbing, what: str, results: Path | None, since: str | None, metric: str
 ) -> tuple[Span, tuple[Row, ...]]:
-    """Return the commits to take over, and the scores that were reported for them."""
+    """Return the commits to take over, and the scores of a metric that were reported for them."""
     branch: str | None = what
     file = results
     if what.endswith(".tsv"):
         branch = None
         file = Path(what)
-    rows = read_rows(_text(file), str(file)) if file else ()
+    rows = read_rows(_text(file), str(file), metric) if file else ()
     span = find_span(git, branch, since, rows)
     if file is None and (beside := git.try_("cat-file", "blob", f"{span.tip}:{RESULTS}")):
         typer.echo(f"scores from {one_line(span.name)}:{RESULTS}")
-        rows = read_rows(beside, f"{span.name}:{RESULTS}")
+        rows = read_rows(beside, f"{span.name}:{RESULTS}", metric)
     return span, rows
 
 
@@ -115,6 +117,7 @@ def _new_run(
         data_fingerprint=fingerprint,
         objective=recorded(objective_of(project, place.settings, front_matter, flags)),
         interpreter=recorded_python(project, place.settings),
+        train=project.train,
     )
 
 

@@ -14,6 +14,7 @@ from agent.cli.build import find_place
 from agent.cli.consent import Consent
 from agent.display.format import duration, formatter_for, open_console
 from agent.errors import ProjectFault
+from agent.evaluate.results import Units
 from agent.history.history import History
 from agent.judge.decide import MAX_DECIMALS, Rule
 from agent.judge.determinism import MIN_SEEDS, NEUTRAL_RUNS
@@ -85,26 +86,28 @@ def measure_spread(
     if first is None:
         done += 1
         first = trained(baseline, f"training {done} of {total}", start)
-    runs = [_measurement(first, start)]
+    units = Units()
+    runs = [_measurement(units.held(first), start)]
     for seed in range(start + 1, start + 1 + repeats):
         done += 1
         result = trained(baseline, f"training {done} of {total}, seed {seed}", seed)
-        runs.append(_measurement(result, seed))
+        runs.append(_measurement(units.held(result), seed))
     what = f"training {total} of {total}, seed {start} again"
-    again = _measurement(trained(baseline, what, start), start).value
+    again = _measurement(units.held(trained(baseline, what, start)), start).value
     equal = len({run.value for run in runs} | {again}) == 1
-    moved = tuple(_moved(baseline, start)) if equal and len(runs) >= MIN_SEEDS else ()
+    moved = tuple(_moved(baseline, start, units)) if equal and len(runs) >= MIN_SEEDS else ()
     spread = _spread(baseline.objective, runs, again, moved, rule)
     return spread.model_copy(update={"seeds": first.seeds})
 
 
-def _moved(baseline: Baseline, start: int) -> Iterator[Measurement]:
+def _moved(baseline: Baseline, start: int, units: Units) -> Iterator[Measurement]:
     """Train neutral perturbations, to see how far a meaningless change moves the score."""
     for seed in range(start + 1, start + 1 + NEUTRAL_RUNS):
         texts = perturbed(baseline.sources, baseline.place.settings.stated_ranges, seed)
         if not texts:
             return
-        result = trained(baseline, f"every float moved by a millionth, {seed - start}", seed, texts)
+        what = f"every float moved by a millionth, {seed - start}"
+        result = units.held(trained(baseline, what, seed, texts))
         if result.status == "scored":
             yield _measurement(result, seed)
 

@@ -86,6 +86,7 @@ class Start:
             objective=recorded(self.origin.objective),
             parent=self.origin.parent,
             interpreter=recorded_python(self.project, self.origin.place.settings),
+            train=self.project.train,
         )
 
     def words(self) -> list[str]:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from agent.judge.noise import Noise
 from agent.records.curves import Curve, held_loss_at
-from agent.records.objective import MAX_EXPONENT, MOST_FIXED, VAL_BPB, Objective, score_text
+from agent.records.objective import MAX_EXPONENT, VAL_BPB, Objective, amount_text, score_text
 from agent.records.pace import Pace
 from agent.records.proposals import Provenance
 from agent.records.results import Attempt, Trial
@@ -18,8 +18,6 @@ from agent.records.spending import spending_of
 from sandbox.ground.record import Record
 from sandbox.ground.text import flat, printable, shortened
 
-# Smaller changes would be mostly zeros with six decimals.
-LEAST_CHANGE = 1e-5
 # A difference of this many times the noise or more is as good as without noise.
 MANY_TIMES = 10_000
 # Characters of a metric's name at the head of a column, and elsewhere.
@@ -152,11 +150,7 @@ class Formatter(Record):
         """Return a difference of losses as a change of the metric, or nothing."""
         if delta is None:
             return ""
-        sense = self.objective.sense
-        readable = LEAST_CHANGE <= abs(delta) < MOST_FIXED or delta == 0
-        if sense.scale == "linear" and not readable:
-            return f"{sense.change(delta):+.3g}"
-        return sense.change_text(delta)
+        return self.objective.sense.change_text(delta)
 
     def interval(self, interval: tuple[float, float]) -> tuple[str, str]:
         """Return the ends of an interval of losses as changes of the metric, the lower first."""
@@ -164,24 +158,29 @@ class Formatter(Record):
         low, high = sorted(interval, key=change)
         return self.change(low), self.change(high)
 
-    def gain(self, size: float, form: str = ".6f") -> str:
+    def gain(self, size: float, form: str = "") -> str:
         """Return by how much less a loss is, as a gain of the metric; a negative one is worse."""
+        text = f"{size:{form}}" if form else amount_text(size)
         match self.objective.scale:
             case "log":
                 change = self.objective.sense.change(-size)
                 return f"{copysign(expm1(min(change, MAX_EXPONENT)), size):.2%}"
             case "logit":
-                return f"{size:{form}} logit"
-        return f"{size:{form}}"
+                return f"{text} logit"
+        return text
 
     def spread(self, sd: float, form: str = ".2g") -> str:
-        """Return a standard deviation of losses in the unit that changes of the metric have."""
+        """Return a standard deviation of losses in the unit that changes of the metric have.
+
+        form: "" for as many digits as changes have.
+        """
+        text = f"{sd:{form}}" if form else amount_text(sd)
         match self.objective.scale:
             case "log":
                 return f"{100 * expm1(min(sd, MAX_EXPONENT)):.3g}%"
             case "logit":
-                return f"{sd:{form}} logit"
-        return f"{sd:{form}}"
+                return f"{text} logit"
+        return text
 
     def delta(self, delta: float | None) -> Text:
         """Return a difference of losses as a change of the metric: green where it is better."""

@@ -351,7 +351,7 @@ class Frame:
             parts.append(f"{pace:.1f}/h")
         parts.append(spending(state.proposed).partition(" (")[0])
         if noise is not None:
-            parts.append(f"noise {self._formatter.spread(noise, '.6f')}")
+            parts.append(f"noise {self._formatter.spread(noise, '')}")
         yield Line(Rank.BEST, self._best())
         yield from self._held()
         for line in self._wrapped("run   ", parts):

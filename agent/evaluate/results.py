@@ -1,5 +1,6 @@
 """Turns the outcome of a training into a result, and adds it to the attempt's earlier runs."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -94,6 +95,7 @@ def scored_result(
         cores=len(slot.cpus) or None,
         cut=measured.cut,
         also=measured.also,
+        also_units=measured.units,
         **_reading_fields(measured.reading),
     )
     # A finer figure could be a message: scoring has seen hidden data.
@@ -164,21 +166,74 @@ def crashed(result: Result | None, why: str) -> Result:
     return result.model_copy(update={"status": "crash", "scores": (), "detail": why})
 
 
-def in_unit(result: Result, trials: Sequence[Trial]) -> Result:
-    """Return `result`, or an invalid result if its unit is not that of the run's first score."""
-    for trial in trials:
-        if trial.result is None or not trial.result.scores:
-            continue
-        usual = trial.result.scores[0].unit
-        other = next((score for score in result.scores if score.unit != usual), None)
-        if other is None:
-            return result
-        detail = (
-            f"it printed {one_line(other.line)}: in {other.unit or 'no unit'}, "
-            f"where this run's scores are in {usual or 'no unit'}"
-        )
-        return result.model_copy(update={"status": "invalid", "scores": (), "detail": detail})
-    return result
+def first_score(trials: Sequence[Trial], measured: Result | None) -> Score | None:
+    """Return the first score of a run, in whose units all others are; None before there is one.
+
+    measured: what is recorded of the attempt that is under way, which may be the first baseline.
+    """
+    results = [*(trial.result for trial in trials), measured]
+    return next((result.scores[0] for result in results if result and result.scores), None)
+
+
+def in_units(result: Result, first: Score | None, guarded: Sequence[str]) -> Result:
+    """Return a result in the units of the run's first score; else an invalid one.
+
+    guarded: the metrics of guards. Others in another unit are left out.
+    """
+    if first is None:
+        return result
+    scores = []
+    for score in result.scores:
+        if not _is_in_unit_of(score.unit, first):
+            return _in_other_unit(result, one_line(score.line), score.unit, first.unit)
+        mixed = [name for name in score.also if not _is_alike(name, score, first)]
+        broken = next((name for name in mixed if name in guarded), None)
+        if broken is not None:
+            units = (score.also_units.get(broken, ""), first.also_units.get(broken, ""))
+            return _in_other_unit(result, broken, *units)
+        also = {name: value for name, value in score.also.items() if name not in mixed}
+        scores.append(score.model_copy(update={"also": also}) if mixed else score)
+    return result.model_copy(update={"scores": tuple(scores)})
+
+
+def _is_in_unit_of(unit: str, first: Score) -> bool:
+    """Return whether a unit is that of a run's first score.
+
+    An older version knew fewer units: then the line that it read has it.
+    """
+    if unit == first.unit:
+        return True
+    behind = re.search(rf"[0-9][ ]?{re.escape(unit)}(?!\w)", first.line)
+    return bool(unit) and not first.unit and behind is not None
+
+
+class Units:
+    """Holds runs that are compared with each other to the units of the first one with a score."""
+
+    def __init__(self, guarded: Sequence[str] = ()) -> None:
+        self._guarded = guarded
+        self._first: Score | None = None
+
+    def held(self, result: Result) -> Result:
+        """Return a result as in_units does."""
+        if self._first is None:
+            self._first = first_score((), result)
+        return in_units(result, self._first, self._guarded)
+
+
+def _is_alike(name: str, score: Score, first: Score) -> bool:
+    """Return whether a further metric has the unit of the run's first score, if that is known."""
+    if name not in first.also_units:
+        return True
+    return score.also_units.get(name, "") == first.also_units[name]
+
+
+def _in_other_unit(result: Result, what: str, unit: str, usual: str) -> Result:
+    detail = (
+        f"it printed {what}: in {unit or 'no unit'}, "
+        f"where this run's scores are in {usual or 'no unit'}"
+    )
+    return result.model_copy(update={"status": "invalid", "scores": (), "detail": detail})
 
 
 def _megabytes(size: int | None) -> float | None:

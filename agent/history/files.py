@@ -45,7 +45,7 @@ class Files:
     def belong_to(self, run: RunSettings) -> None:
         """Use the start commit and the files that the record of a run states."""
         self.start = run.start_commit
-        recorded = self.project.as_recorded(run.objective)
+        recorded = self.project.running(run.train).as_recorded(run.objective)
         self.project = recorded.model_copy(update={"score": run.score})
 
     def sources_at(self, commit: str) -> Sources:

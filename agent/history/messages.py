@@ -13,7 +13,7 @@ from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
 from agent.records.inputs import Admitted, words_of
 from agent.records.losses import Loss
-from agent.records.objective import LOWER, Sense
+from agent.records.objective import LOWER, Sense, score_text
 from agent.records.opening import Opening
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Result, Trial
@@ -113,7 +113,7 @@ def input_message(admitted: Admitted) -> str:
 
 
 def _verdict_subject(trial: Trial, sense: Sense) -> str:
-    value = f" {trial.value:.6f}" if trial.value is not None else ""
+    value = f" {score_text(trial.value)}" if trial.value is not None else ""
     delta = f" ({sense.change_text(trial.delta)})" if trial.delta is not None else ""
     return f"#{trial.number} {trial.status}{value}{delta} {trial.proposal.hypothesis}"
 

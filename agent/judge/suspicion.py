@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, FiniteFloat, model_validator
 
 from agent.records.bounded import Natural, Stamp, Text
-from agent.records.objective import Sense
+from agent.records.objective import Sense, score_text
 from agent.records.proposals import Proposal
 from agent.records.results import TAKEN, Pair, Result, Score, Trial
 from sandbox.ground.record import Record
@@ -81,7 +81,7 @@ def out_of_range(score: Score, plausible: Interval | None) -> str:
     """Return why `score` is outside the plausible range; "" inside it or without one."""
     if plausible is None or score.value in plausible:
         return ""
-    return f"{score.value:.6f} is outside the plausible range {plausible}"
+    return f"{score_text(score.value)} is outside the plausible range {plausible}"
 
 
 def another_summary(score: Score, incumbent: Trial) -> str:
@@ -110,7 +110,8 @@ def jump(score: Score, incumbent: float, trials: Sequence[Trial], sense: Sense) 
         return ""
     share = f"{change / abs(incumbent):.0%} " if incumbent else ""
     return (
-        f"{score.value:.6f} is {share}better than the incumbent, a jump beyond anything kept so far"
+        f"{score_text(score.value)} is {share}better than the incumbent, a jump beyond anything "
+        "kept so far"
     )
 
 

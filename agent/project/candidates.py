@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from agent.git.plumbing import Plumbing
 from agent.project.commands import MAKEFILES, Use, program_command, uses_in
 from agent.project.evolved import evolved_in
+from agent.project.measured import measured_in
 from agent.project.numbers import likely, numbers_in, words_of
 from agent.project.scripts import (
     TRAINS,
@@ -106,7 +107,10 @@ def find_candidates(folder: Path) -> Found:
     named = [name for name in files if name.endswith(".py") and not is_no_script(name)]
     named.sort(key=lambda name: (-_of_name(name)[0], name.count("/"), name))
     uses = uses_in(files, read)
-    weighed = [_weighed(folder, name, uses.get(name), files) for name in named[:MAX_READ]]
+    measured = measured_in(tuple(named[:MAX_READ]), read)
+    weighed = []
+    for name in named[:MAX_READ]:
+        weighed.append(_weighed(folder, name, uses.get(name), measured.get(name, ""), files))
     scripts = [candidate for candidate in weighed if candidate and candidate.weight >= LEAST]
     evolved = _evolved(folder, tuple(name for name in files if not is_no_script(name)))
     if evolved:
@@ -143,6 +147,11 @@ def text_in(folder: Path, name: str) -> str:
         return ""
 
 
+def compiling(module: str) -> str:
+    """Return what is run of a file that only defines what an evaluator calls."""
+    return f"python -m py_compile {shlex.quote(module)}"
+
+
 def _is_plain(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
@@ -169,10 +178,15 @@ def _of_name(name: str) -> tuple[int, str]:
     return -depth, ""
 
 
-def _weighed(folder: Path, name: str, use: Use | None, files: tuple[str, ...]) -> Candidate | None:
-    """Return a script with what it weighs; None for a file that only defines names."""
+def _weighed(
+    folder: Path, name: str, use: Use | None, measured: str, files: tuple[str, ...]
+) -> Candidate | None:
+    """Return a script with what it weighs; None for a file that only defines names.
+
+    measured: why it is what an evaluator measures; "" for none.
+    """
     tree = tree_of(text_in(folder, name))
-    if tree is None or not (is_script(tree) or use):
+    if tree is None or not (is_script(tree) or use or measured):
         return None
     weight, reason = _of_name(name)
     why = [reason] if reason else []
@@ -191,6 +205,9 @@ def _weighed(folder: Path, name: str, use: Use | None, files: tuple[str, ...]) -
     if prose and results:
         weight += 50
         why.append(f"it reads {prose[0]}")
+    if measured:
+        weight += 60
+        why.append(measured)
     if use and use.where in MAKEFILES:
         weight += 40
     if use:
@@ -198,6 +215,8 @@ def _weighed(folder: Path, name: str, use: Use | None, files: tuple[str, ...]) -
     # The defaults of a script come first, where it runs by them.
     needed = use and (use.where in MAKEFILES or use.launched or needs_arguments(tree))
     command = use.command if use and needed else ""
+    if not command and not is_script(tree):
+        command = compiling(name)
     return Candidate(path=name, why=tuple(why) or ("it runs",), weight=weight, command=command)
 
 

@@ -16,6 +16,7 @@ from agent.records.evaluator import Evaluator
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.patterns import EXCEPT, covers, folder_around, matches
 from sandbox.ground.record import Record
+from sandbox.ground.text import one_line
 
 _LAYOUTS: tuple[tuple[str, ScoreKind], ...] = (("workspace", "sealed"), ("", "printed"))
 
@@ -73,6 +74,24 @@ class Project(Record):
         own = "" if workspace == "." else workspace
         evaluate = objective.evaluate if objective else None
         return self.model_copy(update={"files": files, "workspace": own, "evaluate": evaluate})
+
+    def running(self, train: str | None) -> "Project":
+        """Return the project with the script that a run's record names, whatever settings say.
+
+        Raise ProjectFault for one outside the repository.
+        """
+        if train is None or train == self.train:
+            return self
+        if train.startswith("/") or ".." in train.split("/") or "\0" in train:
+            raise ProjectFault(
+                f"The run's trials run {one_line(train)}, which is outside the repository.",
+                "autoresearch list",
+            )
+        prepare = PurePosixPath(train).with_name(PREPARE)
+        is_there = (Path(self.root) / prepare).is_file()
+        return self.model_copy(
+            update={"train": train, "prepare": str(prepare) if is_there else None}
+        )
 
     def edits(self, path: str) -> bool:
         """Return whether edits may touch the file at this path of the repository."""
@@ -237,7 +256,21 @@ def _refuse_fixed(project: Project, files: tuple[str, ...], base: PurePosixPath)
 
 
 def _refuse_hidden(project: Project, base: PurePosixPath) -> None:
-    """Raise UsageFault where edits would touch the evaluator or what is hidden with it."""
+    """Raise UsageFault where edits or runs would touch the evaluator or what it hides."""
+    own = project.evaluate
+    for path in own.outputs if own else ():
+        place = project.inside(path)
+        if project.hides(place) or place in project.evaluator_files:
+            raise UsageFault(
+                f"{FILE}: [evaluate] names {path} in outputs, and hides it or shows it to models: "
+                "the evaluator would read the run's file in its place.",
+                f"$EDITOR {quote(str(Path(project.root) / base / FILE))}",
+            )
+    if own and own.program and project.hides(project.inside(own.program)):
+        raise UsageFault(
+            f"{FILE}: [evaluate] hides {own.program}, which is what it measures.",
+            f"$EDITOR {quote(str(Path(project.root) / base / FILE))}",
+        )
     if project.hides(project.train):
         raise UsageFault(
             f"{FILE}: [evaluate] hides {project.train}, which is what trials run.",

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from agent.git.plumbing import Plumbing
-from agent.project.candidates import files_of, prose_in, text_in
+from agent.project.candidates import COMPILED, files_of, is_no_script, prose_in, text_in
 from agent.project.groups import composed
 from agent.project.numbers import Number, likely, numbers_in
 from agent.project.scripts import imports_of, options_of, paths_of, printed_lines, tree_of
@@ -16,6 +16,7 @@ from sandbox.ground.record import Record
 MAX_MODULES = 40
 """Files of a project that a script may pull in and that are looked at."""
 MAX_CONFIGS = 40
+MAX_SOURCES = 40
 CONFIGS = (".yaml", ".yml", ".toml", ".json")
 BUDGET_VARIABLES = ("AUTORESEARCH_BUDGET", "AUTORESEARCH_DEADLINE")
 TIME_BUDGET = "TIME_BUDGET"
@@ -49,6 +50,8 @@ class Look(Record):
     """Those of them that seem to decide the score or the data."""
     configs: tuple[str, ...] = ()
     """Configuration files that it names."""
+    sources: tuple[str, ...] = ()
+    """Sources of compiled programs that it names."""
     prose: tuple[str, ...] = ()
     """Files of text, such as prompts, that it names."""
     options: tuple[str, ...] = ()
@@ -78,7 +81,7 @@ class Look(Record):
         if self.prose and self.script in self.measuring:
             return (*self.prose, *self.configs)
         modules = [name for name in self.modules if name not in self.measuring]
-        return (self.script, *modules, *self.configs, *self.prose)
+        return (self.script, *modules, *self.sources, *self.configs, *self.prose)
 
 
 def look_at(folder: Path, script: str) -> Look:
@@ -89,6 +92,7 @@ def look_at(folder: Path, script: str) -> Look:
     lines = list(chain.from_iterable(map(_lines, texts.values())))
     words = {name: tuple(_words(text)) for name, text in texts.items()}
     configs = composed(folder, tuple(_configs(script, words, files)))
+    sources = tuple(_sources(script, words[script], files))
     reads = any(variable in "".join(texts.values()) for variable in BUDGET_VARIABLES)
     tree = tree_of(texts[script]) if script.endswith(".py") else None
     prose = prose_in(tree, script, files) if tree else ()
@@ -98,6 +102,7 @@ def look_at(folder: Path, script: str) -> Look:
         modules=modules,
         measuring=tuple(name for name in deciding if _MEASURES.fullmatch(PurePosixPath(name).stem)),
         configs=configs[:MAX_CONFIGS],
+        sources=sources[:MAX_SOURCES],
         prose=prose,
         options=options_of(tree) if tree else (),
         numbers=likely(numbers_in(lines, real=False)),
@@ -170,6 +175,17 @@ def _configs(
                 inside = [name for name in sorted(configs) if name.startswith(f"{folder}/")]
                 named.update(dict.fromkeys(inside))
     yield from named
+
+
+def _sources(script: str, words: tuple[str, ...], files: tuple[str, ...]) -> Iterator[str]:
+    """Yield the sources of compiled programs that strings name, but for those that measure."""
+    known = {name for name in files if name.endswith(COMPILED) and not is_no_script(name)}
+    here = PurePosixPath(script).parent
+    for text in dict.fromkeys(words):
+        path = text.removeprefix("./")
+        place = path if path in known else str(here / path)
+        if place in known and not _MEASURES.fullmatch(PurePosixPath(place).stem):
+            yield place
 
 
 def _data(folder: Path, words: tuple[str, ...], files: tuple[str, ...]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pydantic import FiniteFloat
 from agent.records.objective import Direction
 from sandbox.ground.record import Record
 from sandbox.ground.text import is_plain, one_line
-from sandbox.score.forms import MAX_NESTED, OTHERS, Form, json_object
+from sandbox.score.forms import MAX_NESTED, OTHERS, Form, json_objects
 
 MAX_NAMES = 200
 """Names that are told apart in one log."""
@@ -22,8 +22,8 @@ MAX_QUOTE = 120
 
 _NAMED = re.compile(
     r"""(?<![\w.@/\-])
-    (?P<name> [A-Za-z][\w.@/\-]{0,40} (?: [ ][A-Za-z(][\w.@/\-)]{0,40} ){0,5} )
-    ["'*`]{0,3} (?: [ \t]{0,40}[:=|│][ \t]{0,40} | [ \t]{1,40} ) ["'*`$]?
+    (?P<name> [^\W\d_][\w.@/\-]{0,40} (?: [ ](?: [^\W\d_] | \( )[\w.@/\-)]{0,40} ){0,5} )
+    ["'*`]{0,3} (?: [ \t]{0,40}[:=|│：](?: \*\* )?[ \t]{0,40} | [ \t]{1,40} ) ["'*`$]?
     [+\-]? (?: \d | \.\d )""",
     re.VERBOSE,
 )
@@ -174,15 +174,21 @@ def _words(name: str) -> list[str]:
 
 def _in_line(line: str) -> Iterator[tuple[str, float]]:
     """Yield the names in a line with the value that the harness would read for each."""
-    names = [path for path, _ in _leaves(json_object(line)[0])] if "{" in line else []
+    names = [path for data, _, _ in json_objects(line) for path, _ in _leaves(data)]
     if not names:
         names = [match["name"] for match in _NAMED.finditer(line)]
     for name in dict.fromkeys(names):
         own = _shortest(name.strip(), line)
-        is_name = is_plain(own) and 0 < len(own) <= MAX_NAME and not set(_words(own)) <= _NO_NAME
+        is_name = is_plain(own) and 0 < len(own) <= MAX_NAME and not _names_nothing(own)
         printed = Form(own).last(line) if is_name else None
         if printed is not None and abs(printed.value) < float("inf"):
             yield own, printed.value
+
+
+def _names_nothing(name: str) -> bool:
+    """Return whether a name has only words such as `to`; one of another script has no words."""
+    words = set(_words(name))
+    return bool(words) and words <= _NO_NAME
 
 
 def _shortest(name: str, line: str) -> str:

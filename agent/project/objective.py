@@ -70,6 +70,13 @@ def checked_objective(project: Project, parts: Mapping[str, Any]) -> Objective:
 
 
 def _refuse_unfit(project: Project, objective: Objective) -> None:
+    target = objective.target
+    if target is not None and not objective.sense.has(target):
+        values = "a number above 0" if objective.scale == "log" else "one between 0 and 1"
+        raise UsageFault(
+            f"{FILE}: target: {target:g} is not on the scale {objective.scale}: write {values}.",
+            f"$EDITOR {FILE}",
+        )
     fits = {
         "files": (),
         "also": (),
@@ -142,6 +149,8 @@ def stated_otherwise(
     if project.evaluate or run.goal.evaluate:
         stated["evaluate"] = project.evaluate
     different = left_behind(run, run.goal.model_copy(update=stated))
+    if run.train not in (None, project.train):
+        different.insert(0, f"train: {project.train} here now, {run.train} in this run")
     if not different:
         return []
     return [

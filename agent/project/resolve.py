@@ -134,6 +134,7 @@ class StartOptions(SessionOptions):
         objective: Objective | None = None,
         parent: Parent | None = None,
         interpreter: Python | None = None,
+        train: str | None = None,
     ) -> RunSettings:
         """Return what the run's first commit keeps.
 
@@ -155,6 +156,7 @@ class StartOptions(SessionOptions):
             objective=objective,
             parent=parent,
             interpreter=interpreter,
+            train=train,
             **options,
         )
 

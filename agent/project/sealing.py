@@ -10,6 +10,7 @@ from agent.project.candidates import MAX_READ, files_of, is_no_script, text_in
 from agent.project.evaluator import warnings_of
 from agent.project.evolved import evolved_in, returned_lines
 from agent.project.look import Look
+from agent.project.measured import HELPER, called_modules
 from agent.project.numbers import Number, likely, numbers_in, words_of
 from agent.project.scripts import (
     SOME,
@@ -26,7 +27,6 @@ from agent.records.evaluator import CODE, Evaluator
 from sandbox.ground.record import Record
 from sandbox.ground.text import is_plain
 
-HELPER = "autoresearch_evaluate"
 _NAMES = ("eval*.py", "score.py", "scorer.py", "grade*.py", "judge*.py")
 _WRITES = words_of(
     """save savez savez_compressed savetxt tofile to_csv to_json to_parquet to_excel to_feather
@@ -200,19 +200,11 @@ def _outputs(
         is_old = (folder / path).exists() and path not in training.written
         if path and not is_old and training.leaves(path):
             paths[path] = None
-    for module in _called_modules(tree):
+    for module in called_modules(tree):
         for path in training.read.get(module, ()):
             if path in training.written:
                 paths[path] = None
     return [path for path in paths if _is_inside(path)]
-
-
-def _called_modules(tree: ast.Module) -> Iterator[str]:
-    """Yield the files of the functions that it has candidates call."""
-    for call, _, text in calls_with_paths(tree):
-        module, colon, _ = text.partition(":")
-        if call == "call" and colon:
-            yield f"{module.replace('.', '/')}.py"
 
 
 def _data(folder: Path, tree: ast.Module, named: list[str]) -> tuple[list[str], list[str]]:

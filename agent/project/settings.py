@@ -145,9 +145,7 @@ class Settings(Caps):
     environment: tuple[str, ...] = ()
     """Names of the variables that a training gets from the user's environment."""
     python: Annotated[str, Field(min_length=1, max_length=MAX_PATH)] | None = None
-    """The interpreter of the trainings: a path relative to the file's folder, or a program's name.
-
-    Left out: that of the project's own environment, of the active one, or the harness's."""
+    """The interpreter of the trainings: a path, or a program's name; else that of the project."""
     evaluate: Evaluator | None = None
     """The project's own evaluator; left out where the number is printed or sealed."""
     ranges: dict[str, str] = {}
@@ -282,8 +280,10 @@ class RunSettings(Record):
     """Scores outside are measured again."""
     objective: Objective | None = None
     """What is measured, and which way is better; None for val_bpb, lower is better."""
+    train: Word | None = None
+    """The script that trials run; like the next one, None in a run of an older version."""
     interpreter: Python | None = None
-    """What trainings run on; None in a run of an older version."""
+    """What trainings run on."""
     look: bool = Field(default=True, exclude_if=lambda look: look)
     """Whether a model may look at files, trials and logs before it proposes."""
     writers: WriterCount = 1

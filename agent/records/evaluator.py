@@ -58,6 +58,8 @@ class Evaluator(Record):
         for path in paths:
             if PurePosixPath(path).suffix in CODE:
                 raise ValueError(f"{path!r} would be code; an output is data")
+            if paths.count(path) > 1:
+                raise ValueError(f"{path!r} stands there twice")
         return paths
 
     @field_validator("public")

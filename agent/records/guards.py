@@ -18,6 +18,7 @@ MAX_TEXT = 300
 _NAME_CHARACTERS = 100
 _SIDES = re.compile(r"(?P<name>[^<>=]{1,200}?)\s*(?P<sign>[<>=!]{1,3})\s*(?P<rest>[^<>=]{1,100})")
 _RELATIVE = re.compile(r"(?P<word>[A-Za-z_]{1,40})(?:\s*(?P<sign>[-+])\s*(?P<margin>\S{1,40}))?")
+_GROUPED = re.compile(r"[-+]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 
 Sign = Literal["<=", ">="]
 Finding = Literal["inside", "outside", "undecided"]
@@ -173,6 +174,9 @@ def _relative(rest: str, sign: str) -> dict[str, Any]:
 
 
 def _read_number(text: str) -> float | None:
+    """Return the number that a text is; None where a comma in it groups no thousands: `0,35`."""
+    if "," in text and not _GROUPED.fullmatch(text):
+        return None
     try:
         number = float(text.replace(",", ""))
     except ValueError:

@@ -1,6 +1,6 @@
 """The objective of a run: what is measured, which way is better, and what an edit may touch."""
 
-from math import exp, log, log1p
+from math import exp, expm1, log, log1p
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
@@ -18,6 +18,10 @@ MAX_EXPONENT = 700.0
 LEAST_FIXED = 1e-3
 MOST_FIXED = 1e4
 """Scores between these are written with six decimals, others with six digits."""
+CHANGE_DECIMALS = 6
+LEAST_PERCENT = 1e-4
+MOST_PERCENT = 100.0
+"""Shares between these are written in percent with two decimals, others with three digits."""
 
 Word = Annotated[str, Field(max_length=MAX_WORD)]
 Words = Annotated[tuple[Word, ...], Field(max_length=MAX_ITEMS)]
@@ -77,19 +81,19 @@ class Sense(Record):
             change = log1p(change / 100.0)
         return change if self.direction == "minimize" else -change
 
-    def change_text(self, delta: float, decimals: int = 6) -> str:
+    def change_text(self, delta: float, decimals: int = CHANGE_DECIMALS) -> str:
         """Return a difference of losses as a reader of the metric expects it.
 
         Its sign is that of the change: a gain of an accuracy is positive. On the scale log it is a
-        share in percent.
+        share in percent. What so many decimals would not show has three digits.
         """
         change = self.change(delta)
         match self.scale:
             case "log":
-                return f"{exp(min(change, MAX_EXPONENT)) - 1:+.2%}"
+                return _percent(expm1(min(change, MAX_EXPONENT)))
             case "logit":
-                return f"{change:+.{decimals}f} logit"
-        return f"{change:+.{decimals}f}"
+                return f"{_signed(change, decimals)} logit"
+        return _signed(change, decimals)
 
     def interval_text(self, interval: tuple[float, float]) -> str:
         """Return `from -0.014 to -0.010`, the ends of an interval of losses as changes."""
@@ -109,6 +113,23 @@ def _on_scale(value: float, scale: Scale) -> float:
         case "logit":
             return log(value / (1 - value))
     return value
+
+
+def amount_text(size: float) -> str:
+    """Return a difference of values as one is written, with a sign only below zero."""
+    return _signed(size, CHANGE_DECIMALS).removeprefix("+")
+
+
+def _signed(change: float, decimals: int) -> str:
+    if change == 0 or 10.0 ** (1 - decimals) <= abs(change) < MOST_FIXED:
+        return f"{change:+.{decimals}f}"
+    return f"{change:+.3g}"
+
+
+def _percent(share: float) -> str:
+    if share == 0 or LEAST_PERCENT <= abs(share) < MOST_PERCENT:
+        return f"{share:+.2%}"
+    return f"{100 * share:+.3g}%"
 
 
 def score_text(value: float) -> str:

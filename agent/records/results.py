@@ -18,6 +18,7 @@ from agent.records.bounded import (
 )
 from agent.records.guards import MAX_GUARDS, Check, GuardResult
 from agent.records.losses import Loss
+from agent.records.objective import score_text
 from agent.records.proposals import Configuration, Proposal, Value
 from agent.records.target import TargetResult
 from sandbox.ground.outcome import Audit
@@ -72,6 +73,8 @@ class Score(Record):
     """How many lines had it; 0 if nobody counted."""
     also: Annotated[dict[str, Real], Field(max_length=MAX_ITEMS)] = {}
     """Further metrics, which are not judged."""
+    also_units: Annotated[dict[str, Text], Field(max_length=MAX_ITEMS)] = {}
+    """What stood behind each of `also`, `ms` or nothing; older records do not say it."""
 
 
 Across = tuple[Text, Text]
@@ -287,7 +290,7 @@ class Claim(Record):
     def __str__(self) -> str:
         if self.verdict is None:
             return "nothing"
-        score = f" {self.score:.6f}, self-reported" if self.score is not None else ""
+        score = f" {score_text(self.score)}, self-reported" if self.score is not None else ""
         return f"{self.verdict}{score}"
 
 

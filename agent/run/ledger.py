@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from agent.edit.files import Sources
 from agent.errors import BranchMoved
 from agent.evaluate.bench import Assignment
-from agent.evaluate.results import add_run, crashed, in_unit
+from agent.evaluate.results import add_run, crashed, first_score, in_units
 from agent.evaluate.slots import Slot
 from agent.history.history import History
 from agent.history.prior import as_prior
@@ -281,8 +281,10 @@ class Ledger:
             return
         if order.role == "baseline" and run.status != "scored":
             raise baseline_fault(run)
-        run = in_unit(run, self.history.trials)
-        self.history.note(attempt, add_run(self.history.measured(attempt), run, order))
+        before = self.history.measured(attempt)
+        first = first_score(self.history.trials, before)
+        run = in_units(run, first, self.history.run.goal.guarded_metrics)
+        self.history.note(attempt, add_run(before, run, order))
 
     def lose(self, run: Assignment, why: str) -> bool:
         """Record that a place was lost during a run; return whether the attempt is to blame."""

@@ -26,7 +26,9 @@ class Proving:
         target = self._history.run.goal.target
         value = self._estimate(result, verdict, incumbent)
         sense = self._history.run.sense
-        if target is None or value is None or sense.is_better(target, value):
+        if target is None or value is None or not sense.has(target):
+            return verdict
+        if sense.is_better(target, value):
             return verdict
         values = self._values(result, verdict)
         if self._is_exact:

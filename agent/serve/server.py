@@ -27,9 +27,10 @@ MESSAGE = 2_000
 ENDING = ("skip", "lower_bounds")
 """Tools that end work which is under way or planned."""
 INSTRUCTIONS = f"""\
-These tools show the runs of one repository, in which a training script is improved automatically:
-each trial is an edit that was run in a sandbox, scored where it cannot reach, judged against noise,
-and kept or discarded. Begin with list_runs and status, then page through ledger.
+These tools show the runs of one repository, in which files of it are improved automatically: each
+trial is an edit that was run in a sandbox, scored, judged against noise, and kept or discarded. A
+score is computed where no trial can reach it, or printed by the trial itself: self-reported. Begin
+with list_runs and status, then page through ledger.
 
 {RULE}
 

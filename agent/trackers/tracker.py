@@ -62,9 +62,22 @@ def numbers_of(trial: Trial, objective: Objective = VAL_BPB) -> dict[str, float]
     }
     name = _series(objective.metric)
     numbers = {"score" if name in (*others, *RESERVED) else name: trial.value, **others}
-    for other in objective.further:
-        numbers[f"also/{_series(other)}"] = also_of(trial).get(other)
+    for other, series in _further(objective).items():
+        numbers[series] = also_of(trial).get(other)
     return {name: float(value) for name, value in numbers.items() if value is not None}
+
+
+def _further(objective: Objective) -> dict[str, str]:
+    """Return the series of each further metric; names that would be the same have numbers."""
+    names: dict[str, str] = {}
+    for metric in objective.further:
+        series = f"also/{_series(metric)}"
+        number = 1
+        while series in names.values():
+            number += 1
+            series = f"also/{_series(metric)}_{number}"
+        names[metric] = series
+    return names
 
 
 def _series(name: str) -> str:

@@ -114,6 +114,21 @@ ROWS = (
     Row("keeps notes from one candidate to the next", "finds none", evaluated.keeps_state),
     Row("rewrites its own source", "the committed files are called", evaluated.rewrites),
     Row("looks for the cluster that its node belongs to", "finds nothing of it", cluster.reaches),
+    Row(
+        "looks for, plants on and rewrites around an evaluate(path)",
+        "finds nothing; the committed program is called",
+        evaluated.reads_of_a_program,
+    ),
+    Row(
+        "forges and breaks the frames of an evaluate(path)",
+        "no score of its own",
+        evaluated.forges_of_a_program,
+    ),
+    Row(
+        "keeps notes from one evaluate(path) to the next",
+        "finds none",
+        evaluated.keeps_state_of_a_program,
+    ),
 )
 """In the order of the threat list, whose numbers start at 1."""
 
@@ -127,6 +142,7 @@ NOT_HELD = {
         24: LEFT,
         46: LEFT,
         48: "a socket that this user may connect to can be reached; no node of a cluster may be so",
+        51: LEFT,
     },
     "M": {
         13: "a process that left its parent and its group unseen survives",

@@ -2,73 +2,95 @@
 
     val_acc: 0.9    val_acc = 0.9    val_acc 0.9    METRIC val_acc=0.9    | val_acc | 0.9 |
     {"val_acc": 0.9}    {"eval": {"acc": 0.9}} as eval.acc    {'val_acc': np.float64(0.9)}
-    1,234.5    1e-3    90.5%    12 ms    45/50    tensor(0.9, device='cuda:0')    0.9 (best 0.95)
+    1,234.5    1'234.5    1e-3    90.5%    12 ms    45/50    tensor(0.9, device='cuda:0')
 
 Anything may stand before: a logger's prefix, a progress bar, other numbers. What is not plainly
-this number is not read: `best val_acc: 0.9`, `eval/val_acc: 0.9`, `val_acc: 0.8 -> 0.9`.
-Every repeat is bounded, so that no text is slow to refuse.
+this number is not read: `best val_acc: 0.9`, `val_acc (train): 0.9`, `eval/val_acc: 0.9`,
+`val_acc: 0.8 -> 0.9`, and a decimal comma. Every repeat is bounded, so that no text is slow to
+refuse.
 """
 
 import json
 import math
 import re
+import unicodedata
 from collections import deque
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 MAX_NESTED = 8
+MAX_ITEMS = 100
+"""Items of a list that have paths: `folds.0.acc`."""
+MAX_OBJECTS = 8
+"""Places of a line where a JSON object is looked for."""
 LARGEST = 1e90
 """What is further from zero is no score but a training that diverged."""
 
-_NUMBER = r"""
+# What stands between groups of three digits: 1,234 1_234 1'234 and 1 234 with a space that does not
+# break. Behind a plain space another number may stand, and a zero begins no group: 0,123 is 0.123.
+_GROUPINGS = (",", "_", "'", "’", "\u00a0", "\u202f", "\u2009")
+_GROUPED = " | ".join(
+    rf"[1-9][0-9]{{0,2}}(?:{grouping}[0-9]{{3}}){{1,200}}" for grouping in _GROUPINGS
+)
+_UNGROUPED = str.maketrans(dict.fromkeys(_GROUPINGS, "") | {"−": "-"})
+_NUMBER = rf"""
     [+\-−]?
-    (?: (?: [0-9]{1,3}(?:,[0-9]{3}){1,200} | [0-9]{1,3}(?:_[0-9]{3}){1,200} | [0-9]{1,400} )
-        (?: \.[0-9]{0,400} )?
-    |   \.[0-9]{1,400} )
-    (?: [eE][+\-]?[0-9]{1,5} )?
+    (?! [1-9][0-9]{{0,2}}(?:[ ][0-9]{{3}}){{1,200}}(?! [0-9%/] ) )
+    (?: (?: {_GROUPED} | [0-9]{{1,400}} )(?: \.[0-9]{{0,400}} )? | \.[0-9]{{1,400}} )
+    (?: [eE][+\-]?[0-9]{{1,5}} )?
 """
 _NO_NUMBER = r"""
-    (?i: [+\-]?(?: nan | infinity | inf )(?!\w)
+    (?i: [+\-]?(?: nan | infinity | inf | 1\.\#(?: inf | ind | [qs]?nan ) )(?!\w)
     | (?: none | null | n/a )(?= [ \t]*(?: [,;|)\]}│"'] | $ ) ) )
 """
-_UNIT = r"""
-    [ \t]?
-    (?P<unit> % | ms/it | s/it | it/s | tok/s | ms | us | usec | [µμ]s | ns | secs? | seconds?
-    | mins? | s | h | [kKMGT]i?B | B | dB | fps | [kMGT]?FLOPS? )
-    (?! [\w/:=] | [ \t]{1,3}(?: [0-9:=.] | [+\-][0-9] ) )
+_RATED = "s|sec|second|ms|min|h|it|iter|step|batch|epoch|sample|img|image|token|tok|req|call|query"
+_UNIT = rf"""
+    [ \t\u00a0\u202f]?
+    (?P<unit> % | ‰ | percent | pct | bps | [A-Za-zµμ]{{1,12}}/(?: {_RATED} )
+    | (?: milli | micro | nano )?seconds? | [mun]?secs? | [mnuµμ]?s | min(?: ute )?s?
+    | h(?: ou )?rs? | h | [kKMGTP]i?B | B | bytes? | bits? | nats? | dB | fps | [kMG]?Hz
+    | [kKMGTP]?FLOPS? | (?<=[ ])[kKMGT] )
+    (?! [\w/:=] | [ \t]{{1,3}}(?: [0-9:=.] | [+\-][0-9] ) )
 """
-# What makes a number another one than it seems: 1.2.3, 0,9, 0.8 -> 0.9, 3 of 10, 2026-01-31, 2x10.
+# What makes a number another one than it seems: 1.2.3, 0,9, 0.8 -> 0.9, 3 of 10, 2026-01-31, 2x10,
+# 2 min 3 s.
 _NOT_BEHIND = r"""
-    (?! \w | [.,'’][0-9] | [\-+–:][0-9] | [ \t]{0,2}(?: -> | => | → | ⟶ )
+    (?! \w | [.,'’٫٬·\#\u00a0\u202f\u2009][0-9] | [\-+–:][0-9] | [ \t]{0,2}(?: -> | => | → | ⟶ )
     | [ \t]{1,2}(?: out[ \t] )?of[ \t] | [ \t]{1,2}to[ \t]{1,2}[0-9]
-    | [ \t]?[×x*^][ \t]?[0-9] | [ \t]{0,2}/[ \t]{0,2}[0-9] )
+    | [ \t]?[×x*^][ \t]?[0-9] | [ \t]{0,2}/[ \t]{0,2}[0-9]
+    | [ \t]?(?: h | hrs? | hours? | m | mins? | minutes? )[ \t]{1,3}[0-9.]{1,6}[ \t]?[ms](?![/%]) )
 """
 _VALUE = rf"""
     ["'*`]{{0,2}}
     (?P<call> [A-Za-z_][\w.]{{0,40}}\(\[? | <tf\.[\w.]{{1,30}}:[^>\n]{{0,120}}?numpy= )?
-    (?P<list> [\[(] )?
-    ["'$€£¥]?
+    (?P<list> \[ )? (?P<tuple> \( )?
+    (?P<minus> [\-−](?=[$€£¥]) )? ["'$€£¥]?
     (?: (?P<none> {_NO_NUMBER} ) | (?P<number> {_NUMBER} ) )
     ["']?
     (?(call) (?: [\])>]{{1,2}} | \]?,[ \t]?[a-z_]{{1,20}}= )
-    | (?(list) ,?[\])]
+    | (?(list) ,?\]
+    | (?(tuple) ,\)
     | (?: [ \t]{{0,2}}/[ \t]{{0,2}}(?P<of> {_NUMBER} ) )?
-      ["'*`]{{0,2}} (?: {_UNIT} )? {_NOT_BEHIND} ) )
+      ["'*`]{{0,2}} (?: {_UNIT} )? {_NOT_BEHIND} ) ) )
 """
-_SEPARATOR = r"""
-    (?: ["'*`]{0,3}(?: [ \t]?\([^()\n]{1,20}\) )?
-        [ \t]{0,80}(?: [:=]?[ \t]?\.{2,80}(?=[ \t]) | [:=|│┃┊] | -> | => | → )[ \t]{0,80}
-    |   # Behind a space alone, a whole number may count something else: `val_acc 3 epochs ago`.
-        [ \t]{1,80}(?: is[ \t]{1,4} )?
-        (?! [+\-]?[0-9](?:[0-9,_]{0,400}[0-9])?[ \t]{1,80}(?! (?: [,;|)\]%│] | $ ) ) )
-    )
-"""
-# `best val_acc: 0.9` is the best so far, and `train loss: 0.1` is another loss.
+# `best val_acc: 0.9` is the best so far, and `train loss: 0.1`, `loss (train): 0.1` another loss.
 OTHERS = (
     "best|worst|top|max|min|maximum|minimum|mean|avg|average|median|std|highest|lowest|train|"
     "training|val|valid|validation|test|eval|evaluation|dev|holdout|prev|previous|old|initial|init|"
     "starting|baseline|target|required|expected|running|smoothed|ema|p50|p90|p95|p99"
 )
+_SEPARATOR = rf"""
+    (?: ["'*`]{{0,3}}(?: [ \t]?\((?! (?i: {OTHERS} ) \) )[^()\n]{{1,20}}\) )?
+        [ \t]{{0,80}}
+        (?: [:=]?[ \t]?\.{{2,80}}(?=[ \t]) | [:=|│┃┊：](?: \*\* )? | -> | => | → )
+        [ \t]{{0,80}}
+    |   # Behind a space alone, a whole number may count something else: `val_acc 3 epochs ago`.
+        [ \t]{{1,80}}(?: is(?: :[ \t]{{0,4}} | [ \t]{{1,4}} ) )?
+        (?! [+\-]?[0-9](?:[0-9,_]{{0,400}}[0-9])?
+            (?: [ \t]{{1,80}}(?! (?: [,;|)\]%│] | $ ) ) | [ \t]{{0,2}}[:=] ) )
+    )
+"""
 
 _VALUE_ALONE = re.compile(rf"\s*{_VALUE}\s*", re.VERBOSE)
 
@@ -84,19 +106,21 @@ class Printed(NamedTuple):
 
 
 class Form:
-    """Finds the number of one name in all forms."""
+    """Finds the number of one name in all forms; an accent may be written in either way."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
-        self._leaf = re.split(r"[./]", name)[-1] or name
-        self._regex = _compiled(name)
+        self._is_ascii = name.isascii()
+        self.name = self._composed(name)
+        self._leaf = leaf_of(self.name)
+        self._regex = _compiled(self.name)
 
     def is_in(self, text: str) -> bool:
         """Return whether a text may have the number: a quick look, often wrong."""
-        return self._leaf in text
+        return self._leaf in self._composed(text)
 
     def gives(self, line: str) -> bool:
         """Return whether a line gives the number, or says that there is none."""
+        line = self._composed(line)
         if self._leaf not in line:
             return False
         if "{" in line:
@@ -105,19 +129,36 @@ class Form:
 
     def begins(self, line: str) -> bool:
         """Return whether a line begins with the name, as in a summary."""
-        return self._regex.match(line.lstrip()) is not None
+        return self._regex.match(self._composed(line).lstrip()) is not None
 
     def last(self, line: str) -> Printed | None:
         """Return the last value in a line."""
+        line = self._composed(line)
         rest = line
-        if "{" in line:
-            data, start, end = json_object(line)
+        found = None
+        for data, start, end in json_objects(line):
             value = _looked_up(data, self.name)
             if value is not None:
-                return _of_json(value, start)
-            rest = line[:start] + " " * (end - start) + line[end:]
+                found = (value, start)
+            rest = rest[:start] + " " * (end - start) + rest[end:]
+        if found:
+            return _of_json(*found)
         matches = deque(self._regex.finditer(rest), maxlen=1)
         return _of_match(matches[0]) if matches else None
+
+    def read_as(self, lines: Sequence[str]) -> Sequence[str]:
+        """Return the lines of one indented JSON object as what is read: one line, or each alone.
+
+        Alone where they are no JSON, or no path is the name and one key at most is its last part:
+        what that key stands in is then no question.
+        """
+        line = in_one(lines)
+        objects = json_objects(line)
+        paths = [path for data, _, _ in objects for path in json_paths(data, self._leaf)]
+        return [line] if objects and (self.gives(line) or len(paths) > 1) else lines
+
+    def _composed(self, text: str) -> str:
+        return text if self._is_ascii else unicodedata.normalize("NFC", text)
 
 
 def is_score(value: float) -> bool:
@@ -131,26 +172,56 @@ def parse_value(text: str) -> Printed | None:
     return _of_match(match) if match else None
 
 
-def json_object(line: str) -> tuple[dict[str, Any], int, int]:
-    """Return the first JSON object of a line and where it stands; empty where there is none."""
+def leaf_of(name: str) -> str:
+    """Return the last part of a name that is a path."""
+    return re.split(r"[./]", name)[-1] or name
+
+
+def in_one(lines: Sequence[str]) -> str:
+    """Return an indented JSON object in one line."""
+    return " ".join(line.strip() for line in lines)
+
+
+def json_objects(line: str) -> tuple[tuple[dict[str, Any], int, int], ...]:
+    """Return the JSON objects of a line, with where each begins and ends."""
+    return _json_objects(line) if "{" in line else ()
+
+
+@lru_cache(maxsize=2)  # several metrics are looked for in one line
+def _json_objects(line: str) -> tuple[tuple[dict[str, Any], int, int], ...]:
+    objects = []
     start = line.find("{")
-    if start < 0 or line.find("}", start) < 0:
-        return {}, 0, 0
-    try:
-        data, end = _JSON.raw_decode(line, start)
-    except (ValueError, RecursionError):
-        return {}, 0, 0
-    return data, start, end
+    for _ in range(MAX_OBJECTS):
+        if start < 0 or line.find("}", start) < 0:
+            break
+        end = start + 1
+        try:
+            data, end = _JSON.raw_decode(line, start)
+            objects.append((data, start, end))
+        except (ValueError, RecursionError):
+            pass
+        start = line.find("{", end)
+    return tuple(objects)
 
 
 def json_paths(data: object, leaf: str, above: str = "", depth: int = 0) -> list[str]:
-    """Return the paths in nested objects whose last key is `leaf`."""
-    if not isinstance(data, dict) or depth > MAX_NESTED:
+    """Return the paths in nested objects and lists whose last key is `leaf`."""
+    if depth > MAX_NESTED:
         return []
-    paths = [f"{above}{leaf}"] if leaf in data else []
-    for key, value in data.items():
+    parts = dict(parts_of(data))
+    paths = [f"{above}{leaf}"] if leaf in parts else []
+    for key, value in parts.items():
         paths += json_paths(value, leaf, f"{above}{key}.", depth + 1)
     return paths
+
+
+def parts_of(data: object) -> Iterator[tuple[str, Any]]:
+    """Yield what is in an object by its keys, and the first of a list by their numbers from 0."""
+    if isinstance(data, dict):
+        yield from data.items()
+    elif isinstance(data, list):
+        for number, value in enumerate(data[:MAX_ITEMS]):
+            yield str(number), value
 
 
 @lru_cache
@@ -170,15 +241,16 @@ def _looked_up(data: dict[str, Any], name: str) -> Any:
         return math.nan if data[name] is None else data[name]
     value: Any = data
     for key in re.split(r"[./]", name):
-        if not isinstance(value, dict) or key not in value:
+        parts = dict(parts_of(value))
+        if key not in parts:
             return None
-        value = value[key]
+        value = parts[key]
     return math.nan if value is None else value
 
 
 def _of_json(value: Any, start: int) -> Printed | None:
     if isinstance(value, float):
-        return Printed(value, "", start)
+        return Printed(value + 0.0, "", start)
     if isinstance(value, str):
         printed = parse_value(value)
         return printed._replace(start=start) if printed else None
@@ -193,8 +265,11 @@ def _of_match(match: re.Match[str]) -> Printed:
     if match["of"]:
         whole = _number(match["of"])
         value = value / whole if whole else math.nan
+    if match["minus"]:
+        value = -value
+    value += 0.0  # no zero has a sign
     return Printed(value, match["unit"] or "", start)
 
 
 def _number(text: str) -> float:
-    return float(text.replace(",", "").replace("_", "").replace("−", "-"))
+    return float(text.translate(_UNGROUPED))

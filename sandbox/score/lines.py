@@ -1,13 +1,15 @@
 """Reads a log in pieces, as a terminal would show it; it may be hundreds of megabytes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PIECE_BYTES = 1 << 20
 LINE_BYTES = 1 << 20
 """A longer line is no line of a result, and is left out."""
 RULE = "---"
+MAX_OBJECT = 1 << 20
+"""Characters of an indented JSON object; a longer one is read line by line."""
 
 # A colour or a movement of the cursor (CSI), a title or a link (OSC), any other sequence.
 _ANSI = re.compile(
@@ -21,6 +23,7 @@ _LOGGED = re.compile(
     r"\d\d:\d\d:\d\d|\b(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)\b|^\[[^\[\]]{1,80}\]",
     re.IGNORECASE,
 )
+_BEGINS = "{\n"
 _PREFIX_ENDS = tuple(" \t:|])>")
 _MAX_PREFIX = 200
 
@@ -45,6 +48,47 @@ def shown(text: str) -> str:
     if "\r" not in text:
         return text
     return _OVERWRITTEN.sub("", _LINE_END.sub("", text))
+
+
+class Objects:
+    """Puts the lines of an indented JSON object together: `{`, `  "acc": 0.9`, `}`."""
+
+    def __init__(self) -> None:
+        self._open: list[str] = []
+        self._size = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an object has begun and is not whole."""
+        return bool(self._open)
+
+    def may_begin(self, text: str) -> bool:
+        """Return whether one may begin in a text of whole lines."""
+        return _BEGINS in text
+
+    def groups(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        """Yield each line alone, and those that may be an object together, once it is whole."""
+        for line in lines:
+            if not self._open and not line.endswith("{"):
+                yield [line]
+                continue
+            self._open.append(line)
+            self._size += len(line)
+            if line.startswith("}"):
+                yield self._taken()
+            elif self._size > MAX_OBJECT or is_rule(line):
+                yield from self.rest()
+
+    def rest(self) -> Iterator[list[str]]:
+        """Yield the lines of an object that is not whole, each alone."""
+        for line in self._taken():
+            yield [line]
+
+    def _taken(self) -> list[str]:
+        lines = self._open
+        self._open = []
+        self._size = 0
+        return lines
 
 
 def is_rule(line: str) -> bool:

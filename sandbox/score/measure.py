@@ -5,17 +5,20 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 from pydantic import FiniteFloat
 
 from sandbox.ground.deadline import LATE_SECONDS
+from sandbox.ground.fault import SandboxFault
 from sandbox.ground.hints import Room, hint_of
 from sandbox.ground.outcome import (
     Cancelled,
     Finished,
     Outcome,
     Runner,
+    RunSpec,
     TimedOut,
 )
 from sandbox.ground.record import Record
@@ -24,13 +27,14 @@ from sandbox.score.evaluator.evaluate import Bout, NotEvaluated, evaluate
 from sandbox.score.evaluator.evaluation import Evaluation, Split
 from sandbox.score.evaluator.outputs import remove_outputs
 from sandbox.score.failure import Status, ended_in_silence, failure, with_score
+from sandbox.score.forms import Printed
 from sandbox.score.job import Job as Job
 from sandbox.score.job import training_of
 from sandbox.score.lingering import Lingering
 from sandbox.score.metric import NotRead, Reading
 from sandbox.score.opened import FirstOpen
 from sandbox.score.printed import Point, Value, read_curve, read_summary
-from sandbox.score.reading import lacking, read_also, read_metric
+from sandbox.score.reading import lacking, read_also, read_metric, units_of
 from sandbox.score.room import NoProgram, place_data
 from sandbox.score.scoring import WORKSPACE, Candidate, Unscorable, score_weights, scoring_room
 from sandbox.score.sealed import Validation
@@ -64,6 +68,8 @@ class Measured(Record):
     """Where a printed score was read; None for others."""
     also: dict[str, FiniteFloat] = {}
     """Other metrics that it printed, whoever computed the score."""
+    units: dict[str, str] = {}
+    """What was printed behind each of `also`; "" where it was reported."""
     seeding: SeedCalls = SeedCalls()
     """How the harness's seed reached the training, self-reported."""
 
@@ -137,7 +143,7 @@ def _run(
     log = Path(job.log)
     printed = job.metric if job.score == "printed" else None
     with FirstOpen(tokens) as opened, Lingering(log, printed, cancel) as lingering:
-        outcome = runner.run(training, lingering.stop)
+        outcome = _outcome(job, runner, training, lingering.stop)
     if lingering.silence is not None and isinstance(outcome, Cancelled):
         detail = ended_in_silence(outcome.usage.seconds, lingering.silence, log, job.metric)
         return _unscored(job, outcome, "timeout", detail)
@@ -162,6 +168,19 @@ def _run(
         startup = _startup(opened.seconds, result.seconds)
         return result.model_copy(update={"startup": startup, "cut": cut})
     return result
+
+
+def _outcome(job: Job, runner: Runner, training: RunSpec, stop: threading.Event) -> Outcome:
+    """Return how a training ends. Raise SandboxFault, also where its interpreter is gone."""
+    try:
+        return runner.run(training, stop)
+    except SandboxFault as fault:
+        if Path(job.python).exists():
+            raise
+        raise SandboxFault(
+            f"the interpreter of the trainings is gone: {job.python}",
+            f"ls -l {quote(job.python)}",
+        ) from fault
 
 
 def _startup(opened: float | None, seconds: float) -> float | None:
@@ -221,7 +240,8 @@ def _printed(job: Job, outcome: Outcome) -> Measured | Unscored:
     if isinstance(reading, NotRead):
         return _unscored(job, outcome, reading.status, reading.reason)
     measured = _measured(job, outcome, reading.value, "self-reported")
-    return measured.model_copy(update={"reading": reading, "also": reading.also})
+    update = {"reading": reading, "also": reading.also, "units": reading.units}
+    return measured.model_copy(update=update)
 
 
 def _sealed(
@@ -234,8 +254,8 @@ def _sealed(
         return _unscored(job, trained, "crash", f"it exited with 0 but saved no {FOLDER}/{NAME}")
     except BadWeights as reason:
         return _unscored(job, trained, "invalid", str(reason))
-    also = read_also(Path(job.log), job.metric.also)
-    missing = lacking(Path(job.log), job.metric, also)
+    printed = read_also(Path(job.log), job.metric.also)
+    missing = lacking(Path(job.log), job.metric, printed)
     if missing:
         return _unscored(job, trained, "crash", missing)
     began = time.monotonic()
@@ -258,7 +278,7 @@ def _sealed(
         return _unscored(job, trained, answer.status, answer.detail).model_copy(update={"tail": ""})
     seconds = time.monotonic() - began
     measured = _measured(job, trained, answer, "sealed", seconds, weights.parameters)
-    return measured.model_copy(update={"also": also})
+    return _with_printed(measured, printed)
 
 
 def _evaluated(
@@ -278,12 +298,21 @@ def _evaluated(
         return _unscored(job, trained, answer.status, answer.detail).model_copy(update={"tail": ""})
     seconds = time.monotonic() - began
     # What the evaluator reports counts, and only what it does not report is read from the log.
-    also = {**read_also(Path(job.log), job.metric.also), **answer.also}
-    missing = lacking(Path(job.log), job.metric, also)
+    names = [name for name in job.metric.also if name not in answer.also]
+    printed = read_also(Path(job.log), names)
+    missing = lacking(Path(job.log), job.metric, (*printed, *answer.also))
     if missing:
         return _unscored(job, trained, "crash", missing)
     measured = _measured(job, trained, answer.value, "evaluated", seconds)
-    return measured.model_copy(update={"also": also})
+    reported = {"also": answer.also, "units": dict.fromkeys(answer.also, "")}
+    return _with_printed(measured.model_copy(update=reported), printed)
+
+
+def _with_printed(measured: Measured, printed: dict[str, Printed]) -> Measured:
+    """Return a score with what the run printed of further metrics."""
+    values = {name: value.value for name, value in printed.items()}
+    units = {**measured.units, **units_of(printed)}
+    return measured.model_copy(update={"also": {**measured.also, **values}, "units": units})
 
 
 def _measured(

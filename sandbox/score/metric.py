@@ -87,6 +87,8 @@ class Reading(Record):
     times: int = Field(default=1, ge=1)
     """How many lines had it."""
     also: dict[str, FiniteFloat] = {}
+    units: dict[str, str] = {}
+    """What was printed behind each of `also`, as behind the value."""
 
 
 class NotRead(Record):

@@ -2,11 +2,19 @@
 
 import difflib
 import re
+import unicodedata
 from pathlib import Path
 
 from sandbox.ground.text import is_plain, one_line, read_end
-from sandbox.score.forms import OTHERS, json_object, json_paths, parse_value
-from sandbox.score.lines import shown
+from sandbox.score.forms import (
+    OTHERS,
+    in_one,
+    json_objects,
+    json_paths,
+    leaf_of,
+    parse_value,
+)
+from sandbox.score.lines import Objects, shown
 from sandbox.score.metric import Metric
 from sandbox.score.pattern import Pattern
 
@@ -15,19 +23,25 @@ NEAR_BYTES = 256 * 1024
 MAX_LINES = 20_000
 MAX_NAMES = 200
 _LINE_CHARACTERS = 1000
+_JSON_CHARACTERS = 64 * 1024
 _QUOTE = 120
 _LAST_NUMBER = re.compile(r"([^:=]{1,60}[:=][ \t]{0,4})([^:=]{1,20})")
 BARE = "^(.+)$"
 """Reads a number that has a line for itself."""
 _PLAIN = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+\-]?[0-9]+)?"
 # A unit, a date, a share or `0.8 -> 0.9` make another number of it than the pattern would read.
-_PLAIN_ENDS = r"(?![\w.,:/%+^*×]|-[0-9]|[ \t]{1,4}[A-Za-z]|[ \t]*(?:->|=>|→)[ \t]*[0-9])"
+_PLAIN_ENDS = (
+    r"(?![\w.,:/%‰+^*×'’٫٬·#]|-[0-9]|[ \t\u00a0\u2009\u202f][0-9]|[ \t]{1,4}[A-Za-z]"
+    r"|[ \t]*(?:->|=>|→)[ \t]*[0-9])"
+)
+_SIGNED = re.compile(r"[\-−–—<≤][^\w]*")
+"""Ends with what makes a number behind it another one: `- 0.5`, `-$5`, `<0.5`."""
 _ANY_NUMBER = "-?[0-9.]+(?:[eE][-+]?[0-9]+)?"
 # A name of up to three words before a number.
 _NAMED = re.compile(
     r"""(?<![\w.@/\-])
-    ([A-Za-z][\w.@/\-]{0,40}(?:[ ][A-Za-z(][\w.@/\-)]{0,40}){0,2})
-    ["']?[ \t]{0,40}[:=|│][ \t]{0,40}["']?[+\-]?\.?[0-9]""",
+    ([^\W\d_][\w.@/\-]{0,40}(?:[ ](?:[^\W\d_]|\()[\w.@/\-)]{0,40}){0,2})
+    ["']?[ \t]{0,40}[:=|│：](?:\*\*)?[ \t]{0,40}["']?[+\-]?\.?[0-9]""",
     re.VERBOSE,
 )
 
@@ -54,7 +68,13 @@ def _last_lines(log: Path) -> list[str]:
     end = read_end(log, NEAR_BYTES)
     if len(end) >= NEAR_BYTES and "\n" in end:
         end = end.partition("\n")[2]  # the first line has lost its beginning
-    lines = [line[:_LINE_CHARACTERS] for line in shown(end).split("\n") if line.strip()]
+    end = unicodedata.normalize("NFC", shown(end))
+    lines = []
+    objects = Objects()
+    for group in objects.groups(filter(str.strip, end.split("\n"))):
+        lines += [in_one(group)] if json_objects(in_one(group)) else group
+    lines += [line for [line] in objects.rest()]
+    lines = [line[: _JSON_CHARACTERS if "{" in line else _LINE_CHARACTERS] for line in lines]
     return lines[: -MAX_LINES - 1 : -1]
 
 
@@ -77,15 +97,16 @@ def _last(lines: list[str]) -> str:
 
 def _same_name(lines: list[str], name: str, setting: str) -> str:
     """Return what is wrong with the last line that has the name itself."""
-    leaf = re.split(r"[./]", name)[-1] or name
+    leaf = leaf_of(name)
     other = re.compile(rf"\b(?:{OTHERS})[ ]{re.escape(name)}", re.IGNORECASE)
     followed = re.compile(rf"(?<![\w.@/\-]){re.escape(name)}(?![\w.@/\-])")
     for line in lines:
         if leaf not in line:
             continue
-        nested = [path for path in json_paths(json_object(line)[0], leaf) if path != name]
+        nested = [path for path in _paths(line, leaf) if path != name]
         if nested:
-            return _called(nested[0], line, setting)
+            likeliest = min(nested, key=lambda path: path.lower().startswith("train"))
+            return _called(likeliest, line, setting)
         qualified = other.search(line)
         longer = qualified[0] if qualified else _longer_name(line, name)
         if longer:
@@ -95,8 +116,14 @@ def _same_name(lines: list[str], name: str, setting: str) -> str:
     return ""
 
 
+def _paths(line: str, leaf: str) -> list[str]:
+    return [path for data, _, _ in json_objects(line) for path in json_paths(data, leaf)]
+
+
 def _not_plain(line: str, name: str) -> str:
     near = f'not one plain number follows the name in "{one_line(line, _QUOTE)}"'
+    if re.search(rf"{re.escape(name)}\W{{1,12}}[0-9]+,[0-9]", line):
+        return f"{near}: a number has a decimal point"
     pattern = _pattern_beside(line, name)
     return f"{near}, which pattern = '{pattern}' reads" if pattern else near
 
@@ -106,6 +133,8 @@ def _pattern_beside(line: str, name: str) -> str:
     literal = re.escape(name)
     behind = re.search(rf"{literal}(\D{{1,12}}?)({_PLAIN}){_PLAIN_ENDS}", line)
     before = re.search(rf"(?<![\w.,:/\-])({_PLAIN})([ \t]{{1,4}}){literal}(?!\w)", line)
+    if behind and _SIGNED.search(behind[1]):
+        return ""
     if behind:
         pattern = re.escape(f"{name}{behind[1]}").replace("\\ ", " ") + f"({_ANY_NUMBER})"
         number = behind[2]

@@ -1,13 +1,13 @@
 """Reads the metric from a run's log in one pass and bounded memory."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from sandbox.ground.redaction import redacted
 from sandbox.ground.text import one_line
 from sandbox.score.forms import LARGEST, Form, Printed, is_score, parse_value
-from sandbox.score.lines import RULE, is_rule, pieces
+from sandbox.score.lines import RULE, Objects, is_rule, pieces
 from sandbox.score.metric import Metric, NotRead, Reading
 from sandbox.score.nearest import nearest
 from sandbox.score.pattern import Pattern
@@ -48,12 +48,13 @@ def read_metric(log: Path, metric: Metric) -> Reading | NotRead:
         line=line,
         blocks=main.blocks,
         times=main.times,
-        also=also,
+        also={name: other.value for name, other in also.items()},
+        units=units_of(also),
     )
 
 
-def read_also(log: Path, names: Sequence[str]) -> dict[str, float]:
-    """Return the last finite value of each of these metrics that a run printed."""
+def read_also(log: Path, names: Sequence[str]) -> dict[str, Printed]:
+    """Return the last value of each of these metrics that a run printed, where it is finite."""
     if not names:
         return {}
     others = {name: _Follower(Form(name)) for name in names}
@@ -61,7 +62,12 @@ def read_also(log: Path, names: Sequence[str]) -> dict[str, float]:
     return _finite(others)
 
 
-def lacking(log: Path, metric: Metric, also: Mapping[str, float]) -> str:
+def units_of(also: Mapping[str, Printed]) -> dict[str, str]:
+    """Return what was printed behind the numbers of further metrics, by name."""
+    return {name: printed.unit for name, printed in also.items()}
+
+
+def lacking(log: Path, metric: Metric, also: Container[str]) -> str:
     """Return why a required metric has no finite value; "" if all have one.
 
     also: those that have one.
@@ -100,6 +106,9 @@ class _Searched:
 
     def begins(self, line: str) -> bool:
         return self.gives(line)
+
+    def read_as(self, lines: Sequence[str]) -> Sequence[str]:
+        return lines
 
     def last(self, line: str) -> Printed | None:
         printed = parse_value(self._pattern.last(line) or "")
@@ -150,24 +159,32 @@ class _Follower:
 def _follow(log: Path, followers: list[_Follower]) -> None:
     """Pass the lines of a log to the followers that may find something in them."""
     block = 0
+    objects = Objects()
     for piece in pieces(log):
         interested = [follower for follower in followers if follower.form.is_in(piece)]
-        if not interested and RULE not in piece:
+        if objects.is_open:
+            interested = followers
+        if not interested and RULE not in piece and not objects.may_begin(piece):
             continue
-        for line in filter(None, piece.split("\n")):
-            if RULE in line and is_rule(line):
+        for lines in objects.groups(filter(None, piece.split("\n"))):
+            if RULE in lines[0] and is_rule(lines[0]):
                 block += 1
-                continue
-            for follower in interested:
-                follower.see(line, block)
+            elif len(lines) > 1:
+                _show_object(lines, followers, block)
+            else:
+                for follower in interested:
+                    follower.see(lines[0], block)
+    for lines in objects.rest():
+        for follower in followers:
+            follower.see(lines[0], block)
 
 
-def _finite(others: dict[str, _Follower]) -> dict[str, float]:
-    values = {name: follower.last() for name, follower in others.items()}
-    return {name: value for name, value in _numbers(values) if is_score(value)}
+def _show_object(lines: list[str], followers: list[_Follower], block: int) -> None:
+    for follower in followers:
+        for line in follower.form.read_as(lines):
+            follower.see(line, block)
 
 
-def _numbers(values: dict[str, Printed | None]) -> Iterator[tuple[str, float]]:
-    for name, printed in values.items():
-        if printed is not None:
-            yield name, printed.value
+def _finite(others: dict[str, _Follower]) -> dict[str, Printed]:
+    last = {name: follower.last() for name, follower in others.items()}
+    return {name: value for name, value in last.items() if value and is_score(value.value)}

@@ -37,6 +37,31 @@ report(score=second[0], first=first[0], leaks=leaks, calls=calls, patched=extra 
 '''
 
 
+OF_A_PROGRAM = f'''
+import importlib.util
+
+SECRET = "{SECRET}"
+
+
+def evaluate(path):
+    with open("answers.txt") as file:
+        assert SECRET in file.read()
+    spec = importlib.util.spec_from_file_location("program", path)
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    first, extra = program.answer(3.0)
+    second, _ = program.answer(3.0)
+    with open("found.txt") as file:
+        found = file.read()
+    leaks = SECRET in found or SECRET in str(extra)
+    calls = extra if isinstance(extra, int) else 1
+    patched = extra == "reached"
+    return {{"score": second, "first": first, "leaks": leaks, "calls": calls, "patched": patched}}
+'''
+"""An evaluate(path), as evolutionary frameworks have one: its calls go to one candidate."""
+EVALUATORS = {"": EVALUATOR, "train.py": OF_A_PROGRAM}
+
+
 def reads(stage: Stage) -> Iterator[str]:
     """Look for the evaluator and what it hides, on disk and in other processes."""
     result = _evaluated(stage, "read")
@@ -79,6 +104,33 @@ def rewrites(stage: Stage) -> Iterator[str]:
     yield from _honest(_evaluated(stage, "rewrite"))
 
 
+def reads_of_a_program(stage: Stage) -> Iterator[str]:
+    """Look for an evaluate(path), plant modules for it, and rewrite the program that it calls."""
+    for form in ("read", "patch", "rewrite"):
+        result = _evaluated(stage, form, "train.py")
+        yield from _honest(result)
+        if isinstance(result, Measured) and (result.also["leaks"] or result.also["patched"]):
+            yield f"{form}: it reached the evaluator"
+
+
+def forges_of_a_program(stage: Stage) -> Iterator[str]:
+    """Print a score, write the evaluator's frames, and answer by what is no frame."""
+    yield from _not_forged(_evaluated(stage, "forge", "train.py"))
+    for form in POISONS[:1] + POISONS[-1:]:
+        result = _evaluated(stage, f"poison {form}", "train.py")
+        if not isinstance(result, Unscored) or result.status not in ("invalid", "crash"):
+            yield f"{form}: it came to {result!r}"
+
+
+def keeps_state_of_a_program(stage: Stage) -> Iterator[str]:
+    """Leave a note for the next evaluation of an evaluate(path)."""
+    for _ in range(2):
+        result = _evaluated(stage, "state", "train.py")
+        yield from _honest(result)
+    if isinstance(result, Measured) and result.also["calls"] != 1:
+        yield f"the second evaluation knows of {result.also['calls']:g} calls"
+
+
 def _honest(result: Measured | Unscored | Stopped) -> Iterator[str]:
     if not isinstance(result, Measured):
         yield f"it came to {result!r}"
@@ -91,8 +143,11 @@ def _not_forged(result: Measured | Unscored | Stopped) -> Iterator[str]:
         yield "the forged score counts"
 
 
-def _evaluated(stage: Stage, form: str) -> Measured | Unscored | Stopped:
-    """Measure a run that makes this attack, as a trial is measured."""
+def _evaluated(stage: Stage, form: str, program: str = "") -> Measured | Unscored | Stopped:
+    """Measure a run that makes this attack, as a trial is measured.
+
+    program: what the evaluator's evaluate(path) gets; "" for a script that is run.
+    """
     shutil.rmtree(stage.scratch)
     folder = stage.scratch / "workspace"
     folder.mkdir(parents=True)
@@ -101,7 +156,7 @@ def _evaluated(stage: Stage, form: str) -> Measured | Unscored | Stopped:
     (folder / "places").write_text(f"{stage.home}\n{stage.scratch}.scoring/evaluator\n")
     hidden = stage.home / "hidden"
     hidden.mkdir(exist_ok=True)
-    _write_evaluator(hidden)
+    _write_evaluator(hidden, program)
     job = Job(
         folder=str(folder),
         scratch=str(stage.scratch),
@@ -113,18 +168,23 @@ def _evaluated(stage: Stage, form: str) -> Measured | Unscored | Stopped:
         budget=Budget(amount=1, unit="steps"),
         limits=Limits(wall_seconds=SECONDS, disk_bytes=QUOTA),
         score="evaluated",
-        evaluation=Evaluation(script="evaluate.py", outputs=("found.txt",), stale=("found.txt",)),
+        evaluation=Evaluation(
+            script="evaluate.py",
+            outputs=("found.txt",),
+            stale=("found.txt",),
+            program=program or None,
+        ),
         metric=Metric(name="score", also=("first", "leaks", "calls", "patched")),
         python=stage.python,
     )
-    return measure(job, stage.runner, threading.Event(), export=_export)
+
+    def export(folder: Path, _: str) -> None:
+        _write_evaluator(folder, program)
+
+    return measure(job, stage.runner, threading.Event(), export=export)
 
 
-def _write_evaluator(folder: Path) -> None:
+def _write_evaluator(folder: Path, program: str) -> None:
     folder.mkdir(exist_ok=True)
-    (folder / "evaluate.py").write_text(EVALUATOR)
+    (folder / "evaluate.py").write_text(EVALUATORS[program])
     (folder / "answers.txt").write_text(SECRET)
-
-
-def _export(folder: Path, _: str) -> None:
-    _write_evaluator(folder)

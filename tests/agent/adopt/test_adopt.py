@@ -336,6 +336,15 @@ def test_a_file_that_is_no_results_tsv_is_refused_by_line(text: str, reason: str
         read_rows(text, "results.tsv")
 
 
+def test_the_scores_of_another_metric_are_in_its_column() -> None:
+    text = "commit\tnet pnl\tstatus\tdescription\na\t-3.5\tkeep\tx\nb\t0\tdiscard\ty\n"
+    assert [row.score for row in read_rows(text, "results.tsv", "net pnl")] == [-3.5, 0.0]
+    with pytest.raises(UsageFault, match="has scores of val_bpb, and this project measures f1"):
+        read_rows(HEADER, "results.tsv", "f1")
+    with pytest.raises(UsageFault, match="lacks the column f1"):
+        read_rows(text, "results.tsv", "f1")
+
+
 def test_zeros_and_nan_are_no_scores() -> None:
     rows = tsv(
         "a|0.000000|0.0|crash|x",

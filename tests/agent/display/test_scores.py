@@ -312,6 +312,10 @@ def test_trackers_get_the_metric_by_its_name_and_no_reserved_one() -> None:
     assert "val_bpb" in numbers_of(keep)
     assert numbers_of(keep, Objective(metric="delta"))["score"] == 82.0
     assert numbers_of(keep, Objective(metric="top-1 @ 5%"))["top-1 _ 5_"] == 82.0
+    twins = Objective(metric="m", also=("params_m", "精度", "召回"))
+    score = keep.result.own[0].model_copy(update={"also": {"精度": 1.0, "召回": 2.0}})
+    told = keep.model_copy(update={"result": keep.result.model_copy(update={"scores": (score,)})})
+    assert [numbers_of(told, twins)[name] for name in ("also/__", "also/___2")] == [1.0, 2.0]
     assert settings_of(started(ACCURACY))["direction"] == "maximize"
 
 

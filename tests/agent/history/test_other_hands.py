@@ -233,3 +233,15 @@ def test_a_verdict_without_its_record_is_torn_not_foreign(tmp_path: Path, merge:
     )
     with pytest.raises(HistoryFault, match="lost its record"):
         reopened(tmp_path)
+
+
+def test_the_script_of_a_run_stays_whatever_autoresearch_toml_names_by_then(tmp_path: Path) -> None:
+    with study(tmp_path, train="train.py") as history:
+        own = history.project
+    (tmp_path / "other.py").write_text("print('val_bpb: 0.1')\n")
+    (tmp_path / "autoresearch.toml").write_text('train = "other.py"\n')
+    now = project_of(tmp_path)
+    assert now.train == "other.py"
+    with History.open(now, "t") as history:
+        assert history.project.train == own.train
+        assert history.sources.main == "train.py"

@@ -85,6 +85,9 @@ def test_directions_by_name(name: str, direction: str | None) -> None:
         ("[3] validation_0-rmse:0.25", "validation_0-rmse", 0.25),
         ("Accuracy on the test set: 0.944", "Accuracy on the test set", 0.944),
         ("p90 latency: 3.5 ms", "p90 latency", 3.5),
+        ("**val_acc:** 0.6", "val_acc", 0.6),
+        ("准确率：0.6", "准确率", 0.6),
+        ("accuracy (train): 0.9, accuracy (test): 0.6", "accuracy (test)", 0.6),
         ("FID: 0.4860  Coverage: 1.0000", "FID", 0.486),
         ('{"value_score": 0.6, "combined_score": 0.7}', "combined_score", 0.7),
     ],
@@ -167,6 +170,31 @@ def test_where_there_is_nothing_the_bundled_research_is_offered(tmp_path: Path) 
     with pytest.raises(ProjectFault) as fault:
         find_project(repository(tmp_path, {"README.md": ""}), Settings())
     assert fault.value.next_command == "autoresearch init"
+
+
+EVALUATE = """
+from autoresearch_evaluate import Candidate, output, report
+with Candidate() as candidate:
+    report(score=candidate.call("places:pack", 26), size=len(open(output("out/model.bin")).read()))
+"""
+
+
+def test_what_an_evaluator_measures_is_the_training_whatever_its_name(tmp_path: Path) -> None:
+    files = {
+        "judge_it.py": EVALUATE,
+        "places.py": "def pack(n):\n    return n\n",
+        "make.py": "from pathlib import Path\nPath('out', 'model.bin').write_bytes(b'')\n",
+        "helper.py": "def unrelated():\n    return 1\n",
+    }
+    found = find_candidates(repository(tmp_path, files))
+    assert [(script.path, script.command) for script in found.scripts] == [
+        ("make.py", ""),
+        ("places.py", "python -m py_compile places.py"),
+    ]
+    assert found.scripts[0].reason == "it names out/model.bin, which judge_it.py reads"
+    assert found.scripts[1].reason == "judge_it.py calls it"
+    files["judge_it.py"] = EVALUATE.replace("autoresearch_evaluate", "somebody_else")
+    assert not find_candidates(repository(tmp_path / "other", files)).scripts
 
 
 def test_links_tests_and_what_is_no_python_are_no_candidates(tmp_path: Path) -> None:

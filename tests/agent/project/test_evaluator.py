@@ -108,6 +108,19 @@ MISTAKES = {
     'command = "python evaluate.py"\npublic = "NO.md"': "evaluate.public: there is no file 'NO.md'",
     'command = "python evaluate.py"\nhidden = ["fit.py"]': "[evaluate] hides fit.py",
     'command = "python fit.py"': "[evaluate] hides fit.py",
+    'command = "python evaluate.py"\noutputs = ["a.csv", "a.csv"]': "'a.csv' stands there twice",
+    'command = "python evaluate.py"\nhidden = ["data"]\noutputs = ["data/val.npz"]': (
+        "names data/val.npz in outputs, and hides it or shows it to models"
+    ),
+    'command = "python evaluate.py"\npublic = "EVAL.md"\noutputs = ["EVAL.md"]': (
+        "names EVAL.md in outputs, and hides it or shows it to models"
+    ),
+    'command = "python evaluate.py"\nprogram = "model/net.py"\nhidden = ["model"]': (
+        "hides model/net.py, which is what it measures"
+    ),
+    'command = "python evaluate.py"\nprogram = "evaluate.py"': (
+        "hides evaluate.py, which is what it measures"
+    ),
 }
 
 

@@ -1,5 +1,8 @@
 """What autoresearch.toml and program.md say now, against what a run recorded."""
 
+import pytest
+
+from agent.errors import ProjectFault
 from agent.project.find import Project
 from agent.project.objective import stated_otherwise
 from agent.project.program import FrontMatter
@@ -30,6 +33,19 @@ def test_all_that_differs_is_one_note() -> None:
     assert "scale: linear here now, logit in this run" in note
     assert "also: params here now, none in this run" in note
     assert "files: *.py here now, none in this run" in note
+
+
+def test_another_script_is_named_and_the_recorded_one_runs() -> None:
+    run = RUN.model_copy(update={"train": "src/fit.py"})
+    [note] = stated_otherwise(run, PROJECT, Settings(), FrontMatter())
+    assert "train: fit.py here now, src/fit.py in this run" in note
+    assert PROJECT.running(run.train).train == "src/fit.py"
+    assert PROJECT.running(None) is PROJECT
+    for outside in ("../fit.py", "/fit.py", "a/../../fit.py"):
+        with pytest.raises(ProjectFault, match="outside the repository"):
+            PROJECT.running(outside)
+    same = RUN.model_copy(update={"train": "fit.py"})
+    assert stated_otherwise(same, PROJECT, Settings(), FrontMatter()) == []
 
 
 def test_the_front_matter_wins_over_autoresearch_toml() -> None:

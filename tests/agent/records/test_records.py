@@ -5,9 +5,9 @@ from pydantic import ValidationError
 
 from agent.edit.files import apply_edits
 from agent.records.edits import Refused, SetConstant
-from agent.records.objective import Direction, Objective, Sense
+from agent.records.objective import Direction, Objective, Scale, Sense
 from agent.records.proposals import Proposal, Provenance
-from agent.records.results import Result, Score, Trial
+from agent.records.results import Claim, Result, Score, Trial
 from agent.records.sources import Sources
 
 SCORED = Result(status="scored", scores=(Score(value=1.0, seed=0, kind="sealed"),))
@@ -55,6 +55,28 @@ def test_a_score_that_is_not_believed_is_no_value(status: str) -> None:
 def test_an_objective_refuses_what_it_does_not_know(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Objective.model_validate({"metric": "val_acc", **change})
+
+
+@pytest.mark.parametrize(
+    ("scale", "delta", "text"),
+    [
+        ("linear", -0.0123456789, "-0.012346"),
+        ("linear", -3.21e-9, "-3.21e-09"),
+        ("linear", 1.5e12, "+1.5e+12"),
+        ("log", -0.1, "-9.52%"),
+        ("log", 1e-7, "+1e-05%"),
+        ("log", 50.0, "+5.18e+23%"),
+        ("logit", 2e-8, "+2e-08 logit"),
+    ],
+)
+def test_a_change_of_any_size_is_seen(scale: Scale, delta: float, text: str) -> None:
+    assert Sense(scale=scale).change_text(delta) == text
+    few = Sense(scale=scale).change_text(delta, 4)
+    assert any(digit in few.partition("e")[0] for digit in "123456789")
+
+
+def test_a_claim_of_a_small_score_shows_it() -> None:
+    assert str(Claim(commit="c", verdict="keep", score=3e-9)) == "keep 3e-09, self-reported"
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])

@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.ground.budget import Budget
 from sandbox.ground.deadline import Deadline, Usual
+from sandbox.ground.fault import SandboxFault
 from sandbox.ground.outcome import Crashed, Finished, Limits, OutOfMemory, TimedOut, Usage
 from sandbox.score import lingering
 from sandbox.score.lingering import Lingering
@@ -108,6 +109,13 @@ def test_a_run_that_broke_its_budget_in_silence_behind_its_score(scripted):
     assert result.overshot
     assert "trained 40.0 s" in result.detail
     assert 'it had printed "val_acc: 0.9", but did not exit' in result.detail
+
+
+def test_an_interpreter_that_vanishes_is_no_failure_of_a_candidate(tmp_path):
+    (tmp_path / "folder").mkdir()
+    python = tmp_path / "env/bin/python"
+    with pytest.raises(SandboxFault, match=f"interpreter of the trainings is gone: {python}"):
+        measure(job_in(tmp_path, python=str(python)), RUNNERS["none"](), threading.Event())
 
 
 def test_without_a_score_the_failure_is_as_before(scripted):

@@ -84,6 +84,33 @@ def test_json_by_path(value):
     assert Form("x.acc").last(line) is None
 
 
+def test_json_by_the_number_of_a_list():
+    line = json.dumps({"folds": [{"acc": 7}, {"acc": 8}], "0": 3})
+    assert Form("folds.1.acc").last(line).value == 8
+    assert Form("folds.2.acc").last(line) is None
+    assert Form("acc").last(line) is None
+    assert json_paths(json.loads(line), "acc") == ["folds.0.acc", "folds.1.acc"]
+
+
+def test_the_last_of_several_objects_on_a_line():
+    line = '{"rank": 0} {"eval": {"acc": 7}} {"eval": {"acc": 8}} {eval.acc: 9} {"x": 1}'
+    assert Form("eval.acc").last(line).value == 8
+    assert Form("rank").last(line).value == 0
+
+
+@pytest.mark.parametrize("name", ["précision", "pre\u0301cision"])
+def test_an_accent_may_be_written_in_either_way(name):
+    for line in ("précision : 0.9", "pre\u0301cision: 0.9", '{"pre\u0301cision": 0.9}'):
+        assert Form(name).gives(line)
+        assert Form(name).last(line).value == 0.9
+
+
+def test_names_and_colons_of_other_scripts():
+    assert Form("精度").last("精度：0.9").value == 0.9
+    assert Form("acc").last("**acc:** 0.9").value == 0.9
+    assert Form("score").last("The final score is: 0.9").value == 0.9
+
+
 def test_a_key_with_a_dot_comes_before_a_path():
     assert Form("eval.acc").last('{"eval": {"acc": 1}, "eval.acc": 2}').value == 2
 
@@ -98,6 +125,12 @@ def test_thousands(value, places):
     ):
         expected = float(grouped.replace(",", "").replace("_", ""))
         assert Form("n").last(f"n: {grouped}").value == expected
+
+
+@pytest.mark.parametrize("separator", ["'", "’", "\u00a0", "\u202f", "\u2009"])
+def test_thousands_of_other_places(separator):
+    assert Form("n").last(f"n: -1{separator}234{separator}567.5 x").value == -1234567.5
+    assert Form("n").last(f"n: 1{separator}234,5") is None
 
 
 @given(value=SHORT)
@@ -135,6 +168,19 @@ def test_every_way_to_format_a_float(value):
         ("5.", 5, ""),
         ("1e3", 1000, ""),
         ("007", 7, ""),
+        ("12 milliseconds", 12, "milliseconds"),
+        ("12.5 minutes", 12.5, "minutes"),
+        ("90 percent", 90, "percent"),
+        ("9‰", 9, "‰"),
+        ("12.5ms/step", 12.5, "ms/step"),
+        ("80 MB/s", 80, "MB/s"),
+        ("80 samples/sec", 80, "samples/sec"),
+        ("1.5 M", 1.5, "M"),
+        ("90\u202f%", 90, "%"),
+        ("-$5.50", -5.5, ""),
+        ("$-5.50", -5.5, ""),
+        ("(0.9,)", 0.9, ""),
+        ("0.9 0.8 0.7", 0.9, ""),
     ],
 )
 def test_units_and_spellings(text, value, unit):
@@ -160,6 +206,22 @@ def test_units_and_spellings(text, value, unit):
         "val_acc improved from 0.8 to 0.9",
         "val_acc: 0.8 to 0.9",
         "val_acc: 0,9",
+        "val_acc: 0,912",
+        "val_acc: -0,912",
+        "val_acc: 00,912",
+        "val_acc: 1 234.5",
+        "val_acc: 12 345",
+        "val_acc: 0٫9",
+        "val_acc: 0·9",
+        "val_acc: ($5.50)",
+        "val_acc: (1,234.50)",
+        "val_acc (train): 0.9",
+        "val_acc (Best): 0.9",
+        "val_acc 5: 0.9",
+        "val_acc: 2 min 3 s",
+        "val_acc: 1 h 2 min",
+        "val_acc: 2 minutes 3.5 seconds",
+        "val_acc 5 = 0.9",
         "val_acc: 1,23,456",
         "val_acc: 1.2.3",
         "val_acc: 2026-01-31",
@@ -191,7 +253,21 @@ def test_what_is_not_plainly_the_number(line):
 
 
 @pytest.mark.parametrize(
-    "text", ["nan", "NaN", "inf", "-inf", "Infinity", "tensor(nan)", "None", "null", "1e999", "1/0"]
+    "text",
+    [
+        "nan",
+        "NaN",
+        "inf",
+        "-inf",
+        "Infinity",
+        "tensor(nan)",
+        "None",
+        "null",
+        "1e999",
+        "1/0",
+        "1.#INF",
+        "-1.#IND",
+    ],
 )
 def test_what_is_no_number_is_said_and_not_skipped(text):
     printed = Form("acc").last(f"acc: 0.9 acc: {text}")
@@ -201,6 +277,11 @@ def test_what_is_no_number_is_said_and_not_skipped(text):
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "null", "1e999", "9" * 5000])
 def test_what_is_no_number_in_json(text):
     assert not math.isfinite(Form("acc").last(f'{{"acc": {text}}}').value)
+
+
+def test_no_zero_has_a_sign():
+    for line in ("a: -0.0", '{"a": -0.0}', "a: −0", "a: -0%"):
+        assert str(Form("a").last(line).value) == "0.0"
 
 
 def test_the_last_on_a_line_counts():
@@ -250,4 +331,4 @@ def test_the_page_says_how_a_line_is_read(line, value, unit):
 
 
 def test_the_page_has_many_lines():
-    assert len(ROWS) == 20
+    assert len(ROWS) == 26

@@ -28,6 +28,7 @@ def test_no_log(tmp_path):
 BITS = (
     b'---\n|\r|\n|\x1b[31m|\x1b]0;|\x07|val_acc|: |0.9|nan|{|}|"val_acc"|1,234|%|best |INFO '
 ).split(b"|")
+BITS += [b"{\n", b"\n}\n"]
 PARTS = st.lists(
     st.binary(max_size=60)
     | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass"))
@@ -76,6 +77,8 @@ NEAR = {
     "broken JSON": b'{"val_acc"\n',
     "broken JSON on one line": b'{"val_acc":',
     "JSON": b'{"val_acc":1}\n',
+    "objects": b'{\n"val_acc": 1\n}\n',
+    "an open object": b"val_acc {\n",
     "rules": b"---\n",
     "dashes": b"-",
     "rules of a logger": b"INFO ---\n",

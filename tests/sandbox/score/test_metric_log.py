@@ -179,9 +179,11 @@ def test_a_unit_is_recorded(read):
 
 def test_other_metrics_are_recorded_with_it(read, tmp_path):
     metric = Metric(name="val_acc", also=("loss", "params_m", "absent", "broken"))
-    reading = read("loss: 2\nval_acc: 0.9, loss: 1\nbroken: nan\nparams_m: 3\n", metric)
+    reading = read("loss: 2\nval_acc: 0.9, loss: 1\nbroken: nan\nparams_m: 3 M\n", metric)
     assert reading.also == {"loss": 1, "params_m": 3}
-    assert read_also(tmp_path / "log", ("loss", "val_acc")) == {"loss": 1, "val_acc": 0.9}
+    assert reading.units == {"loss": "", "params_m": "M"}
+    also = read_also(tmp_path / "log", ("loss", "val_acc"))
+    assert {name: other.value for name, other in also.items()} == {"loss": 1, "val_acc": 0.9}
 
 
 def test_the_line_that_was_read_is_shown_printable_and_short(read):
@@ -235,6 +237,11 @@ def test_no_secret_is_quoted(read, monkeypatch):
         ("n=512 0.9 val_acc\n", "[ \\t]+val_acc' reads"),
         ("val_acc: 1.2M\n", 'follows the name in "val_acc: 1.2M"'),
         ("val_acc 3 epochs ago\n", 'follows the name in "val_acc 3 epochs ago"'),
+        ("val_acc (test): 0.9\n", 'which metric = "val_acc (test)" reads'),
+        ('{"a": [{"val_acc": 0.9}]}\n', 'which metric = "a.0.val_acc" reads'),
+        ('{\n  "a": {\n    "val_acc": 1\n  },\n  "b": {"val_acc": 2}\n}\n', '"a.val_acc" reads'),
+        ("val_acc: 0,912\n", '"val_acc: 0,912": a number has a decimal point'),
+        ("précision : 0.9\n", 'its last line is "précision : 0.9"'),
     ],
 )
 def test_the_reason_quotes_the_line_that_nearly_fits(read, text, said):
@@ -248,6 +255,47 @@ def test_the_reason_quotes_the_line_that_nearly_fits(read, text, said):
     proposed = re.search(r"which pattern = '(.*)' reads", result.reason)
     if proposed:
         assert isinstance(read(text, Metric(name="val_acc", pattern=proposed[1])), Reading)
+
+
+@pytest.mark.parametrize(
+    "value", ["1'234.5", "1 234.5", "1\u00a0234,5", "0٫9", "- 0.5", "–0.5", "-€ 5", "<0.5", "1.#NO"]
+)
+def test_no_pattern_is_proposed_that_reads_another_number(read, value):
+    result = read(f"val_acc; {value}\n", ACCURACY)
+    assert isinstance(result, NotRead)
+    assert "reads" not in result.reason
+    assert f'follows the name in "val_acc; {value[:1]}' in result.reason
+
+
+NESTED = """results: {
+  "train": {
+    "acc": 0.99,
+    "loss": 0.1
+  },
+  "eval": {
+    "acc": 0.9
+  },
+  "lr": 0.1
+}
+"""
+
+
+@pytest.mark.parametrize("before", ["", "---\n", "x\n" * PIECE_BYTES, "loading {\n---\n"])
+def test_indented_json_is_read_by_its_paths(read, before):
+    assert read(before + NESTED + "bye\n", Metric(name="eval.acc")).value == 0.9
+    assert read(before + NESTED, Metric(name="lr")).value == 0.1
+    assert read(before + NESTED, Metric(name="loss")).value == 0.1, "there is one"
+    several = read(before + NESTED, Metric(name="acc"))
+    assert isinstance(several, NotRead)
+    assert 'which metric = "eval.acc" reads' in several.reason
+    assert read(before + NESTED, Metric(name="m", pattern=r'^ +"acc": (\S+)$')).value == 0.9
+
+
+def test_what_begins_like_an_object_and_is_none_is_read_line_by_line(read):
+    for text in ("net {\n  acc: 0.8\nacc: 0.9\n", "f {\nacc: 0.8\n  acc: 0.9\n}\n", "{\nacc: 0.9"):
+        assert read(text, Metric(name="acc")).value == 0.9
+    assert read("{\nacc: 0.9\n" + "x\n" * PIECE_BYTES, Metric(name="acc")).value == 0.9
+    assert read("{\n---\nacc: 0.9\n", Metric(name="acc")).blocks == 1
 
 
 # ---------------------------------------------------------------- the owner's pattern

@@ -1,0 +1,57 @@
+"""The objective of a new run: who says what it is, and which parts do not fit each other."""
+
+import pytest
+
+from agent.errors import UsageFault
+from agent.project.find import Project
+from agent.project.flags import Flags
+from agent.project.objective import objective_of
+from agent.project.program import FrontMatter
+from agent.project.settings import Settings
+from agent.records.objective import Objective
+
+PROJECT = Project(
+    root="/r", workspace="", train="fit.py", prepare=None, program=None, score="printed"
+)
+
+
+NOTHING = FrontMatter()
+UNTYPED = Flags()
+
+
+def objective(
+    settings: Settings, matter: FrontMatter = NOTHING, flags: Flags = UNTYPED
+) -> Objective:
+    return objective_of(PROJECT, settings, matter, flags)
+
+
+def test_a_flag_comes_before_the_front_matter_and_that_before_the_settings() -> None:
+    settings = Settings(metric="a", direction="maximize", also=("b",))
+    matter = FrontMatter(metric="c")
+    assert objective(Settings()).metric == "val_bpb"
+    assert objective(settings).metric == "a"
+    assert objective(settings, matter).metric == "c"
+    typed = objective(settings, matter, Flags(metric="d"))
+    assert (typed.metric, typed.direction, typed.also) == ("d", "maximize", ("b",))
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize(
+    ("scale", "target", "fits"),
+    [
+        ("linear", -5.0, True),
+        ("log", 1e-9, True),
+        ("log", 0.0, False),
+        ("log", -1.0, False),
+        ("logit", 0.95, True),
+        ("logit", 1.0, False),
+        ("logit", 95.0, False),
+    ],
+)
+def test_a_target_is_on_the_scale_of_its_metric(direction, scale, target, fits) -> None:
+    settings = Settings(metric="a", direction=direction, scale=scale, target=target)
+    if fits:
+        assert objective(settings).target == target
+        return
+    with pytest.raises(UsageFault, match=f"{target:g} is not on the scale {scale}"):
+        objective(settings)
