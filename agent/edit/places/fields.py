@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from agent.edit.places.arguments import Arguments, always_passed, arguments_of
+from agent.edit.places.limits import limits_in
 from agent.edit.places.place import (
     Place,
     choices_in,
@@ -89,6 +90,7 @@ class Fields:
             docstring,
             stated_type,
             choices_in(annotation),
+            limits_in(annotation, value),
         )
         return _unwrapped(place)
 

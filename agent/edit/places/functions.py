@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from agent.edit.places.arguments import always_passed, arguments_of
+from agent.edit.places.limits import limits_in
 from agent.edit.places.names import RUNS, Top, top_statements
 from agent.edit.places.place import (
     Place,
@@ -101,6 +102,7 @@ def _parameters(scopes: Scopes, name: str, node: _Function) -> Iterator[Place]:
             value,
             stated_type=type_in(argument.annotation),
             choices=choices_in(argument.annotation),
+            limits=limits_in(argument.annotation, value),
         )
         yield from entries_of(_unwrapped(place))
 

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 
+from agent.edit.places.limits import limits_in
 from agent.edit.places.place import (
     Place,
     choices_in,
@@ -62,6 +63,7 @@ def _options(statement: ast.stmt, call: ast.Call) -> Iterator[Place]:
     if not option or value is None:
         return
     type_node = keyword_of(call, "type")
+    allowed = keyword_of(call, "choices")
     yield Place(
         option,
         "argument",
@@ -70,7 +72,8 @@ def _options(statement: ast.stmt, call: ast.Call) -> Iterator[Place]:
         item,
         text_in(keyword_of(call, "help")),
         type_in(type_node),
-        choices_in(keyword_of(call, "choices")) or choices_in(type_node),
+        choices_in(allowed) or choices_in(type_node),
+        limits_in(type_node, allowed),
     )
 
 
@@ -101,4 +104,5 @@ def _absl(statement: ast.stmt, call: ast.Call, name: str) -> Iterator[Place]:
         text_in(rest[0]) if rest else text_in(keyword_of(call, "help")),
         _ABSL_TYPES.get(name, ""),
         choices_in(allowed) if is_enum else (),
+        limits_in(call),
     )

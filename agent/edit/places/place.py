@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal as OneOf
 
 from agent.edit.literal import Literal, evaluate
+from agent.edit.places.limits import NO_LIMITS, Limits
 
 Form = OneOf[
     "module",
@@ -56,6 +57,8 @@ class Place:
     """The annotation or the option's type, such as `float`."""
     choices: tuple[Literal, ...] = ()
     """The values that the option or annotation allows; () if it names none."""
+    limits: Limits = NO_LIMITS
+    """What the field, option or annotation allows of a number."""
     is_live: bool = True
     """Whether the file reads this value: another one may take its place before that."""
 
@@ -176,6 +179,7 @@ def _entries(top: Place, depth: int) -> Iterator[Place]:
             help="",
             stated_type="",
             choices=(),
+            limits=NO_LIMITS,
         )
         yield from _entries(part, depth - 1)
 

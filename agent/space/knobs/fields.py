@@ -87,7 +87,10 @@ FIELDS: Rules = (
             (deck|hand|team|alphabet|l|message|file|table|index|corpus)_(size|len(gth)?)
             side_?(len(gth)?)? (pole|rod|arm|beam|rope|cable)_(len(gth)?|mass|radius)
             (lower|upper|search|domain|action)_?(bounds?|lim(it)?s?) [xyz]lim armed
-            charset action_scale repeat_action (win|loss|max|min|perfect|fail)_score score_\\w+"""
+            epidemic\\w* recovery_rate infect\\w* contact_rate incubation radioactive soil sold
+            treatment transparency opacity volatility stock bond currency order_book pixel_value
+            blocksworld charset action_scale repeat_action (win|loss|max|min|perfect|fail)_score
+            score_\\w+"""
         ),
         TASK,
     ),

@@ -307,33 +307,6 @@ _SECTIONS = (
     ),
     (anywhere("generation generate sampling sampler inference"), SAMPLING),
 )
-# Where an owner says that a constant is not for a search.
-_OWNERS = (
-    (
-        re.compile(
-            r"(?:do_not|don_t|never|not_to_be)_(?:be_)?(?:change|touch|tune|edit|modify)"
-            r"|(?:must|should)_(?:match|equal|stay)|must_be_(?:the_)?(?:same|fixed|equal|constant)"
-            r"|(?:^|_)(?:fixed|constant)_(?:by|for|in|across)(?:_|$)|keep_fixed|hard_coded"
-        ),
-        "its comment says that it stays as it is",
-    ),
-)
-# What a comment says that a constant is.
-_SAID = (
-    (re.compile(r"random_seed|(?:^|_)seed(?:_|$)"), "it is a seed"),
-    (
-        re.compile(
-            r"(?:number|num|count)_of_(?:\w+_)?(?:classes|labels|categories|tokens|actions|folds)"
-            r"|vocab(?:ulary)?_size|size_of_(?:the_)?vocab"
-        ),
-        "it is the size of the problem",
-    ),
-    (re.compile(r"(?:sequence|context)_(?:length|len|window)"), SEQUENCE),
-    (
-        re.compile(r"(?:number|num|amount|total)_(?:of_)?(?:\w+_)?(?:epochs|iterations|episodes)"),
-        LENGTH,
-    ),
-)
 # Of what is counted (`num_…`) only these are parts of a model or of a method.
 _COUNT = re.compile(r"^(?:num(?:ber_of)?|n)_(?:of_)?(?P<what>.+)$")
 PARTS = at_end(
@@ -373,16 +346,6 @@ def why_by_use(evidence: Evidence) -> str | None:
         if use in evidence.uses:
             return reason
     return None
-
-
-def why_by_owner(evidence: Evidence) -> str | None:
-    """Return why a constant stays as it is, if its comment says so, or None."""
-    return _first(_OWNERS, evidence.said)
-
-
-def why_by_comment(evidence: Evidence) -> str | None:
-    """Return why the comment or help text speaks against a search, or None."""
-    return _first(_SAID, evidence.said)
 
 
 def _first(rules: Rules, words: str) -> str | None:
