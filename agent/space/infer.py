@@ -23,6 +23,7 @@ from agent.space.knobs.shapes import LARGEST, Number, factor, near_one, rounded
 from agent.space.knobs.sizes import SIZES
 from agent.space.knobs.switches import why_no_switch
 from agent.space.knobs.values import GUARD, UNIT, is_binary_unit, why_by_value, why_epsilon
+from agent.space.knobs.vocabulary import is_common, is_of_learning
 from agent.space.ranges import Range
 from agent.space.uses import PROBABILITY
 
@@ -98,8 +99,18 @@ def infer(evidence: Evidence) -> Inferred:
     inferred = _inferred(evidence)
     if inferred.range is None and inferred.guess is None:
         return inferred
+    inferred = _unless_of_another_field(inferred, evidence)
     reason = _why_by_said(evidence, inferred)
     return Inferred(None, reason) if reason else _within_limits(inferred, evidence)
+
+
+def _unless_of_another_field(inferred: Inferred, evidence: Evidence) -> Inferred:
+    """Return a guess for a weight, a probability and the like that nothing says are a model's."""
+    if inferred.range is None or not is_common(inferred.reason):
+        return inferred
+    if is_of_learning(evidence, _passed_as(evidence)):
+        return inferred
+    return Inferred(None, UNKNOWN, inferred.range)
 
 
 def _why_by_said(evidence: Evidence, inferred: Inferred) -> str | None:

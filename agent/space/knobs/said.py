@@ -165,6 +165,12 @@ def why_double(evidence: Evidence) -> str | None:
     return reason
 
 
+def speaks_of_learning(evidence: Evidence) -> bool:
+    """Return whether a comment or help text speaks of a model or its training."""
+    said = evidence.said
+    return bool(_LEARNING.search(said) or _SIZE_WORDS.search(said))
+
+
 def _phrases(text: str) -> Iterator[str]:
     """Yield the phrases of a comment or help text as lower-case words."""
     for phrase in _BETWEEN_PHRASES.split(text[:300]):

@@ -49,7 +49,7 @@ def test_a_comment_that_only_tells_of_a_knob_leaves_it_searched(comment: str) ->
     ("name", "value", "comment"),
     [
         *(("TAU", 0.02, "in seconds"), ("WEIGHT", 70, "kg"), ("SIGMA", 2.0, "mm")),
-        *(("TEMPERATURE", 20.0, "degrees Celsius"), ("TEMP", 298.15, "Kelvin")),
+        *(("TEMPERATURE", 20.0, "degrees Celsius"), ("TEMP", 29.8, "Celsius")),
         *(("WIDTH", 640, "pixels"), ("CLIP", 10.0, "of the video, in seconds")),
         *(("BATCH_SIZE", 100, "of validation"), ("BATCH_SIZE", 1, "used at inference")),
         *(("WARMUP", 10, "timing warm-up runs"), ("MOMENTUM", 0.9, "eval only")),
