@@ -15,7 +15,8 @@ from itertools import chain, product
 
 from agent.edit.fingerprint import normalised
 from agent.edit.flow import Flow, Scope, Scoped, flow_of, last_name, scoped
-from agent.edit.seed_places import Finder, Kind, Seed, is_seed_name
+from agent.edit.seed_names import is_seed_name
+from agent.edit.seed_places import Finder, Kind, Seed
 from agent.edit.source import MAX_KEPT, file_tree, is_definition
 
 __all__ = ["Seeds", "changed_seed", "is_seed_name", "seeds_of"]
