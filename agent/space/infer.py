@@ -55,7 +55,7 @@ _AMBIGUOUS = whole(
 )
 # Texts that name a part of a model or of its training.
 _PARTS = at_end(
-    """optimi[sz]er optim(_name)? scheduler (lr_)?sched(_name)? activation act nonlinearity norm
+    """optimi[sz]er optim(_name)? opt scheduler (lr_)?sched(_name)? activation act nonlinearity norm
     (norm|rnn|cell|pool|gnn|conv|attention|act|optimizer|scheduler)_(type|layer|name|kind) pooling
     graph_pooling init(iali[sz]ation)? lr_schedule aggr(egation)?"""
 )

@@ -20,6 +20,7 @@ Form = OneOf[
     "attribute",
     "call",
 ]
+MOMENTS = 2  # of an optimizer
 MAX_DEPTH = 8  # of dictionaries within dictionaries
 MAX_ENTRIES = 200  # of a dictionary; a longer one is data
 
@@ -31,6 +32,7 @@ NAMESPACES = frozenset(
         *("defaultdict", "OrderedDict", "addict", "Dict"),
     }
 )
+_MOMENTS = re.compile(r"(^|[._(])betas\)?$", re.IGNORECASE)
 _CLASS = re.compile(r"_?[A-Z]([A-Za-z0-9]*[a-z][A-Za-z0-9]*)?$")
 _SETTINGS = re.compile(
     r"(^|_)(config|configs|cfg|cfgs|conf|hparams?|hyper\w*|hps?|args?|opts?|options?|params?"
@@ -165,6 +167,11 @@ def entries_of(top: Place) -> Iterator[Place]:
 
 def _entries(top: Place, depth: int) -> Iterator[Place]:
     value = top.value
+    if isinstance(value, ast.Tuple | ast.List) and are_moments(top.name, value):
+        for number, inner in enumerate(value.elts):
+            yield replace(top, name=f"{top.name}[{number}]", value=inner, item=inner)
+        yield top
+        return
     if depth == 0 or not (is_namespace(value) or is_class_call(value)):
         yield top
         return
@@ -184,6 +191,13 @@ def _entries(top: Place, depth: int) -> Iterator[Place]:
         yield from _entries(part, depth - 1)
 
 
+def are_moments(name: str, value: ast.expr) -> bool:
+    """Return whether a pair of numbers holds an optimizer's moments: `betas=(0.9, 0.999)`."""
+    if not isinstance(value, ast.Tuple | ast.List) or len(value.elts) != MOMENTS:
+        return False
+    return bool(_MOMENTS.search(name))
+
+
 def _pairs(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
     """Yield the keys and values of a dictionary literal or of a call's keywords."""
     if isinstance(node, ast.Dict) and len(node.keys) <= MAX_ENTRIES:
@@ -195,5 +209,7 @@ def _pairs(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
     for keyword in node.keywords:
         if keyword.arg is not None:
             yield keyword.arg, keyword.value
+        elif is_namespace(keyword.value):
+            yield from _pairs(keyword.value)
     if len(node.args) == 1 and is_namespace(node) and is_namespace(node.args[0]):
         yield from _pairs(node.args[0])
