@@ -12,11 +12,14 @@ from agent.display.format import Formatter, formatter_for
 from agent.project.settings import FILE
 from agent.records.proposals import Value
 from agent.records.sources import Sources
+from agent.space import unread_files
 from agent.space.read import Choice
 
 ORIGINS = {"settings": FILE, "comment": "comment", "inferred": "inferred"}
 MAX_VALUE = 40
 """Characters of a value."""
+MAX_UNREAD = 10
+"""Files without constants that are named."""
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -34,10 +37,21 @@ def print_choices(
         if own:
             console.print(Text(f"\n{formatter.line(path)}", "bold"))
             console.print(_table(own, formatter))
+    _print_unread(console, unread_files(sources), formatter)
     if not searched and elsewhere:
         console.print(Text(formatter.line(elsewhere)), soft_wrap=True)
     if choices:
         console.print(f"\nto change one: its last column, in {FILE} below [ranges]")
+
+
+def _print_unread(console: Console, unread: dict[str, str], formatter: Formatter) -> None:
+    if unread:
+        console.print()
+    for path, why in list(unread.items())[:MAX_UNREAD]:
+        line = formatter.line(f"{path}: no constants are read there: {why}")
+        console.print(Text(line), soft_wrap=True)
+    if len(unread) > MAX_UNREAD:
+        console.print(f"and in {len(unread) - MAX_UNREAD} more files")
 
 
 def _table(choices: list[Choice], formatter: Formatter) -> Table:
@@ -61,8 +75,8 @@ def value_text(value: Value) -> str:
 
 def line_of(choice: Choice) -> str:
     """Return the line for [ranges] that would fix a searched constant, or search a fixed one."""
-    wanted = "fixed" if choice.parameter else _wide(choice.constant.value)
-    return range_line(choice.constant.name, wanted)
+    wanted = str(choice.guess or _wide(choice.constant.value))
+    return range_line(choice.constant.name, "fixed" if choice.parameter else wanted)
 
 
 def range_line(name: str, wanted: str) -> str:
@@ -80,7 +94,8 @@ def _wide(value: Value) -> str:
     if isinstance(value, int):
         return f"{min(value // 2, value * 2)} .. {max(value // 2, value * 2, 1)}"
     if value > 0:
-        return f"{value / 3:.2g} .. {value * 3:.2g} log"
+        high = 1.0 if value <= 1 < value * 3 else value * 3
+        return f"{value / 3:.2g} .. {high:.2g} log"
     return f"{min(value * 2, -1.0):g} .. {max(value / 2, 1.0):g}"
 
 

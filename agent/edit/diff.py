@@ -332,10 +332,12 @@ def _settings(old: Chunk, new: Chunk) -> Edits:
     Making them will tell whether that is all that differs.
     """
     before = _texts_of_places(old)
+    after = _texts_of_places(new)
+    both = before.keys() & after.keys()
     edits = tuple(
         SetConstant(name=name, value=text)
-        for name, text in _texts_of_places(new).items()
-        if before.get(name, text) != text
+        for name, text in after.items()
+        if before.get(name, text) != text and f"{name}[0]" not in both
     )
     return edits[::-1]
 

@@ -21,46 +21,69 @@ def fingerprint(source: str) -> str:
 
 def normalised(tree: ast.AST, mask: Mask = lambda _: False) -> str:
     """Return the tree as text with only what matters; a node that `mask` is true of reads `?`."""
-    parts: list[str] = []
+    writer = _Writer(mask)
     try:
-        _write(tree, mask, parts)
+        writer.write(tree)
     except RecursionError:
         return _flat(tree)
-    return "".join(parts)
+    return "".join(writer.parts)
 
 
-def _write(node: object, mask: Mask, parts: list[str]) -> None:
-    if isinstance(node, list):
-        parts.append("[")
-        for item in node:
-            _write(item, mask, parts)
-            parts.append(",")
-        parts.append("]")
-    elif not isinstance(node, ast.AST):
-        parts.append(_literal(node))
-    elif mask(node):
-        parts.append("?")
-    else:
-        _write_node(node, mask, parts)
+class _Writer:
+    """Writes a tree as text."""
 
+    def __init__(self, mask: Mask) -> None:
+        self.parts: list[str] = []
+        self._mask = mask
+        self._no_numbers: set[int] = set()
+        """Identities of arithmetic that has more than numbers in it."""
 
-def _write_node(node: ast.AST, mask: Mask, parts: list[str]) -> None:
-    if isinstance(node, ast.Constant):
-        parts.append(f"Constant({_literal(node.value)})")
-        return
-    if isinstance(node, ast.BinOp | ast.UnaryOp):
-        number = evaluate(node)
-        if number is not None:
-            parts.append(f"Constant({_literal(number)})")
+    def write(self, node: object) -> None:
+        """Write a node, or what a field of one holds."""
+        if isinstance(node, list):
+            self.parts.append("[")
+            for item in node:
+                self.write(item)
+                self.parts.append(",")
+            self.parts.append("]")
+        elif not isinstance(node, ast.AST):
+            self.parts.append(_literal(node))
+        elif self._mask(node):
+            self.parts.append("?")
+        else:
+            self._write_node(node)
+
+    def _write_node(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Constant):
+            self.parts.append(f"Constant({_literal(node.value)})")
             return
-    parts.append(type(node).__name__ + "(")
-    for field in node._fields:
-        if field in _IGNORED_FIELDS:
-            continue
-        value = _body(node) if field == "body" else getattr(node, field, None)
-        _write(value, mask, parts)
-        parts.append(",")
-    parts.append(")")
+        if isinstance(node, ast.BinOp | ast.UnaryOp) and self._may_be_number(node):
+            number = evaluate(node)
+            if number is not None:
+                self.parts.append(f"Constant({_literal(number)})")
+                return
+        self.parts.append(type(node).__name__ + "(")
+        for field in node._fields:
+            if field in _IGNORED_FIELDS:
+                continue
+            self.write(_body(node) if field == "body" else getattr(node, field, None))
+            self.parts.append(",")
+        self.parts.append(")")
+
+    def _may_be_number(self, node: ast.expr) -> bool:
+        """Return whether arithmetic has only literals in it; each part is looked at once."""
+        if id(node) in self._no_numbers:
+            return False
+        match node:
+            case ast.BinOp(left=left, right=right):
+                may_be = self._may_be_number(left) and self._may_be_number(right)
+            case ast.UnaryOp(operand=operand):
+                may_be = self._may_be_number(operand)
+            case _:
+                return isinstance(node, ast.Constant)
+        if not may_be:
+            self._no_numbers.add(id(node))
+        return may_be
 
 
 def _literal(value: object) -> str:

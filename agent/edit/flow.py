@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
+from agent.edit.called import last_name
 from agent.edit.fingerprint import normalised
-from agent.edit.places.place import last_name
+from agent.edit.literal import evaluate
+from agent.edit.seed_names import is_seed_name
 from agent.edit.source import is_definition
 
 # A chain of names is followed so far.
@@ -100,6 +102,8 @@ class Flow:
     calls: dict[str, list[tuple[ast.Call, Scope]]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    attributes: dict[str, list[ast.expr]] = field(default_factory=lambda: defaultdict(list))
+    """What is given to attributes, fields and options, by name."""
 
     def texts(self, node: ast.expr, scope: Scope) -> list[str]:
         """Return what an expression may stand for, as normalised texts."""
@@ -115,6 +119,8 @@ class Flow:
             values: list[ast.expr] = []
             if isinstance(part, ast.Name) and id(part) not in fixed:
                 values = self._of_name(part.id, scope, steps - 1)
+            elif isinstance(part, ast.Attribute) and id(part) not in fixed:
+                values = self._of_attribute(part.attr)
             elif isinstance(part, ast.Call) and not part.args and not part.keywords:
                 values = self._returned(part, steps - 1)
             if values:
@@ -140,6 +146,15 @@ class Flow:
             if around and self._has_parameter(around, name):
                 return self._arguments(around, name, steps)
         return []
+
+    def _of_attribute(self, name: str) -> list[ast.expr]:
+        """Return the numbers that an attribute of any object is given, as one; [] for others.
+
+        A seed's own name stays: what gives it a value is a seed by itself.
+        """
+        values = [] if is_seed_name(name) else self.attributes.get(name, [])
+        numbers = all(isinstance(evaluate(value), int | float) for value in values)
+        return [_joined(values)] if values and numbers else []
 
     def home(self, scope: Scope, name: str) -> Scope:
         """Return the scope of a variable that is bound in `scope`: the module's if global there."""
@@ -193,7 +208,23 @@ def flow_of(nodes: Collection[Scoped]) -> Flow:
             flow.calls[last_name(node.func)].append((node, scope))
         for name, value in bound_values(node):
             flow.variables[flow.home(scope, name), name].append(value)
+        for name, value in _given_attributes(node):
+            flow.attributes[name].append(value)
     return flow
+
+
+def _given_attributes(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """Yield what a statement gives to fields of a class, to attributes, and to options."""
+    match node:
+        case ast.ClassDef(body=body):
+            for statement in body:
+                yield from bound_values(statement)
+        case ast.Assign(targets=[ast.Attribute(attr=name)], value=value):
+            yield name, value
+        case ast.Call(args=[ast.Constant(value=str(option)), *_], keywords=keywords):
+            for keyword in keywords:
+                if keyword.arg == "default" and option.startswith("-"):
+                    yield option.lstrip("-").replace("-", "_"), keyword.value
 
 
 def bound_values(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:

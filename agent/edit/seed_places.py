@@ -7,34 +7,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.edit.called import last_name
 from agent.edit.flow import Flow, Function, Scope, Scoped, argument_of, parameters
-from agent.edit.places.place import last_name
+from agent.edit.seed_names import EVERYTHING, ONE, STATES, bare_name, is_seed_name
 
-SEED_NAME = re.compile(
-    r"(^|_)((random|rng|hash|global|base|my|init|manual)?seeds?|random_?state|pythonhashseed)"
-    r"(_?\d+|_(value|val|num|number|int|offset|base|start|init|data|model|train|test|split|list))?$",
-    re.IGNORECASE,
-)
-_CAMEL = re.compile(r"[a-z](Seed|RandomState)s?$")
-# Calls that seed everything whoever offers them, by their last name.
-_EVERYTHING = frozenset(
-    {
-        *("manual_seed_all", "seed_all", "seed_everything", "set_seed", "set_random_seed"),
-        *("set_rng_seed", "set_global_seed", "set_global_seeds", "seed_rng"),
-    }
-)
-# Calls that set the state of every generator of a library.
-_STATES = frozenset({"set_state", "setstate", "set_rng_state", "set_rng_state_all"})
-# Calls that seed one generator, or a library if it offers them.
-_ONE = frozenset(
-    {
-        *("seed", "manual_seed", "default_rng", "RandomState", "SeedSequence", "Random"),
-        *("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64", "PRNGKey", "PRNGSequence", "Rngs"),
-        "from_seed",
-    }
-)
-SEED_CALLS = _EVERYTHING | _ONE
-"""Calls whose arguments choose a seed, by their last name."""
 _DRAWS = frozenset({"rand", "randn", "randint", "randperm", "random", "normal", "uniform"})
 # Calls each of whose keywords seeds a stream of its own.
 _STREAMS = frozenset({"Rngs"})
@@ -85,16 +61,6 @@ class Seed:
     seed, if it may be a new one."""
 
 
-def is_seed_name(name: str) -> bool:
-    """Return whether a variable, key or option of this name holds a seed; SEED_PROMPT does not."""
-    bare = _bare(name)
-    return bool(SEED_NAME.search(bare) or _CAMEL.search(bare))
-
-
-def _bare(name: str) -> str:
-    return name.strip("-").replace("-", "_").rpartition(".")[2]
-
-
 class Finder:
     """Finds the seeds of one file. nodes: those of the tree."""
 
@@ -110,6 +76,7 @@ class Finder:
                 self._called.add(id(node.func))
             elif isinstance(node, ast.ClassDef) and node.bases:
                 self._bases[(*scope, node.name)] = last_name(node.bases[0])
+        self._imports.update(self._other_names())
 
     def seeds(self) -> Iterator[Seed]:
         """Yield every place that chooses a seed."""
@@ -248,11 +215,28 @@ class Finder:
         """Return what a call of this name seeds, if anything."""
         last = dotted.rpartition(".")[2]
         library = _root(dotted) in _LIBRARIES and "." in dotted
-        if last in _EVERYTHING or (library and last in _SEEDS_LIBRARY | _STATES):
+        if last in EVERYTHING or (library and last in _SEEDS_LIBRARY | STATES):
             return "global"
-        if last in _ONE or (last in _KEYS and "random" in dotted.split(".")):
+        if last in ONE or (last in _KEYS and "random" in dotted.split(".")):
             return "call"
         return None
+
+    def _other_names(self) -> dict[str, str]:
+        """Return the full names of functions that seed, by other names that the file gives them."""
+        names: dict[str, str] = {}
+        for node, _ in self._nodes:
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    functions = [value]
+                case ast.For(target=ast.Name(id=name), iter=ast.Tuple() | ast.List() as values):
+                    functions = values.elts
+                case _:
+                    continue
+            for function in functions:
+                is_name = isinstance(function, ast.Attribute | ast.Name)
+                if is_name and self._kind(self._dotted(function)):
+                    names[name] = self._dotted(function)
+        return names
 
     def _dotted(self, function: ast.expr) -> str:
         """Return the full name of a function, as the file imports it; it begins with `.` if an
@@ -312,7 +296,7 @@ def _root(dotted: str) -> str:
 def _library(dotted: str) -> str:
     """Return the library that a call seeds; "" for all of them."""
     root = _root(dotted)
-    everything = dotted.rpartition(".")[2] in _EVERYTHING and root not in ("torch", "tensorflow")
+    everything = dotted.rpartition(".")[2] in EVERYTHING and root not in ("torch", "tensorflow")
     return "" if everything else {"np": "numpy", "tf": "tensorflow"}.get(root, root)
 
 
@@ -320,7 +304,7 @@ def _named(
     name: str, value: ast.expr, scope: Scope, kind: Kind = "option", target: str = ""
 ) -> Iterator[Seed]:
     if is_seed_name(name) and not _is_words(value) and not _is_object(value):
-        yield Seed(_bare(name), (value,), scope, kind, target)
+        yield Seed(bare_name(name), (value,), scope, kind, target)
 
 
 def _is_words(value: ast.expr) -> bool:
@@ -339,7 +323,7 @@ def _is_object(value: ast.expr) -> bool:
     if not isinstance(value, ast.Call):
         return False
     name = last_name(value.func)
-    made = name[:1].isupper() and name not in _HOLDING | _ONE
+    made = name[:1].isupper() and name not in _HOLDING | ONE
     return made or name in ("randn", "zeros", "empty", "rand", "ones")
 
 

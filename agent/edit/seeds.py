@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain, product
 
+from agent.edit.called import last_name
 from agent.edit.fingerprint import normalised
 from agent.edit.flow import Flow, Scope, Scoped, flow_of, scoped
-from agent.edit.places.place import last_name
-from agent.edit.seed_places import Finder, Kind, Seed, is_seed_name
+from agent.edit.seed_names import is_seed_name
+from agent.edit.seed_places import Finder, Kind, Seed
 from agent.edit.source import MAX_KEPT, file_tree, is_definition
 
 __all__ = ["Seeds", "changed_seed", "is_seed_name", "seeds_of"]

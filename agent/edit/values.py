@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal as Choice
 
+from agent.edit.above import comment_above, lines_of
 from agent.edit.code_values import read_code
 from agent.edit.json_values import read_json
 from agent.edit.literal import Literal
@@ -60,6 +61,8 @@ _BEFORE_VALUE: dict[Language, str] = {
     "json": "",
     "code": "#define value ",
 }
+# What a line of comment begins with.
+_MARKS: dict[Language, str] = {"yaml": "#", "toml": "#", "json": "//", "code": "//"}
 _COMMENT = re.compile(r"[ \t]*+,?[ \t]*+(#[^\r\n]*+)")
 _CODE_COMMENT = re.compile(r"[uUlLfF]*+[ \t)]*+;?[ \t]*+((?://|#|/\*)[^\r\n]*+)")
 _BLANK_REST = re.compile(r"[ \t]*+(?:#[^\r\n]*+)?(?=[\r\n]|\Z)")
@@ -78,6 +81,8 @@ class Entry:
     line: int
     text: str
     """The value as it is written."""
+    above: str = ""
+    """The comment above it, or the heading of the values around it."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +117,16 @@ def _kept_entries(language: Language, text: str) -> dict[str, Entry] | Refused:
         return document
     constants: dict[str, Entry] = {}
     lines = _Lines(document.text)
+    by_line = lines_of(document.text)
     for item in document.items:
         path = path_of(item.keys)
         if item.value is None or not path:
             continue
         written = document.text[item.start : item.end].replace(item.tail, "", 1)
         comment = _comment(language, document.text, item)
-        constants[path] = Entry(path, item.value, comment, lines.of(item.start), written)
+        line = lines.of(item.start)
+        above = comment_above(by_line, line, _MARKS[language])
+        constants[path] = Entry(path, item.value, comment, line, written, above)
     return constants
 
 

@@ -71,7 +71,7 @@ def _lacking(source: str) -> tuple[tuple[str, int], ...]:
         # A file nested too deeply for pyflakes, or a bug in it, must not end a night.
         return ()
     lacking = [each for each in messages if isinstance(each, UndefinedName | UndefinedLocal)]
-    if not lacking:
+    if not lacking or any(map(_makes_names, ast.walk(tree))):
         return ()
     try:
         never_read = _unevaluated(tree)
@@ -82,6 +82,20 @@ def _lacking(source: str) -> tuple[tuple[str, int], ...]:
         for message in lacking
         if (message.lineno, message.col) not in never_read
     )
+
+
+def _makes_names(node: ast.AST) -> bool:
+    """Return whether a node may define names that no linter sees: exec, globals()["x"] = 1."""
+    match node:
+        case ast.Call(func=ast.Name(id="exec")):
+            return True
+        case ast.Subscript(value=ast.Call(func=ast.Name(id="globals")), ctx=ast.Store()):
+            return True
+        case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="globals")), attr=name)):
+            return name in ("update", "setdefault", "__setitem__")
+        case ast.Attribute(value=ast.Name(id="builtins" | "__builtins__"), ctx=ast.Store()):
+            return True
+    return False
 
 
 def _unevaluated(tree: ast.Module) -> set[tuple[int, int]]:

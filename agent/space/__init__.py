@@ -7,6 +7,7 @@ from agent.space.found import (
     literal_of,
     read_constants,
     under_names_of,
+    unread_files,
 )
 from agent.space.read import read_choices, read_space
 from agent.space.space import Multiple, Parameter, Space
@@ -23,4 +24,5 @@ __all__ = [
     "read_constants",
     "read_space",
     "under_names_of",
+    "unread_files",
 ]

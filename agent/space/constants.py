@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
+from agent.edit.above import comment_above, lines_of
 from agent.edit.literal import Literal, evaluate
 from agent.edit.places import Form, Place, places_of
+from agent.edit.places.limits import NO_LIMITS, Limits
 from agent.edit.places.place import type_in
 from agent.edit.set_constant import Assignment, bound_names, module_statements, plain_names
 from agent.edit.source import KEPT_TREES, MAX_KEPT, Source, read
@@ -38,6 +40,10 @@ class Constant:
     """Its annotation or the option's type, such as `float`."""
     choices: tuple[Literal, ...] = ()
     """The values that the option or annotation allows; () if it names none."""
+    limits: Limits = NO_LIMITS
+    """What the field, option or annotation allows of a number."""
+    above: str = ""
+    """The comment above it, or the heading of the constants around it."""
 
 
 def find_constants(source: Source) -> Mapping[str, Constant]:
@@ -82,7 +88,20 @@ def _constant(source: Source, place: Place, value: Literal) -> Constant:
         comment,
         place.stated_type,
         place.choices,
+        place.limits,
+        comment_above(_lines(source.text), _line_of(place)),
     )
+
+
+@lru_cache(maxsize=1)
+def _lines(text: str) -> list[str]:
+    return lines_of(text)
+
+
+def _line_of(place: Place) -> int:
+    """Return the line above which a constant's own comment stands."""
+    inside = place.form in ("dictionary", "keyword", "parameter", "call")
+    return place.value.lineno if inside else place.statement.lineno
 
 
 def _uppercase(source: Source) -> dict[str, Constant]:

@@ -1,12 +1,13 @@
 """The constants of all files that edits may touch, under names that say where they are."""
 
 import ast
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agent.edit.files import Code, as_sources, split_name
+from agent.edit.files import Code, Sources, as_sources, split_name
 from agent.edit.files.difference import renamed_files
 from agent.edit.files.one import KEPT_FILES, is_python
 from agent.edit.literal import Literal, evaluate
@@ -64,6 +65,24 @@ def _places(path: str, text: str) -> Mapping[str, Place]:
     language = language_of(path)
     values = entries(language, text) if language else {}
     return {} if isinstance(values, Refused) else values
+
+
+def unread_files(sources: Sources) -> dict[str, str]:
+    """Return the files whose constants cannot be read, each with the reason."""
+    reasons = {path: _why_unread(path, text) for path, text in sources.editable}
+    return {path: reason for path, reason in reasons.items() if reason}
+
+
+def _why_unread(path: str, text: str) -> str | None:
+    if is_python(path):
+        parsed = read(text)
+        version = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+        return f"{parsed.where}, as {version} reads it" if isinstance(parsed, Refused) else None
+    language = language_of(path)
+    if language is None:
+        return "a text of this kind is edited by its passages"
+    values = entries(language, text)
+    return values.where if isinstance(values, Refused) else None
 
 
 def read_constants(code: Code) -> Configuration:

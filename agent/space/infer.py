@@ -1,26 +1,29 @@
 """Ranges for constants without one, by name, value, comment and use; or why none is searched."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.space.constants import is_power_of_two
 from agent.space.knobs.early import EARLY
 from agent.space.knobs.evidence import Evidence
-from agent.space.knobs.fixed import (
-    USES,
-    seed_or_first,
-    why_by_comment,
-    why_by_owner,
-    why_by_use,
-    why_fixed,
-)
+from agent.space.knobs.fixed import USES, seed_or_first, why_by_use, why_fixed
 from agent.space.knobs.kind import Kind, at_end, whole
 from agent.space.knobs.learning import FORMS, LEARNING
+from agent.space.knobs.limits import limited
 from agent.space.knobs.other import EARLY_OTHERS, OTHERS
+from agent.space.knobs.said import (
+    QUANTITY,
+    why_beside,
+    why_by_comment,
+    why_by_owner,
+    why_double,
+    why_trained,
+)
 from agent.space.knobs.shapes import LARGEST, Number, factor, near_one, rounded
 from agent.space.knobs.sizes import SIZES
 from agent.space.knobs.switches import why_no_switch
 from agent.space.knobs.values import GUARD, UNIT, is_binary_unit, why_by_value, why_epsilon
+from agent.space.knobs.vocabulary import is_common, is_of_learning
 from agent.space.ranges import Range
 from agent.space.uses import PROBABILITY
 
@@ -52,7 +55,7 @@ _AMBIGUOUS = whole(
 )
 # Texts that name a part of a model or of its training.
 _PARTS = at_end(
-    """optimi[sz]er optim(_name)? scheduler (lr_)?sched(_name)? activation act nonlinearity norm
+    """optimi[sz]er optim(_name)? opt scheduler (lr_)?sched(_name)? activation act nonlinearity norm
     (norm|rnn|cell|pool|gnn|conv|attention|act|optimizer|scheduler)_(type|layer|name|kind) pooling
     graph_pooling init(iali[sz]ation)? lr_schedule aggr(egation)?"""
 )
@@ -67,6 +70,7 @@ _POWERS_FROM = 16
 _LOG_FROM = 16
 _LEAST = 1e-7  # a smaller number of no known kind only guards
 _SENTINEL = 100.0
+_OF_STRATEGY = "of a strategy"
 _LETTERS = whole("h w n m s p q k v x y z j i g r")
 
 
@@ -92,9 +96,51 @@ def infer(evidence: Evidence) -> Inferred:
     reason = why_by_owner(evidence)
     if reason:
         return Inferred(None, reason)
-    usual = KNOWN.get(evidence.name)
-    if usual and _fits(usual, evidence.value):
-        return Inferred(usual, "a well-known constant of this family")
+    inferred = _inferred(evidence)
+    if inferred.range is None and inferred.guess is None:
+        return inferred
+    inferred = _unless_of_another_field(inferred, evidence)
+    reason = _why_by_said(evidence, inferred)
+    return Inferred(None, reason) if reason else _within_limits(inferred, evidence)
+
+
+def _unless_of_another_field(inferred: Inferred, evidence: Evidence) -> Inferred:
+    """Return a guess for a weight, a probability and the like that nothing says are a model's."""
+    if inferred.range is None or not is_common(inferred.reason):
+        return inferred
+    if is_of_learning(evidence, _passed_as(evidence)):
+        return inferred
+    return Inferred(None, UNKNOWN, inferred.range)
+
+
+def _why_by_said(evidence: Evidence, inferred: Inferred) -> str | None:
+    """Return why what is said of a constant is against the range that its name has, or None."""
+    reason = why_beside(evidence)
+    if reason == QUANTITY and _OF_STRATEGY in inferred.reason:
+        reason = None  # a period in days is a knob there
+    return reason or why_double(evidence) or why_trained(evidence)
+
+
+def _within_limits(inferred: Inferred, evidence: Evidence) -> Inferred:
+    """Return what is left of a range within the limits that a file states."""
+    found = inferred.range or inferred.guess
+    assert found
+    kept = limited(found, evidence)
+    if kept == found:
+        return inferred
+    if kept is None:
+        return Inferred(None, "what is allowed leaves nothing to search")
+    if inferred.range is None:
+        return replace(inferred, guess=kept)
+    what = inferred.reason.partition(":")[0]
+    return Inferred(kept, f"{what}: as far as it is allowed")
+
+
+def _inferred(evidence: Evidence) -> Inferred:
+    """Return what name, value, type, use and comment make of a constant."""
+    known = KNOWN.get(evidence.name)
+    if known and _fits(known, evidence.value):
+        return Inferred(known, "a well-known constant of this family")
     reason = seed_or_first(evidence)
     if reason:
         return Inferred(None, reason)

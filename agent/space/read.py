@@ -9,6 +9,7 @@ from typing import Literal
 
 from agent.edit.files import Code, Sources, as_sources
 from agent.edit.files.one import is_python
+from agent.edit.places.limits import NO_LIMITS
 from agent.errors import UsageFault
 from agent.records.newest import kept_for_newest
 from agent.records.proposals import Configuration, Value
@@ -169,8 +170,10 @@ def _evidence(constant: Found, uses: Uses, near: frozenset[str]) -> Evidence:
         value=constant.value,
         stated_type=place.stated_type if isinstance(place, Constant) else "",
         text=place.comment,
+        above=place.above,
         beside=near,
         choices=place.choices if isinstance(place, Constant) else (),
+        limits=place.limits if isinstance(place, Constant) else NO_LIMITS,
         uses=uses.get(words_of(constant.local), frozenset()),
     )
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from agent.edit.literal import evaluate
-from agent.edit.seed_places import SEED_CALLS
+from agent.edit.seed_names import SEED_CALLS
 from agent.edit.source import file_tree
 from agent.records.edits import Refused
 from agent.space.knobs.evidence import lower_words

@@ -8,6 +8,7 @@ from agent.edit.files.apply import located
 from agent.edit.files.fingerprint import fingerprint_of
 from agent.edit.files.one import fingerprint_in, is_python
 from agent.edit.guard import changed_name, lost_name, seed_change
+from agent.edit.seed_texts import seeds_in_text
 from agent.edit.seeds import changed_seed, is_seed_name, seeds_of
 from agent.edit.source import Source, read, refuse
 from agent.edit.values import Entry, entries, language_of, section_of
@@ -175,13 +176,18 @@ def _seed_values(sources: Sources, paths: Iterable[str]) -> dict[str, Counter[st
 
 
 def _seeds_of(path: str, text: str) -> Iterator[tuple[str, str]]:
-    if not is_python(path):
-        for name, entry in _entries_in(path, text).items():
-            bare = _INDEX.sub("", name)
-            if is_seed_name(bare):
-                yield bare, repr(entry.value)
+    if is_python(path):
+        yield from seeds_of(text).constants
         return
-    yield from seeds_of(text).constants
+    values = _entries_in(path, text)
+    for name, entry in values.items():
+        bare = _INDEX.sub("", name)
+        if is_seed_name(bare):
+            yield bare, repr(entry.value)
+        elif isinstance(entry.value, str):
+            yield from seeds_in_text(entry.value)
+    if not values or language_of(path) == "code":
+        yield from seeds_in_text(text)
 
 
 def _entries_in(path: str, text: str) -> Mapping[str, Entry]:

@@ -97,5 +97,5 @@ def _every_form(source: Source) -> Iterator[Place]:
 def _is_plain(name: str) -> bool:
     """Return whether a name can stand in settings, records and tables as it is."""
     return len(name) <= MAX_NAME and all(
-        character.isalnum() or character in "_-.()" for character in name
+        character.isalnum() or character in "_-.()[]" for character in name
     )

@@ -3,8 +3,9 @@
 import ast
 from dataclasses import replace
 
+from agent.edit.called import last_name
 from agent.edit.literal import Literal
-from agent.edit.places.place import Place, keyword_of, last_name
+from agent.edit.places.place import Place, keyword_of
 
 # What turns the text of a variable into a number.
 _NUMBERS: dict[str, type[int] | type[float]] = {"int": int, "float": float}
@@ -28,10 +29,7 @@ def default_in(value: ast.expr) -> ast.expr:
     default = _default(inner)
     if default is None:
         return value
-    if not conversion or not isinstance(default, ast.Constant):
-        return default
-    number = _number(default.value, conversion)
-    return default if number is None else ast.copy_location(ast.Constant(number), default)
+    return number_in(default, conversion)
 
 
 def _conversion(value: ast.expr) -> str:
@@ -42,17 +40,36 @@ def _conversion(value: ast.expr) -> str:
 
 
 def _default(value: ast.expr) -> ast.expr | None:
-    """Return the default in os.environ.get(name, default) or os.getenv(name, default)."""
-    if not isinstance(value, ast.Call):
-        return None
-    name = last_name(value.func)
-    if name == "get":
-        owner = value.func.value if isinstance(value.func, ast.Attribute) else value
-        if last_name(owner) != "environ":
-            return None
-    elif name != "getenv":
-        return None
-    return value.args[1] if len(value.args) == 2 else keyword_of(value, "default")
+    """Return the default in `os.environ.get(name, default)` and what is written for the same."""
+    match value:
+        case ast.Call() if _reads_variable(value):
+            return value.args[1] if len(value.args) == 2 else keyword_of(value, "default")
+        case ast.BoolOp(op=ast.Or(), values=[ast.Call() as call, default]):
+            return default if _reads_variable(call) else None
+        case ast.IfExp(test=ast.Compare(ops=[ast.In()], comparators=[owner]), orelse=default):
+            return default if last_name(owner) == "environ" else None
+    return None
+
+
+def _reads_variable(call: ast.Call) -> bool:
+    """Return whether a call is os.environ.get(…) or os.getenv(…)."""
+    if last_name(call.func) == "getenv":
+        return True
+    match call.func:
+        case ast.Attribute(value=owner, attr="get"):
+            return last_name(owner) == "environ"
+    return False
+
+
+def number_in(value: ast.expr, conversion: str) -> ast.expr:
+    """Return a text that is turned into a number as that number, at its place; others as they are.
+
+    conversion: `int` or `float`; any other turns into no number.
+    """
+    if conversion not in _NUMBERS or not isinstance(value, ast.Constant):
+        return value
+    number = _number(value.value, conversion)
+    return value if number is None else ast.copy_location(ast.Constant(number), value)
 
 
 def _number(text: object, conversion: str) -> Literal | None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
+from agent.edit.called import last_name
 from agent.edit.places.arguments import Arguments, always_passed, arguments_of
+from agent.edit.places.limits import limits_in
 from agent.edit.places.place import (
     Place,
     choices_in,
     entries_of,
     keyword_of,
-    last_name,
     text_in,
     type_in,
 )
@@ -89,6 +90,7 @@ class Fields:
             docstring,
             stated_type,
             choices_in(annotation),
+            limits_in(annotation, value),
         )
         return _unwrapped(place)
 

@@ -5,14 +5,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from agent.edit.called import last_name
 from agent.edit.places.arguments import always_passed, arguments_of
+from agent.edit.places.limits import limits_in
 from agent.edit.places.names import RUNS, Top, top_statements
 from agent.edit.places.place import (
     Place,
     choices_in,
     entries_of,
     keyword_of,
-    last_name,
     text_in,
     type_in,
 )
@@ -34,6 +35,8 @@ _ASIDE = re.compile(
 )
 # Decorators that make a command of a function, and calls that make one of their argument.
 _COMMANDS = frozenset({"command", "main", "callback", "record", "cli", "capture", "automain"})
+# Decorators of functions whose local names all are settings.
+_CONFIGS = frozenset({"config"})
 _CALLERS = frozenset({"Fire", "run", "cli", "CLI", "auto_cli", "defopt", "ArgsHandler"})
 # What stands around an option's default: typer's and the like.
 _WRAPPERS = frozenset({"Option", "Argument", "Parameter", "arg", "Arg", "Flag"})
@@ -46,9 +49,11 @@ def function_places(source: Source, scopes: Scopes) -> Iterator[Place]:
         node = definition.node
         if not isinstance(node, _Function):
             continue
-        if _is_entry(definition, node, called):
+        is_config = _is_marked(node, _CONFIGS)
+        if is_config or _is_entry(definition, node, called):
             yield from _parameters(scopes, definition.name, node)
-            yield from Top(scopes, scopes.of(node), node.body, f"{definition.name}.", True).places()
+            prefix = f"{definition.name}."
+            yield from Top(scopes, scopes.of(node), node.body, prefix, True, is_config).places()
 
 
 def _is_entry(definition: Definition, node: _Function, called: set[str]) -> bool:
@@ -58,20 +63,25 @@ def _is_entry(definition: Definition, node: _Function, called: set[str]) -> bool
     if _SETTINGS.match(node.name):
         return True
     if definition.block.scope:
-        return False
-    return bool(RUNS.match(node.name)) or node.name in called or _is_command(node)
+        is_private = node.name.startswith("_") and node.name != "__init__"
+        return definition.block.scope in called and not is_private
+    return bool(RUNS.match(node.name)) or node.name in called or _is_marked(node, _COMMANDS)
 
 
-def _is_command(node: _Function) -> bool:
+def _is_marked(node: _Function, marks: frozenset[str]) -> bool:
+    """Return whether one of the function's decorators has such a name."""
     for decorator in node.decorator_list:
         function = decorator.func if isinstance(decorator, ast.Call) else decorator
-        if last_name(function) in _COMMANDS:
+        if last_name(function) in marks:
             return True
     return False
 
 
 def _called_at_the_top(source: Source) -> set[str]:
-    """Return the functions that the module calls at its top, or gives away: fire.Fire(main)."""
+    """Return the functions that the module calls at its top, or gives away: fire.Fire(main).
+
+    A class that is given away has its methods called.
+    """
     names = set()
     for statement in top_statements(source.tree.body):
         match statement:
@@ -80,10 +90,20 @@ def _called_at_the_top(source: Source) -> set[str]:
     for block in source.blocks:
         for statement in block.body:
             match statement:
-                case ast.Expr(value=ast.Call(func=function, args=[ast.Name(id=name), *_])):
+                case ast.Expr(value=ast.Call(func=function, args=[given, *_])):
                     if last_name(function) in _CALLERS:
-                        names.add(name)
+                        names.update(_names_in(given))
     return names
+
+
+def _names_in(given: ast.expr) -> list[str]:
+    """Return the names in `Fire(main)`, `Fire([train, test])` and `Fire({"train": train})`."""
+    parts = [given]
+    if isinstance(given, ast.Dict):
+        parts = given.values
+    elif isinstance(given, ast.List | ast.Tuple):
+        parts = given.elts
+    return [part.id for part in parts if isinstance(part, ast.Name)]
 
 
 def _parameters(scopes: Scopes, name: str, node: _Function) -> Iterator[Place]:
@@ -101,6 +121,7 @@ def _parameters(scopes: Scopes, name: str, node: _Function) -> Iterator[Place]:
             value,
             stated_type=type_in(argument.annotation),
             choices=choices_in(argument.annotation),
+            limits=limits_in(argument.annotation, value),
         )
         yield from entries_of(_unwrapped(place))
 

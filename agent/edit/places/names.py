@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from agent.edit.called import last_name
 from agent.edit.literal import evaluate
 from agent.edit.places.environment import default_in
 from agent.edit.places.place import (
     Place,
+    are_moments,
     dotted,
     entries_of,
     is_class_call,
     is_namespace,
     is_settings_name,
     keyword_of,
-    last_name,
     type_in,
 )
 from agent.edit.places.scopes import Scope, Scopes
@@ -52,6 +53,8 @@ class Top:
     """What names begin with: "" or `main.`."""
     uppercase: bool
     """Whether UPPERCASE names are listed too: those that a module simply assigns are not."""
+    all_read: bool = False
+    """Whether something outside the file reads every name."""
 
     def places(self) -> Iterator[Place]:
         """Yield every place of these statements."""
@@ -153,6 +156,11 @@ class Top:
         if not isinstance(target, ast.Name) or target.id.startswith("_"):
             return
         name = target.id
+        if are_moments(name, value):
+            if self.scope.bindings[name] == 1 and self._is_read(name):
+                top = Place(self.prefix + name, "module", value, statement, statement)
+                yield from entries_of(top)
+            return
         default = default_in(value)
         is_simple = default is value and item is statement
         if name.isupper() and not self.uppercase and is_simple:
@@ -170,7 +178,7 @@ class Top:
         )
 
     def _is_read(self, name: str) -> bool:
-        if self.scopes.reads_all or name in self.scope.reads:
+        if self.all_read or self.scopes.reads_all or name in self.scope.reads:
             return True
         return self._only_sets
 
@@ -246,6 +254,9 @@ def _keywords(statement: ast.stmt, call: ast.Call) -> Iterator[Place]:
     callee = dotted(call.func)
     only_sizes = bool(_LOADER.search(_callee(call)))
     for keyword in call.keywords:
+        if callee and keyword.arg == "betas":
+            top = Place(f"{callee}(betas)", "call", keyword.value, statement, keyword.value)
+            yield from entries_of(top)
         if only_sizes and not _SIZES.search(keyword.arg or ""):
             continue
         value = evaluate(keyword.value)

@@ -2,12 +2,16 @@
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from agent.edit.called import last_name
+from agent.edit.flow import Parameter, argument_of, parameters
+from agent.edit.places.environment import number_in
+from agent.edit.places.limits import limits_in
 from agent.edit.places.place import (
     Place,
     choices_in,
     keyword_of,
-    last_name,
     text_in,
     type_in,
 )
@@ -26,10 +30,59 @@ _ABSL_TYPES = {
 
 def option_places(source: Source) -> Iterator[Place]:
     """Yield the default of every option, wherever the file declares it."""
+    helpers = dict(_helpers(source))
     for block in source.blocks:
         for statement in block.body:
             for call in _calls(statement):
-                yield from _options(statement, call)
+                helper = helpers.get(last_name(call.func))
+                if helper is None:
+                    yield from _options(statement, call)
+                else:
+                    yield from helper.options(statement, call)
+
+
+@dataclass(frozen=True)
+class _Helper:
+    """A function of the file that declares the option that it is given."""
+
+    option: Parameter
+    option_name: str
+    default: Parameter
+    default_name: str
+
+    def options(self, statement: ast.stmt, call: ast.Call) -> Iterator[Place]:
+        """Yield the default of `add(parser, "--lr", 0.1)`."""
+        name = text_in(argument_of(call, self.option_name, self.option))
+        value = argument_of(call, self.default_name, self.default)
+        if name and value is not None and not is_definition(statement):
+            option = name if name.startswith("-") else f"--{name}"
+            yield Place(option, "argument", value, statement, value)
+
+
+def _helpers(source: Source) -> Iterator[tuple[str, _Helper]]:
+    """Yield the functions that pass their own parameters on to add_argument, by name."""
+    for definition in source.definitions:
+        node = definition.node
+        if definition.block.scope or not isinstance(node, ast.FunctionDef):
+            continue
+        named = parameters(node)
+        for statement in node.body:
+            for call in _calls(statement):
+                option = _only_name(call.args[0] if call.args else None)
+                default = _only_name(keyword_of(call, "default"))
+                is_one = last_name(call.func) == "add_argument"
+                if is_one and option in named and default in named:
+                    yield node.name, _Helper(named[option], option, named[default], default)
+
+
+def _only_name(node: ast.expr | None) -> str:
+    """Return the name in `name` and in f"--{name}", or ""."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.JoinedStr(values=[*_, ast.FormattedValue(value=ast.Name(id=name))]):
+            return name
+    return ""
 
 
 def _calls(statement: ast.stmt) -> Iterator[ast.Call]:
@@ -62,15 +115,17 @@ def _options(statement: ast.stmt, call: ast.Call) -> Iterator[Place]:
     if not option or value is None:
         return
     type_node = keyword_of(call, "type")
+    allowed = keyword_of(call, "choices")
     yield Place(
         option,
         "argument",
-        value,
+        number_in(value, type_in(type_node)),
         statement,
         item,
         text_in(keyword_of(call, "help")),
         type_in(type_node),
-        choices_in(keyword_of(call, "choices")) or choices_in(type_node),
+        choices_in(allowed) or choices_in(type_node),
+        limits_in(type_node, allowed),
     )
 
 
@@ -101,4 +156,5 @@ def _absl(statement: ast.stmt, call: ast.Call, name: str) -> Iterator[Place]:
         text_in(rest[0]) if rest else text_in(keyword_of(call, "help")),
         _ABSL_TYPES.get(name, ""),
         choices_in(allowed) if is_enum else (),
+        limits_in(call),
     )

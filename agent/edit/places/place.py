@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal as OneOf
 
+from agent.edit.called import last_name
 from agent.edit.literal import Literal, evaluate
+from agent.edit.places.limits import NO_LIMITS, Limits
 
 Form = OneOf[
     "module",
@@ -19,6 +21,7 @@ Form = OneOf[
     "attribute",
     "call",
 ]
+MOMENTS = 2  # of an optimizer
 MAX_DEPTH = 8  # of dictionaries within dictionaries
 MAX_ENTRIES = 200  # of a dictionary; a longer one is data
 
@@ -30,6 +33,7 @@ NAMESPACES = frozenset(
         *("defaultdict", "OrderedDict", "addict", "Dict"),
     }
 )
+_MOMENTS = re.compile(r"(^|[._(])betas\)?$", re.IGNORECASE)
 _CLASS = re.compile(r"_?[A-Z]([A-Za-z0-9]*[a-z][A-Za-z0-9]*)?$")
 _SETTINGS = re.compile(
     r"(^|_)(config|configs|cfg|cfgs|conf|hparams?|hyper\w*|hps?|args?|opts?|options?|params?"
@@ -56,16 +60,10 @@ class Place:
     """The annotation or the option's type, such as `float`."""
     choices: tuple[Literal, ...] = ()
     """The values that the option or annotation allows; () if it names none."""
+    limits: Limits = NO_LIMITS
+    """What the field, option or annotation allows of a number."""
     is_live: bool = True
     """Whether the file reads this value: another one may take its place before that."""
-
-
-def last_name(function: ast.expr) -> str:
-    """Return the last name of what is called: `Adam` for torch.optim.Adam; "" if it has none."""
-    match function:
-        case ast.Attribute(attr=name) | ast.Name(id=name):
-            return name
-    return ""
 
 
 def dotted(node: ast.expr) -> str | None:
@@ -162,6 +160,11 @@ def entries_of(top: Place) -> Iterator[Place]:
 
 def _entries(top: Place, depth: int) -> Iterator[Place]:
     value = top.value
+    if isinstance(value, ast.Tuple | ast.List) and are_moments(top.name, value):
+        for number, inner in enumerate(value.elts):
+            yield replace(top, name=f"{top.name}[{number}]", value=inner, item=inner)
+        yield top
+        return
     if depth == 0 or not (is_namespace(value) or is_class_call(value)):
         yield top
         return
@@ -176,8 +179,16 @@ def _entries(top: Place, depth: int) -> Iterator[Place]:
             help="",
             stated_type="",
             choices=(),
+            limits=NO_LIMITS,
         )
         yield from _entries(part, depth - 1)
+
+
+def are_moments(name: str, value: ast.expr) -> bool:
+    """Return whether a pair of numbers holds an optimizer's moments: `betas=(0.9, 0.999)`."""
+    if not isinstance(value, ast.Tuple | ast.List) or len(value.elts) != MOMENTS:
+        return False
+    return bool(_MOMENTS.search(name))
 
 
 def _pairs(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
@@ -191,5 +202,7 @@ def _pairs(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
     for keyword in node.keywords:
         if keyword.arg is not None:
             yield keyword.arg, keyword.value
+        elif is_namespace(keyword.value):
+            yield from _pairs(keyword.value)
     if len(node.args) == 1 and is_namespace(node) and is_namespace(node.args[0]):
         yield from _pairs(node.args[0])

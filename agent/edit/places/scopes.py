@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.edit.places.place import dotted
+from agent.edit.places.place import dotted, text_in
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -74,6 +74,8 @@ class Scopes:
         self.calls: defaultdict[str, list[ast.Call]] = defaultdict(list)
         """By the name that is called."""
         self.stores: list[Store] = []
+        self.updates: list[ast.Call] = []
+        """Calls such as `cfg.update(lr=0.1)`."""
         self.lookups: set[str] = set()
         """Names that are indexed by a value that is no literal: tables."""
         self.functions: set[str] = set()
@@ -92,6 +94,18 @@ class Scopes:
         for store in self.stores:
             if store.forgets:
                 self._count(store)
+        for call in self.updates:
+            self._count_update(call)
+
+    def _count_update(self, call: ast.Call) -> None:
+        """Count what `cfg.update(lr=0.1)` and `cfg.update({"lr": 0.1})` give values."""
+        owner = dotted(call.func.value) if isinstance(call.func, ast.Attribute) else None
+        names = [keyword.arg for keyword in call.keywords if keyword.arg]
+        for argument in call.args:
+            keys = argument.keys if isinstance(argument, ast.Dict) else []
+            names += [text_in(key) for key in keys if text_in(key)]
+        for name in names if owner else ():
+            self.paths[f"{owner}.{name}"] += 1
 
     def of(self, node: ast.AST) -> Scope:
         """Return the scope of a module, function or class of the file."""
@@ -213,6 +227,8 @@ class Scopes:
             self.calls[function.id].append(node)
         elif isinstance(function, ast.Attribute) and function.attr == "get" and node.args:
             self._lookup(function.value, node.args[0])
+        elif isinstance(function, ast.Attribute) and function.attr == "update":
+            self.updates.append(node)
         return True
 
     def _subscript(self, node: ast.Subscript, _scope: Scope) -> bool:

@@ -84,7 +84,7 @@ EARLY: tuple[Kind, ...] = (
     ),
     kind(
         """lambda_gp gp_(weight|lambda|coef\\w*|scale) gradient_penalty(_\\w+)? r1_(gamma|weight)
-        gp w_gp""",
+        w_gp gp$""",
         factor(10),
         "the weight of a gradient penalty: a tenth to ten times",
     ),
@@ -137,13 +137,13 @@ EARLY: tuple[Kind, ...] = (
     ),
     kind(
         """(eps(ilon)?|exploration)_?(end|final|min|stop)\\w*
-        (end|final|min)_?(eps(ilon)?|e|exploration) exploration_final_eps""",
+        (end|final|min)_?(eps(ilon)?|exploration) (end|final|min)_e exploration_final_eps""",
         first_of(share(0.2), share(1.0)),
         "a share of random actions in the end",
     ),
     kind(
         """(eps(ilon)?|exploration)_?(start|init|initial|max)
-        (start|initial|max)_?(eps(ilon)?|e|exploration)""",
+        (start|initial|max)_?(eps(ilon)?|exploration) (start|initial|max)_e""",
         first_of(within(0.5, 1.0), share(1.0)),
         "a share of random actions at first",
     ),
@@ -229,11 +229,16 @@ EARLY: tuple[Kind, ...] = (
         dropout,
         "a dropout",
     ),
-    kind("patch(_?(size|len))?", power(2, 2), "the size of a patch: half to twice"),
+    Kind(at_end("patch(_?(size|len))?"), power(2, 2), "the size of a patch: half to twice"),
     kind(
         "(n_|num_)?experts?_per_tok\\w* moe_top_?k top_?k_experts? num_active_experts",
         within(1, 8),
         "experts a token",
+    ),
+    kind(
+        "(token|channel)s?_(mixing|mlp)_(dim|hidden)",
+        first_of(power(4, 2, 8), whole_number(2)),
+        "a width",
     ),
     kind("aspect_ratio", within(32, 128), "how wide a model is for its depth"),
     kind("(conv|out)_?ch(annels?)?_?\\d", first_of(power(4, 2), whole_number(2)), "a width"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from agent.edit.literal import Literal
+from agent.edit.places.limits import NO_LIMITS, Limits
 
 KEPT = 2**14  # names whose words are kept
 MAX_TEXT = 300  # characters of a comment or help text that are read
@@ -24,8 +25,12 @@ class Evidence:
     """The annotation or the option's type, such as `float`."""
     text: str = ""
     """The comment beside it or the option's help text."""
+    above: str = ""
+    """The comment above it, or the heading of the constants around it."""
     choices: tuple[Literal, ...] = ()
     """The values that its option or annotation allows."""
+    limits: Limits = NO_LIMITS
+    """What its field, option or annotation allows of a number."""
     beside: frozenset[str] = frozenset()
     """The last parts of the names beside it in its section, as words_of returns them."""
     uses: frozenset[str] = frozenset()

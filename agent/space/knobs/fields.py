@@ -31,7 +31,7 @@ FIRST_FIELDS: Rules = (
             obs(ervation)?_clip clip_obs\\w* crop_(frac\\w*|pct|ratio)
             (bandit|blob|arm|class|center)s?_std (un)?labell?ed_\\w+ label_flip\\w* class_ratio
             patch_overlap (eeg|emg|ecg|meg|rgb|mic|audio)_channels
-            (true|actual)_[a-z]\\w* data_(noise|sigma) noise_data
+            (true|actual)_[a-z]\\w* \\w+_true data_(noise|sigma) noise_data
             (mnist|fashion|cifar\\d*|imagenet|svhn|coco)_(mean|std)
             (channel|rgb|img|dataset|feature|label)_(mean|std)"""
         ),
@@ -46,6 +46,7 @@ FIRST_FIELDS: Rules = (
         SHOWN,
     ),
     (anywhere("(maintenance|profit|gross|initial|margin_call)_margin"), AMOUNT),
+    (anywhere("temp(erature)?_[kcf] bit_?flip\\w* (min|max)_depth_c?m"), NATURE),
     (anywhere("euler_gamma rho_(water|air) mu_0 sigma_sb (poisson|mass|density)_ratio"), NATURE),
     (anywhere("vector_width sync_(bn|batch_?norm)"), HARDWARE),
     (
@@ -87,13 +88,16 @@ FIELDS: Rules = (
             (deck|hand|team|alphabet|l|message|file|table|index|corpus)_(size|len(gth)?)
             side_?(len(gth)?)? (pole|rod|arm|beam|rope|cable)_(len(gth)?|mass|radius)
             (lower|upper|search|domain|action)_?(bounds?|lim(it)?s?) [xyz]lim armed
-            charset action_scale repeat_action (win|loss|max|min|perfect|fail)_score score_\\w+"""
+            epidemic\\w* recovery_rate infect\\w* contact_rate incubation radioactive soil sold
+            treatment transparency opacity volatility stock bond currency order_book pixel_value
+            blocksworld charset action_scale repeat_action (win|loss|max|min|perfect|fail)_score
+            score_\\w+"""
         ),
         TASK,
     ),
     (
         at_end(
-            """bounds? queens discs disks spheres balls polygons triangles hexagons dice cards
+            """bounds? queens discs disks spheres balls polygons triangles hexagons cards
             clients bandits trucks vehicles customers warehouses depots robots machines atoms
             molecules bodies genes species patients subjects electrodes sensors leads joints
             markers landmarks teams letters alphabet"""
@@ -102,7 +106,8 @@ FIELDS: Rules = (
     ),
     (
         whole(
-            """radius diameter d[xyz] n[xyt] re nu kappa c_wave t_(end|final|max) tmax side grid
+            """radius diameter (n|num)?_?dice d[xyz] n[xyt] re nu kappa c_wave t_(end|final|max)
+            tmax side grid
             (reynolds|rayleigh|prandtl|mach|courant|cfl|peclet)(_num(ber)?)? counts? total
             n_?total upper lower answer"""
         ),

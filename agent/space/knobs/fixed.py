@@ -37,7 +37,7 @@ FIRST: Rules = (
             """evals? evaluat(e|ion|or) val(?<!clip_val)(?<!init_val)(?<!max_val)(?<!min_val)
             valid(ation)? test(ing|set)? metrics? hold_?out dev baselines? benchmark(ing)? iou
             nms anomaly\\w* use_dtw infer(ence)? score_thresh(old)? conf(idence)?_thresh(old)?
-            oos walk_forward
+            oos walk_forward predict(ion)?_(batch|bs)(_?size)?
             target_(loss|acc|accuracy|score|return|reward|metric|val|bpb|bpc|perplexity|ppl)
             (?<!grad_)acc(uracy)?(?!_steps) goals? success_threshold solved(_\\w+)? wins
             wins?_(rate|ratio) test_?size goal_score"""
@@ -66,6 +66,7 @@ FIRST: Rules = (
             upload download show export overwrite offline trace reproducible debug verbose
             wandb tensorboard tb track tracking render record video monitor hub mlflow comet
             quiet silent demo test_mode fast_dev_run overfit sanity\\w*
+            (preview|display|vis|viz|plot|show|demo)_(batch|bs)(_?size)?
             do_(train|eval|test|predict) is_\\w+ disable_tqdm tqdm progress(_bar)?
             skip_(eval|train|test|\\w*steps) force reload restore load(?!_balanc) dump live
             paper remove trust_remote_code quick cleanup visuali[sz]e\\w* interactive ci"""
@@ -103,6 +104,13 @@ FIXED: Rules = (
     (
         anywhere("ref reference log_std_(min|max|init)"),
         "it is a bound or a reference",
+    ),
+    (
+        re.compile(
+            r"(?:^|_)(?:teacher|resnet|vgg|wrn|backbone|bert|roberta|vit|clip|glove|w2v|word2vec"
+            r"|fasttext)_(?:hidden|layers?|dims?|width|depth|heads|channels|size)$"
+        ),
+        "it belongs to a model that is known by that size",
     ),
     (
         anywhere("sparsity (prune|pruning|compression|keep)_?(ratio|rate|target) compression"),
@@ -204,7 +212,7 @@ FIXED: Rules = (
             activation_checkpoint\\w* triton accelerator backend fsdp deepspeed zero(_stage)?
             offload\\w* xla tpu tpus memory_(limit|fraction) mem ram vram retries retry
             max_retries num_process(es)? num_worker persistent_workers nccl sync_bn foreach
-            capturable non_blocking channels_last chunk tile(s|_size)? load_in_\\w+
+            bits? capturable non_blocking channels_last chunk tile(s|_size)? load_in_\\w+
             tensor_?cores quanti[sz]e\\w* bnb\\w* 4bit 8bit paged threading tensor_parallel\\w*
             pipeline_parallel\\w* data_parallel use_multi\\w*
             (tp|pp|dp|cp|ep|fsdp|mesh)_?(size|degree|dim)
@@ -307,41 +315,14 @@ _SECTIONS = (
     ),
     (anywhere("generation generate sampling sampler inference"), SAMPLING),
 )
-# Where an owner says that a constant is not for a search.
-_OWNERS = (
-    (
-        re.compile(
-            r"(?:do_not|don_t|never|not_to_be)_(?:be_)?(?:change|touch|tune|edit|modify)"
-            r"|(?:must|should)_(?:match|equal|stay)|must_be_(?:the_)?(?:same|fixed|equal|constant)"
-            r"|(?:^|_)(?:fixed|constant)_(?:by|for|in|across)(?:_|$)|keep_fixed|hard_coded"
-        ),
-        "its comment says that it stays as it is",
-    ),
-)
-# What a comment says that a constant is.
-_SAID = (
-    (re.compile(r"random_seed|(?:^|_)seed(?:_|$)"), "it is a seed"),
-    (
-        re.compile(
-            r"(?:number|num|count)_of_(?:\w+_)?(?:classes|labels|categories|tokens|actions|folds)"
-            r"|vocab(?:ulary)?_size|size_of_(?:the_)?vocab"
-        ),
-        "it is the size of the problem",
-    ),
-    (re.compile(r"(?:sequence|context)_(?:length|len|window)"), SEQUENCE),
-    (
-        re.compile(r"(?:number|num|amount|total)_(?:of_)?(?:\w+_)?(?:epochs|iterations|episodes)"),
-        LENGTH,
-    ),
-)
 # Of what is counted (`num_…`) only these are parts of a model or of a method.
 _COUNT = re.compile(r"^(?:num(?:ber_of)?|n)_(?:of_)?(?P<what>.+)$")
 PARTS = at_end(
     """layers? heads? blocks? experts? units? filters? channels? hidden embd? embed embeddings?
     groups? stages? estimators? trees? leaves neighbou?rs components? kernels? bins?
     candidates neurons? inner particles population dims? kv registers? mixtures? loops?
-    quantiles? atoms critics mini_?batches codebooks? codes clusters centroids negatives?
-    views? res_?blocks? slots? hops? bases basis fourier_features frequencies"""
+    quantiles? atoms critics mini_?batches codebooks? codes centroids negatives?
+    res_?blocks? slots? hops? bases basis fourier_features frequencies"""
 )
 
 
@@ -373,16 +354,6 @@ def why_by_use(evidence: Evidence) -> str | None:
         if use in evidence.uses:
             return reason
     return None
-
-
-def why_by_owner(evidence: Evidence) -> str | None:
-    """Return why a constant stays as it is, if its comment says so, or None."""
-    return _first(_OWNERS, evidence.said)
-
-
-def why_by_comment(evidence: Evidence) -> str | None:
-    """Return why the comment or help text speaks against a search, or None."""
-    return _first(_SAID, evidence.said)
 
 
 def _first(rules: Rules, words: str) -> str | None:

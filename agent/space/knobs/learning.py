@@ -15,6 +15,7 @@ from agent.space.knobs.shapes import (
 from agent.space.ranges import Range
 
 _TENFOLD = factor(10)
+_HOT = 200  # no softmax has such a temperature; a logit scale is 100
 
 
 def _learning_rate(value: Number) -> Range | None:
@@ -53,6 +54,13 @@ def _tau(value: Number) -> Range | None:
     if value <= 1:
         return factor(10, cap=1.0)(value)
     return None if isinstance(value, int) else factor(4)(value)
+
+
+def _temperature(value: Number) -> Range | None:
+    """Return None for the temperature of a thing."""
+    if value >= _HOT:
+        return None
+    return factor(10, cap=1.0)(value) if value < 0.5 else factor(4)(value)
 
 
 def _mutation(value: Number) -> Range | None:
@@ -187,13 +195,13 @@ LEARNING: tuple[Kind, ...] = (
     kind(
         """(init_?)?temp(erature)?s? t_temp\\w* (kd|distill\\w*|student|teacher)_(t|temp)
         logit_scale""",
-        lambda value: factor(10, cap=1.0)(value) if value < 0.5 else factor(4)(value),
+        _temperature,
         "a temperature",
     ),
     kind(
         """(init(?!_?(dim|size|ch|width|hidden|feat|filters))|initiali[sz]er)_?(std|range|scale|gain|stddev|sigma|val\\w*)?
         (embed|weight|w|param)_(std|init|scale) std sigma stddev""",
-        factor(5),
+        lambda value: None if isinstance(value, int) and value > 1 else factor(5)(value),
         "a spread: a fifth to five times",
     ),
     kind("noise_(min|max)", share(1.0), "a share of noise"),

@@ -93,6 +93,7 @@ OTHERS: tuple[Kind, ...] = (
     Kind(whole("shrinkage (xgb|gbm?|lgbm?)_eta"), factor(10, cap=1.0), "a learning rate of trees"),
     Kind(whole("c_?[12]"), factor(4), "a coefficient: a quarter to four times"),
     kind("(pca|svd|nmf|ica|pls)_(components|k)", whole_number(4, 2), "a number of components"),
+    kind("(negative|leaky\\w*|relu)_slope", factor(4, cap=1.0), "the slope of an activation"),
     kind("capacity_factor", factor(2), "room of an expert: half to twice"),
     Kind(at_end("length_?scales?"), factor(10), "a length scale: a tenth to ten times"),
     Kind(whole("pooling"), near_one, "a share that is pooled: it stays below one"),

@@ -24,6 +24,8 @@ def _power_width(value: Number) -> Range | None:
 
 
 _MANY_LAYERS = 128
+_DEEP_TREE = 64
+_LEAST_SHARE = 0.05  # of rows; a smaller one is a threshold
 _WIDTH = first_of(_power_width, multiples, whole_number(2))
 
 
@@ -32,9 +34,15 @@ def _layers(value: Number) -> Range | None:
     return whole_number(2)(value) if value < _MANY_LAYERS else None
 
 
+def _tree_depth(value: Number) -> Range | None:
+    """Return None for a depth in metres."""
+    is_depth = isinstance(value, int) and value <= _DEEP_TREE
+    return whole_number(2, 2)(value) if is_depth else None
+
+
 SIZES: tuple[Kind, ...] = (
     # Trees and classical models
-    kind("max_?depth tree_depth", whole_number(2, 2), "the depth of a tree: half to twice"),
+    kind("max_?depth tree_depth", _tree_depth, "the depth of a tree: half to twice"),
     kind(
         "min_?child_?weight min_sum_hessian\\w*",
         first_of(factor(10), zero_up_to(10.0)),
@@ -42,7 +50,7 @@ SIZES: tuple[Kind, ...] = (
     ),
     kind(
         "sub_?sample\\w* bagging_?frac\\w* row_?sample\\w* max_?samples",
-        share(1.0, 0.4),
+        lambda value: share(1.0, 0.4)(value) if value >= _LEAST_SHARE else None,
         "a share of rows",
     ),
     kind(
@@ -75,8 +83,11 @@ SIZES: tuple[Kind, ...] = (
         first_of(power(4, 2), divisors),
         "heads that divide the width",
     ),
-    kind(
-        "n?_?(num_?)?(attn_?|attention_?)?heads? nheads? n_?hd num_?heads? heads",
+    Kind(
+        at_end(
+            """n?_?(num_?)?(attn_?|attention_?)?heads?(_(enc|dec|encoder|decoder|kv|q|per_layer))?
+            nheads? n_?hd"""
+        ),
         first_of(power(4, 2), divisors),
         "heads that divide the width",
     ),
@@ -154,7 +165,7 @@ SIZES: tuple[Kind, ...] = (
         "a number of groups that divides a width",
     ),
     kind(
-        """(num|n)_?(negatives?|views?|clusters|centroids|particles|candidates|mixtures?|atoms|quantiles|critics|hops?)""",
+        """(num|n)_?(negatives?|centroids|particles|candidates|mixtures?|atoms|quantiles|critics|hops?)""",
         whole_number(2),
         "a count of the method: half to twice",
     ),

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.cli.constants import line_of
 from agent.errors import Fault
+from agent.space import read_choices
 from tests.agent.cli.night import fault, git, make_repository, output_of
 
 FILES = {
@@ -32,9 +34,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_constant_is_shown_with_its_file_its_range_and_the_reason(project: Path) -> None:
     text = output_of("space")
-    assert (
-        text.startswith("6 constants are searched, of 11 found in 3 files.") or "searched" in text
-    )
+    assert text.startswith("5 constants are searched, of 9 found in 3 files.")
     for file in ("train.py", "model/net.py", "conf/base.yaml"):
         assert f"\n{file}\n" in text
     [line] = [line for line in text.splitlines() if line.startswith("optim.lr")]
@@ -55,6 +55,26 @@ def test_each_line_has_the_effect_that_it_promises(project: Path) -> None:
     for name, row in before.items():
         assert (row["range"] is None) != (after[name]["range"] is None), name
         assert after[name]["why"] == "as autoresearch.toml says"
+
+
+def test_a_file_whose_constants_cannot_be_read_is_named_with_the_reason(project: Path) -> None:
+    (project / "conf/two.yaml").write_text("lr: 0.1\n---\nlr: 0.2\n")
+    (project / "conf/a.ini").write_text("lr = 0.1\n")
+    toml = TOML.replace('"conf/*.yaml"', '"conf/*.yaml", "conf/*.ini"')
+    (project / "autoresearch.toml").write_text(toml)
+    git(project, "add", ".")
+    git(project, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "two")
+    text = output_of("space")
+    assert "conf/two.yaml: no constants are read there: line 2: a second document" in text
+    assert "conf/a.ini: no constants are read there: a text of this kind" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"), [(0.9, "0.3 .. 1 log"), (0.1, "0.033 .. 0.3 log"), (3.0, "1 .. 9 log")]
+)
+def test_a_proposed_line_leaves_a_share_below_one(value: float, wanted: str) -> None:
+    [choice] = read_choices(f"REWARD = {value}\n")
+    assert line_of(choice) == f'REWARD = "{wanted}"'
 
 
 def test_without_a_commit_there_is_a_command_to_type(

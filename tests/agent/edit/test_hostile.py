@@ -107,6 +107,13 @@ def test_guard_fingerprint_and_diff_take_it_too(name: str) -> None:
     assert apply(text, [RewriteFile(code=BASE)]) == Applied(source=BASE)
 
 
+@pytest.mark.parametrize("line", ["x = y" + " * -1" * 400, "x = " + " + ".join(["y"] * 800)])
+def test_a_file_of_long_sums_is_hashed_in_time(line: str) -> None:
+    before = time.process_time()
+    assert fingerprint(f"{line}\n" * 20) != fingerprint(f"{line}\n" * 19 + f"{line} + 1\n")
+    assert time.process_time() - before < 1.5
+
+
 def test_brackets_are_a_syntax_refusal() -> None:
     for edit in edits_of("(" * 10_000_000):
         answer = apply(BASE, [edit])

@@ -133,7 +133,7 @@ def test_fields_of_classes() -> None:
         "Pydantic.dropout": 0.2,
         "Plain.width": 64,
         "TrainConfig.momentum": 0.9,
-    }
+    } | {"Config.betas[0]": 0.9, "Config.betas[1]": 0.95}
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,25 @@ ATTACKS = [
     ("rngs = nnx.Rngs(0)", "rngs = nnx.Rngs(7)"),
     ("random.seed(a=1)", "random.seed(a=2)"),
     ("random.seed('lucky')", "random.seed('luckier')"),
+    # ---------------------------------------------------------------- other names of a function
+    ("start = torch.manual_seed\nstart(1)", "start = torch.manual_seed\nstart(2)"),
+    (
+        "for f in (torch.manual_seed, np.random.seed):\n    f(1)",
+        "for f in (torch.manual_seed, np.random.seed):\n    f(2)",
+    ),
+    # ---------------------------------------------------------------- attributes of any name
+    (
+        "class Lucky:\n    number = 1\ntorch.manual_seed(Lucky.number)",
+        "class Lucky:\n    number = 2\ntorch.manual_seed(Lucky.number)",
+    ),
+    (
+        "p.add_argument('--first', default=1)\ntorch.manual_seed(p.parse_args().first)",
+        "p.add_argument('--first', default=2)\ntorch.manual_seed(p.parse_args().first)",
+    ),
+    (
+        "cfg.first = 1\nrng = np.random.default_rng(cfg.first + 3)",
+        "cfg.first = 2\nrng = np.random.default_rng(cfg.first + 3)",
+    ),
     ("key = jax.random.fold_in(key, 1)", "key = jax.random.fold_in(key, 2)"),
     ("rngs = nnx.Rngs(params=0, dropout=1)", "rngs = nnx.Rngs(params=2, dropout=1)"),
     ("rows = rows.shuffle(1000, 42)", "rows = rows.shuffle(1000, 43)"),
@@ -302,6 +321,15 @@ HONEST = [
         "class A:\n    def train(self, steps, seed=1): pass\na.train(4, 1)",
     ),
     ("set_seed(1)", "set_seed(1, deterministic=True)"),
+    (
+        "class A:\n    rank = 0\ntorch.manual_seed(a.rank + SEED)",
+        "class A:\n    rank = 0\n    width = 8\ntorch.manual_seed(a.rank + SEED)",
+    ),
+    (
+        "np.random.seed(worker.id)",
+        "self.id = name\nnp.random.seed(worker.id)",
+    ),
+    ("step = model.step\nstep(1)", "step = model.step\nstep(2)"),
 ]
 
 

@@ -75,6 +75,20 @@ def test_a_name_that_is_evaluated_must_be_defined(code: str) -> None:
     assert "Foo" in refused.where
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "exec(open('configurator.py').read())\nprint(Foo)\n",
+        "globals()['Foo'] = 1\nprint(Foo)\n",
+        "globals().update(Foo=1)\nprint(Foo)\n",
+        "import builtins\nbuiltins.Foo = 1\nprint(Foo)\n",
+    ],
+)
+def test_a_name_may_come_from_where_no_linter_looks(code: str) -> None:
+    assert foreseen("X = 1\n", f"{code}X = 1\n") is None
+    assert foreseen("X = 1\n", "x = globals()\nprint(Foo)\n")
+
+
 def test_a_name_is_judged_where_it_is_and_not_only_by_its_name() -> None:
     code = f"{FUTURE}def f(x: Foo): return Foo\n"
     refused = foreseen("X = 1\n", code)

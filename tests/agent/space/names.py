@@ -130,7 +130,31 @@ slip_prob = 0.1; transition_noise = 0.1; obs_noise = 0.1; process_noise = 0.1;
 sensor_noise = 0.1; measurement_noise = 0.1; action_noise_env = 0.1; strip_width = 10;
 blob_std = 1.0; patch_overlap = 4; n_eeg_channels = 22; labeled_ratio = 0.1;
 label_flip_prob = 0.1; class_ratio = 0.5; n_bins_hist = 50; table_width = 80; col_width = 10;
-sync_batchnorm = True
+sync_batchnorm = True;
+var_alpha = 0.05; CVAR_ALPHA = 0.95; STD_G = 0.224; std_b = 0.225; patch_h = 16;
+max_depth_m = 80.0; n_views = 12; subsample_t = 1e-5; alpha_diff = 0.1; diffusion_coef = 0.01;
+temperature_K = 300.0; beta_ising = 0.44; r_cut = 6.0; preview_batch = 4; head_n = 5;
+corrupt_prob = 0.1; init_cls = 10; bits_w = 4; w_bit = 4; undersample_ratio = 0.3;
+sharpe_ratio = 1.0; hedge_ratio = 0.5; body_weight = 70.0; min_weight = 0.01; cargo_weight = 100;
+edge_weight = 1.0; portfolio_weight = 0.1; item_weight = 5; sample_weight = 2.0;
+atomic_weight = 12.011; predict_batch_size = 64; population_total = 1e6; recursion_depth = 100;
+water_depth = 10.0; line_depth = 2; terminal_width = 120; thermal_noise = 1e-9; sigma_true = 1.0;
+sigma_y = 0.3; mu_true = 0.5; alpha_true = 2.0; beta_true = 0.5; gamma_ray_energy = 1.0;
+temperature_c = 25.0; room_temp = 21.0; ambient_temperature = 298; init_temp_c = 20;
+body_temp = 37.0; melting_temp = 1000.0; sea_layers = 10; ozone_layers = 3; atm_layers = 50;
+onion_layers = 3; drill_heads = 3; head_count = 100; space_dim = 2; z_dim_true = 4;
+business_units = 3; rank_true = 5; matrix_rank = 10; pagerank_alpha = 0.85; teleport_prob = 0.15;
+restart_prob = 0.15; edge_prob = 0.1; p_edge = 0.05; p_true = 0.3; p_default = 0.02;
+default_prob = 0.05; survival_prob = 0.9; prior_prob = 0.01; crossing_prob = 0.01;
+transition_prob = 0.9; failure_prob = 0.05; click_prob = 0.1; p_error = 0.01;
+depolarizing_prob = 0.01; bit_flip_prob = 0.01; spam_prob = 0.4; num_clusters = 10;
+moons_noise = 0.1; class_weight_pos = 10.0; discount_pct = 0.1; bulk_discount = 0.15;
+mu_drift = 0.05; lambda_jump = 0.5; lam_poisson = 3.0; poisson_lambda = 4.0; lambda_true = 1.0;
+pareto_alpha = 1.16; beta_a = 2.0; beta_b = 5.0; prior_alpha = 1.0; prior_beta = 1.0;
+gp_noise_true = 0.1; v_init = 1.0; n_soil_layers = 4; sigma_stock = 0.2; mu_stock = 0.08;
+gamma_risk = 3.0; bond_weight = 0.4; queen_weight = 9.0; search_depth = 4; mine_prob = 0.15;
+process_std = 0.1; gps_sigma = 3.0; teacher_hidden = 768; teacher_layers = 12; clip_dim = 512;
+vgg_layers = 19; resnet_depth = 50; backbone_depth = 50
 """
 KNOBS = """
 LR = 1e-3; BASE_LR = 1e-3; MAX_LR = 6e-4; PEAK_LR = 3e-4; LR_MAX = 1e-3; INIT_LR = 1e-3;
@@ -218,15 +242,20 @@ BB_PERIOD = 20; EMA_FAST = 12; EMA_SLOW = 26; SHORT_WINDOW = 20; LONG_WINDOW = 5
 ATR_MULT = 2.0; ATR_PERIOD = 14; RSI_LOW = 30; RSI_OVERSOLD = 30; RSI_BUY = 30; ENTRY_Z = 2.0;
 EXIT_Z = 0.5; Z_ENTRY = 2.0; MOMENTUM_WINDOW = 20; LAMBDA_CYC = 10.0; LAMBDA_IDENTITY = 0.5;
 L1_LAMBDA = 100; CONTENT_WEIGHT = 1.0; STYLE_WEIGHT = 1e5; TV_WEIGHT = 1e-4; D_STEPS = 1;
-LORA_R = 8; LORA_DROPOUT = 0.05
+LORA_R = 8; LORA_DROPOUT = 0.05;
+pi_lr = 3e-4; bounds_loss_coef = 1e-4; dice_weight = 1.0; snr_gamma = 5.0; e_clip = 0.2;
+mu_prox = 0.01; hsv_s = 0.7; stop_loss_pct = 0.02; use_lstm = True; use_layernorm = True;
+encoder_ffn_dim = 1024; gcn_hidden = 16; alpha_appnp = 0.1; prenet_dim = 256; num_res_blocks = 2;
+e_layers = 2; cf_dim = 64; neg_weight = 0.5; ssl_temp = 0.1; reg_all = 0.02; proto_temp = 10.0;
+arc_margin = 0.5; w_dice = 1.0; adv_weight = 0.001; perceptual_weight = 0.1; lambda_pixel = 100;
+swish_beta = 1.0; leaky_slope = 0.2; negative_slope = 0.01; kl_beta = 1e-3; aux_weight = 0.4;
+alpha_kd = 0.5; token_mixing_dim = 256; D_STATE = 16; dpo_beta = 0.1; cl_lambda = 1e-6;
+temp_teacher = 0.04
 """
 
 
 def constants(text: str) -> Iterator[tuple[str, Literal]]:
-    """Yield the name and value of each assignment.;
-    pi_lr = 3e-4; bounds_loss_coef = 1e-4; dice_weight = 1.0; snr_gamma = 5.0; e_clip = 0.2;
-    mu_prox = 0.01; hsv_s = 0.7; stop_loss_pct = 0.02; use_lstm = True; use_layernorm = True
-    """
+    """Yield the name and value of each assignment."""
     for statement in ast.parse(text).body:
         assert isinstance(statement, ast.Assign)
         value = evaluate(statement.value)

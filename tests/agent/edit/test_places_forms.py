@@ -1,0 +1,69 @@
+"""Further forms in which projects keep constants: each found, and set in its place."""
+
+from textwrap import dedent
+
+import pytest
+
+from agent.edit.diff import diff
+from agent.records.edits import SetConstant
+from agent.space import read_constants
+from tests.agent.edit.pairs import made
+
+# What a file says, the constant in it, and the file with that set to 0.3.
+FORMS = [
+    (
+        "fire.Fire(Trainer)\nclass Trainer:\n    def __init__(self, lr=0.1): ...",
+        "Trainer.__init__.lr",
+    ),
+    ("def go(lr=0.1): ...\nfire.Fire({'go': go})", "go.lr"),
+    ("def go(lr=0.1): ...\nfire.Fire([go])", "go.lr"),
+    ("@ex.config\ndef setup():\n    lr = 0.1", "setup.lr"),
+    ("args = SimpleNamespace(**{'lr': 0.1})", "args.lr"),
+    ("args = Namespace(**dict(lr=0.1))", "args.lr"),
+    ("BETAS = (0.1, 0.9)\nprint(BETAS)", "BETAS[0]"),
+    ("class Config:\n    betas: tuple = (0.1, 0.9)", "Config.betas[0]"),
+    ("optimizer = AdamW(net, betas=[0.1, 0.9])", "optimizer.betas[0]"),
+    ("train(AdamW(net, betas=(0.1, 0.9)))", "AdamW(betas)[0]"),
+    (
+        "def add(parser, name, value):\n    parser.add_argument(name, default=value)\n"
+        "add(p, '--lr', 0.1)",
+        "--lr",
+    ),
+    (
+        "def add(name, value, **more):\n    p.add_argument(f'--{name}', default=value, **more)\n"
+        "add('lr', value=0.1, type=float)",
+        "--lr",
+    ),
+    ("LR = float(os.environ.get('LR') or 0.1)\nprint(LR)", "LR"),
+    ("LR = float(os.environ['LR']) if 'LR' in os.environ else 0.1\nprint(LR)", "LR"),
+]
+
+
+@pytest.mark.parametrize(("code", "name"), FORMS, ids=[name for _, name in FORMS])
+def test_a_constant_is_found_and_set_in_its_place(code: str, name: str) -> None:
+    assert read_constants(code)[name] == 0.1
+    edit = SetConstant(name=name, value="0.3")
+    changed = code.replace("0.1", "0.3")
+    assert made(code, edit) == changed
+    assert diff(code, changed) == (edit,)
+
+
+def test_a_text_that_an_option_turns_into_a_number_is_that_number() -> None:
+    code = "p.add_argument('--lr', type=float, default='1e-3')\n"
+    assert read_constants(code) == {"--lr": 0.001}
+    assert "default=0.3)" in made(code, SetConstant(name="--lr", value="0.3"))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "hp = dict(lr=0.1)\nhp.update(lr=0.2)",
+        "hp = {'lr': 0.1}\nhp.update({'lr': 0.2})",
+        "class Trainer:\n    def __init__(self, lr=0.1): ...\nprint(Trainer)",
+        "MEANS = (0.1, 0.2)\nprint(MEANS)",
+        "LR = float(os.environ['LR']) if 'LR' in settings else 0.1\nprint(LR)",
+        "@ex.capture\ndef setup():\n    lr = 0.1",
+    ],
+)
+def test_what_is_overwritten_or_no_setting_is_no_constant(code: str) -> None:
+    assert 0.1 not in read_constants(dedent(code)).values()
