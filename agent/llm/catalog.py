@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from agent.errors import ModelFault, ModelLimited
+from agent.llm.address import address_in, shown
 from agent.llm.command import COMMANDS
 from agent.llm.keys import key_of
 from agent.llm.lifting import clock_text
@@ -58,7 +59,7 @@ def _anthropic(key: str, environment: Mapping[str, str], patience: Patience) -> 
     # The SDK takes most of a second to import.
     from agent.llm.anthropic import PRICED_AS, AnthropicApi
 
-    api = AnthropicApi(key, patience, environment.get("ANTHROPIC_BASE_URL") or None)
+    api = AnthropicApi(key, patience, address_in("ANTHROPIC_BASE_URL", environment))
     models = api.models()
     aliases = {api.newest(family, models): family for family in FAMILIES}
     for model in models:
@@ -75,14 +76,14 @@ def _openai(key: str, environment: Mapping[str, str], patience: Patience) -> Ite
     from agent.llm.openai import OpenAIApi, strongest
     from agent.llm.openai_reply import PRICED_AS
 
-    url = environment.get("OPENAI_BASE_URL") or None
+    url = address_in("OPENAI_BASE_URL", environment)
     models = OpenAIApi(key, patience, url).models()
     alias = strongest(models)
     for model in models:
         note = "gpt" if model.id == alias else ""
         name = model.id if url or model.id.startswith("gpt-") else f"openai:{model.id}"
         yield Offer(
-            provider=url or "OpenAI",
+            provider=shown(url) if url else "OpenAI",
             model=name,
             dollars=_dollars(model.id, PRICED_AS, url),
             note=note,

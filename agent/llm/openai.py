@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeVar
-from urllib.parse import urlsplit
 
 import httpx2
 import openai
@@ -24,20 +23,24 @@ from openai.types.responses import (
     ResponseStreamEvent,
 )
 
+from agent.llm.address import place_of, without_query
 from agent.llm.begun import Begun
 from agent.llm.chat_answer import ONLY_THOUGHT, Answer
+from agent.llm.clients import making_client
 from agent.llm.conversation import as_text, chat_messages, response_items
 from agent.llm.effort import STRETCH, Effort
-from agent.llm.faults import failed, fault_of, is_unreached, tidy
-from agent.llm.model import AS_JSON, LooksBy, Reply, Request, Tool
+from agent.llm.events import values_in
+from agent.llm.faults import failed, fault_of
+from agent.llm.model import AS_JSON, DECLINED, LooksBy, Reply, Request, Tool
 from agent.llm.openai_reply import FAILED, PRICED_AS, reply_of, response_reply, take
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import cost_of
-from agent.llm.refusals import Refusal, reason_in, reason_of, status_of
+from agent.llm.refusals import Refusal, reason_in, reason_of, status_of, told_headers
 from agent.llm.ways import Limit, Ways, chat_arguments
 
 T = TypeVar("T")
 PROVIDER = "OpenAI"
+PROVIDER_ADDRESS = "api.openai.com"
 # Parts of names on the list that are no general models, or small or very expensive ones.
 OTHER_KINDS = frozenset(
     {
@@ -104,7 +107,7 @@ class OpenAI:
         if self._url and self._ways.form == "tools" and _ignores_the_tool(reply):
             # The server took the tool, the model did not call it: the server must enforce the form.
             self._ways.form = "schema"
-        if reply.cut_off and reply.text == ONLY_THOUGHT:
+        if reply.cut_off and _is_silent(reply):
             self._ways.spent_on_thoughts()
         return reply.model_copy(update={"seconds": time.monotonic() - began})
 
@@ -120,7 +123,8 @@ class OpenAI:
                 return await ask[self._ways.api](client, request, begun)
             except openai.APIStatusError as error:
                 reason = reason_in(error.response.text)
-                refusal = Refusal(error.status_code, reason, error.response.headers)
+                headers = told_headers(error.response.headers, error.body)
+                refusal = Refusal(error.status_code, reason, headers)
             except openai.APIError as error:
                 # The SDK raises what a stream says after a good beginning.
                 if isinstance(error, openai.APIConnectionError) or not error.body:
@@ -135,17 +139,14 @@ class OpenAI:
         create = client.chat.completions.with_streaming_response.create
         async with create(**self._chat_arguments(request)) as response:
             answer = Answer(tool=_only_answer(request))
-            with begun.kept(lambda: reply_of(answer, self.name, request.tool.name, self._url)):
-                if "event-stream" in response.headers.get("content-type", ""):
-                    async for chunk in await response.parse():
-                        take(answer, chunk.to_dict(warnings=False))
-                else:
-                    take(answer, await response.json())
-        if not answer.choices:
-            raise Transient(f"{self._api.who}'s answer is not a chat completion")
-        if not answer.finish and not answer.arguments:
+            with begun.kept(lambda: reply_of(answer, self.name, request, self._url)):
+                async for data in values_in(response.iter_bytes()):
+                    take(answer, data)
+        if not (answer.choices or (answer.is_answer and answer.ended)):
+            raise Transient(f"{self._api.who}'s answer is not a chat completion", astray=True)
+        if not answer.ended and not answer.arguments:
             raise Transient(f"{self._api.who}'s answer broke off")
-        return reply_of(answer, self.name, request.tool.name, self._url)
+        return reply_of(answer, self.name, request, self._url)
 
     def _chat_arguments(self, request: Request) -> dict[str, Any]:
         tool = request.tool
@@ -224,11 +225,16 @@ def _only_answer(request: Request) -> str:
     return request.tool.name if request.tools else ""
 
 
+def _is_silent(reply: Reply) -> bool:
+    """Return whether a model thought, as far as one sees, and said nothing."""
+    return reply.text in ("", ONLY_THOUGHT) and reply.arguments is None and not reply.calls
+
+
 def _ignores_the_tool(reply: Reply) -> bool:
     """Return whether the model wrote prose; a cut-off call or thought may have been a call."""
-    if reply.arguments is not None or reply.calls or reply.text == ONLY_THOUGHT:
+    if reply.arguments is not None or reply.calls or reply.text in (ONLY_THOUGHT, DECLINED):
         return False
-    return not (reply.cut_off and reply.text.lstrip().startswith(("{", "<", "[")))
+    return not (reply.cut_off and (reply.text.strip() or "{").startswith(("{", "<", "[")))
 
 
 class OpenAIApi:
@@ -238,7 +244,7 @@ class OpenAIApi:
         self._key = key
         self._patience = patience
         self._base_url = base_url
-        self.who = urlsplit(base_url).netloc if base_url else PROVIDER
+        self.who = place_of(base_url) if base_url else PROVIDER
         """Who answers, in words: OpenAI, or the address of another server."""
 
     def ask(self, call: Callable[[AsyncOpenAI], Coroutine[Any, Any, T]]) -> T:
@@ -248,20 +254,19 @@ class OpenAIApi:
         """
 
         async def once() -> T:
-            client = self._client()
             try:
-                async with client:
+                async with self._client() as client:
                     return await call(client)
             except openai.APIStatusError as error:
                 reason = reason_in(error.response.text)
-                raise self._fault(error.status_code, reason, error.response.headers) from None
+                headers = told_headers(error.response.headers, error.body)
+                raise self._fault(error.status_code, reason, headers) from None
             except Refusal as refusal:
                 raise self._fault(refusal.status, refusal.reason, refusal.headers) from None
             except (openai.APIError, httpx2.HTTPError, ValueError) as error:
                 # No connection, or the body is not the API's JSON.
-                text = failed(PROVIDER, client.base_url.netloc.decode(), error, self._patience)
-                unreached = is_unreached(error)
-                raise Transient(tidy(text, self._key), unreached=unreached) from None
+                who = self.who if self._base_url else PROVIDER_ADDRESS
+                raise failed(PROVIDER, who, error, self._patience, self._key) from None
 
         return persist(self.who, once, self._patience)
 
@@ -277,11 +282,17 @@ class OpenAIApi:
         return self.ask(models)
 
     def _client(self) -> AsyncOpenAI:
+        address, query = without_query(self._base_url) if self._base_url else (None, {})
+        with making_client(PROVIDER):
+            http = openai.DefaultAsyncHttpxClient()
+        silence = openai.Timeout(self._patience.silence, connect=self._patience.connecting)
         return AsyncOpenAI(
             api_key=self._key,
-            base_url=self._base_url,
+            base_url=address,
+            default_query=query,
             max_retries=0,
-            timeout=openai.Timeout(self._patience.silence, connect=self._patience.connecting),
+            timeout=silence,
+            http_client=http,
         )
 
 

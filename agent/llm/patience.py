@@ -38,7 +38,7 @@ CONNECT_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 120.0
 """A question waits for a limit that lifts so soon; for a later one the run goes on without it."""
 DEAD_SECONDS = 15.0
-"""An address at which nobody has ever answered is given up so soon: it is a wrong one."""
+"""An address or a command that has never answered is given up so soon: it is a wrong one."""
 
 
 def _nobody(_: str) -> None:
@@ -54,6 +54,7 @@ class Transient(Exception):
         retry_after: float | None = None,
         limited: bool = False,
         unreached: bool = False,
+        astray: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -62,6 +63,8 @@ class Transient(Exception):
         """Whether the server refuses for a limit, which lifts by itself."""
         self.unreached = unreached
         """Whether nobody answered at all."""
+        self.astray = astray or unreached
+        """Whether this may be a wrong address or command: nothing came that is an answer of it."""
 
 
 class _OutOfTime(Transient):
@@ -120,7 +123,7 @@ def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Pati
         reasons.append(error)
         pause = state.next_action.sleep if state.next_action else 0.0
         gives_up = end
-        if isinstance(error, Transient) and error.unreached and not patience.answered.is_set():
+        if isinstance(error, Transient) and error.astray and not patience.answered.is_set():
             gives_up = min(end, began + DEAD_SECONDS)
         left = gives_up - time.monotonic()
         patience.tell(
@@ -139,7 +142,7 @@ def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Pati
         except Transient as error:
             if (error.retry_after or 0.0) > LONGEST_PAUSE_SECONDS:
                 raise _limited(error, error.retry_after) from None
-            if not error.unreached and not isinstance(error, _OutOfTime):
+            if not error.astray and not isinstance(error, _OutOfTime):
                 patience.answered.set()
             elif time.monotonic() - began > DEAD_SECONDS and not patience.answered.is_set():
                 raise _dead(error) from None
@@ -178,8 +181,11 @@ def _limited(error: Transient, seconds: float | None) -> ModelLimited:
 
 
 def _dead(error: Transient) -> ModelUnavailable:
+    so_far = "nobody has answered there"
+    if not error.unreached:
+        so_far = "nothing else has come from there"
     return ModelUnavailable(
-        f"{error}; nobody has answered there since this command began, so it is not asked again",
+        f"{error}; {so_far} since this command began, so it is not asked again",
         "autoresearch models",
     )
 

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from agent.errors import ModelFault, unknown
-from agent.llm.chat_answer import object_in
 from agent.llm.model import Model, Reply, Request, Tool
+from agent.llm.slips import object_of
 from agent.propose.context import Context, Unreadable
 from agent.propose.questions import provenance_of, questions_asked, unfinished
 from agent.propose.search.observe import Key, Observation, constants_of, fit, key_of, observe
@@ -79,7 +79,7 @@ class Advice:
             raise unfinished(fault, self._replies, self.provenance()) from None
         if reply.arguments is None and not reply.cut_off:
             # A server without tools is asked for the same JSON as text.
-            reply = reply.model_copy(update={"arguments": object_in(reply.text)})
+            reply = reply.model_copy(update={"arguments": object_of(reply.text)})
         self._replies.append(reply)
         return reply
 
