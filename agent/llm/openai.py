@@ -41,6 +41,8 @@ from agent.llm.ways import Limit, Ways, chat_arguments
 T = TypeVar("T")
 PROVIDER = "OpenAI"
 PROVIDER_ADDRESS = "api.openai.com"
+LEAST_READ = 0.3
+"""The share of a question's estimated tokens that no tokenizer falls short of."""
 # Parts of names on the list that are no general models, or small or very expensive ones.
 OTHER_KINDS = frozenset(
     {
@@ -87,6 +89,8 @@ class OpenAI:
         # OpenAI's newer models refuse max_tokens; servers that imitate it often know nothing else.
         limit: Limit = "max_tokens" if base_url else "max_completion_tokens"
         self._ways = Ways(limit, effort=effort, stretch=STRETCH[effort])
+        self._tell = patience.tell
+        self._answered = False
 
     def estimate(self, request: Request) -> float | None:
         """See Model."""
@@ -104,12 +108,27 @@ class OpenAI:
         begun = Begun()
         with begun.told():
             reply = self._api.ask(lambda client: self._ask(client, request, begun))
+        if not self._answered:
+            self._answered = True
+            self._tell_what_was_lost(request, reply)
         if self._url and self._ways.form == "tools" and _ignores_the_tool(reply):
             # The server took the tool, the model did not call it: the server must enforce the form.
             self._ways.form = "schema"
         if reply.cut_off and _is_silent(reply):
             self._ways.spent_on_thoughts()
         return reply.model_copy(update={"seconds": time.monotonic() - began})
+
+    def _tell_what_was_lost(self, request: Request, reply: Reply) -> None:
+        """Tell if a server read far less than was asked: some drop a beginning that does not fit.
+
+        Only the first question shows it: later ones are read from a cache, which some do not count.
+        """
+        if self._url and 0 < reply.input_tokens < request.tokens * LEAST_READ:
+            self._tell(
+                f"{self._api.who} read {reply.input_tokens} of about {request.tokens} tokens: where"
+                " its context is shorter, the beginning of each question is lost; start it with a "
+                "longer one (Ollama: OLLAMA_CONTEXT_LENGTH)"
+            )
 
     async def _ask(self, client: AsyncOpenAI, request: Request, begun: Begun) -> Reply:
         """Ask in the first way that the server knows, and remember it.

@@ -108,6 +108,22 @@ def test_thoughts_in_parts_are_no_answer() -> None:
     assert reply.text == "Well."
 
 
+@pytest.mark.parametrize(("read", "is_told"), [(4_096, True), (9_000, False), (None, False)])
+def test_a_server_that_drops_the_beginning_of_a_question_is_told_once(
+    read: int | None, is_told: bool
+) -> None:
+    """Ollama does, without a word, where its context is shorter than the question."""
+    told: list[str] = []
+    usage = {"prompt_tokens": read, "completion_tokens": 5}
+    with OpenAIServer([whole({"content": "Well."}, usage=usage)] * 2) as server:
+        patience = Patience(5.0, threading.Event(), 0.01, told.append)
+        model = OpenAI("m", "key", patience, f"{server.url}/v1")
+        long = REQUEST.model_copy(update={"blocks": ("a" * 60_000, "b")})
+        model.complete(long)
+        model.complete(long)
+    assert [("read 4096 of about 20" in line) for line in told] == ([True] if is_told else [])
+
+
 # ---------------------------------------------------------------- what is no answer
 
 
