@@ -17,10 +17,10 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from agent.errors import ModelFault, SandboxFault
 from agent.git.cache import cache_folders
@@ -29,7 +29,7 @@ from agent.llm.claude_code import CLAUDE_CODE
 from agent.llm.codex import CODEX
 from agent.llm.dialects import TOKEN, Call, failure_of
 from agent.llm.effort import Effort
-from agent.llm.model import LooksBy, Reply, Request
+from agent.llm.model import Door, LooksBy, Reply, Request
 from agent.llm.patience import Patience, Transient, persist
 from sandbox.ground.text import one_line
 from sandbox.walls.mask import check_mask, masked
@@ -74,6 +74,10 @@ GATEWAY = frozenset({"ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN"})
 OF_PROVIDERS = ("ANTHROPIC_", "OPENAI_", "CODEX_API_KEY", "CLAUDE_CODE_USE_")
 """Beginnings of variables that say who answers and who is billed."""
 MAX_OUTPUT_BYTES = 2**24
+MAX_REFUSED = 10
+"""Times that a command may look on after it was told to propose; one answer may call many tools."""
+LOOKED_ON = "(it was told to propose, looked on instead, and was ended)"
+POLL_SECONDS = 0.2
 STALLED_SECONDS = 60.0
 """A command that said what it tries again, and then is silent for so long, is ended."""
 
@@ -87,6 +91,10 @@ def passed_on_of(environment: Mapping[str, str]) -> dict[str, str]:
     if environment.keys() >= GATEWAY:
         names |= GATEWAY
     return {key: environment[key] for key in names}
+
+
+class _LooksOn(Exception):
+    """A command looks on, whatever it is told."""
 
 
 class Command:
@@ -157,10 +165,12 @@ class Command:
             work = beside / "work"
             work.mkdir()
             call = Call(self._model, request, beside, self._environment, self._effort)
-            arguments, question = self._dialect.call(call)
             token = {TOKEN: request.door.token} if request.door else {}
             with begun.kept(lambda: Reply(model=self.name)):
-                code, out, err = await self._run(arguments, question, work, token)
+                try:
+                    code, out, err = await self._run(call, work, token)
+                except _LooksOn:
+                    return Reply(model=self.name, text=LOOKED_ON)
         try:
             # Its own words come first: some commands end with an error code behind a full answer.
             return self._dialect.read(out)
@@ -183,13 +193,13 @@ class Command:
         return ModelFault(f"{message} to a key", fault.next_command)
 
     async def _run(
-        self,
-        arguments: tuple[str, ...],
-        question: str,
-        folder: Path,
-        token: Mapping[str, str],
+        self, call: Call, folder: Path, token: Mapping[str, str]
     ) -> tuple[int, str, str]:
-        """Return the exit code, the output and the errors of the command."""
+        """Return the exit code, the output and the errors of the command.
+
+        Raise _LooksOn for one that does not stop looking.
+        """
+        arguments, question = self._dialect.call(call)
         process = await asyncio.create_subprocess_exec(
             *masked((self._path, *arguments), self._hidden),
             cwd=folder,
@@ -201,7 +211,8 @@ class Command:
             limit=MAX_OUTPUT_BYTES,
         )
         try:
-            out, err = await self._talk(process, question.encode("utf-8", "replace"))
+            talk = self._talk(process, question.encode("utf-8", "replace"))
+            out, err = await _unless_it_looks_on(talk, call.request.door)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -245,6 +256,24 @@ class Command:
             notice = self._dialect.notice(line.decode("utf-8", "replace"))
             if notice:
                 self._patience.tell(f"{self.name}: {one_line(notice)}")
+
+
+async def _unless_it_looks_on(
+    talk: Coroutine[Any, Any, tuple[bytes, bytes]], door: Door | None
+) -> tuple[bytes, bytes]:
+    """Return what a command writes; raise _LooksOn once it was told too often to propose.
+
+    Each further look is a paid answer, and the command itself bounds them by nothing.
+    """
+    task = asyncio.ensure_future(talk)
+    try:
+        while not task.done():
+            await asyncio.wait({task}, timeout=POLL_SECONDS)
+            if door and door.refused > MAX_REFUSED:
+                raise _LooksOn
+    finally:
+        task.cancel()
+    return task.result()
 
 
 async def _say(stream: asyncio.StreamWriter, question: bytes) -> None:

@@ -63,7 +63,13 @@ class Door(Record):
     tools: tuple[str, ...]
     """Their names."""
     shown: list[dict[str, Any]] = Field(default_factory=list)
-    """What was looked up there so far: each the tool, its arguments and what it answered."""
+    """What was looked up there so far: each the tool, its arguments and what it answered, and
+    whether that was only that it is time to propose."""
+
+    @property
+    def refused(self) -> int:
+        """How often something was looked up after the bounds were reached."""
+        return sum(bool(look.get("over")) for look in self.shown)
 
 
 class Request(Record):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from agent.errors import ModelFault, ModelLimited, ModelUnavailable
 from agent.llm import patience as patience_module
 from agent.llm.claude_code import CLAUDE_CODE
 from agent.llm.codex import CODEX
+from agent.llm.command import LOOKED_ON, MAX_REFUSED, Command
 from agent.llm.dialects import failure_of, readable
-from agent.llm.patience import Transient
-from tests.agent.llm.test_command import ANSWER, CLAUDE, ask, stand_in
+from agent.llm.model import Door
+from agent.llm.patience import Patience, Transient
+from tests.agent.llm.test_command import ANSWER, CLAUDE, REQUEST, ask, stand_in
 from tests.agent.llm.test_command import CODEX as CODEX_EVENTS
 
 LINES = "\n".join(map(json.dumps, CODEX_EVENTS))
@@ -148,3 +151,19 @@ def test_a_limit_of_a_command_without_a_time_is_a_limit_at_the_deadline(tmp_path
     environment = stand_in(tmp_path, "claude", "sys.exit('usage limit reached')")
     with pytest.raises(ModelLimited, match="usage limit reached"):
         ask("claude-code", environment, seconds=0.5)
+
+
+@pytest.mark.parametrize("times", [MAX_REFUSED, MAX_REFUSED + 1])
+def test_a_command_that_looks_on_whatever_it_is_told_is_ended(tmp_path: Path, times: int) -> None:
+    seconds = 0.5 if times <= MAX_REFUSED else 600
+    body = f"time.sleep({seconds}); print({claude()!r})"
+    look = {"tool": "trial", "arguments": "{}", "answer": "Not looked up", "over": True}
+    door = Door(url="http://127.0.0.1:1/mcp", token="t" * 20, tools=("trial",))
+    door.shown.extend([look] * times)
+    model = Command(
+        "claude-code",
+        stand_in(tmp_path, "claude", body),
+        Patience(120.0, threading.Event(), 0.01),
+    )
+    reply = model.complete(REQUEST.model_copy(update={"door": door}))
+    assert (reply.text == LOOKED_ON) == (times > MAX_REFUSED)
