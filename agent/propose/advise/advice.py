@@ -9,7 +9,7 @@ from agent.errors import ModelFault, unknown
 from agent.llm.model import Model, Reply, Request, Tool
 from agent.llm.slips import object_of
 from agent.propose.context import Context, Unreadable
-from agent.propose.questions import provenance_of, questions_asked, unfinished
+from agent.propose.questions import ask_within, provenance_of, questions_asked, unfinished
 from agent.propose.search.observe import Key, Observation, constants_of, fit, key_of, observe
 from agent.propose.search.search import proposal_of
 from agent.propose.views.goal import metric_name, most_time, span_of
@@ -52,7 +52,10 @@ class Advice:
     # ------------------------------------------------------------ asking
 
     def ask(self, text: str, tool: Tool, space: Space | None = None) -> Reply:
-        """Return the reply to `text`, asked between the bounds of `space` and the last refusals."""
+        """Return the reply to `text`, asked between the bounds of `space` and the last refusals.
+
+        Raise MoneySpent where it might cost more than may be spent.
+        """
         program = fenced(self._context.program, "", MAX_PROGRAM_CHARACTERS)
         refusals = refusals_text(self._context.trials)
         told = "\n".join(told_lines(self._context))
@@ -74,7 +77,7 @@ class Advice:
             index=questions_asked(self._context) + len(self._replies),
         )
         try:
-            reply = self._model.complete(request)
+            reply = ask_within(self._model, request, self._context.dollars, self._replies)
         except ModelFault as fault:
             raise unfinished(fault, self._replies, self.provenance()) from None
         if reply.arguments is None and not reply.cut_off:
