@@ -15,6 +15,9 @@ from agent.llm.events import Events as Lines
 from agent.llm.model import DECLINED, Model
 from agent.llm.openai import OpenAI
 from agent.llm.patience import Patience
+from agent.llm.scripted import Scripted
+from agent.propose.questions import provenance_of
+from sandbox.ground.text import is_plain
 from tests.agent.llm.test_dialects import GOOD, IDEA, REQUEST, asked, chunk, whole
 from tests.loopback.anthropic_server import AnthropicServer
 from tests.loopback.openai_server import OpenAIServer
@@ -106,6 +109,17 @@ def test_thoughts_in_parts_are_no_answer() -> None:
     assert reply.text == ONLY_THOUGHT
     (reply,), _ = asked([whole({"content": [thinking, {"type": "text", "text": "Well."}]})])
     assert reply.text == "Well."
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 100_000, "a\nAutoresearch: {}", "\x1b[31mred", "\ud800", ""]
+)
+def test_what_a_server_says_of_itself_can_be_recorded(name: str) -> None:
+    usage = {"prompt_tokens": 10**30, "completion_tokens": 2**70}
+    (reply,), _ = asked([whole({"content": "Well."}, model=name, usage=usage)])
+    by = provenance_of("code", Scripted([]), [reply], 1.0)
+    assert by.model and len(by.model) <= 200 and is_plain(by.model)
+    assert (by.input_tokens, by.output_tokens, by.cost) == (0, 0, None)
 
 
 @pytest.mark.parametrize(("read", "is_told"), [(4_096, True), (9_000, False), (None, False)])
