@@ -173,6 +173,8 @@ class RunLooks:
             text = json.dumps({"rule": QUOTED, **data}, ensure_ascii=False)
         except Fault as fault:
             text = line(f"Refused: {fault.message}", 2_000)
+        except OSError as error:  # a log that is gone, a disk that is full: no end of a night
+            text = line(f"It cannot be read: {error}")
         self._record(name, arguments, seconds)
         return text
 
