@@ -20,7 +20,7 @@ from agent.llm.faults import PASSING, failed, fault_of
 from agent.llm.limits import allowed_output
 from agent.llm.model import DECLINED, Call, LooksBy, Reply, Request, Tool, Turn
 from agent.llm.patience import Patience, Transient, persist
-from agent.llm.pricing import cost_of
+from agent.llm.pricing import ANTHROPIC, cost_of
 from agent.llm.refusals import reason_in, reason_of, status_of, told_headers
 from agent.llm.slips import object_of
 
@@ -31,7 +31,6 @@ MIN_THINKING_TOKENS = 1024
 OVERLOADED = 529
 PROVIDER = "Anthropic"
 PROVIDER_ADDRESS = "api.anthropic.com"
-PRICED_AS = "anthropic"
 BROKEN_CALL = "Unable to parse tool parameter JSON"
 """How the SDK begins to say that the arguments of a call are no JSON; they are at its end."""
 CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
@@ -77,7 +76,7 @@ class Anthropic:
     def estimate(self, request: Request) -> float | None:
         """See Model; the whole question may have to be written to the cache."""
         return cost_of(
-            self.name, PRICED_AS, fresh=0, write=request.tokens, output=self._tokens(request)
+            self.name, ANTHROPIC, fresh=0, write=request.tokens, output=self._tokens(request)
         )
 
     def complete(self, request: Request) -> Reply:
@@ -163,7 +162,7 @@ class AnthropicApi:
                 reason = reason_of(error.body) if error.body else error.message
                 headers = told_headers(error.response.headers, error.body)
                 raise fault_of(status, reason, headers, PROVIDER, self._key) from None
-            except (anthropic.APIError, httpx2.HTTPError, ValueError) as error:
+            except (anthropic.APIError, httpx2.HTTPError, ValueError, RecursionError) as error:
                 # No connection, or the body is not the API's JSON.
                 place = place_of(self._base_url) if self._base_url else PROVIDER_ADDRESS
                 raise failed(PROVIDER, place, error, self._patience, self._key) from None
@@ -174,7 +173,11 @@ class AnthropicApi:
         """Return all models that this key may use."""
 
         async def models(client: AsyncAnthropic) -> list[ModelInfo]:
-            return [model async for model in client.models.list(limit=100)]
+            try:
+                listed = [model async for model in client.models.list(limit=100)]
+            except (AttributeError, TypeError):  # the SDK takes any body for a page of its list
+                raise Transient(f"{PROVIDER} sent no list of models", astray=True) from None
+            return [model for model in listed if isinstance(getattr(model, "id", None), str)]
 
         return self.ask(models)
 
@@ -186,7 +189,7 @@ class AnthropicApi:
         members = [model for model in models or self.models() if _belongs(model, family)]
         if not members:
             return None
-        return max(members, key=lambda model: (model.created_at, model.id)).id
+        return max(members, key=lambda model: (str(model.created_at or ""), model.id)).id
 
     def _client(self) -> AsyncAnthropic:
         address, query = without_query(self._base_url) if self._base_url else (None, {})
@@ -384,7 +387,7 @@ def _told(model: str, usage: Usage, **said: Any) -> Reply:
         input_tokens=fresh + read + write,
         cached_tokens=read,
         output_tokens=output,
-        cost=cost_of(model, PRICED_AS, fresh=fresh, output=output, read=read, write=write),
+        cost=cost_of(model, ANTHROPIC, fresh=fresh, output=output, read=read, write=write),
     )
 
 

@@ -10,7 +10,7 @@ from agent.llm.command import COMMANDS
 from agent.llm.keys import key_of
 from agent.llm.lifting import clock_text
 from agent.llm.patience import Patience
-from agent.llm.pricing import cost_of
+from agent.llm.pricing import ANTHROPIC, OPENAI, cost_of
 from agent.llm.resolve import FAMILIES, NO_KEY, plugin_providers
 from sandbox.ground.record import Record
 
@@ -57,7 +57,7 @@ def _listed(provider: str, offered: Callable[[], Iterator[Offer]]) -> Iterator[O
 
 def _anthropic(key: str, environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
     # The SDK takes most of a second to import.
-    from agent.llm.anthropic import PRICED_AS, AnthropicApi
+    from agent.llm.anthropic import AnthropicApi
 
     api = AnthropicApi(key, patience, address_in("ANTHROPIC_BASE_URL", environment))
     models = api.models()
@@ -66,15 +66,15 @@ def _anthropic(key: str, environment: Mapping[str, str], patience: Patience) -> 
         yield Offer(
             provider="Anthropic",
             model=model.id,
-            dollars=_dollars(model.id, PRICED_AS),
+            dollars=_dollars(model.id, ANTHROPIC),
             note=aliases.get(model.id, ""),
         )
 
 
 def _openai(key: str, environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
     # The SDK takes most of a second to import.
-    from agent.llm.openai import OpenAIApi, strongest
-    from agent.llm.openai_reply import PRICED_AS
+    from agent.llm.listing import strongest
+    from agent.llm.openai import OpenAIApi
 
     url = address_in("OPENAI_BASE_URL", environment)
     models = OpenAIApi(key, patience, url).models()
@@ -85,7 +85,7 @@ def _openai(key: str, environment: Mapping[str, str], patience: Patience) -> Ite
         yield Offer(
             provider=shown(url) if url else "OpenAI",
             model=name,
-            dollars=_dollars(model.id, PRICED_AS, url),
+            dollars=_dollars(model.id, OPENAI, url),
             note=note,
         )
 

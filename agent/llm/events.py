@@ -40,7 +40,7 @@ async def values_in(body: AsyncIterator[bytes]) -> AsyncIterator[Any]:
     for value in events.take(b""):
         yield value
     if plain:
-        yield _value(b"\n".join(plain))
+        yield value_of(b"\n".join(plain))
     elif not events.began:
         raise ValueError("an empty answer")
 
@@ -78,14 +78,15 @@ def _event(name: str, data: bytes) -> Iterator[Any]:
     if text.startswith(DONE):
         yield DONE
     elif text.startswith(("{", "[")):
-        value = _value(text)
+        value = value_of(text)
         has_error = isinstance(value, dict) and value.get("error")
         yield {"error": value} if name == "error" and not has_error else value
     elif text and name == "error":
         yield {"error": text}
 
 
-def _value(text: str | bytes) -> Any:
+def value_of(text: str | bytes) -> Any:
+    """Return the JSON value of a text; raise ValueError with the beginning of another one."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -25,7 +25,9 @@ _WRONG_KEY = re.compile(
     r"(?:invalid|incorrect) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid)", re.IGNORECASE
 )
 _UNREACHED = frozenset({"ConnectError", "ConnectTimeout", "ProxyError"})
-_ASTRAY = frozenset({"DecodingError", "LocalProtocolError", "SSLError", "ValueError"})
+_ASTRAY = frozenset(
+    {"DecodingError", "LocalProtocolError", "RecursionError", "SSLError", "ValueError"}
+)
 """Names of errors, as no library of a provider is loaded here: of a connection that was not made,
 and of an answer that is none."""
 _NO_REASON = "Connection error."
@@ -114,7 +116,7 @@ def _reason(
     if "ReadTimeout" in names:
         return f"{provider}: {address} was silent for {patience.silence:.0f} s"
     cause = next((cause for cause in causes if str(cause) not in ("", _NO_REASON)), causes[0])
-    if isinstance(cause, ValueError):
+    if isinstance(cause, ValueError | RecursionError):
         return f"{provider}: {address} sent no answer of this API: {cause}"
     return f"{provider}: {type(cause).__name__}: {cause} ({address})"
 

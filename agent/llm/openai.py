@@ -4,16 +4,14 @@ Answers are streamed, so that silence ends a question and not its length.
 """
 
 import json
-import re
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 import httpx2
 import openai
 from openai import AsyncOpenAI, AsyncStream
-from openai.types import Model as Listed
 from openai.types.responses import (
     FunctionToolParam,
     ResponseCompletedEvent,
@@ -31,10 +29,11 @@ from agent.llm.conversation import as_text, chat_messages, response_items
 from agent.llm.effort import STRETCH, Effort
 from agent.llm.events import values_in
 from agent.llm.faults import failed, fault_of
+from agent.llm.listing import Listed, listed_in
 from agent.llm.model import AS_JSON, DECLINED, LooksBy, Reply, Request, Tool
-from agent.llm.openai_reply import FAILED, PRICED_AS, reply_of, response_reply, take
+from agent.llm.openai_reply import FAILED, reply_of, response_reply, take
 from agent.llm.patience import Patience, Transient, persist
-from agent.llm.pricing import cost_of
+from agent.llm.pricing import OPENAI, cost_of
 from agent.llm.refusals import Refusal, reason_in, reason_of, status_of, told_headers
 from agent.llm.ways import Limit, Ways, chat_arguments
 
@@ -43,30 +42,6 @@ PROVIDER = "OpenAI"
 PROVIDER_ADDRESS = "api.openai.com"
 LEAST_READ = 0.3
 """The share of a question's estimated tokens that no tokenizer falls short of."""
-# Parts of names on the list that are no general models, or small or very expensive ones.
-OTHER_KINDS = frozenset(
-    {
-        "audio",
-        "chat",
-        "codex",
-        "cyber",
-        "embedding",
-        "image",
-        "instruct",
-        "live",
-        "mini",
-        "nano",
-        "oss",
-        "preview",
-        "pro",
-        "realtime",
-        "rosalind",
-        "safeguard",
-        "search",
-        "transcribe",
-        "tts",
-    }
-)
 
 
 class OpenAI:
@@ -96,7 +71,7 @@ class OpenAI:
         """See Model."""
         return cost_of(
             self.name,
-            PRICED_AS,
+            OPENAI,
             fresh=request.tokens,
             output=self._ways.tokens(request.max_output_tokens),
             url=self._url,
@@ -282,7 +257,7 @@ class OpenAIApi:
                 raise self._fault(error.status_code, reason, headers) from None
             except Refusal as refusal:
                 raise self._fault(refusal.status, refusal.reason, refusal.headers) from None
-            except (openai.APIError, httpx2.HTTPError, ValueError) as error:
+            except (openai.APIError, httpx2.HTTPError, ValueError, RecursionError) as error:
                 # No connection, or the body is not the API's JSON.
                 who = self.who if self._base_url else PROVIDER_ADDRESS
                 raise failed(PROVIDER, who, error, self._patience, self._key) from None
@@ -296,7 +271,8 @@ class OpenAIApi:
         """Return all models that this key or server offers, in its order."""
 
         async def models(client: AsyncOpenAI) -> list[Listed]:
-            return [model async for model in client.models.list()]
+            answer = await client.models.with_raw_response.list()
+            return listed_in(answer.text)
 
         return self.ask(models)
 
@@ -313,42 +289,3 @@ class OpenAIApi:
             timeout=silence,
             http_client=http,
         )
-
-
-def strongest(models: Sequence[Listed]) -> str | None:
-    """Return the name of the strongest general gpt, if any.
-
-    It is of the newest generation, by the first number of its name, and there the dearest by list
-    price: a generation has several tiers, and its small ones often come last.
-    """
-    general = [model for model in models if _is_general(model.id)]
-    prices: dict[tuple[int, str], float] = {}
-    for model in general:
-        tier = _tier(model.id)
-        price = cost_of(model.id, PRICED_AS, fresh=0, output=1_000) or 0.0
-        prices[tier] = max(price, prices.get(tier, 0.0))
-
-    def strength(model: Listed) -> tuple[int, float, tuple[int, ...], int, int]:
-        tier = _tier(model.id)
-        return tier[0], prices[tier], _version(model.id), model.created, -len(model.id)
-
-    return max(general, key=strength).id if general else None
-
-
-def _is_general(name: str) -> bool:
-    family, *parts = name.split("-")
-    return family == "gpt" and bool(parts) and OTHER_KINDS.isdisjoint(parts)
-
-
-def _tier(name: str) -> tuple[int, str]:
-    """Return the generation and the tier: (5, "sol") for gpt-5.6-sol, whose price may be new."""
-    words = [part for part in name.split("-")[2:] if not part[:1].isdigit()]
-    return _version(name)[0], "-".join(words)
-
-
-def _version(name: str) -> tuple[int, ...]:
-    """Return the numbers behind `gpt-`: (5, 6) for gpt-5.6-sol."""
-    match = re.match(r"gpt-(\d{1,4})(?:\.(\d{1,4}))?", name)
-    if not match:
-        return (0,)
-    return tuple(int(part) for part in match.groups() if part)

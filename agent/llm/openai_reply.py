@@ -8,11 +8,10 @@ from agent.llm.conversation import native_message
 from agent.llm.events import DONE
 from agent.llm.model import DECLINED, Call, Reply, Request
 from agent.llm.patience import Transient
-from agent.llm.pricing import cost_of
+from agent.llm.pricing import OPENAI, cost_of
 from agent.llm.refusals import Refusal, error_in, reason_of, status_of
 from agent.llm.written_calls import call_in
 
-PRICED_AS = "openai"
 FAILED = 502
 """The status of an error that comes inside an answer and names none: another try may succeed."""
 MAX_CHARACTERS = 2**24
@@ -72,7 +71,7 @@ def _usage(usage: Mapping[str, Any], model: str, url: str | None) -> dict[str, A
 
 
 def _spent(total: int, read: int, output: int, model: str, url: str | None) -> dict[str, Any]:
-    cost = cost_of(model, PRICED_AS, fresh=total - read, output=output, read=read, url=url)
+    cost = cost_of(model, OPENAI, fresh=total - read, output=output, read=read, url=url)
     return {
         "input_tokens": total,
         "cached_tokens": read,

@@ -4,6 +4,10 @@ They are the list prices in the installed release, without discounts for a contr
 nothing is looked up on the network.
 """
 
+ANTHROPIC = "anthropic"
+OPENAI = "openai"
+"""As genai-prices calls them."""
+
 
 def cost_of(
     model: str,

@@ -166,7 +166,8 @@ def _openai(
     name: str, environment: Mapping[str, str], patience: Patience, effort: Effort | None
 ) -> Model:
     # The SDK takes most of a second to import.
-    from agent.llm.openai import OpenAI, OpenAIApi, strongest
+    from agent.llm.listing import first_that_answers, strongest
+    from agent.llm.openai import OpenAI, OpenAIApi
 
     base_url = address_in("OPENAI_BASE_URL", environment)
     key = key_of("OPENAI_API_KEY", environment)
@@ -177,7 +178,7 @@ def _openai(
         name = strongest(listed) or _none_listed(name, "OpenAI")
     elif name == "local":
         listed = OpenAIApi(key, _for_a_list(patience), base_url).models()
-        name = listed[0].id if listed else _none_listed("model", "OpenAI")
+        name = first_that_answers(listed) or _none_listed("model", "OpenAI")
     return OpenAI(name, key, patience, base_url, effort)
 
 
