@@ -30,11 +30,14 @@ def _tool_call(call: Call) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": function}
 
 
-def chat_messages(request: Request) -> list[dict[str, Any]]:
-    """Return the turns of a question as chat messages."""
+def chat_messages(request: Request, thoughts: bool) -> list[dict[str, Any]]:
+    """Return the turns of a question as chat messages.
+
+    thoughts: whether what the server sent beside text and calls goes back to it.
+    """
     messages: list[dict[str, Any]] = []
     for turn in request.turns:
-        said = turn.native if isinstance(turn.native, dict) else None
+        said = turn.native if thoughts and isinstance(turn.native, dict) else None
         messages.append(said or native_message(turn.calls, turn.text))
         for call, result in _results(turn):
             messages.append({"role": "tool", "tool_call_id": call.id, "content": result})

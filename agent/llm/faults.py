@@ -13,7 +13,13 @@ from agent.llm.patience import Patience, Transient
 from sandbox.ground.text import one_line
 
 MAX_MESSAGE_CHARACTERS = 300
-NO_MONEY = ("credit balance", "insufficient_quota", "billing", "exceeded your current quota")
+NO_MONEY = (
+    "credit balance",
+    "insufficient_quota",
+    "billing",
+    "exceeded your current quota",
+    "budget has been exceeded",
+)
 # Statuses after which another attempt may succeed, besides 500 and above.
 PASSING = frozenset({408, 409, 425, 429})
 LIMITED = frozenset({429, 529})

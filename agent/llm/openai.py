@@ -146,7 +146,7 @@ class OpenAI:
         tool = request.tool
         system = request.system
         question = list(request.blocks)
-        turns = chat_messages(request)
+        turns = chat_messages(request, self._ways.thoughts)
         if self._ways.form != "tools":
             system += f"\n\n{AS_JSON.format(name=tool.name)}\n{json.dumps(tool.parameters)}"
             question += as_text(request)

@@ -83,8 +83,15 @@ def _reason_of(error: Any, depth: int) -> str:
     for key in TELLING:
         inner = error.get(key)
         if inner and not isinstance(inner, bool | int | float):
-            return _reason_of(inner, depth - 1) + _behind(error)
+            return _reason_of(inner, depth - 1) + _where(error) + _behind(error)
     return json.dumps(error)
+
+
+def _where(error: Mapping[str, Any]) -> str:
+    """Return which part of a question a server of Python's refuses, behind a colon, or ""."""
+    place = error.get("loc")
+    names = [str(part) for part in place if part != "body"] if isinstance(place, list) else []
+    return f": {'.'.join(names)}" if names else ""
 
 
 def _behind(error: Mapping[str, Any]) -> str:

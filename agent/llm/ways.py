@@ -20,6 +20,8 @@ _LACKS = re.compile(
 )
 _WANTS_RESPONSES = re.compile(r"v1/responses|responses api", re.IGNORECASE)
 _ABOUT_THOUGHTS = re.compile(r"encrypted|\binclude\b|reasoning'? item", re.IGNORECASE)
+_SENT_BACK = re.compile(r"reasoning_content|reasoning_details|extra_content", re.IGNORECASE)
+"""What chat servers call the thoughts that they do not want back; others refuse to go without."""
 _REFUSES = frozenset({400, 404, 405, 415, 422, 500, 501})
 """Statuses with which servers say that they cannot do what was asked."""
 _TOO_MUCH = frozenset({402, 413, 429})
@@ -44,7 +46,7 @@ class Ways:
     """Whether a tool must be called; models that think may refuse that, and call one unforced."""
     api: Literal["chat", "responses"] = "chat"
     thoughts: bool = True
-    """Whether the Responses API hands over thoughts, encrypted, and takes them back."""
+    """Whether thoughts go back to the server that sent them; over the Responses API encrypted."""
     streamed: bool = True
     counted: bool = True
     """Whether usage is asked for behind a streamed answer."""
@@ -85,7 +87,8 @@ def _api(ways: Ways, reason: str, _: int) -> bool:
 
 
 def _thoughts(ways: Ways, reason: str, _: int) -> bool:
-    if ways.api == "chat" or not ways.thoughts or not _ABOUT_THOUGHTS.search(reason):
+    about = _ABOUT_THOUGHTS if ways.api == "responses" else _SENT_BACK
+    if not ways.thoughts or not about.search(reason):
         return False
     ways.thoughts = False
     return True

@@ -10,7 +10,7 @@ from agent.llm.model import Reply, Request, Tool, Turn
 from agent.llm.slips import object_of
 from agent.llm.written_calls import call_in
 from tests.agent.llm.test_dialects import GOOD, IDEA, REQUEST, asked, chunk, whole
-from tests.loopback.wire import Events, Nonsense, Step
+from tests.loopback.wire import Events, Nonsense, Status, Step
 
 LOOK = Tool(name="trial", description="Show a trial.", parameters={"type": "object"})
 LOOKS = REQUEST.model_copy(update={"tools": (LOOK,)})
@@ -167,6 +167,9 @@ def test_a_look_that_no_server_read_is_a_look() -> None:
     assert [(call.name, call.arguments) for call in reply.calls] == [("trial", {"number": 3})]
 
 
+LOOKED = {"id": "a", "type": "function", **piece('{"number": 1}', "trial")}
+
+
 def test_what_a_server_wants_back_goes_back() -> None:
     """Gemini signs the thoughts before a call, a router hands on those of what is behind it."""
     signed = {"google": {"thought_signature": "abc"}}
@@ -181,6 +184,25 @@ def test_what_a_server_wants_back_goes_back() -> None:
     said = questions[0].body["messages"][2]
     assert said["tool_calls"][0]["extra_content"] == signed
     assert said["reasoning_details"] == [detail]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "property 'reasoning_content' is unsupported",
+        "The reasoning_content is not allowed in the input messages",
+        "Unknown name reasoning_details at 'messages[2]'",
+    ],
+)
+def test_what_a_server_does_not_want_back_stays_here(words: str) -> None:
+    thoughtful = whole({"content": "", "reasoning_content": "hm", "tool_calls": [LOOKED]})
+    reply = reply_to(thoughtful, request=LOOKS)
+    turn = Turn(calls=reply.calls, results=("the log",), native=reply.native)
+    again = LOOKS.model_copy(update={"turns": (turn,)})
+    (answer,), questions = asked([Status(400, words), GOOD], request=again)
+    said = [question.body["messages"][2] for question in questions]
+    assert answer.arguments == IDEA
+    assert said[0].pop("reasoning_content") == "hm" and said[0] == said[1]
 
 
 def test_a_call_in_the_old_form_is_read() -> None:

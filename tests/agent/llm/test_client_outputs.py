@@ -149,8 +149,9 @@ def test_a_command_that_only_ever_failed_is_given_up_in_seconds(
 
 def test_a_limit_of_a_command_without_a_time_is_a_limit_at_the_deadline(tmp_path: Path) -> None:
     environment = stand_in(tmp_path, "claude", "sys.exit('usage limit reached')")
+    patience = Patience(60.0, threading.Event(), first_wait=120.0)
     with pytest.raises(ModelLimited, match="usage limit reached"):
-        ask("claude-code", environment, seconds=0.5)
+        Command("claude-code", environment, patience).complete(REQUEST)
 
 
 @pytest.mark.parametrize("times", [MAX_REFUSED, MAX_REFUSED + 1])

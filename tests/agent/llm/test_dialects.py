@@ -30,11 +30,19 @@ CALL = {"name": "propose", "arguments": json.dumps(IDEA)}
 
 
 def asked(
-    steps: Iterable[Step], questions: int = 1, seconds: float = 5.0, request: Request = REQUEST
+    steps: Iterable[Step],
+    questions: int = 1,
+    seconds: float = 20.0,
+    request: Request = REQUEST,
+    again: bool = True,
 ) -> tuple[list[Reply], list[Received]]:
-    """Return the replies of an own server, and what it got."""
+    """Return the replies of an own server, and what it got.
+
+    again: whether what may pass is asked again; else its first failure ends the question.
+    """
     with OpenAIServer(steps) as server:
-        patience = Patience(seconds, threading.Event(), first_wait=0.01)
+        first_wait = 0.01 if again else 2 * seconds
+        patience = Patience(seconds, threading.Event(), first_wait=first_wait)
         model = OpenAI("gemma", "sk-secret", patience, f"{server.url}/v1")
         replies = [model.complete(request) for _ in range(questions)]
     return replies, server.questions

@@ -62,7 +62,7 @@ def test_an_event_may_have_several_lines_and_letters_that_end_lines_elsewhere() 
 def test_an_error_in_a_stream_is_told_in_its_words(event: str) -> None:
     body = f"data: {SAID}\n\n{event}"
     with pytest.raises(ModelUnavailable, match="the model crashed"):
-        asked([Nonsense(body, "text/event-stream")] * 100, seconds=0.3)
+        asked([Nonsense(body, "text/event-stream")], again=False)
 
 
 def test_an_end_without_a_reason_is_an_end_and_a_silence_is_none() -> None:
