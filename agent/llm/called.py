@@ -70,8 +70,11 @@ class Calls(list[CalledTool]):
         id_ = _text(piece.get("id"))
         if id_:
             same = next((call for call in alike if call.id == id_), None)
-            return same or (None if is_named else last)
-        return None if is_named and last.arguments is not None else last
+            if same or is_named:
+                return same
+        elif is_named and last.arguments is not None:
+            return None
+        return last
 
     def _take(self, call: CalledTool, piece: Mapping[str, Any]) -> int:
         function = _function(piece)

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agent.llm.dialects import SERVER, Call, Dialect, count_in, dollars_in, failure_of
+from agent.llm.dialects import SERVER, Call, Dialect, count_in, failure_of
 from agent.llm.model import Door, Reply
+from agent.llm.pricing import dollars_in
 
 # No tools, no settings of the user's or the folder's, nothing kept.
 WITHOUT_TOOLS = (

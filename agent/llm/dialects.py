@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -123,12 +122,6 @@ def readable(message: str) -> str:
         return message
     reason = reason_of(value)
     return reason if reason.startswith(message[:start].strip()) else f"{message[:start]}{reason}"
-
-
-def dollars_in(value: object) -> float | None:
-    """Return what a command says that an answer cost; None for nothing or nonsense."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and isfinite(value) and value >= 0 else None
 
 
 def count_in(usage: Mapping[str, Any], name: str) -> int:

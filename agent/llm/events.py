@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Any
 
 from agent.llm.refusals import reason_in
@@ -37,8 +38,9 @@ async def values_in(body: AsyncIterator[bytes]) -> AsyncIterator[Any]:
             size += len(line)
         if size > MAX_BYTES:
             raise ValueError(f"an answer of more than {MAX_BYTES} bytes")
-    for value in events.take(b""):
-        yield value
+    with suppress(ValueError):  # an event in the middle of which it broke off
+        for value in events.take(b""):
+            yield value
     if plain:
         yield value_of(b"\n".join(plain))
     elif not events.began:

@@ -8,7 +8,7 @@ from agent.llm.conversation import native_message
 from agent.llm.events import DONE
 from agent.llm.model import DECLINED, Call, Reply, Request
 from agent.llm.patience import Transient
-from agent.llm.pricing import OPENAI, cost_of
+from agent.llm.pricing import OPENAI, cost_of, dollars_in
 from agent.llm.refusals import Refusal, error_in, reason_of, status_of
 from agent.llm.written_calls import call_in
 
@@ -67,7 +67,9 @@ def _usage(usage: Mapping[str, Any], model: str, url: str | None) -> dict[str, A
     total = _count(usage.get("prompt_tokens"))
     details = usage.get("prompt_tokens_details")
     read = _count(details.get("cached_tokens")) if isinstance(details, dict) else 0
-    return _spent(total, min(read, total), _count(usage.get("completion_tokens")), model, url)
+    spent = _spent(total, min(read, total), _count(usage.get("completion_tokens")), model, url)
+    told = dollars_in(usage.get("cost"))  # OpenRouter's, of the provider that it chose
+    return spent if told is None else {**spent, "cost": told}
 
 
 def _spent(total: int, read: int, output: int, model: str, url: str | None) -> dict[str, Any]:

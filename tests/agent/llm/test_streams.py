@@ -70,8 +70,11 @@ def test_an_end_without_a_reason_is_an_end_and_a_silence_is_none() -> None:
     assert reply.text == "Well."
     (reply,), _ = asked([Events((chunk(content="Well."), "[DONE]"))])
     assert reply.text == "Well."
-    (reply,), questions = asked([Events((chunk(content="Well."),)), GOOD])
-    assert reply.arguments == IDEA and len(questions) == 2
+    for begun in (f"data: {SAID}\n\n", f'data: {SAID}\n\ndata: {{"choices": [{{"del'):
+        (reply,), questions = asked([Nonsense(begun, "text/event-stream"), GOOD])
+        assert reply.arguments == IDEA and len(questions) == 2
+        with pytest.raises(ModelUnavailable, match="broke off"):
+            asked([Nonsense(begun, "text/event-stream")], again=False)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +123,13 @@ def test_what_a_server_says_of_itself_can_be_recorded(name: str) -> None:
     by = provenance_of("code", Scripted([]), [reply], 1.0)
     assert by.model and len(by.model) <= 200 and is_plain(by.model)
     assert (by.input_tokens, by.output_tokens, by.cost) == (0, 0, None)
+
+
+@pytest.mark.parametrize(("told", "cost"), [(0.25, 0.25), ("0.25", None), (-1, None), (None, None)])
+def test_what_a_router_says_that_an_answer_cost_is_its_cost(told: Any, cost: float | None) -> None:
+    usage = {"prompt_tokens": 5, "completion_tokens": 5, "cost": told}
+    (reply,), _ = asked([whole({"content": "Well."}, usage=usage)])
+    assert reply.cost == cost
 
 
 @pytest.mark.parametrize(("read", "is_told"), [(4_096, True), (9_000, False), (None, False)])
