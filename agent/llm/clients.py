@@ -11,11 +11,12 @@ from sandbox.ground.text import one_line
 
 @contextmanager
 def making_client(provider: str) -> Iterator[None]:
-    """Raise ModelFault where the block cannot make a client: for a proxy that makes no sense."""
+    """Raise ModelFault where the block cannot make a client: settings that make no sense."""
     try:
         yield
-    except (ImportError, ValueError, httpx2.InvalidURL) as error:
+    except (ImportError, ValueError, OSError, httpx2.InvalidURL) as error:
         raise ModelFault(
-            f"{provider} cannot be asked by the proxy of this environment: {one_line(str(error))}",
-            "env | grep -i _proxy",
+            f"{provider} cannot be asked with the proxy or the certificates of this environment: "
+            f"{one_line(str(error))}",
+            "env | grep -iE '_proxy|ssl_cert'",
         ) from None

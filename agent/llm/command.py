@@ -74,6 +74,7 @@ GATEWAY = frozenset({"ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN"})
 OF_PROVIDERS = ("ANTHROPIC_", "OPENAI_", "CODEX_API_KEY", "CLAUDE_CODE_USE_")
 """Beginnings of variables that say who answers and who is billed."""
 MAX_OUTPUT_BYTES = 2**24
+MAX_ERROR_BYTES = 2**16
 MAX_REFUSED = 10
 """Times that a command may look on after it was told to propose; one answer may call many tools."""
 LOOKED_ON = "(it was told to propose, looked on instead, and was ended)"
@@ -171,6 +172,8 @@ class Command:
                     code, out, err = await self._run(call, work, token)
                 except _LooksOn:
                     return Reply(model=self.name, text=LOOKED_ON)
+                except OSError as error:  # too many processes, no memory, no room
+                    raise Transient(f"{self.name} cannot be started: {error}") from None
         try:
             # Its own words come first: some commands end with an error code behind a full answer.
             return self._dialect.read(out)
@@ -217,8 +220,6 @@ class Command:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-        if len(out) > MAX_OUTPUT_BYTES:
-            raise Transient(f"{self.name} wrote {len(out)} bytes")
         return (
             process.returncode or 0,
             out.decode("utf-8", "replace"),
@@ -231,7 +232,7 @@ class Command:
         """Ask, and return what the command writes to both of its streams."""
         assert process.stdin and process.stdout and process.stderr, "all three are pipes"
         out, err, _ = await asyncio.gather(
-            self._lines(process.stdout), process.stderr.read(), _say(process.stdin, question)
+            self._lines(process.stdout), _end_of(process.stderr), _say(process.stdin, question)
         )
         return out, err
 
@@ -241,6 +242,7 @@ class Command:
         Raise what that means where it then is silent for STALLED_SECONDS: it may wait for hours.
         """
         lines: list[bytes] = []
+        size = 0
         notice = ""
         while True:
             seconds = STALLED_SECONDS if notice else None
@@ -253,6 +255,9 @@ class Command:
             if not line:
                 return b"".join(lines)
             lines.append(line)
+            size += len(line)
+            if size > MAX_OUTPUT_BYTES:
+                raise Transient(f"{self.name} wrote more than {MAX_OUTPUT_BYTES} bytes")
             notice = self._dialect.notice(line.decode("utf-8", "replace"))
             if notice:
                 self._patience.tell(f"{self.name}: {one_line(notice)}")
@@ -274,6 +279,14 @@ async def _unless_it_looks_on(
     finally:
         task.cancel()
     return task.result()
+
+
+async def _end_of(stream: asyncio.StreamReader) -> bytes:
+    """Read all that a command says of errors, and return the end of it."""
+    end = b""
+    while chunk := await stream.read(MAX_ERROR_BYTES):
+        end = (end + chunk)[-MAX_ERROR_BYTES:]
+    return end
 
 
 async def _say(stream: asyncio.StreamWriter, question: bytes) -> None:

@@ -91,12 +91,17 @@ def failed(
 ) -> Transient:
     """Return the failure of an attempt that brought no answer, or one that nobody can read."""
     causes = list(_causes(error))
-    kinds = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
+    kinds = set[str]().union(*map(_kinds_of, causes))
     return Transient(
         tidy(_reason(provider, address, causes, patience), key),
         unreached="SSLError" not in kinds and not kinds.isdisjoint(_UNREACHED),
         astray=not kinds.isdisjoint(_ASTRAY),
     )
+
+
+def _kinds_of(error: BaseException) -> set[str]:
+    """Return the names of what an error is an instance of."""
+    return {kind.__name__ for kind in type(error).__mro__}
 
 
 def _reason(

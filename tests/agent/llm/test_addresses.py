@@ -1,6 +1,7 @@
 """Addresses, keys and proxies that are wrong, and those that hold a secret."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -122,6 +123,16 @@ def test_a_proxy_that_makes_no_sense_is_said_at_once(
     with pytest.raises(ModelFault, match="proxy") as caught:
         asked.complete(REQUEST)
     assert type(caught.value) is ModelFault
+
+
+@BOTH
+def test_certificates_that_are_not_there_are_said_at_once(
+    name: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
+    asked = opened(name, {variable: "https://nowhere.invalid"}, 60.0)
+    with pytest.raises(ModelFault, match="certificates of this environment"):
+        asked.complete(REQUEST)
 
 
 @pytest.mark.parametrize(

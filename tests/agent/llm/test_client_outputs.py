@@ -147,6 +147,25 @@ def test_a_command_that_only_ever_failed_is_given_up_in_seconds(
     assert words in caught.value.message
 
 
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_an_endless_output_is_bounded(
+    tmp_path: Path, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.llm.command.MAX_OUTPUT_BYTES", 2**17)
+    body = f"""
+for _ in range(2_000):
+    print("x" * 200, file=sys.{stream})
+print({claude()!r})
+"""
+    patience = Patience(60.0, threading.Event(), first_wait=120.0)
+    model = Command("claude-code", stand_in(tmp_path, "claude", body), patience)
+    if stream == "stderr":
+        assert model.complete(REQUEST).cost == 0.25, "what it says of errors is read to its end"
+        return
+    with pytest.raises(ModelUnavailable, match="wrote more than 131072 bytes"):
+        model.complete(REQUEST)
+
+
 def test_a_limit_of_a_command_without_a_time_is_a_limit_at_the_deadline(tmp_path: Path) -> None:
     environment = stand_in(tmp_path, "claude", "sys.exit('usage limit reached')")
     patience = Patience(60.0, threading.Event(), first_wait=120.0)

@@ -90,12 +90,18 @@ def test_less_is_asked_for_where_a_refusal_says_how_much_is_left(
         (400, "Input is too long for requested model."),
         (400, "The input (9000 tokens) is longer than the model's context length (8192 tokens)."),
         (400, "Please reduce the length of the messages or completion."),
-        (500, "Trying to keep the first 12000 tokens when context the overflows. However, the "
-         "model is loaded with context length of only 4096 tokens, which is not enough."),
-        (400, "The number of tokens to keep from the initial prompt is greater than the context "
-         "length."),
+        (
+            500,
+            "Trying to keep the first 12000 tokens when context the overflows. However, the "
+            "model is loaded with context length of only 4096 tokens, which is not enough.",
+        ),
+        (
+            400,
+            "The number of tokens to keep from the initial prompt is greater than the context "
+            "length.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_question_that_is_too_long_is_said_at_once(status: int, words: str) -> None:
     with pytest.raises(ModelFault, match="longer than the model's context") as caught:
         asked([Status(status, words), GOOD])
