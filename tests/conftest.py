@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.ground import redaction
+
 TESTS = Path(__file__).parent
 LONG = tuple(TESTS / room for room in ("e2e", "workspace", "autoresearch"))
 
@@ -37,7 +39,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the tests' own process reach 127.0.0.1 only, and name no model by a variable."""
+    """Let the tests' own process reach 127.0.0.1 only, and name no model by a variable.
+
+    Keys of a test are no secrets of the next one.
+    """
+    monkeypatch.setattr(redaction, "_concealed", {})
     connect = socket.socket.connect
 
     def only_loopback(self: socket.socket, address: object) -> None:

@@ -10,7 +10,7 @@ from agent.history.branch import tag_of
 from agent.history.history import History
 from agent.project.find import Project
 from agent.records.inputs import MAX_NOTE, Admitted, Remember
-from agent.records.notes import ResearchNote, notes_of
+from agent.records.notes import CARRIED, ResearchNote, notes_of
 from agent.run.inbox import new_input
 from sandbox.ground.redaction import redacted
 
@@ -34,6 +34,6 @@ def notes_from(run: str, project: Project, consent: Consent) -> tuple[ResearchNo
 def carry(history: History, notes: Sequence[ResearchNote], run: str) -> None:
     """Record the notes of another run on the branch of a new one."""
     for note in notes:
-        asked = new_input(Remember(text=redacted(note.text)[:MAX_NOTE]), f"notes of {tag_of(run)}")
+        asked = new_input(Remember(text=redacted(note.text)[:MAX_NOTE]), f"{CARRIED}{tag_of(run)}")
         at = datetime.now(UTC).isoformat(timespec="seconds")
         history.admit(Admitted(input=asked, at=at, accepted=True))

@@ -12,14 +12,17 @@ from anthropic import AsyncAnthropic
 from anthropic.lib.streaming import AsyncMessageStream
 from anthropic.types import ContentBlock, Message, ModelInfo, Usage
 
+from agent.llm.address import place_of, without_query
 from agent.llm.begun import Begun, least_tokens
+from agent.llm.clients import making_client
 from agent.llm.effort import EFFORTS, MOST_STRETCH, STRETCH, THINKING_SHARE, Effort
-from agent.llm.faults import failed, fault_of, is_unreached, tidy
+from agent.llm.faults import PASSING, failed, fault_of
 from agent.llm.limits import allowed_output
 from agent.llm.model import DECLINED, Call, LooksBy, Reply, Request, Tool, Turn
 from agent.llm.patience import Patience, Transient, persist
-from agent.llm.pricing import cost_of
-from agent.llm.refusals import reason_in, reason_of
+from agent.llm.pricing import ANTHROPIC, cost_of
+from agent.llm.refusals import reason_in, reason_of, status_of, told_headers
+from agent.llm.slips import object_of
 
 T = TypeVar("T")
 _Thinking = Literal["adaptive", "enabled", "not"]
@@ -27,7 +30,9 @@ _Thinking = Literal["adaptive", "enabled", "not"]
 MIN_THINKING_TOKENS = 1024
 OVERLOADED = 529
 PROVIDER = "Anthropic"
-PRICED_AS = "anthropic"
+PROVIDER_ADDRESS = "api.anthropic.com"
+BROKEN_CALL = "Unable to parse tool parameter JSON"
+"""How the SDK begins to say that the arguments of a call are no JSON; they are at its end."""
 CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
 # Questions of a night come a training apart, which is more than the five minutes of the default.
 _CACHED = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
@@ -71,7 +76,7 @@ class Anthropic:
     def estimate(self, request: Request) -> float | None:
         """See Model; the whole question may have to be written to the cache."""
         return cost_of(
-            self.name, PRICED_AS, fresh=0, write=request.tokens, output=self._tokens(request)
+            self.name, ANTHROPIC, fresh=0, write=request.tokens, output=self._tokens(request)
         )
 
     def complete(self, request: Request) -> Reply:
@@ -118,9 +123,13 @@ class Anthropic:
             try:
                 with begun.kept(lambda: _so_far(stream, self.name)):
                     message = await stream.get_final_message()
+            except ValueError as error:
+                if not str(error).startswith(BROKEN_CALL):
+                    raise
+                return _broken(stream, self.name, request, str(error))
             except (AssertionError, RuntimeError, LookupError, AttributeError, TypeError) as error:
                 # The SDK does not check that the events of a stream belong to a message.
-                raise Transient(f"{PROVIDER}'s reply is not a message") from error
+                raise Transient(f"{PROVIDER}'s reply is not a message", astray=True) from error
         if message.stop_reason is None:
             raise Transient(f"{PROVIDER}'s reply broke off")
         return _reply(message, request)
@@ -141,23 +150,22 @@ class AnthropicApi:
         """
 
         async def once() -> T:
-            client = self._client()
             try:
-                async with client:
+                async with self._client() as client:
                     return await call(client)
             except anthropic.APIStatusError as error:
-                # An error event in a stream that began well has status 200: the server failed.
-                status = error.status_code if error.status_code >= 400 else OVERLOADED
+                status = error.status_code
+                if status < 400:  # an event in a stream that began well, with a word for a status
+                    body = error.body
+                    inner = body.get("error", body) if isinstance(body, dict) else body
+                    status = status_of(inner, OVERLOADED)
                 reason = reason_of(error.body) if error.body else error.message
-                raise fault_of(
-                    status, reason, error.response.headers, PROVIDER, self._key
-                ) from None
-            except (anthropic.APIError, httpx2.HTTPError, ValueError) as error:
+                headers = told_headers(error.response.headers, error.body)
+                raise fault_of(status, reason, headers, PROVIDER, self._key) from None
+            except (anthropic.APIError, httpx2.HTTPError, ValueError, RecursionError) as error:
                 # No connection, or the body is not the API's JSON.
-                address = client.base_url.netloc.decode()
-                text = failed(PROVIDER, address, error, self._patience)
-                unreached = is_unreached(error)
-                raise Transient(tidy(text, self._key), unreached=unreached) from None
+                place = place_of(self._base_url) if self._base_url else PROVIDER_ADDRESS
+                raise failed(PROVIDER, place, error, self._patience, self._key) from None
 
         return persist(PROVIDER, once, self._patience)
 
@@ -165,7 +173,11 @@ class AnthropicApi:
         """Return all models that this key may use."""
 
         async def models(client: AsyncAnthropic) -> list[ModelInfo]:
-            return [model async for model in client.models.list(limit=100)]
+            try:
+                listed = [model async for model in client.models.list(limit=100)]
+            except (AttributeError, TypeError):  # the SDK takes any body for a page of its list
+                raise Transient(f"{PROVIDER} sent no list of models", astray=True) from None
+            return [model for model in listed if isinstance(getattr(model, "id", None), str)]
 
         return self.ask(models)
 
@@ -177,25 +189,34 @@ class AnthropicApi:
         members = [model for model in models or self.models() if _belongs(model, family)]
         if not members:
             return None
-        return max(members, key=lambda model: (model.created_at, model.id)).id
+        return max(members, key=lambda model: (str(model.created_at or ""), model.id)).id
 
     def _client(self) -> AsyncAnthropic:
+        address, query = without_query(self._base_url) if self._base_url else (None, {})
+        with making_client(PROVIDER):
+            http = anthropic.DefaultAsyncHttpxClient()
+        silence = anthropic.Timeout(self._patience.silence, connect=self._patience.connecting)
         return AsyncAnthropic(
             api_key=self._key,
-            base_url=self._base_url,
+            base_url=address,
+            default_query=query,
             max_retries=0,
-            timeout=anthropic.Timeout(self._patience.silence, connect=self._patience.connecting),
+            timeout=silence,
+            http_client=http,
         )
 
 
 async def _ability_of(client: AsyncAnthropic, name: str) -> _Able:
     """Return how the model may think, by the provider's list.
 
-    Servers that speak an older API list nothing.
+    Servers that speak an older API list nothing, and a key may be for questions only: what is
+    refused for good here says nothing of a question.
     """
     try:
         model = await client.models.retrieve(name)
-    except anthropic.NotFoundError:
+    except anthropic.APIStatusError as error:
+        if error.status_code in PASSING or not 400 <= error.status_code < 500:
+            raise
         return _Able("not")
     capabilities = getattr(model, "capabilities", None)
     levels = getattr(capabilities, "effort", None)
@@ -279,7 +300,14 @@ def _written(turn: Turn) -> list[dict[str, Any]]:
 
 
 def _call(id: str, name: str, arguments: object) -> Call:
-    return Call(id=id, name=name, arguments=arguments if isinstance(arguments, dict) else {})
+    return Call(id=id, name=name, arguments=_object(arguments) or {})
+
+
+def _object(arguments: object) -> dict[str, Any] | None:
+    """Return arguments, which a server of another's may encode twice."""
+    if isinstance(arguments, str):
+        return object_of(arguments)
+    return arguments if isinstance(arguments, dict) else None
 
 
 def _belongs(model: ModelInfo, family: str) -> bool:
@@ -300,7 +328,8 @@ def _so_far(stream: AsyncMessageStream, name: str) -> Reply:
         return Reply(model=name)
     usage = message.usage
     shown = sum(least_tokens(_text_of(block)) for block in message.content)
-    least = usage.model_copy(update={"output_tokens": max(usage.output_tokens, shown)})
+    output = max(_count(usage.output_tokens), shown)
+    least = usage.model_copy(update={"output_tokens": output})
     return _told(message.model, least)
 
 
@@ -317,6 +346,16 @@ def _text_of(block: ContentBlock) -> str:
             return ""
 
 
+def _broken(stream: AsyncMessageStream, name: str, request: Request, error: str) -> Reply:
+    """Return an answer whose call is no JSON: its text, for the model to be told."""
+    written = error.partition(" JSON: ")[2]
+    block = stream.current_message_snapshot.content[-1]
+    is_answer = block.type == "tool_use" and block.name == request.tool.name
+    arguments = object_of(written) if is_answer else None
+    reply = _so_far(stream, name)
+    return reply.model_copy(update={"text": written, "arguments": arguments})
+
+
 def _reply(message: Message, request: Request) -> Reply:
     uses = [block for block in message.content if block.type == "tool_use"]
     looks = [use for use in uses if request.tools and use.name != request.tool.name]
@@ -329,7 +368,7 @@ def _reply(message: Message, request: Request) -> Reply:
         message.model,
         message.usage,
         text=text,
-        arguments=answers[0] if answers and isinstance(answers[0], dict) else None,
+        arguments=_object(answers[0]) if answers else None,
         calls=tuple(calls),
         native=[block.to_dict() for block in message.content] if calls else None,
         cut_off=message.stop_reason in CUT_OFF,
@@ -337,21 +376,21 @@ def _reply(message: Message, request: Request) -> Reply:
 
 
 def _told(model: str, usage: Usage, **fields: Any) -> Reply:
-    """Return what an answer said, with what it used. said: further fields of the Reply."""
-    read = usage.cache_read_input_tokens or 0
-    write = usage.cache_creation_input_tokens or 0
+    """Return what an answer said, with what it used. fields: further ones of the Reply."""
+    read = _count(usage.cache_read_input_tokens)
+    write = _count(usage.cache_creation_input_tokens)
+    fresh = _count(usage.input_tokens)
+    output = _count(usage.output_tokens)
     return Reply(
         model=model,
         **fields,
-        input_tokens=usage.input_tokens + read + write,
+        input_tokens=fresh + read + write,
         cached_tokens=read,
-        output_tokens=usage.output_tokens,
-        cost=cost_of(
-            model,
-            PRICED_AS,
-            fresh=usage.input_tokens,
-            output=usage.output_tokens,
-            read=read,
-            write=write,
-        ),
+        output_tokens=output,
+        cost=cost_of(model, ANTHROPIC, fresh=fresh, output=output, read=read, write=write),
     )
+
+
+def _count(value: object) -> int:
+    """Return a number of tokens; 0 for what a server of another's did not count."""
+    return value if isinstance(value, int) and value >= 0 else 0

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from agent.errors import ModelFault, ModelLimited
+from agent.llm.address import address_in, shown
 from agent.llm.command import COMMANDS
 from agent.llm.keys import key_of
 from agent.llm.lifting import clock_text
 from agent.llm.patience import Patience
-from agent.llm.pricing import cost_of
+from agent.llm.pricing import ANTHROPIC, OPENAI, cost_of
 from agent.llm.resolve import FAMILIES, NO_KEY, plugin_providers
 from sandbox.ground.record import Record
 
@@ -56,35 +57,35 @@ def _listed(provider: str, offered: Callable[[], Iterator[Offer]]) -> Iterator[O
 
 def _anthropic(key: str, environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
     # The SDK takes most of a second to import.
-    from agent.llm.anthropic import PRICED_AS, AnthropicApi
+    from agent.llm.anthropic import AnthropicApi
 
-    api = AnthropicApi(key, patience, environment.get("ANTHROPIC_BASE_URL") or None)
+    api = AnthropicApi(key, patience, address_in("ANTHROPIC_BASE_URL", environment))
     models = api.models()
     aliases = {api.newest(family, models): family for family in FAMILIES}
     for model in models:
         yield Offer(
             provider="Anthropic",
             model=model.id,
-            dollars=_dollars(model.id, PRICED_AS),
+            dollars=_dollars(model.id, ANTHROPIC),
             note=aliases.get(model.id, ""),
         )
 
 
 def _openai(key: str, environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
     # The SDK takes most of a second to import.
-    from agent.llm.openai import OpenAIApi, strongest
-    from agent.llm.openai_reply import PRICED_AS
+    from agent.llm.listing import strongest
+    from agent.llm.openai import OpenAIApi
 
-    url = environment.get("OPENAI_BASE_URL") or None
+    url = address_in("OPENAI_BASE_URL", environment)
     models = OpenAIApi(key, patience, url).models()
     alias = strongest(models)
     for model in models:
         note = "gpt" if model.id == alias else ""
         name = model.id if url or model.id.startswith("gpt-") else f"openai:{model.id}"
         yield Offer(
-            provider=url or "OpenAI",
+            provider=shown(url) if url else "OpenAI",
             model=name,
-            dollars=_dollars(model.id, PRICED_AS, url),
+            dollars=_dollars(model.id, OPENAI, url),
             note=note,
         )
 

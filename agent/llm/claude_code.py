@@ -1,10 +1,13 @@
 """Claude Code in print mode. Tried with the real client 2.1 against a loopback provider."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from agent.llm.dialects import SERVER, Call, Dialect, count_in, failure_of
 from agent.llm.model import Door, Reply
+from agent.llm.pricing import dollars_in
 
 # No tools, no settings of the user's or the folder's, nothing kept.
 WITHOUT_TOOLS = (
@@ -13,6 +16,10 @@ WITHOUT_TOOLS = (
     *("--setting-sources", ""),
     "--no-session-persistence",
 )
+
+GIVEN_UP = "error_max_"
+"""How a kind of result begins that was paid for and came to nothing: after so many turns, dollars,
+or answers that the schema refused. It is an answer, to be sent back, and no failure to repeat."""
 
 
 def _call(call: Call) -> tuple[tuple[str, ...], str]:
@@ -47,26 +54,58 @@ def _looks(door: Door, folder: Path) -> tuple[str, ...]:
 
 
 def _read(out: str) -> Reply:
-    answer = json.loads(out)
-    if answer.get("is_error"):
-        message = str(answer.get("result") or answer.get("subtype"))
+    answer = _result_in(out)
+    structured = answer.get("structured_output")
+    ended = str(answer.get("subtype")).startswith(GIVEN_UP)
+    failed = answer.get("is_error") or ("result" not in answer and structured is None)
+    if failed and not ended:
         status = answer.get("api_error_status")
         code = status if isinstance(status, int) else None
-        raise failure_of("claude-code", "claude", message, code)
-    usage = answer.get("usage") or {}
+        raise failure_of("claude-code", "claude", _message_of(answer), code)
+    usage = _mapping(answer.get("usage"))
     read = count_in(usage, "cache_read_input_tokens")
     write = count_in(usage, "cache_creation_input_tokens")
-    structured = answer.get("structured_output")
     return Reply(
-        model=next(iter(answer.get("modelUsage") or {}), ""),
-        text=str(answer["result"]),
+        model=next(iter(_mapping(answer.get("modelUsage"))), ""),
+        text=_message_of(answer) if failed else str(answer.get("result") or ""),
         arguments=structured if isinstance(structured, dict) else None,
         cut_off=answer.get("stop_reason") == "max_tokens",
         input_tokens=count_in(usage, "input_tokens") + read + write,
         cached_tokens=read,
         output_tokens=count_in(usage, "output_tokens"),
-        cost=answer.get("total_cost_usd"),
+        cost=dollars_in(answer.get("total_cost_usd")),
     )
+
+
+def _result_in(out: str) -> dict[str, Any]:
+    """Return the last result in an output; raise ValueError without one.
+
+    With `verbose` in a user's settings it is a list of all messages, and warnings of Node or of a
+    hook may stand on lines of their own before or behind it.
+    """
+    for part in (out, *reversed(out.splitlines())):
+        try:
+            value = json.loads(part)
+        except (ValueError, RecursionError):
+            continue
+        messages = value if isinstance(value, list) else [value]
+        for message in reversed(messages):
+            if isinstance(message, dict) and message.get("type") == "result":
+                return message
+    raise ValueError("no result")
+
+
+def _message_of(answer: Mapping[str, Any]) -> str:
+    """Return what a failed answer says: its words, else its errors, else of which kind it is."""
+    if answer.get("result"):
+        return str(answer["result"])
+    errors = answer.get("errors")
+    words = [str(error) for error in errors if error] if isinstance(errors, list) else []
+    return "; ".join(words) or str(answer.get("subtype"))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 # It tries again for minutes by itself, also where a key is wrong: agent/llm/patience.py does that.

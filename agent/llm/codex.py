@@ -97,10 +97,12 @@ def _read(out: str) -> Reply:
             raise failure_of("codex", "codex", _message_in(event.get("error")) or error)
         if kind == "error":
             error = _message_in(event)
-        if kind == "item.completed" and _is_message(event["item"]):
-            text = str(event["item"]["text"])
-        if kind == "turn.completed":
-            usages.append(event.get("usage") or {})
+        item = event.get("item")
+        if kind == "item.completed" and isinstance(item, dict) and _is_message(item):
+            text = str(item.get("text") or "")
+        usage = event.get("usage")
+        if kind == "turn.completed" and isinstance(usage, dict):
+            usages.append(usage)
     if not text and error:
         raise failure_of("codex", "codex", error)
     if not text:
@@ -119,7 +121,7 @@ def _events(out: str) -> Iterator[dict[str, Any]]:
     for line in out.splitlines():
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(event, dict):
             yield event

@@ -17,10 +17,10 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from agent.errors import ModelFault, SandboxFault
 from agent.git.cache import cache_folders
@@ -29,7 +29,7 @@ from agent.llm.claude_code import CLAUDE_CODE
 from agent.llm.codex import CODEX
 from agent.llm.dialects import TOKEN, Call, failure_of
 from agent.llm.effort import Effort
-from agent.llm.model import LooksBy, Reply, Request
+from agent.llm.model import Door, LooksBy, Reply, Request
 from agent.llm.patience import Patience, Transient, persist
 from sandbox.ground.text import one_line
 from sandbox.walls.mask import check_mask, masked
@@ -74,6 +74,11 @@ GATEWAY = frozenset({"ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN"})
 OF_PROVIDERS = ("ANTHROPIC_", "OPENAI_", "CODEX_API_KEY", "CLAUDE_CODE_USE_")
 """Beginnings of variables that say who answers and who is billed."""
 MAX_OUTPUT_BYTES = 2**24
+MAX_ERROR_BYTES = 2**16
+MAX_REFUSED = 10
+"""Times that a command may look on after it was told to propose; one answer may call many tools."""
+LOOKED_ON = "(it was told to propose, looked on instead, and was ended)"
+POLL_SECONDS = 0.2
 STALLED_SECONDS = 60.0
 """A command that said what it tries again, and then is silent for so long, is ended."""
 
@@ -87,6 +92,10 @@ def passed_on_of(environment: Mapping[str, str]) -> dict[str, str]:
     if environment.keys() >= GATEWAY:
         names |= GATEWAY
     return {key: environment[key] for key in names}
+
+
+class _LooksOn(Exception):
+    """A command looks on, whatever it is told."""
 
 
 class Command:
@@ -157,10 +166,14 @@ class Command:
             work = beside / "work"
             work.mkdir()
             call = Call(self._model, request, beside, self._environment, self._effort)
-            arguments, question = self._dialect.call(call)
             token = {TOKEN: request.door.token} if request.door else {}
             with begun.kept(lambda: Reply(model=self.name)):
-                code, out, err = await self._run(arguments, question, work, token)
+                try:
+                    code, out, err = await self._run(call, work, token)
+                except _LooksOn:
+                    return Reply(model=self.name, text=LOOKED_ON)
+                except OSError as error:  # too many processes, no memory, no room
+                    raise Transient(f"{self.name} cannot be started: {error}") from None
         try:
             # Its own words come first: some commands end with an error code behind a full answer.
             return self._dialect.read(out)
@@ -183,13 +196,13 @@ class Command:
         return ModelFault(f"{message} to a key", fault.next_command)
 
     async def _run(
-        self,
-        arguments: tuple[str, ...],
-        question: str,
-        folder: Path,
-        token: Mapping[str, str],
+        self, call: Call, folder: Path, token: Mapping[str, str]
     ) -> tuple[int, str, str]:
-        """Return the exit code, the output and the errors of the command."""
+        """Return the exit code, the output and the errors of the command.
+
+        Raise _LooksOn for one that does not stop looking.
+        """
+        arguments, question = self._dialect.call(call)
         process = await asyncio.create_subprocess_exec(
             *masked((self._path, *arguments), self._hidden),
             cwd=folder,
@@ -201,13 +214,12 @@ class Command:
             limit=MAX_OUTPUT_BYTES,
         )
         try:
-            out, err = await self._talk(process, question.encode("utf-8", "replace"))
+            talk = self._talk(process, question.encode("utf-8", "replace"))
+            out, err = await _unless_it_looks_on(talk, call.request.door)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-        if len(out) > MAX_OUTPUT_BYTES:
-            raise Transient(f"{self.name} wrote {len(out)} bytes")
         return (
             process.returncode or 0,
             out.decode("utf-8", "replace"),
@@ -220,7 +232,7 @@ class Command:
         """Ask, and return what the command writes to both of its streams."""
         assert process.stdin and process.stdout and process.stderr, "all three are pipes"
         out, err, _ = await asyncio.gather(
-            self._lines(process.stdout), process.stderr.read(), _say(process.stdin, question)
+            self._lines(process.stdout), _end_of(process.stderr), _say(process.stdin, question)
         )
         return out, err
 
@@ -230,6 +242,7 @@ class Command:
         Raise what that means where it then is silent for STALLED_SECONDS: it may wait for hours.
         """
         lines: list[bytes] = []
+        size = 0
         notice = ""
         while True:
             seconds = STALLED_SECONDS if notice else None
@@ -242,9 +255,38 @@ class Command:
             if not line:
                 return b"".join(lines)
             lines.append(line)
+            size += len(line)
+            if size > MAX_OUTPUT_BYTES:
+                raise Transient(f"{self.name} wrote more than {MAX_OUTPUT_BYTES} bytes")
             notice = self._dialect.notice(line.decode("utf-8", "replace"))
             if notice:
                 self._patience.tell(f"{self.name}: {one_line(notice)}")
+
+
+async def _unless_it_looks_on(
+    talk: Coroutine[Any, Any, tuple[bytes, bytes]], door: Door | None
+) -> tuple[bytes, bytes]:
+    """Return what a command writes; raise _LooksOn once it was told too often to propose.
+
+    Each further look is a paid answer, and the command itself bounds them by nothing.
+    """
+    task = asyncio.ensure_future(talk)
+    try:
+        while not task.done():
+            await asyncio.wait({task}, timeout=POLL_SECONDS)
+            if door and door.refused > MAX_REFUSED:
+                raise _LooksOn
+    finally:
+        task.cancel()
+    return task.result()
+
+
+async def _end_of(stream: asyncio.StreamReader) -> bytes:
+    """Read all that a command says of errors, and return the end of it."""
+    end = b""
+    while chunk := await stream.read(MAX_ERROR_BYTES):
+        end = (end + chunk)[-MAX_ERROR_BYTES:]
+    return end
 
 
 async def _say(stream: asyncio.StreamWriter, question: bytes) -> None:

@@ -1,25 +1,28 @@
 """What was looked up before an answer, as OpenAI's two APIs take it, or as text."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.llm.model import Call, Request, Turn
 
 
-def native_message(calls: Sequence[Call], thoughts: str, text: str) -> dict[str, Any]:
+def native_message(
+    calls: Sequence[Call],
+    text: str,
+    back: Mapping[str, Any] | None = None,
+    extras: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
     """Return an answer that calls tools, as the message that its server wants back.
 
-    thoughts: of a server that sent them, some of which refuse the next question without them.
+    back: what a server sent beside text and calls (thoughts), without which some refuse the next
+    question. extras: the same of each call.
     """
-    message: dict[str, Any] = {
-        "role": "assistant",
-        "content": text,
-        "tool_calls": [_tool_call(call) for call in calls],
-    }
-    if thoughts:
-        message["reasoning_content"] = thoughts
-    return message
+    called = [
+        {**(extras[place] if extras else {}), **_tool_call(call)}
+        for place, call in enumerate(calls)
+    ]
+    return {"role": "assistant", "content": text, "tool_calls": called, **(back or {})}
 
 
 def _tool_call(call: Call) -> dict[str, Any]:
@@ -27,12 +30,15 @@ def _tool_call(call: Call) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": function}
 
 
-def chat_messages(request: Request) -> list[dict[str, Any]]:
-    """Return the turns of a question as chat messages."""
+def chat_messages(request: Request, thoughts: bool) -> list[dict[str, Any]]:
+    """Return the turns of a question as chat messages.
+
+    thoughts: whether what the server sent beside text and calls goes back to it.
+    """
     messages: list[dict[str, Any]] = []
     for turn in request.turns:
-        native = turn.native if isinstance(turn.native, dict) else None
-        messages.append(native or native_message(turn.calls, "", turn.text))
+        native = turn.native if thoughts and isinstance(turn.native, dict) else None
+        messages.append(native or native_message(turn.calls, turn.text))
         for call, result in _results(turn):
             messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
     if request.closing:

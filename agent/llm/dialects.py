@@ -9,10 +9,13 @@ from typing import Any
 
 from agent.errors import ModelFault
 from agent.llm.effort import Effort
-from agent.llm.faults import LIMITED, NO_MONEY, PASSING
-from agent.llm.lifting import lifts_by_words
+from agent.llm.faults import LIMITED, NO_MONEY, PASSING, TOO_LARGE
+from agent.llm.lifting import is_limit, lifts_by_words
+from agent.llm.limits import is_too_long
 from agent.llm.model import Reply, Request
 from agent.llm.patience import Transient
+from agent.llm.refusals import TELLING, reason_of
+from agent.llm.slips import first_value
 from sandbox.ground.text import one_line
 
 # How commands say what is wrong where they name no status.
@@ -24,6 +27,11 @@ NOT_LOGGED_IN = (
     "credential",
     "api key",
     "unauthorized",
+)
+NO_SUCH_MODEL = re.compile(
+    r"\bmodel\b.{0,120}(?:may not exist|does not exist|not found|not supported|not available)"
+    r"|(?:unknown|invalid|no such) model\b",
+    re.IGNORECASE | re.DOTALL,
 )
 NOT_UNDERSTOOD = ("unknown option", "unexpected argument", "unrecognized", "invalid value")
 SERVER = "autoresearch_look"
@@ -75,6 +83,7 @@ def failure_of(
 
     status: the HTTP status of its provider's answer, if the command names it.
     """
+    message = readable(message)
     text = f"{name}: {one_line(message)}"
     lowered = message.lower()
     if status is None and (named := _STATUS.search(lowered)):
@@ -85,15 +94,34 @@ def failure_of(
         return Transient(text, (lifts - now).total_seconds(), limited=True)
     if status == 402 or any(sign in lowered for sign in NO_MONEY):
         return ModelFault(f"{text} (no credit left)", "autoresearch start --model none")
+    if status == TOO_LARGE or is_too_long(message):
+        return ModelFault(f"{text} (the question is too long for it)", "autoresearch models")
+    if status in LIMITED or is_limit(message):
+        return Transient(text, limited=True)
     if status is not None and (status in PASSING or status >= 500):
-        return Transient(text, limited=status == LIMITED)
+        return Transient(text)
+    if NO_SUCH_MODEL.search(message):
+        return ModelFault(f"{text} (is the name right?)", "autoresearch models")
     if status in (401, 403) or any(sign in lowered for sign in NOT_LOGGED_IN):
         return ModelFault(f"{text} (is it logged in?)", executable)
     if any(sign in lowered for sign in NOT_UNDERSTOOD):
         return ModelFault(f"{text} (is it up to date?)", f"{executable} --version")
     if status is not None:
         return ModelFault(text, "autoresearch models")
-    return Transient(text)
+    return Transient(text, astray=True)
+
+
+def readable(message: str) -> str:
+    """Return a command's message with the reason in place of the JSON that it quotes, if any.
+
+    `unexpected status 400 Bad Request: {"detail": "no"}` becomes `… Bad Request: no`.
+    """
+    start = message.find("{")
+    value = first_value(message[start:]) if start >= 0 else None
+    if not isinstance(value, dict) or value.keys().isdisjoint(TELLING):
+        return message
+    reason = reason_of(value)
+    return reason if reason.startswith(message[:start].strip()) else f"{message[:start]}{reason}"
 
 
 def count_in(usage: Mapping[str, Any], name: str) -> int:

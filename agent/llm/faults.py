@@ -1,21 +1,42 @@
 """What an HTTP status of a model's API means: try again, or tell the user what to fix."""
 
+import re
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from agent.errors import ModelFault
-from agent.llm.lifting import lifts_at, lifts_by_words
+from agent.llm.lifting import is_limit, lifts_at, lifts_by_words
 from agent.llm.limits import is_too_long
 from agent.llm.patience import Patience, Transient
 from sandbox.ground.text import one_line
 
 MAX_MESSAGE_CHARACTERS = 300
-NO_MONEY = ("credit balance", "insufficient_quota", "billing", "exceeded your current quota")
+NO_MONEY = (
+    "credit balance",
+    "insufficient_quota",
+    "billing",
+    "exceeded your current quota",
+    "budget has been exceeded",
+)
 # Statuses after which another attempt may succeed, besides 500 and above.
 PASSING = frozenset({408, 409, 425, 429})
-LIMITED = 429
+LIMITED = frozenset({429, 529})
+"""Statuses of a limit that lifts: of the account's, or of all that a provider can answer."""
+TOO_LARGE = 413
+_NEVER = re.compile(r"\blimit: ?0\b(?![.,]\d)")
+"""Gemini's, of a model that an account may not ask; it says when to try again all the same."""
+_WRONG_KEY = re.compile(
+    r"(?:invalid|incorrect) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid)", re.IGNORECASE
+)
+_UNREACHED = frozenset({"ConnectError", "ConnectTimeout", "ProxyError"})
+_ASTRAY = frozenset(
+    {"DecodingError", "LocalProtocolError", "RecursionError", "SSLError", "ValueError"}
+)
+"""Names of errors, as no library of a provider is loaded here: of a connection that was not made,
+and of an answer that is none."""
+_NO_REASON = "Connection error."
 
 
 def fault_of(
@@ -33,6 +54,10 @@ def fault_of(
     """
     text = f"{who or provider} answered {status}: {tidy(message, key)}"
     variable = f"{provider.upper()}_API_KEY"
+    if status == 429 and _NEVER.search(message):
+        return ModelFault(
+            f"{text} (this account may not ask this model at all)", "autoresearch models"
+        )
     now = datetime.now(UTC)
     lifts = lifts_by_words(message, now)  # some providers say "quota" of a limit by the minute
     if lifts:
@@ -41,17 +66,18 @@ def fault_of(
         return ModelFault(
             f"{text} (the account has no credit left)", "autoresearch start --model none"
         )
-    if is_too_long(message):
+    if status == TOO_LARGE or is_too_long(message):
         return ModelFault(
-            f"{text} (the question is longer than the model's context allows; a server of your own"
-            " may be started with a longer one)",
+            f"{text} (the question is longer than the model's context or the account allows; a "
+            "server of your own may be started with a longer context)",
             "autoresearch models",
         )
-    if status in PASSING or status >= 500:
+    limited = status in LIMITED or is_limit(message)
+    if limited or status in PASSING or status >= 500:
         lifts = lifts_at(message, headers, now)
         seconds = (lifts - now).total_seconds() if lifts else None
-        return Transient(text, seconds, limited=status == LIMITED)
-    if status in (401, 403):
+        return Transient(text, seconds, limited=limited)
+    if status in (401, 403) or _WRONG_KEY.search(message):
         return ModelFault(f"{text} (is {variable} right?)", f"export {variable}=…")
     if status == 404:
         return ModelFault(
@@ -60,12 +86,31 @@ def fault_of(
     return ModelFault(text, "autoresearch start --model none")
 
 
-def failed(provider: str, address: str, error: BaseException, patience: Patience) -> str:
-    """Return in words why no answer came from `address`, or one that nobody can read.
+def failed(
+    provider: str, address: str, error: BaseException, patience: Patience, key: str
+) -> Transient:
+    """Return the failure of an attempt that brought no answer, or one that nobody can read."""
+    causes = list(_causes(error))
+    kinds = set[str]().union(*map(_kinds_of, causes))
+    return Transient(
+        tidy(_reason(provider, address, causes, patience), key),
+        unreached="SSLError" not in kinds and not kinds.isdisjoint(_UNREACHED),
+        astray=not kinds.isdisjoint(_ASTRAY),
+    )
+
+
+def _kinds_of(error: BaseException) -> set[str]:
+    """Return the names of what an error is an instance of."""
+    return {kind.__name__ for kind in type(error).__mro__}
+
+
+def _reason(
+    provider: str, address: str, causes: Sequence[BaseException], patience: Patience
+) -> str:
+    """Return in words why no answer came from `address`.
 
     The libraries between say "Connection error.", and keep the reason among the causes.
     """
-    causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return f"{provider}: no address of {address} is known ({cause.strerror})"
@@ -81,19 +126,10 @@ def failed(provider: str, address: str, error: BaseException, patience: Patience
         return f"{provider}: no route to {address}: no connection within {waited}"
     if "ReadTimeout" in names:
         return f"{provider}: {address} was silent for {patience.silence:.0f} s"
-    return f"{provider}: {type(error).__name__}: {error} ({address})"
-
-
-def is_unreached(error: BaseException) -> bool:
-    """Return whether nobody answered at all: no such name, no route, or nobody who listens."""
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLError):
-            return False
-        if isinstance(cause, socket.gaierror | ConnectionRefusedError):
-            return True
-        if type(cause).__name__ == "ConnectTimeout":
-            return True
-    return False
+    cause = next((cause for cause in causes if str(cause) not in ("", _NO_REASON)), causes[0])
+    if isinstance(cause, ValueError | RecursionError):
+        return f"{provider}: {address} sent no answer of this API: {cause}"
+    return f"{provider}: {type(cause).__name__}: {cause} ({address})"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

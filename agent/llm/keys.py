@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 
 from agent.errors import ModelFault
+from sandbox.ground.redaction import conceal
 
 SERVICE = "autoresearch"
 
@@ -17,13 +18,24 @@ SERVICE = "autoresearch"
 def key_of(variable: str, environment: Mapping[str, str]) -> str | None:
     """Return the key that `variable` (such as OPENAI_API_KEY) names, or None.
 
-    Raise ModelFault for a locked keyring.
+    It is removed from every text from now on. Raise ModelFault for a locked keyring, and for a key
+    that no header can hold.
     """
     key = environment.get(variable, "").strip()
-    if key:
-        return key
-    address = environment.get(variable.replace("_API_KEY", "_BASE_URL"))
-    return _in_keyring(address or SERVICE, variable)
+    if not key:
+        address = environment.get(variable.replace("_API_KEY", "_BASE_URL"))
+        key = _in_keyring(address or SERVICE, variable) or ""
+    if not key:
+        return None
+    conceal({variable: key})
+    for place, character in enumerate(key, 1):
+        if not (character.isascii() and character.isprintable() and character != " "):
+            raise ModelFault(
+                f"the key in {variable} has a character that no key has, {character!a} at "
+                f"place {place}: was it copied with something else?",
+                f"export {variable}=…",
+            )
+    return key
 
 
 def key_place(variable: str, environment: Mapping[str, str]) -> str | None:

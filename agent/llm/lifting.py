@@ -22,18 +22,27 @@ _MOMENT = re.compile(
     re.IGNORECASE,
 )
 _DATE = re.compile(
-    r"(?:access|resets?|try again)(?: at| on)? (?P<date>\d{4}-\d\d-\d\d)"
-    r"(?:T| at | )(?P<time>\d\d:\d\d)(?::\d\d)?(?:\.\d+)?(?: ?UTC|Z)?",
+    r"(?:access|resets?|again|retry|available)(?: at| on| after)? (?P<date>\d{4}-\d\d-\d\d)"
+    r"(?:T| at | )(?P<time>\d\d:\d\d)(?::\d\d)?(?:\.\d{1,9})?(?P<offset>[+-]\d\d:\d\d)?",
     re.IGNORECASE,
 )
 _EPOCH = re.compile(r"limit[^|\d]{0,40}\|(\d{10})\b", re.IGNORECASE)
 _SPAN = re.compile(
-    r"(?:again|retry|resets?|wait|available)(?: in| after| for)? "
+    r"(?:again|retry|resets?|wait|available)(?: in| after| for)?(?: about| approximately)? "
     r"((?:\d{1,9}(?:\.\d{1,9})? ?(?:d|h|m|s)[a-z]{0,12}[,. ]*(?:and )?)+)",
     re.IGNORECASE,
 )
 _PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(ms|[dhms])", re.IGNORECASE)
 _SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_LIMIT = re.compile(
+    r"\b(?:daily|weekly|monthly|hourly|usage|session|rate|5-hour)[ -](?:[\w-]{1,20} ){0,3}?"
+    r"(?:limit|quota|cap|allowance)"
+    r"|(?:hit|reached|exceeded) your (?:[\w-]{1,20} ){0,3}(?:limit|quota)"
+    r"|too many requests|rate_limit|overloaded|quota will be replenished",
+    re.IGNORECASE,
+)
+"""How providers and their clients call a limit that lifts, also without a time or a status."""
+_REPLENISHED = re.compile(r"replenished in (?:(\d{1,2})\.)?(\d{1,2}):(\d\d):(\d\d)", re.IGNORECASE)
 _ABOUT_LIMITS = re.compile(r"limit|quota|try again|retry|overloaded|capacity", re.IGNORECASE)
 
 
@@ -51,12 +60,17 @@ def lifts_by_words(message: str, now: datetime) -> datetime | None:
     """Return when a limit lifts by the words of a refusal; None if they do not say."""
     if not _ABOUT_LIMITS.search(message):
         return None
-    for read in (_epoch, _date, _moment, _span):
+    for read in (_epoch, _date, _moment, _span, _replenished):
         with suppress(ValueError, OverflowError):
             moment = read(message, now)
             if moment is not None and moment - now <= LONGEST:
                 return max(moment, now)
     return None
+
+
+def is_limit(message: str) -> bool:
+    """Return whether a refusal is about a limit that lifts, by its words."""
+    return bool(_LIMIT.search(message))
 
 
 def clock_text(moment: datetime, now: datetime) -> str:
@@ -81,7 +95,8 @@ def _date(message: str, _: datetime) -> datetime | None:
     match = _DATE.search(message)
     if not match:
         return None
-    return datetime.fromisoformat(f"{match['date']}T{match['time']}:00+00:00")
+    offset = match["offset"] or "+00:00"
+    return datetime.fromisoformat(f"{match['date']}T{match['time']}:00{offset}").astimezone(UTC)
 
 
 def _moment(message: str, now: datetime) -> datetime | None:
@@ -119,6 +134,15 @@ def _span(message: str, now: datetime) -> datetime | None:
     """Read `try again in 3 days 4 hours 12 minutes`, `in 6m0s` or `in 34.07s`."""
     match = _SPAN.search(message)
     return now + timedelta(seconds=_seconds_of(match[1])) if match else None
+
+
+def _replenished(message: str, now: datetime) -> datetime | None:
+    """Read `Quota will be replenished in 1.10:30:00` of Azure: days, hours, minutes, seconds."""
+    match = _REPLENISHED.search(message)
+    if not match:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return now + timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
 def _seconds_of(span: str) -> float:

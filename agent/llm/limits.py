@@ -7,7 +7,7 @@ LEAST_OUTPUT = 512
 _NUMBER = r"(\d[\d,]{0,11})"
 _ABOUT_OUTPUT = re.compile(
     r"max_tokens|max_completion_tokens|max_output_tokens|max_new_tokens|completion tokens"
-    r"|output tokens|context",
+    r"|output tokens|context|`inputs` tokens|tokens per|can only afford",
     re.IGNORECASE,
 )
 
@@ -23,24 +23,41 @@ _MOST = _patterns(
     rf"(?:less than or equal to|must be <=|must be at most|cannot exceed|at most) {_NUMBER}",
     rf"maximum (?:value|number of output tokens)[^\d]{{0,40}}{_NUMBER}",
     rf"supported range is from \d+ \(inclusive\) to {_NUMBER}",
+    rf"can only afford {_NUMBER}",
 )
 _CONTEXT = _patterns(
     rf"maximum context length (?:is|of) {_NUMBER}",
     rf"n_ctx[\"']?[:= ]+{_NUMBER}",
     rf"available context size \({_NUMBER}",
-    rf"context (?:window|length|limit)(?: size)?(?: is| of|:) {_NUMBER}",
+    rf"context (?:window|length|limit)(?: size)?(?: is| of|:)?(?: only)? \(?{_NUMBER}",
+    rf"`inputs` tokens \+ `max_new_tokens` must be <= {_NUMBER}",
+    rf"too large for model with {_NUMBER}",
 )
 _QUESTION = _patterns(
     rf"{_NUMBER} (?:tokens )?(?:in the messages|in the prompt|in messages|of text input)",
     rf"{_NUMBER} input tokens",
     rf"n_prompt_tokens[\"']?[:= ]+{_NUMBER}",
-    rf"request \({_NUMBER} tokens\)",
+    rf"(?:request|input) \({_NUMBER} tokens\)",
+    rf"{_NUMBER} tokens from the input",
+    rf"{_NUMBER} `inputs` tokens",
+    rf"prompt contains {_NUMBER} tokens",
 )
+_REQUESTED = _patterns(rf"requested (?:about |a total of )?{_NUMBER}")
+"""The question and the answer together."""
 _TOO_LONG = re.compile(
-    r"context_length_exceeded|exceed_context_size|prompt is too long"
-    r"|exceeds? the (?:available|model'?s?) (?:maximum )?context",
+    r"context_length_exceeded|exceed_context_size|(?:prompt|input) is too long"
+    r"|exceeds? the (?:available|model'?s?) (?:maximum )?context"
+    r"|request(?: body)? too large|request_too_large|exceeds the maximum (?:size|number of tokens)"
+    r"|longer than the model'?s context|too large for model with|maximum prompt length"
+    r"|exceeded model token limit|context window exceeds limit"
+    r"|reduce the length of the (?:messages|input|prompt)"
+    r"|tokens to keep from the initial prompt|keep the first \d+ tokens",
     re.IGNORECASE,
 )
+"""As OpenAI, Anthropic, Bedrock, Gemini, Mistral, xAI, Moonshot, Groq, GitHub, vLLM, SGLang,
+llama.cpp and LM Studio say it."""
+_MINUTE = re.compile(rf"limit:? {_NUMBER}, requested:? {_NUMBER}", re.IGNORECASE)
+"""OpenAI's and Groq's, of a question that is larger than what an account may ask in a minute."""
 _SUM = re.compile(rf"{_NUMBER} \+ {_NUMBER} > {_NUMBER}")
 """Anthropic's: the question, the answer, the context."""
 
@@ -52,7 +69,9 @@ def allowed_output(reason: str, asked: int) -> int | None:
     """
     if not _ABOUT_OUTPUT.search(reason):
         return None
-    room = _room(reason)
+    room = _room_of_both(reason, asked)
+    if room is None:
+        room = _room(reason)
     if room is None:
         room = _first(_MOST, reason)
     if room is None or room >= asked:
@@ -66,6 +85,17 @@ def is_too_long(reason: str) -> bool:
     if room is not None:
         return room < LEAST_OUTPUT
     return bool(_TOO_LONG.search(reason))
+
+
+def _room_of_both(reason: str, asked: int) -> int | None:
+    """Return what is left for an answer where the question is told together with `asked`."""
+    if match := _MINUTE.search(reason):
+        return _whole(match[1]) - (_whole(match[2]) - asked)
+    context = _first(_CONTEXT, reason)
+    requested = _first(_REQUESTED, reason)
+    if context is None or requested is None or requested <= asked:
+        return None
+    return context - (requested - asked)
 
 
 def _room(reason: str) -> int | None:

@@ -7,9 +7,14 @@ from pydantic import Field, FiniteFloat, field_validator
 
 from agent.errors import ModelUnavailable
 from sandbox.ground.record import Record
+from sandbox.ground.text import shortened
 
 # Of a tool's arguments; a proposal needs five levels.
 MAX_JSON_DEPTH = 32
+MAX_NAME = 200
+"""Characters of a model's name."""
+MAX_TOKENS = 10**9
+MAX_DOLLARS = 1e6
 # UTF-8 bytes per token: safe for prose, code and numbers with every provider's tokenizer.
 CHARACTERS_A_TOKEN = 3
 # For a model without tools.
@@ -63,7 +68,13 @@ class Door(Record):
     tools: tuple[str, ...]
     """Their names."""
     shown: list[dict[str, Any]] = Field(default_factory=list)
-    """What was looked up there so far: each the tool, its arguments and what it answered."""
+    """What was looked up there so far: each the tool, its arguments and what it answered, and
+    whether that was only that it is time to propose."""
+
+    @property
+    def refused(self) -> int:
+        """How often something was looked up after the bounds were reached."""
+        return sum(bool(look.get("over")) for look in self.shown)
 
 
 class Request(Record):
@@ -123,6 +134,24 @@ class Reply(Record):
     """Waiting included."""
     exchange: str = ""
     """Its name in the transcript, if one is kept."""
+
+    @field_validator("model")
+    @classmethod
+    def _short_name(cls, model: str) -> str:
+        """Return the name as it may stand in a commit: a server may call itself anything."""
+        return shortened(model, MAX_NAME)
+
+    @field_validator("input_tokens", "cached_tokens", "output_tokens")
+    @classmethod
+    def _possible(cls, tokens: int) -> int:
+        """Take a number that no answer has for one that was not counted."""
+        return tokens if tokens <= MAX_TOKENS else 0
+
+    @field_validator("cost")
+    @classmethod
+    def _payable(cls, cost: float | None) -> float | None:
+        """Take a price that no answer has for an unknown one."""
+        return cost if cost is None or cost <= MAX_DOLLARS else None
 
     @field_validator("arguments")
     @classmethod

@@ -4,17 +4,14 @@ Answers are streamed, so that silence ends a question and not its length.
 """
 
 import json
-import re
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, Literal, TypeVar
-from urllib.parse import urlsplit
 
 import httpx2
 import openai
 from openai import AsyncOpenAI, AsyncStream
-from openai.types import Model as Listed
 from openai.types.responses import (
     FunctionToolParam,
     ResponseCompletedEvent,
@@ -24,44 +21,27 @@ from openai.types.responses import (
     ResponseStreamEvent,
 )
 
+from agent.llm.address import place_of, without_query
 from agent.llm.begun import Begun
 from agent.llm.chat_answer import ONLY_THOUGHT, Answer
+from agent.llm.clients import making_client
 from agent.llm.conversation import as_text, chat_messages, response_items
 from agent.llm.effort import STRETCH, Effort
-from agent.llm.faults import failed, fault_of, is_unreached, tidy
-from agent.llm.model import AS_JSON, LooksBy, Reply, Request, Tool
-from agent.llm.openai_reply import FAILED, PRICED_AS, reply_of, response_reply, take
+from agent.llm.events import values_in
+from agent.llm.faults import failed, fault_of
+from agent.llm.listing import Listed, listed_in
+from agent.llm.model import AS_JSON, DECLINED, LooksBy, Reply, Request, Tool
+from agent.llm.openai_reply import FAILED, reply_of, response_reply, take
 from agent.llm.patience import Patience, Transient, persist
-from agent.llm.pricing import cost_of
-from agent.llm.refusals import Refusal, reason_in, reason_of, status_of
+from agent.llm.pricing import OPENAI, cost_of
+from agent.llm.refusals import Refusal, reason_in, reason_of, status_of, told_headers
 from agent.llm.ways import Limit, Ways, chat_arguments
 
 T = TypeVar("T")
 PROVIDER = "OpenAI"
-# Parts of names on the list that are no general models, or small or very expensive ones.
-OTHER_KINDS = frozenset(
-    {
-        "audio",
-        "chat",
-        "codex",
-        "cyber",
-        "embedding",
-        "image",
-        "instruct",
-        "live",
-        "mini",
-        "nano",
-        "oss",
-        "preview",
-        "pro",
-        "realtime",
-        "rosalind",
-        "safeguard",
-        "search",
-        "transcribe",
-        "tts",
-    }
-)
+PROVIDER_ADDRESS = "api.openai.com"
+LEAST_READ = 0.3
+"""The share of a question's estimated tokens that no tokenizer falls short of."""
 
 
 class OpenAI:
@@ -84,12 +64,14 @@ class OpenAI:
         # OpenAI's newer models refuse max_tokens; servers that imitate it often know nothing else.
         limit: Limit = "max_tokens" if base_url else "max_completion_tokens"
         self._ways = Ways(limit, effort=effort, stretch=STRETCH[effort])
+        self._tell = patience.tell
+        self._answered = False
 
     def estimate(self, request: Request) -> float | None:
         """See Model."""
         return cost_of(
             self.name,
-            PRICED_AS,
+            OPENAI,
             fresh=request.tokens,
             output=self._ways.tokens(request.max_output_tokens),
             url=self._url,
@@ -101,12 +83,27 @@ class OpenAI:
         begun = Begun()
         with begun.told():
             reply = self._api.ask(lambda client: self._ask(client, request, begun))
+        if not self._answered:
+            self._answered = True
+            self._tell_what_was_lost(request, reply)
         if self._url and self._ways.form == "tools" and _ignores_the_tool(reply):
             # The server took the tool, the model did not call it: the server must enforce the form.
             self._ways.form = "schema"
-        if reply.cut_off and reply.text == ONLY_THOUGHT:
+        if reply.cut_off and _is_silent(reply):
             self._ways.spent_on_thoughts()
         return reply.model_copy(update={"seconds": time.monotonic() - began})
+
+    def _tell_what_was_lost(self, request: Request, reply: Reply) -> None:
+        """Tell if a server read far less than was asked: some drop a beginning that does not fit.
+
+        Only the first question shows it: later ones are read from a cache, which some do not count.
+        """
+        if self._url and 0 < reply.input_tokens < request.tokens * LEAST_READ:
+            self._tell(
+                f"{self._api.who} read {reply.input_tokens} of about {request.tokens} tokens: where"
+                " its context is shorter, the beginning of each question is lost; start it with a "
+                "longer one (Ollama: OLLAMA_CONTEXT_LENGTH)"
+            )
 
     async def _ask(self, client: AsyncOpenAI, request: Request, begun: Begun) -> Reply:
         """Ask in the first way that the server knows, and remember it.
@@ -120,7 +117,8 @@ class OpenAI:
                 return await ask[self._ways.api](client, request, begun)
             except openai.APIStatusError as error:
                 reason = reason_in(error.response.text)
-                refusal = Refusal(error.status_code, reason, error.response.headers)
+                headers = told_headers(error.response.headers, error.body)
+                refusal = Refusal(error.status_code, reason, headers)
             except openai.APIError as error:
                 # The SDK raises what a stream says after a good beginning.
                 if isinstance(error, openai.APIConnectionError) or not error.body:
@@ -135,23 +133,20 @@ class OpenAI:
         create = client.chat.completions.with_streaming_response.create
         async with create(**self._chat_arguments(request)) as response:
             answer = Answer(tool=_only_answer(request))
-            with begun.kept(lambda: reply_of(answer, self.name, request.tool.name, self._url)):
-                if "event-stream" in response.headers.get("content-type", ""):
-                    async for chunk in await response.parse():
-                        take(answer, chunk.to_dict(warnings=False))
-                else:
-                    take(answer, await response.json())
-        if not answer.choices:
-            raise Transient(f"{self._api.who}'s answer is not a chat completion")
-        if not answer.finish and not answer.arguments:
+            with begun.kept(lambda: reply_of(answer, self.name, request, self._url)):
+                async for data in values_in(response.iter_bytes()):
+                    take(answer, data)
+        if not (answer.choices or (answer.is_answer and answer.ended)):
+            raise Transient(f"{self._api.who}'s answer is not a chat completion", astray=True)
+        if not answer.ended and not answer.arguments:
             raise Transient(f"{self._api.who}'s answer broke off")
-        return reply_of(answer, self.name, request.tool.name, self._url)
+        return reply_of(answer, self.name, request, self._url)
 
     def _chat_arguments(self, request: Request) -> dict[str, Any]:
         tool = request.tool
         system = request.system
         question = list(request.blocks)
-        turns = chat_messages(request)
+        turns = chat_messages(request, self._ways.thoughts)
         if self._ways.form != "tools":
             system += f"\n\n{AS_JSON.format(name=tool.name)}\n{json.dumps(tool.parameters)}"
             question += as_text(request)
@@ -224,11 +219,16 @@ def _only_answer(request: Request) -> str:
     return request.tool.name if request.tools else ""
 
 
+def _is_silent(reply: Reply) -> bool:
+    """Return whether a model thought, as far as one sees, and said nothing."""
+    return reply.text in ("", ONLY_THOUGHT) and reply.arguments is None and not reply.calls
+
+
 def _ignores_the_tool(reply: Reply) -> bool:
     """Return whether the model wrote prose; a cut-off call or thought may have been a call."""
-    if reply.arguments is not None or reply.calls or reply.text == ONLY_THOUGHT:
+    if reply.arguments is not None or reply.calls or reply.text in (ONLY_THOUGHT, DECLINED):
         return False
-    return not (reply.cut_off and reply.text.lstrip().startswith(("{", "<", "[")))
+    return not (reply.cut_off and (reply.text.strip() or "{").startswith(("{", "<", "[")))
 
 
 class OpenAIApi:
@@ -238,7 +238,7 @@ class OpenAIApi:
         self._key = key
         self._patience = patience
         self._base_url = base_url
-        self.who = urlsplit(base_url).netloc if base_url else PROVIDER
+        self.who = place_of(base_url) if base_url else PROVIDER
         """Who answers, in words: OpenAI, or the address of another server."""
 
     def ask(self, call: Callable[[AsyncOpenAI], Coroutine[Any, Any, T]]) -> T:
@@ -248,20 +248,19 @@ class OpenAIApi:
         """
 
         async def once() -> T:
-            client = self._client()
             try:
-                async with client:
+                async with self._client() as client:
                     return await call(client)
             except openai.APIStatusError as error:
                 reason = reason_in(error.response.text)
-                raise self._fault(error.status_code, reason, error.response.headers) from None
+                headers = told_headers(error.response.headers, error.body)
+                raise self._fault(error.status_code, reason, headers) from None
             except Refusal as refusal:
                 raise self._fault(refusal.status, refusal.reason, refusal.headers) from None
-            except (openai.APIError, httpx2.HTTPError, ValueError) as error:
+            except (openai.APIError, httpx2.HTTPError, ValueError, RecursionError) as error:
                 # No connection, or the body is not the API's JSON.
-                text = failed(PROVIDER, client.base_url.netloc.decode(), error, self._patience)
-                unreached = is_unreached(error)
-                raise Transient(tidy(text, self._key), unreached=unreached) from None
+                who = self.who if self._base_url else PROVIDER_ADDRESS
+                raise failed(PROVIDER, who, error, self._patience, self._key) from None
 
         return persist(self.who, once, self._patience)
 
@@ -272,53 +271,21 @@ class OpenAIApi:
         """Return all models that this key or server offers, in its order."""
 
         async def models(client: AsyncOpenAI) -> list[Listed]:
-            return [model async for model in client.models.list()]
+            answer = await client.models.with_raw_response.list()
+            return listed_in(answer.text)
 
         return self.ask(models)
 
     def _client(self) -> AsyncOpenAI:
+        address, query = without_query(self._base_url) if self._base_url else (None, {})
+        with making_client(PROVIDER):
+            http = openai.DefaultAsyncHttpxClient()
+        silence = openai.Timeout(self._patience.silence, connect=self._patience.connecting)
         return AsyncOpenAI(
             api_key=self._key,
-            base_url=self._base_url,
+            base_url=address,
+            default_query=query,
             max_retries=0,
-            timeout=openai.Timeout(self._patience.silence, connect=self._patience.connecting),
+            timeout=silence,
+            http_client=http,
         )
-
-
-def strongest(models: Sequence[Listed]) -> str | None:
-    """Return the name of the strongest general gpt, if any.
-
-    It is of the newest generation, by the first number of its name, and there the dearest by list
-    price: a generation has several tiers, and its small ones often come last.
-    """
-    general = [model for model in models if _is_general(model.id)]
-    prices: dict[tuple[int, str], float] = {}
-    for model in general:
-        tier = _tier(model.id)
-        price = cost_of(model.id, PRICED_AS, fresh=0, output=1_000) or 0.0
-        prices[tier] = max(price, prices.get(tier, 0.0))
-
-    def strength(model: Listed) -> tuple[int, float, tuple[int, ...], int, int]:
-        tier = _tier(model.id)
-        return tier[0], prices[tier], _version(model.id), model.created, -len(model.id)
-
-    return max(general, key=strength).id if general else None
-
-
-def _is_general(name: str) -> bool:
-    family, *parts = name.split("-")
-    return family == "gpt" and bool(parts) and OTHER_KINDS.isdisjoint(parts)
-
-
-def _tier(name: str) -> tuple[int, str]:
-    """Return the generation and the tier: (5, "sol") for gpt-5.6-sol, whose price may be new."""
-    words = [part for part in name.split("-")[2:] if not part[:1].isdigit()]
-    return _version(name)[0], "-".join(words)
-
-
-def _version(name: str) -> tuple[int, ...]:
-    """Return the numbers behind `gpt-`: (5, 6) for gpt-5.6-sol."""
-    match = re.match(r"gpt-(\d{1,4})(?:\.(\d{1,4}))?", name)
-    if not match:
-        return (0,)
-    return tuple(int(part) for part in match.groups() if part)

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agent.llm.chat_answer import Answer, call_in
+from agent.llm.chat_answer import Answer
 from agent.llm.conversation import native_message
-from agent.llm.model import DECLINED, Reply
+from agent.llm.events import DONE
+from agent.llm.model import DECLINED, Call, Reply, Request
 from agent.llm.patience import Transient
-from agent.llm.pricing import cost_of
+from agent.llm.pricing import OPENAI, cost_of, dollars_in
 from agent.llm.refusals import Refusal, error_in, reason_of, status_of
+from agent.llm.written_calls import call_in
 
-PRICED_AS = "openai"
 FAILED = 502
 """The status of an error that comes inside an answer and names none: another try may succeed."""
 MAX_CHARACTERS = 2**24
@@ -19,6 +20,9 @@ MAX_CHARACTERS = 2**24
 
 def take(answer: Answer, data: Any) -> None:
     """Add a chunk or a whole completion to an answer; raise Refusal if it is an error."""
+    if data == DONE:
+        answer.ended = True
+        return
     error = error_in(data)
     if error is not None:
         raise Refusal(status_of(error, FAILED), reason_of(error), {})
@@ -27,22 +31,33 @@ def take(answer: Answer, data: Any) -> None:
         raise Transient(f"an answer of more than {MAX_CHARACTERS} characters")
 
 
-def reply_of(answer: Answer, asked: str, tool: str, url: str | None) -> Reply:
+def reply_of(answer: Answer, asked: str, request: Request, url: str | None) -> Reply:
+    """Return what a chat answer says. asked: the model that was asked."""
     model = answer.model or asked
     text = answer.said
-    if not text and answer.finish == "content_filter":
+    if not text and answer.withheld:
         text = DECLINED
-    arguments = answer.arguments or call_in(text, tool)
-    looks = answer.looks
+    arguments = answer.arguments or call_in(text, request.tool.name)
+    looks = answer.looks or (() if arguments else _written_looks(text, request))
+    extras = answer.call_extras if answer.looks else ()
     return Reply(
         model=model,
         text=text,
         arguments=arguments,
         calls=looks,
-        native=native_message(looks, "".join(answer.thoughts), text) if looks else None,
-        cut_off=answer.finish == "length",
+        native=native_message(looks, text, answer.back, extras) if looks else None,
+        cut_off=answer.cut_off,
         **_usage(answer.usage, model, url),
     )
+
+
+def _written_looks(text: str, request: Request) -> tuple[Call, ...]:
+    """Return the first call of a tool for looking that a model wrote into its text."""
+    for tool in request.tools:
+        arguments = call_in(text, tool.name)
+        if arguments is not None:
+            return (Call(id="call_0", name=tool.name, arguments=arguments),)
+    return ()
 
 
 def _usage(usage: Mapping[str, Any], model: str, url: str | None) -> dict[str, Any]:
@@ -52,11 +67,13 @@ def _usage(usage: Mapping[str, Any], model: str, url: str | None) -> dict[str, A
     total = _count(usage.get("prompt_tokens"))
     details = usage.get("prompt_tokens_details")
     read = _count(details.get("cached_tokens")) if isinstance(details, dict) else 0
-    return _spent(total, min(read, total), _count(usage.get("completion_tokens")), model, url)
+    spent = _spent(total, min(read, total), _count(usage.get("completion_tokens")), model, url)
+    told = dollars_in(usage.get("cost"))  # OpenRouter's, of the provider that it chose
+    return spent if told is None else {**spent, "cost": told}
 
 
 def _spent(total: int, read: int, output: int, model: str, url: str | None) -> dict[str, Any]:
-    cost = cost_of(model, PRICED_AS, fresh=total - read, output=output, read=read, url=url)
+    cost = cost_of(model, OPENAI, fresh=total - read, output=output, read=read, url=url)
     return {
         "input_tokens": total,
         "cached_tokens": read,

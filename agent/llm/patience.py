@@ -38,7 +38,7 @@ CONNECT_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 120.0
 """A question waits for a limit that lifts so soon; for a later one the run goes on without it."""
 DEAD_SECONDS = 15.0
-"""An address at which nobody has ever answered is given up so soon: it is a wrong one."""
+"""An address or a command that has never answered is given up so soon: it is a wrong one."""
 
 
 def _nobody(_: str) -> None:
@@ -54,6 +54,7 @@ class Transient(Exception):
         retry_after: float | None = None,
         limited: bool = False,
         unreached: bool = False,
+        astray: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -62,6 +63,8 @@ class Transient(Exception):
         """Whether the server refuses for a limit, which lifts by itself."""
         self.unreached = unreached
         """Whether nobody answered at all."""
+        self.astray = astray or unreached
+        """Whether this may be a wrong address or command: nothing came that is an answer of it."""
 
 
 class _OutOfTime(Transient):
@@ -153,7 +156,7 @@ class _Question:
         """Raise the fault that ends the question where no further attempt would help."""
         if (error.retry_after or 0.0) > LONGEST_PAUSE_SECONDS:
             raise _limited(error, error.retry_after) from None
-        if not error.unreached and not isinstance(error, _OutOfTime):
+        if not error.astray and not isinstance(error, _OutOfTime):
             self._patience.answered.set()
         dead = time.monotonic() - self._began > DEAD_SECONDS
         if dead and not self._patience.answered.is_set():
@@ -171,8 +174,8 @@ class _Question:
         self._reason = error
         pause = state.next_action.sleep if state.next_action else 0.0
         end = self._deadline
-        unreached = isinstance(error, Transient) and error.unreached
-        if unreached and not self._patience.answered.is_set():
+        astray = isinstance(error, Transient) and error.astray
+        if astray and not self._patience.answered.is_set():
             end = min(end, self._began + DEAD_SECONDS)
         self._patience.tell(
             f"{error}; trying again in {pause:.0f} s (attempt {state.attempt_number + 1}; "
@@ -208,8 +211,11 @@ def _limited(error: Transient, seconds: float | None) -> ModelLimited:
 
 
 def _dead(error: Transient) -> ModelUnavailable:
+    so_far = "nobody has answered there"
+    if not error.astray:
+        so_far = "nothing else has come from there"
     return ModelUnavailable(
-        f"{error}; nobody has answered there since this command began, so it is not asked again",
+        f"{error}; {so_far} since this command began, so it is not asked again",
         "autoresearch models",
     )
 

@@ -4,6 +4,12 @@ They are the list prices in the installed release, without discounts for a contr
 nothing is looked up on the network.
 """
 
+from math import isfinite
+
+ANTHROPIC = "anthropic"
+OPENAI = "openai"
+"""As genai-prices calls them."""
+
 
 def cost_of(
     model: str,
@@ -38,3 +44,9 @@ def cost_of(
     except (LookupError, ValueError):
         return None
     return float(price.total_price)
+
+
+def dollars_in(value: object) -> float | None:
+    """Return what a command or a router says that an answer cost; None for nothing or nonsense."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and isfinite(value) and value >= 0 else None

@@ -8,12 +8,38 @@ from typing import Any
 _TAG = re.compile(r"<[^>]{0,200}>")
 _TITLE = re.compile(r"<title[^>]{0,50}>([^<]{1,300})", re.IGNORECASE)
 _STATUSES = {
+    "api_error": 500,
+    "authentication_error": 401,
+    "billing_error": 402,
     "context_length_exceeded": 400,
+    "exceed_context_size_error": 400,
     "insufficient_quota": 429,
+    "invalid_api_key": 401,
     "invalid_prompt": 400,
+    "invalid_request_error": 400,
+    "model_not_found": 404,
+    "not_found_error": 404,
+    "overloaded_error": 529,
+    "permission_error": 403,
+    "rate_limit_error": 429,
     "rate_limit_exceeded": 429,
+    "request_too_large": 413,
+    "timeout_error": 504,
 }
-"""Of errors that OpenAI names by a word, inside a stream."""
+"""Of errors that OpenAI and Anthropic name by a word, inside a stream or an answer."""
+TELLING = (
+    "error",
+    "errors",
+    "message",
+    "detail",
+    "msg",
+    "error_message",
+    "error_description",
+    "reason",
+)
+"""Keys with a reason, the outermost first; a number or a flag there is none."""
+MAX_DEPTH = 8
+NO_REASON = "no reason given"
 MAX_BODY = 2**16
 """Characters of a body that are read for the reason."""
 
@@ -38,20 +64,34 @@ def reason_in(body: str) -> str:
     title = _TITLE.search(body)
     if title:
         return title[1].strip()
-    return " ".join(_TAG.sub(" ", body).split()) or "no reason given"
+    return " ".join(_TAG.sub(" ", body).split()) or NO_REASON
 
 
 def reason_of(error: Any) -> str:
     """Return the reason in an error that was JSON: an object, a list of them, or a text."""
+    return _reason_of(error, MAX_DEPTH)
+
+
+def _reason_of(error: Any, depth: int) -> str:
+    """Return the reason; depth: how many objects one within the other are looked into."""
     if isinstance(error, list):
-        return "; ".join(reason_of(item) for item in error[:3]) or "no reason given"
+        return "; ".join(_reason_of(item, depth - 1) for item in error[:3]) or NO_REASON
     if not isinstance(error, dict):
         return str(error)
-    for key in ("error", "message", "detail", "msg", "error_message"):
+    if depth <= 0:
+        return NO_REASON
+    for key in TELLING:
         inner = error.get(key)
-        if inner:
-            return reason_of(inner) + _behind(error)
+        if inner and not isinstance(inner, bool | int | float):
+            return _reason_of(inner, depth - 1) + _where(error) + _behind(error)
     return json.dumps(error)
+
+
+def _where(error: Mapping[str, Any]) -> str:
+    """Return which part of a question a server of Python's refuses, behind a colon, or ""."""
+    place = error.get("loc")
+    names = [str(part) for part in place if part != "body"] if isinstance(place, list) else []
+    return f": {'.'.join(names)}" if names else ""
 
 
 def _behind(error: Mapping[str, Any]) -> str:
@@ -68,20 +108,48 @@ def error_in(answer: Any) -> Any | None:
 
     Gemini sends a list of errors, OpenRouter an object beside or inside the choices.
     """
-    if isinstance(answer, list):
-        return next((error_in(item) for item in answer if error_in(item)), None)
+    answers = answer if isinstance(answer, list) else [answer]
+    return next(filter(None, map(_error_in_one, answers)), None)
+
+
+def _error_in_one(answer: Any) -> Any | None:
     if not isinstance(answer, dict):
         return None
-    if answer.get("error"):
-        return answer["error"]
+    error = answer.get("error")
+    if error:  # a flag or a number has its reason beside it
+        return answer if isinstance(error, bool | int) else error
+    if answer.get("object") == "error":
+        return answer
     choices = answer.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
     return (first.get("error") or None) if isinstance(first, dict) else None
 
 
+def told_headers(headers: Mapping[str, str], body: object) -> dict[str, str]:
+    """Return the headers of a refusal with those that a router writes into its body."""
+    told = dict(headers)
+    error = body.get("error", body) if isinstance(body, dict) else None
+    metadata = error.get("metadata") if isinstance(error, dict) else None
+    written = metadata.get("headers") if isinstance(metadata, dict) else None
+    if isinstance(written, dict):
+        told |= {str(name).lower(): str(value) for name, value in written.items()}
+    return told
+
+
 def status_of(error: Any, otherwise: int) -> int:
-    """Return the HTTP status that an error names as its code; `otherwise` if it names none."""
-    code = error.get("code") if isinstance(error, dict) else None
+    """Return the HTTP status that an error names; `otherwise` if it names none."""
+    named = error if isinstance(error, dict) else {}
+    code = next(
+        (named[key] for key in ("code", "status", "type") if _is_status(named.get(key))), None
+    )
     if isinstance(code, str):
-        code = int(code) if code.isdigit() else _STATUSES.get(code)
-    return code if isinstance(code, int) and 400 <= code < 600 else otherwise
+        return int(code) if code.isdigit() else _STATUSES[code]
+    return code if isinstance(code, int) else otherwise
+
+
+def _is_status(code: object) -> bool:
+    if isinstance(code, str) and code in _STATUSES:
+        return True
+    digits = isinstance(code, str) and code.isascii() and code.isdigit() and len(code) == 3
+    number = int(code) if digits and isinstance(code, str) else code
+    return isinstance(number, int) and not isinstance(number, bool) and 400 <= number < 600

@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 from agent.errors import ModelFault, unknown
+from agent.llm.address import address_in, host_in
 from agent.llm.command import COMMANDS, Command
 from agent.llm.effort import Effort
 from agent.llm.keys import SERVICE, key_of, key_place
@@ -63,7 +63,7 @@ def sends_no_bill(name: str, environment: Mapping[str, str]) -> bool:
         return True
     if provider == "claude-code" or provider in plugin_providers():
         return False
-    host = urlsplit(environment.get(_variables(name)[1]) or "").hostname
+    host = host_in(_variables(name)[1], environment)
     return host is not None and _is_private(host)
 
 
@@ -155,7 +155,7 @@ def _anthropic(
     from agent.llm.anthropic import Anthropic, AnthropicApi
 
     key = _key("ANTHROPIC_API_KEY", name, environment)
-    base_url = environment.get("ANTHROPIC_BASE_URL") or None
+    base_url = address_in("ANTHROPIC_BASE_URL", environment)
     if name in FAMILIES:
         api = AnthropicApi(key, _for_a_list(patience), base_url)
         name = api.newest(name) or _none_listed(name, "Anthropic")
@@ -166,9 +166,10 @@ def _openai(
     name: str, environment: Mapping[str, str], patience: Patience, effort: Effort | None
 ) -> Model:
     # The SDK takes most of a second to import.
-    from agent.llm.openai import OpenAI, OpenAIApi, strongest
+    from agent.llm.listing import first_that_answers, strongest
+    from agent.llm.openai import OpenAI, OpenAIApi
 
-    base_url = environment.get("OPENAI_BASE_URL") or None
+    base_url = address_in("OPENAI_BASE_URL", environment)
     key = key_of("OPENAI_API_KEY", environment)
     if not key:
         key = NO_KEY if base_url else _key("OPENAI_API_KEY", name, environment)
@@ -177,7 +178,7 @@ def _openai(
         name = strongest(listed) or _none_listed(name, "OpenAI")
     elif name == "local":
         listed = OpenAIApi(key, _for_a_list(patience), base_url).models()
-        name = listed[0].id if listed else _none_listed("model", "OpenAI")
+        name = first_that_answers(listed) or _none_listed("model", "OpenAI")
     return OpenAI(name, key, patience, base_url, effort)
 
 

@@ -20,8 +20,13 @@ _LACKS = re.compile(
 )
 _WANTS_RESPONSES = re.compile(r"v1/responses|responses api", re.IGNORECASE)
 _ABOUT_THOUGHTS = re.compile(r"encrypted|\binclude\b|reasoning'? item", re.IGNORECASE)
+_SENT_BACK = re.compile(r"reasoning_content|reasoning_details|extra_content", re.IGNORECASE)
+"""What chat servers call the thoughts that they do not want back; others refuse to go without."""
 _REFUSES = frozenset({400, 404, 405, 415, 422, 500, 501})
 """Statuses with which servers say that they cannot do what was asked."""
+_TOO_MUCH = frozenset({402, 413, 429})
+"""Statuses with which they say that it is too much, and may do less of it."""
+_ABOUT_CHOICE = re.compile(r"tool_choice|forces? tool use", re.IGNORECASE)
 Limit = Literal["max_tokens", "max_completion_tokens"]
 OTHER: dict[Limit, Limit] = {
     "max_tokens": "max_completion_tokens",
@@ -37,9 +42,11 @@ class Ways:
     """How the bound on output tokens is called."""
     form: Literal["tools", "schema", "text"] = "tools"
     """How arguments are asked for."""
+    required: bool = True
+    """Whether a tool must be called; models that think may refuse that, and call one unforced."""
     api: Literal["chat", "responses"] = "chat"
     thoughts: bool = True
-    """Whether the Responses API hands over thoughts, encrypted, and takes them back."""
+    """Whether thoughts go back to the server that sent them; over the Responses API encrypted."""
     streamed: bool = True
     counted: bool = True
     """Whether usage is asked for behind a streamed answer."""
@@ -61,6 +68,8 @@ class Ways:
 
         asked: output tokens that the question asked for.
         """
+        if refusal.status in _TOO_MUCH:
+            return _tokens(self, refusal.reason, asked)
         if refusal.status not in _REFUSES:
             return False
         return any(lesson(self, refusal.reason, asked) for lesson in _LESSONS)
@@ -78,7 +87,8 @@ def _api(ways: Ways, reason: str, _: int) -> bool:
 
 
 def _thoughts(ways: Ways, reason: str, _: int) -> bool:
-    if ways.api == "chat" or not ways.thoughts or not _ABOUT_THOUGHTS.search(reason):
+    about = _ABOUT_THOUGHTS if ways.api == "responses" else _SENT_BACK
+    if not ways.thoughts or not about.search(reason):
         return False
     ways.thoughts = False
     return True
@@ -120,6 +130,13 @@ def _streaming(ways: Ways, reason: str, _: int) -> bool:
     return False
 
 
+def _choice(ways: Ways, reason: str, _: int) -> bool:
+    if ways.form != "tools" or not ways.required or not _ABOUT_CHOICE.search(reason):
+        return False
+    ways.required = False
+    return True
+
+
 def _form(ways: Ways, reason: str, _: int) -> bool:
     if ways.form == "text" or not _LACKS_FORM.search(reason):
         return False
@@ -134,6 +151,7 @@ _LESSONS: tuple[Callable[[Ways, str, int], bool], ...] = (
     _name_of_limit,
     _tokens,
     _streaming,
+    _choice,
     _form,
 )
 
@@ -153,7 +171,8 @@ def chat_arguments(ways: Ways, tool: dict[str, Any], *more: dict[str, Any]) -> d
             arguments["stream_options"] = {"include_usage": True}
     if ways.form == "tools":
         arguments["tools"] = [{"type": "function", "function": each} for each in (tool, *more)]
-        arguments["tool_choice"] = "required"
+        if ways.required:
+            arguments["tool_choice"] = "required"
     elif ways.form == "schema":
         schema = {"name": tool["name"], "schema": tool["parameters"]}
         arguments["response_format"] = {"type": "json_schema", "json_schema": schema}

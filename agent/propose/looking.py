@@ -11,6 +11,8 @@ from agent.records.edits import Edit, Refused
 from agent.records.looks import LookBounds, Looked
 from agent.records.sources import Sources
 
+CALLS_A_TURN = 8
+"""Tools that an answer may call on average."""
 Awaited = Callable[[], float]
 """Returns how many seconds a free slot has waited for the proposal; 0 if none does."""
 
@@ -23,6 +25,7 @@ class LookMeter:
     awaited: Awaited
     began: float = field(default_factory=time.monotonic)
     turns: int = 0
+    calls: int = 0
     tokens: int = 0
     dollars: float = 0.0
     probes: int = 0
@@ -43,6 +46,8 @@ class LookMeter:
             return "a slot is free and waits for your proposal"
         if self.turns >= bounds.turns:
             return f"you have looked {self.turns} times, which is the bound"
+        if self.calls >= bounds.turns * CALLS_A_TURN:
+            return f"you have called {self.calls} tools, which is the bound"
         if self.tokens >= bounds.tokens:
             return f"you have read about {self.tokens} tokens, which is beyond the bound"
         if self.dollars >= bounds.dollars > 0:

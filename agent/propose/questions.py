@@ -1,11 +1,38 @@
-"""Counts questions to models and their cost."""
+"""Counts questions to models, what they may cost and what they did cost."""
 
 from collections.abc import Sequence
 
-from agent.errors import ModelFault
-from agent.llm.model import CalledOff, Model, Reply
+from agent.errors import ModelFault, MoneySpent
+from agent.llm.model import CalledOff, Model, Reply, Request
 from agent.propose.context import Context, Unfinished
 from agent.records.proposals import Provenance
+
+# The least that an answer needs, if there is not enough money for a long one.
+SHORT_OUTPUT_TOKENS = 4_000
+
+
+def ask_within(
+    model: Model, request: Request, dollars: float | None, before: Sequence[Reply]
+) -> Reply:
+    """Return the answer to a question, a shorter one if money is short.
+
+    dollars: what the answers of a proposal may cost; None without a bound. before: those that it
+    has. Raise MoneySpent where the question might cost more than is left.
+    """
+    if dollars is None:
+        return model.complete(request)
+    left = dollars - sum(reply.cost or 0.0 for reply in before)
+    tokens = min(SHORT_OUTPUT_TOKENS, request.max_output_tokens)
+    shorter = request.model_copy(update={"max_output_tokens": tokens})
+    cost = None
+    for affordable in (request, shorter):
+        cost = model.estimate(affordable)
+        if cost is None or cost <= left:
+            return model.complete(affordable)
+    raise MoneySpent(
+        f"the next question may cost ${cost:.2f}, and ${max(left, 0.0):.2f} of --max-cost is left",
+        "autoresearch resume --max-cost DOLLARS",
+    )
 
 
 def provenance_of(

@@ -9,6 +9,8 @@ MAX_NOTES = 40
 """Notes that hold at once: beyond them the oldest fall out."""
 MAX_NOTES_CHARACTERS = 12_000
 """Of all notes that hold, likewise."""
+CARRIED = "notes of "
+"""How the sender of a note begins that was carried over from another run."""
 
 
 @dataclass(frozen=True)

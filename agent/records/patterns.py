@@ -1,6 +1,7 @@
 """Globs that say which files of a project edits may touch: `model/*.py`, `**/*.yaml`, `!old.py`."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -56,10 +57,14 @@ def matches(path: str, patterns: Sequence[str]) -> bool:
 
 
 def covers(path: str, patterns: Iterable[str]) -> bool:
-    """Return whether a pattern fits `path` or a folder above it, hidden ones too."""
-    parts = tuple(path.split("/"))
+    """Return whether a pattern fits `path` or a folder above it, hidden ones too.
+
+    Capitals and small letters are alike, and so are the ways to write an accent: some file systems
+    take one for the other, and what is hidden must not be seen under another name.
+    """
+    parts = _alike(path)
     heads = [parts[:length] for length in range(1, len(parts) + 1)]
-    return any(_covers(heads, _parts(pattern)) for pattern in patterns)
+    return any(_covers(heads, _alike(pattern)) for pattern in patterns)
 
 
 def _covers(heads: Iterable[Sequence[str]], pattern: Sequence[str]) -> bool:
@@ -69,6 +74,13 @@ def _covers(heads: Iterable[Sequence[str]], pattern: Sequence[str]) -> bool:
 @lru_cache(maxsize=1024)
 def _parts(pattern: str) -> tuple[str, ...]:
     return tuple(pattern.split("/"))
+
+
+@lru_cache(maxsize=1024)
+def _alike(path: str) -> tuple[str, ...]:
+    """Return the parts of a path, the same for all names that a file system may take for it."""
+    folded = unicodedata.normalize("NFC", path).casefold()
+    return tuple(unicodedata.normalize("NFC", folded).split("/"))
 
 
 def _fits(path: Sequence[str], pattern: Sequence[str]) -> bool:

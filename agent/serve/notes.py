@@ -10,13 +10,17 @@ from agent.serve.read import Run
 from agent.serve.saying import Mouth
 from agent.serve.tool_answers import Said
 
+MOST_AT_ONCE = 5
+"""Notes that one proposal may write: each is a commit."""
+
 
 class NoteTools:
-    """What a researcher may write: notes, which are commits on the run's branch."""
+    """What one proposal may write: notes, which are commits on the run's branch."""
 
     def __init__(self, mouth: Mouth, author: str) -> None:
         self._mouth = mouth
         self._author = author
+        self._written = 0
 
     def note(
         self,
@@ -32,4 +36,7 @@ class NoteTools:
         """Write a note that your later questions show; drop notes that are wrong or of no use."""
         if not text and not drop:
             raise UsageFault("There is nothing to note: give text, or numbers to drop.")
+        if self._written >= MOST_AT_ONCE:
+            raise UsageFault(f"{self._written} notes are written, which is the bound: propose now.")
+        self._written += 1
         return self._mouth.say_as(run, Remember(text=text, drop=tuple(drop)), self._author)

@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import Any
 
 from agent.errors import ModelFault, unknown
-from agent.llm.chat_answer import object_in
 from agent.llm.model import Model, Reply, Request, Tool
+from agent.llm.slips import object_of
 from agent.propose.context import Context, Unreadable
-from agent.propose.questions import provenance_of, questions_asked, unfinished
+from agent.propose.questions import ask_within, provenance_of, questions_asked, unfinished
 from agent.propose.search.observe import Key, Observation, constants_of, fit, key_of, observe
 from agent.propose.search.search import proposal_of
 from agent.propose.views.goal import metric_name, most_time, span_of
@@ -53,7 +53,10 @@ class Advice:
     # ------------------------------------------------------------ asking
 
     def ask(self, text: str, tool: Tool, space: Space | None = None) -> Reply:
-        """Ask the model; the prompt is the space, then `text`, then the last refusals."""
+        """Ask the model; the prompt is the space, then `text`, then the last refusals.
+
+        Raise MoneySpent where it might cost more than may be spent.
+        """
         program = fenced(self._context.program, "", MAX_PROGRAM_CHARACTERS)
         refusals = refusals_text(self._context.trials)
         lines = "\n".join(told_lines(self._context))
@@ -75,12 +78,12 @@ class Advice:
             index=questions_asked(self._context) + len(self._replies),
         )
         try:
-            reply = self._model.complete(request)
+            reply = ask_within(self._model, request, self._context.dollars, self._replies)
         except ModelFault as fault:
             raise unfinished(fault, self._replies, self.provenance()) from None
         if reply.arguments is None and not reply.cut_off:
             # A server without tools is asked for the same JSON as text.
-            reply = reply.model_copy(update={"arguments": object_in(reply.text)})
+            reply = reply.model_copy(update={"arguments": object_of(reply.text)})
         self._replies.append(reply)
         return reply
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 
 from agent.edit.files import Sources, apply_edits, fingerprint_of
-from agent.errors import ModelFault, MoneySpent
+from agent.errors import ModelFault
 from agent.llm.model import Model, Reply, Request
 from agent.propose.code.looking import Looking
 from agent.propose.code.mending import mends, to_mend
@@ -17,7 +17,7 @@ from agent.propose.code.policy import asked_now
 from agent.propose.code.reply import Draft, read_reply
 from agent.propose.code.tool import propose_tool
 from agent.propose.context import Context, Unreadable
-from agent.propose.questions import provenance_of, questions_asked, unfinished
+from agent.propose.questions import ask_within, provenance_of, questions_asked, unfinished
 from agent.propose.views.memory import memory_text
 from agent.propose.views.prompt import (
     Refusal,
@@ -41,8 +41,6 @@ MAX_HYPOTHESIS_CHARACTERS = 200
 # How often one proposal may go back to the model: after two corrections it is better to show it the
 # next ledger.
 MAX_SENT_BACK = 2
-# The least that an answer needs, if there is not enough money for a long one.
-SHORT_OUTPUT_TOKENS = 4_000
 
 
 class Code:
@@ -78,7 +76,7 @@ class Code:
         refused = 0
         sent_back = 0
         while True:
-            reply = self._ask(request, context, replies)
+            reply = ask_within(self._model, request, context.dollars, replies)
             replies.append(reply)
             if looking.wants(reply):
                 request = looking.answered(request, reply)
@@ -100,24 +98,6 @@ class Code:
             refused += len(refusals)
             sent_back += 1
             request = _again(first, request, refusals, len(replies), sent_back)
-
-    def _ask(self, request: Request, context: Context, before: Sequence[Reply]) -> Reply:
-        """Return the answer, limited in length by the dollars left; raise MoneySpent if too few."""
-        if context.dollars is None:
-            return self._model.complete(request)
-        left = context.dollars - sum(reply.cost or 0.0 for reply in before)
-        tokens = min(SHORT_OUTPUT_TOKENS, request.max_output_tokens)
-        shorter = request.model_copy(update={"max_output_tokens": tokens})
-        cost = None
-        for affordable in (request, shorter):
-            cost = self._model.estimate(affordable)
-            if cost is None or cost <= left:
-                return self._model.complete(affordable)
-        raise MoneySpent(
-            f"the next question may cost ${cost:.2f}, "
-            f"and ${max(left, 0.0):.2f} of --max-cost is left",
-            "autoresearch resume --max-cost DOLLARS",
-        )
 
     def _provenance(
         self, replies: Sequence[Reply], refused: int, context: Context, looking: Looking

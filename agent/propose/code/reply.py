@@ -9,9 +9,10 @@ from pydantic import Field, ValidationError
 
 from agent.edit.files import Sources, apply_edits, difference
 from agent.llm.model import MAX_JSON_DEPTH, Reply, deeper
+from agent.llm.slips import without_extra_commas
 from agent.propose.code.patch import patch_edits
 from agent.propose.code.places import placed
-from agent.propose.code.tool import MAX_CANDIDATES
+from agent.propose.code.tool import MAX_CANDIDATES, PROPOSE
 from agent.records.bounded import MAX_DERIVED, Derived
 from agent.records.edits import Edit, Refused, RewriteFile
 from agent.records.objective import LOWER, Sense
@@ -24,6 +25,9 @@ MAX_RATIONALE_CHARACTERS = 4_000
 MAX_REPLY_CHARACTERS = 2**21
 # A fenced file with a smaller share of the incumbent's definitions is a snippet, not a whole file.
 WHOLE_FILE_SHARE = 0.5
+MAX_WRAPPED = 3
+WRAPPERS = ("arguments", "parameters", "input", "function", PROPOSE)
+"""Names under which models put the arguments of a call into the arguments."""
 NO_HYPOTHESIS = "a rewritten file, without an explanation"
 _WORD = re.compile(r"\w*")
 _FENCE = "```"
@@ -65,7 +69,8 @@ def read_reply(reply: Reply, sources: Sources, sense: Sense = LOWER) -> tuple[Dr
     if arguments is None:
         candidates = [_from_text(reply.text, sources)]
     else:
-        candidates = [_validated(candidate, sense) for candidate in _candidates(arguments)]
+        told = _candidates(_unwrapped(arguments))
+        candidates = [_validated(candidate, sense) for candidate in told]
     drafts = [draft for draft in candidates if isinstance(draft, Draft)]
     if not drafts:
         return next(refused for refused in candidates if isinstance(refused, Refused))
@@ -74,10 +79,10 @@ def read_reply(reply: Reply, sources: Sources, sense: Sense = LOWER) -> tuple[Dr
 
 def _candidates(arguments: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the arguments of the call, then those of its alternatives."""
-    alternatives = arguments.get("alternatives")
+    alternatives = _listed(arguments.get("alternatives"))
     if not isinstance(alternatives, list):
         return [arguments]
-    others = [other for other in alternatives if isinstance(other, dict)]
+    others = [other for other in map(_decoded, alternatives) if isinstance(other, dict)]
     return [arguments, *others[: MAX_CANDIDATES - 1]]
 
 
@@ -95,13 +100,9 @@ def _normalized(arguments: dict[str, Any], sense: Sense) -> dict[str, Any]:
 
     These are edits as JSON in a string, a single edit without a list, and a bare number as a value.
     """
-    edits = arguments.get("edits")
-    if isinstance(edits, str):
-        edits = _parsed(edits)
-    if isinstance(edits, dict):
-        edits = [edits]
+    edits = _listed(arguments.get("edits"))
     if isinstance(edits, list):
-        edits = [_normalized_edit(edit) for edit in edits]
+        edits = [_normalized_edit(_decoded(edit)) for edit in edits]
     rationale = str(arguments.get("rationale") or "")
     return {
         "hypothesis": _line(arguments.get("hypothesis")),
@@ -109,6 +110,17 @@ def _normalized(arguments: dict[str, Any], sense: Sense) -> dict[str, Any]:
         "expected": _expected(arguments.get("expected"), sense),
         "edits": edits,
     }
+
+
+def _listed(value: Any) -> Any:
+    """Return a list that came as JSON in a string, or as its one object."""
+    value = _decoded(value)
+    return [value] if isinstance(value, dict) else value
+
+
+def _decoded(value: Any) -> Any:
+    """Return what a string holds as JSON; anything else as it is."""
+    return _parsed(value) if isinstance(value, str) else value
 
 
 def _normalized_edit(edit: Any) -> Any:
@@ -152,26 +164,39 @@ def _json_in(text: str) -> dict[str, Any] | None:
     if 0 <= start < end:
         candidates.append(text[start : end + 1])
     for candidate in candidates:
-        value = _unwrapped(_parsed(candidate))
-        if isinstance(value, dict) and "edits" in value:
+        value = _parsed(candidate)
+        if isinstance(value, dict) and "edits" in _unwrapped(value):
             return value
     return None
 
 
-def _unwrapped(value: Any) -> Any:
-    """Return the arguments of a tool call that was written out as JSON."""
-    if not isinstance(value, dict):
-        return value
-    arguments = value.get("arguments", value.get("parameters"))
-    return arguments if isinstance(arguments, dict) else value
+def _unwrapped(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments in a tool call that was written out as one, or put into another."""
+    for _ in range(MAX_WRAPPED):
+        inner = [_decoded(arguments.get(key)) for key in WRAPPERS]
+        inside = next((value for value in inner if isinstance(value, dict)), None)
+        if "edits" in arguments or inside is None:
+            break
+        arguments = inside
+    return arguments
 
 
 def _parsed(text: str) -> Any:
-    """Return the JSON in `text`, or None if it repeats a name or holds NaN or infinity."""
-    try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return None
+    """Return the JSON in `text`, or None if it repeats a name or holds NaN or infinity.
+
+    Commas too many are left out; line ends in texts are kept.
+    """
+    for candidate in (text, without_extra_commas(text)):
+        try:
+            return json.loads(
+                candidate,
+                strict=False,
+                object_pairs_hook=_unique,
+                parse_constant=_refuse_constant,
+            )
+        except (ValueError, RecursionError):
+            continue
+    return None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from agent.records.edits import AddFile, DeleteFile, Edit, RenameFile
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.sources import TRAIN
 
+PROPOSE = "propose"
 MAX_CANDIDATES = 4
 """A proposal and its alternatives."""
 _WHOLE_FILES = (AddFile, DeleteFile, RenameFile)
@@ -56,7 +57,7 @@ def propose_tool(
         "description": "Other experiments, best first: the first that is not refused is tried.",
     }
     return Tool(
-        name="propose",
+        name=PROPOSE,
         description=f"Propose one experiment: typed edits to {where}.",
         parameters={**experiment, "properties": {**properties, "alternatives": alternatives}},
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from agent.propose.context import Context
 from agent.propose.views.prompt import rendered
+from agent.records.notes import CARRIED, ResearchNote
 from agent.records.results import TAKEN, Trial
 from sandbox.ground.text import one_line
 
@@ -19,12 +20,18 @@ MODELS = ("llm", "scripted")
 
 def memory_text(context: Context) -> str:
     """Return the notes, rationales and alternatives for the prompt; "" without any."""
-    notes = [f"{note.number}. {one_line(note.text, 1_000)}" for note in context.notes]
+    notes = [_note_line(note) for note in context.notes]
     reasons = list(_reasons(context.trials)) if context.remembers else []
     ideas = list(_ideas(context)) if context.remembers else []
     if not (notes or reasons or ideas):
         return ""
     return rendered("memory", notes=notes, reasons=reasons, ideas=ideas)
+
+
+def _note_line(note: ResearchNote) -> str:
+    """Return a note with its number, and the run that it was carried over from, if any."""
+    source = f"({one_line(note.sender)}) " if note.sender.startswith(CARRIED) else ""
+    return f"{note.number}. {source}{one_line(note.text, 1_000)}"
 
 
 def _reasons(trials: Sequence[Trial]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What an evaluator hides, at each door: a trial's files and .git, prompts, diffs, other models."""
 
 import subprocess
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from agent.project.settings import read_settings
 from agent.propose.views.prompt import ledger_text, source_text, system_text
 from agent.records.edits import AddFile, Refused, RewriteFile
 from agent.records.opening import Opening
+from agent.records.patterns import covers
 from agent.run.ledger import Ledger
 from agent.space import read_space
 from tests.agent.study import settings_of
@@ -131,6 +133,20 @@ def test_no_edit_brings_another(history, path: str) -> None:
         RewriteFile(file=path, code="print('acc: 1')\n"),
     ):
         assert isinstance(apply_edits(sources, [edit]), Refused)
+
+
+@pytest.mark.parametrize("path", ["Evaluate.py", "DATA/val.txt", "data/VAL.TXT", "lib/Checks.py"])
+def test_a_hidden_name_in_other_letters_is_hidden(history, path: str) -> None:
+    """A file system that takes one for the other would show it by another name."""
+    assert history.project.hides(path) and not history.project.edits(path)
+
+
+def test_a_hidden_name_with_other_accents_is_hidden() -> None:
+    whole, apart = (unicodedata.normalize(form, "donn\u00e9es/*.csv") for form in ("NFC", "NFD"))
+    for pattern in (whole, apart):
+        for path in (whole, apart):
+            assert covers(path.replace("*", "test"), (pattern,))
+    assert not covers("donnees/test.csv", (whole,))
 
 
 def test_no_diff_shows_how_a_human_changed_it(history) -> None:

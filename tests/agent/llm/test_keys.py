@@ -1,5 +1,6 @@
 """Keys from the environment and from a real keyring, each for its own address only."""
 
+import json
 import threading
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from keyring.errors import KeyringLocked  # noqa: E402
 from agent.errors import ModelFault  # noqa: E402
 from agent.llm.keys import key_of  # noqa: E402
 from agent.llm.resolve import default_model, open_model  # noqa: E402
+from sandbox.ground.redaction import redacted  # noqa: E402
 from tests.loopback.anthropic_server import AnthropicServer, model  # noqa: E402
 from tests.loopback.openai_server import OpenAIServer  # noqa: E402
 
@@ -82,6 +84,14 @@ def test_a_locked_keyring_is_a_fault_without_its_message(memory: Memory) -> None
     with pytest.raises(ModelFault, match="KeyringLocked") as fault:
         open_model("opus", {}, 1.0, threading.Event())
     assert SECRET not in fault.value.message + str(fault.value.next_command)
+
+
+def test_a_key_of_the_keyring_is_in_no_text_that_leaves_the_process(memory: Memory) -> None:
+    """It is in no variable, so nothing else would know it for a secret."""
+    keyring.set_password("autoresearch", "OPENAI_API_KEY", SECRET)
+    assert key_of("OPENAI_API_KEY", {}) == SECRET
+    for text in (SECRET, f"Bearer {SECRET}", repr(SECRET), json.dumps({"key": SECRET})):
+        assert SECRET not in redacted(text)
 
 
 def test_models_are_found_and_asked_with_the_keyrings_key(memory: Memory) -> None:

@@ -224,7 +224,7 @@ def twice(*steps: Step) -> tuple[list[Reply], list[dict[str, Any]]]:
     [
         (400, "registry.ollama.ai/library/gemma does not support tools"),
         (500, "tools param requires --jinja flag"),
-        (422, "Unsupported parameter: tool_choice"),
+        (422, "Unsupported parameter: tools"),
     ],
 )
 def test_a_server_without_tools_is_asked_by_schema_from_then_on(code: int, words: str) -> None:

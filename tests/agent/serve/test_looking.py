@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agent.edit.files import Sources
 from agent.evaluate.probe import Probed
 from agent.history.history import History
@@ -16,13 +18,17 @@ from agent.project.flags import read_flags
 from agent.project.objective import objective_of
 from agent.project.program import FrontMatter
 from agent.project.settings import read_settings
-from agent.propose.looking import never_awaited
+from agent.propose.looking import CALLS_A_TURN, never_awaited
 from agent.records.edits import Edit, Refused
+from agent.records.inputs import Remember
 from agent.records.looks import LookBounds
 from agent.run.probing import Probing
-from agent.serve.looking import Researcher, RunLooks
+from agent.serve.looking import OVER, Researcher, RunLooks
 from agent.serve.machine import about_machine
+from agent.serve.notes import MOST_AT_ONCE
+from agent.serve.saying import Mouth
 from agent.serve.served import Repository
+from agent.serve.tool_answers import Said, SaidText
 from tests.agent.history.test_hidden import FILES, SECRET
 from tests.agent.serve.client import http
 from tests.agent.serve.conftest import ORDER, settle
@@ -107,6 +113,39 @@ def test_tokens_end_it_and_nothing_is_called_then(home: Path) -> None:
     assert "untrusted" in shown.call("ledger", {})
     assert shown.call("trial", {"number": 1}).startswith("Not looked up")
     assert len(shown.looked) == 1
+
+
+def test_calls_are_bounded_however_many_one_answer_makes(home: Path) -> None:
+    shown = looks(home, turns=1)
+    answers = [shown.call("machine", {}) for _ in range(2 * CALLS_A_TURN)]
+    refused = [answer.startswith(OVER) for answer in answers]
+    assert refused == [False] * CALLS_A_TURN + [True] * CALLS_A_TURN
+
+
+def test_a_proposal_writes_a_few_notes_and_no_flood_of_commits(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    text = SaidText(what="", why="")
+    answer = Said(run="t", id="1", state="waiting", running=False, untrusted=text)
+
+    def say_as(_mouth: Mouth, _run: str | None, ask: Remember, _sender: str) -> Said:
+        said.append(ask.text)
+        return answer
+
+    monkeypatch.setattr(Mouth, "say_as", say_as)
+    shown = looks(home)
+    answers = [shown.call("note", {"text": f"note {number}"}) for number in range(9)]
+    assert len(said) == MOST_AT_ONCE
+    assert all("which is the bound" in answer for answer in answers[MOST_AT_ONCE:])
+
+
+def test_a_command_that_looks_on_is_counted(home: Path) -> None:
+    shown = looks(home, turns=1)
+    with shown.door() as door:
+        assert door is not None
+        http(door.url, door.token, [("machine", {}), ("machine", {}), ("ledger", {})])
+        assert door.refused == 2
 
 
 def test_what_an_evaluator_hides_is_at_no_state_and_behind_no_tool(tmp_path: Path) -> None:

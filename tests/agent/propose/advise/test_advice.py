@@ -1,13 +1,14 @@
 """Models that advise on constants: what they are shown, and what their replies become."""
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from agent.edit import Applied, apply
-from agent.errors import ModelFault, ModelUnavailable
+from agent.errors import ModelFault, ModelUnavailable, MoneySpent
 from agent.llm.model import Reply, Request
 from agent.llm.resolve import open_model
 from agent.llm.scripted import Scripted
@@ -334,3 +335,16 @@ def test_a_server_without_tools_answers_in_json() -> None:
         "DEPTH": "12",
         "MATRIX_LR": "0.05",
     }
+
+
+@pytest.mark.parametrize("method", ADVISERS)
+def test_no_question_is_asked_that_may_cost_more_than_is_left(method: str) -> None:
+    class Dear(Listening):
+        def estimate(self, _: Request) -> float:
+            return 0.5
+
+    model = Dear(script(method, DEEPER))
+    poor = replace(context(*TRIALS, seed=ASKING), dollars=0.49)
+    with pytest.raises(MoneySpent, match=r"may cost \$0.50, and \$0.49"):
+        METHODS[method].build(model).propose(poor)
+    assert model.requests == []

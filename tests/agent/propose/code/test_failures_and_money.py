@@ -7,9 +7,10 @@ import pytest
 
 from agent.errors import MoneySpent
 from agent.llm.model import Request
-from agent.propose.code.code import SHORT_OUTPUT_TOKENS, Code, request_of
+from agent.propose.code.code import Code, request_of
 from agent.propose.code.mending import MEND_WITHIN, to_mend
 from agent.propose.context import Unfinished
+from agent.propose.questions import SHORT_OUTPUT_TOKENS
 from agent.records.guards import Check
 from agent.records.proposals import Proposal
 from agent.records.results import Result, Score, Trial

@@ -1,0 +1,70 @@
+"""Addresses of providers: checked before anything is asked, and told without their passwords."""
+
+from collections.abc import Mapping
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from agent.errors import ModelFault
+from sandbox.ground.redaction import SECRET_NAME, conceal
+from sandbox.ground.text import one_line
+
+_ENDPOINTS = ("/chat/completions", "/responses", "/messages")
+"""What is asked below an address; some write it behind theirs."""
+
+
+def address_in(variable: str, environment: Mapping[str, str]) -> str | None:
+    """Return the address that a variable such as OPENAI_BASE_URL names, or None.
+
+    Its secrets are removed from every text from now on. Raise ModelFault for what is no address.
+    """
+    text = environment.get(variable, "").strip()
+    if not text:
+        return None
+    url = _split(text)
+    if url is None:
+        raise ModelFault(
+            f"{variable} is {one_line(text)!r}, which is no address: one begins with http:// or "
+            "https://, and has a host",
+            f"export {variable}=http://localhost:8000/v1",
+        )
+    password = url.password or ""
+    conceal({f"{variable} password": password, f"{variable} password unquoted": unquote(password)})
+    for name, value in parse_qsl(url.query):
+        if SECRET_NAME.search(name):
+            conceal({f"{variable} {name}": value})
+    path = url.path.rstrip("/")
+    for endpoint in _ENDPOINTS:
+        path = path.removesuffix(endpoint)
+    return url._replace(path=path).geturl()
+
+
+def without_query(address: str) -> tuple[str, dict[str, str]]:
+    """Return an address for a client, and what it asks for with each question."""
+    url = urlsplit(address)
+    return url._replace(query="", fragment="").geturl(), dict(parse_qsl(url.query))
+
+
+def host_in(variable: str, environment: Mapping[str, str]) -> str | None:
+    """Return the host of such an address; None where there is none."""
+    url = _split(environment.get(variable, "").strip())
+    return url.hostname if url else None
+
+
+def shown(address: str) -> str:
+    """Return an address without user, password and query."""
+    url = urlsplit(address)
+    return url._replace(netloc=url.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def place_of(address: str) -> str:
+    """Return the host and the port of an address."""
+    return urlsplit(address).netloc.rpartition("@")[2]
+
+
+def _split(text: str) -> SplitResult | None:
+    """Return the parts of an address, or None if it is none."""
+    try:
+        url = urlsplit(text)
+        is_address = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:  # brackets or a port that make no sense
+        return None
+    return url if is_address and text.isprintable() and " " not in text else None

@@ -1,0 +1,22 @@
+"""Makes the clients of providers, and says in words why one cannot be made."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+
+from agent.errors import ModelFault
+from sandbox.ground.text import one_line
+
+
+@contextmanager
+def making_client(provider: str) -> Iterator[None]:
+    """Raise ModelFault where the block cannot make a client: settings that make no sense."""
+    try:
+        yield
+    except (ImportError, ValueError, OSError, httpx2.InvalidURL) as error:
+        raise ModelFault(
+            f"{provider} cannot be asked with the proxy or the certificates of this environment: "
+            f"{one_line(str(error))}",
+            "env | grep -iE '_proxy|ssl_cert'",
+        ) from None
