@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli import app, epilog
-from agent.cli.options import Json, On
+from agent.cli.options import Json
 from agent.display.format import open_console
 from agent.display.waiting import waiting
 from agent.errors import Fault, ModelFault, ProjectFault, SandboxFault, UsageFault
@@ -58,7 +58,14 @@ def doctor(
         bool,
         typer.Option("--attack", help="Also make all 48 attacks of the hostile suite; a minute."),
     ] = False,
-    on: On = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            help="What is checked: local, ray (each node of the cluster that this machine belongs "
+            "to), or ray://HEAD:10001. Default: local.",
+        ),
+    ] = None,
 ) -> None:
     """Check this machine, and try to break out of its isolation.
 
