@@ -78,17 +78,16 @@ def trial_table(
 
 
 def _columns(rows: Sequence[dict[str, Text]], formatter: Formatter, width: int) -> list[str]:
-    """Return the columns for which a terminal of this width has room."""
-    columns = list(rows[0])
-    widths = {name: cell_len(_head(name, formatter)) for name in columns}
-    for row in rows:
-        for name, cell in row.items():
-            widths[name] = max(widths[name], cell.cell_len)
+    """Return the columns for which a terminal of this width has room; without empty ones."""
+    cells = {name: max(row[name].cell_len for row in rows) for name in rows[0]}
+    columns = [name for name in cells if cells[name] or name not in GIVEN_UP]
+    widths = {name: max(cells[name], cell_len(_head(name, formatter))) for name in columns}
     for name, least in GIVEN_UP.items():
         taken = sum(widths[column] + GAP for column in columns if column != "hypothesis")
         if width - taken >= least:
             break
-        columns.remove(name)
+        if name in columns:
+            columns.remove(name)
     return columns
 
 

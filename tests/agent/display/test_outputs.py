@@ -91,6 +91,13 @@ def test_columns_come_as_there_is_room() -> None:
     assert set(heads[160]) - set(heads[110]) == {"method"}
 
 
+def test_a_terminal_shows_no_column_that_is_empty() -> None:
+    on = terminal(160)
+    without = [trial for trial in night() if trial.status == "refused"]
+    heads = shown(trial_table(without, on), on).splitlines()[0].split()
+    assert heads == ["#", "status", "val_bpb", "method", "hypothesis"]
+
+
 def test_a_status_has_its_colour_and_its_word() -> None:
     on = terminal(color=True)
     text = shown(trial_table(night(), on), on)
