@@ -16,6 +16,7 @@ from rich.text import Text
 from agent.cli import app, epilog
 from agent.cli.consent import agreed
 from agent.cli.options import Json
+from agent.display.folding import folding_table
 from agent.display.format import NAME, Formatter, cut, formatter_for, memory, open_console
 from agent.display.scores import kinds_of
 from agent.errors import Fault, HistoryFault, UsageFault
@@ -142,12 +143,11 @@ def _line(run: Run, places: Sequence[Project], firsts: Firsts) -> Line:
 
 
 def _table(lines: Sequence[Line], formatter: Formatter) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     usual = all(_metric_of(line) == VAL_BPB.metric for line in lines)
     metrics = () if usual else ("metric",)
     parents = ("from",) if any(line.parent for line in lines) else ()
-    for name in ("run", *parents, "state", "trials", "kept", "best", *metrics, "age", "size"):
-        table.add_column(name, justify="left" if name in _LEFT else "right")
+    heads = ("run", *parents, "state", "trials", "kept", "best", *metrics, "age", "size")
+    table = folding_table(heads, right=[name for name in heads if name not in _LEFT])
     for line in lines:
         metric = formatter.line(_metric_of(line)) if line.best is not None else ""
         state = f"{line.state}, process {line.pid}" if line.pid is not None else line.state

@@ -8,6 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from agent.display.folding import GAP
 from agent.display.format import (
     HEAD,
     STYLES,
@@ -33,8 +34,6 @@ from agent.records.pace import pace_of
 from agent.records.results import FAILED, TAKEN, Attempt, PriorTrial, Trial, also_of
 
 CURVE_CELLS = 10
-GAP = 2
-"""Between two columns."""
 GIVEN_UP = {"method": 40, "memory": 28, "curve": 24, "time": 16, "delta": 8}
 """Columns that a narrow terminal does without, the first one first, where a hypothesis would have
 less room than this: no number is ever cut."""
