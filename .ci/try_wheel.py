@@ -47,7 +47,17 @@ def suggest(space, observations, seed):
     middle = (best.configuration[constant.name] + bound) / 2
     return space.repair({**best.configuration, constant.name: middle})
 """
-MODULES = {"workspace": "torch", "keyring": "keyring", "mcp": "mcp", "tensorboard": "tensorboard"}
+MODULES = {
+    "cluster": "ray",
+    "keyring": "keyring",
+    "mcp": "mcp",
+    "mlflow": "mlflow",
+    "notify": "apprise",
+    "smac": "smac",
+    "tensorboard": "tensorboard",
+    "wandb": "wandb",
+    "workspace": "torch",
+}
 """What each extra must bring, where that is asked."""
 
 

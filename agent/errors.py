@@ -33,8 +33,8 @@ EXIT_CODES: Mapping[int, str] = {
     1: "the harness or its surroundings failed",
     2: "a flag or setting that makes no sense",
     3: "no project, no data, or a branch that cannot be read or written",
-    4: "no sandbox",
-    5: "no model",
+    4: "no sandbox, or no machine is left on which trials may run",
+    5: "no model: key, name, limit or money",
     6: "not trusted",
     EXIT_UNEXPECTED: "an error of autoresearch itself; a report is saved",
     EXIT_INTERRUPTED: "interrupted",
@@ -47,6 +47,8 @@ MAX_NAME = 100
 """An unknown name is quoted up to this many characters; longer known ones are not proposed."""
 MAX_CHOICES = 40
 """Known names that are listed where none is near."""
+LEAST_BEGUN = 3
+"""A known name that begins with so many typed letters is nearest, however much is missing."""
 NEAR = 0.6
 """How alike two names are, from 0 to 1, that one may be meant by the other."""
 
@@ -166,5 +168,9 @@ def near_names(
         if len(other) <= MAX_NAME:
             by_letters.setdefault(other.casefold(), other)
     wanted = name[:MAX_NAME].casefold()
+    begun: list[str] = []
+    if len(wanted) >= LEAST_BEGUN:
+        begun = sorted((letters for letters in by_letters if letters.startswith(wanted)), key=len)
     close = difflib.get_close_matches(wanted, by_letters, n=most, cutoff=least)
-    return tuple(by_letters[letters] for letters in close)
+    nearest = dict.fromkeys([*begun, *close])
+    return tuple(by_letters[letters] for letters in nearest)[:most]

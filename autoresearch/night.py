@@ -31,7 +31,10 @@ def start(folder: str | os.PathLike[str] = ".", **flags: Flag) -> Iterator[Event
 def resume(
     folder: str | os.PathLike[str] = ".", run: str | None = None, **flags: Flag
 ) -> Iterator[Event]:
-    """Go on with a run, and yield its events as `start` does. run: a tag; None for the newest."""
+    """Go on with a run, and yield its events as `start` does.
+
+    run: a tag; None for the one that is checked out in the folder, else the newest.
+    """
     return _follow("resume", folder, [run] if run else [], flags)
 
 

@@ -1,6 +1,6 @@
 """All checks on one NVIDIA GPU, in under ten minutes, without a network: `make gpu-check`.
 
-    python -m benchmarks.gpu_check [--upstream PATH/train.py] [--write docs/gpu.md]
+    python -m benchmarks.gpu_check [--upstream PATH/train.py] [--write gpu-report.md]
     python -m benchmarks.gpu_check --dry      # the same steps as far as a CPU can run them; CI does
 
 Each step (benchmarks/gpu_steps.py) is a process with its own time limit, and the rest run even if

@@ -1,5 +1,6 @@
 """What isolation adds to a process's start, by tier: `python -m benchmarks.sandbox_cost [RUNS]`."""
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -20,7 +21,9 @@ COMMAND = (sys.executable, "-I", "-S", "-c", "pass")
 
 def main() -> None:
     """Start all back ends in turn, so that machine drift affects them equally; print medians."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", type=int, nargs="?", default=RUNS, help="starts of each")
+    runs = parser.parse_args().runs
     with tempfile.TemporaryDirectory(prefix="sandbox-cost-") as home:
         starts: dict[str, Callable[[], object]] = {
             "bare process": lambda: subprocess.run(COMMAND, check=True)

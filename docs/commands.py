@@ -11,7 +11,9 @@ import typer
 
 from agent.cli import app
 from agent.cli.grouping import command_groups, option_groups, summary
+from agent.cli.method_list import needs_of
 from agent.errors import EXIT_CODES
+from agent.propose.methods import METHODS
 
 PAGE = Path(__file__).parent / "commands.md"
 HEAD = """# Commands
@@ -33,8 +35,18 @@ def page() -> str:
         for name, command in commands:
             overview.append(f"| [`{name}`](#{name}) | {summary(command)} |")
             sections.append(_section(name, command, group))
+            if name == "methods":
+                sections.append(_methods())
         overview.append("")
     return "\n".join([HEAD, *overview, *sections, *_exit_codes()])
+
+
+def _methods() -> str:
+    rows = [
+        f"| `{method.name}` | {needs_of(method)} | {method.description} |"
+        for method in METHODS.values()
+    ]
+    return "\n".join(["| method | needs | how it proposes |", "|---|---|---|", *rows, ""])
 
 
 def _exit_codes() -> list[str]:

@@ -1,10 +1,14 @@
 """The documentation: links lead somewhere, commands and figures exist, the README stays short."""
 
+import argparse
 import json
 import re
+import shlex
+import sys
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from PIL import Image
@@ -99,6 +103,39 @@ def test_every_module_that_is_run_is_there(page: str) -> None:
         module = import_module(f"{name}.__main__" if name == "autoresearch" else name)
         package = Path(str(module.__file__)).with_name("__main__.py")
         assert callable(getattr(module, "main", None)) or package.exists(), name
+
+
+class ParsedError(Exception):
+    """The options of a program were read, and it is not run."""
+
+
+BENCHMARKS = sorted(
+    {
+        command.strip()
+        for page in PAGES
+        for command in re.findall(r"`python -m (benchmarks\.[^`…]+)`", text_of(page))
+    }
+)
+
+
+@pytest.mark.parametrize("command", BENCHMARKS)
+def test_every_option_of_a_benchmark_that_is_typed_exists(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, *words = shlex.split(command)
+    main = import_module(module).main
+    if not words:
+        return
+    read = argparse.ArgumentParser.parse_args
+
+    def only_read(parser: argparse.ArgumentParser) -> NoReturn:
+        read(parser)
+        raise ParsedError
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", only_read)
+    monkeypatch.setattr(sys, "argv", [module, *words])
+    with pytest.raises(ParsedError):
+        main()
 
 
 # ------------------------------------------------------------------------------- the README

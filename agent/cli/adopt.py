@@ -48,14 +48,14 @@ def adopt(
         str | None,
         typer.Option(
             metavar="RUN",
-            help="Of a run: the run in which its changes are measured. Default: the one checked "
+            help="For a run: the run in which its changes are measured. Default: the one checked "
             "out here, else the one that it began at, else the newest other one.",
             autocompletion=complete_runs,
         ),
     ] = None,
     together: Annotated[
         bool,
-        typer.Option("--together", help="Of a run: measure all that it kept as one trial."),
+        typer.Option("--together", help="For a run: measure all that it kept as one trial."),
     ] = False,
     model: Model = None,
     method: Method = None,
@@ -71,7 +71,7 @@ def adopt(
     judged there like any other trial: what is kept is on its branch. RUN#N proposes the change of
     one trial, kept or not.
 
-    Of another loop it reads branches in the style of karpathy/autoresearch: each commit changes
+    A branch of another loop is read in the style of karpathy/autoresearch: each commit changes
     train.py, its message is the hypothesis, and results.tsv holds the scores. Every change becomes
     typed edits that reproduce its train.py byte for byte. Nothing is measured: scores are recorded
     as reported by others, and no trial is judged against them. `autoresearch resume` first measures

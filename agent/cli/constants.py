@@ -2,12 +2,15 @@
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from agent.display.folding import GAP, folding_table
 from agent.display.format import Formatter, formatter_for
 from agent.project.settings import FILE
 from agent.records.proposals import Value
@@ -20,6 +23,10 @@ MAX_VALUE = 40
 """Characters of a value."""
 MAX_UNREAD = 10
 """Files without constants that are named."""
+CHANGE = "to change it"
+COLUMNS = ("constant", "value", "range", "why", CHANGE)
+WHY_CELLS = 16
+"""Least width of a reason."""
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -32,16 +39,21 @@ def print_choices(
     files = [path for path, _ in sources.editable]
     where = f"{len(files)} files" if len(files) > 1 else "".join(files)
     console.print(f"{len(searched)} constants are searched, of {len(choices)} found in {where}.")
+    columns = _columns(choices, console.width)
     for path in files:
         own = [choice for choice in choices if choice.constant.file == path]
         if own:
             console.print(Text(f"\n{formatter.line(path)}", "bold"))
-            console.print(_table(own, formatter))
+            console.print(_table(own, columns, formatter))
     _print_unread(console, unread_files(sources), formatter)
     if not searched and elsewhere:
         console.print(Text(formatter.line(elsewhere)), soft_wrap=True)
     if choices:
-        console.print(f"\nto change one: its last column, in {FILE} below [ranges]")
+        how = "its last column"
+        if CHANGE not in columns:
+            how = f"a line such as {line_of(choices[0])} (`autoresearch space | cat` has each)"
+        line = Text(f"\nto change one: {formatter.line(how)}, in {FILE} below [ranges]")
+        console.print(line, soft_wrap=True)
 
 
 def _print_unread(console: Console, unread: dict[str, str], formatter: Formatter) -> None:
@@ -54,17 +66,35 @@ def _print_unread(console: Console, unread: dict[str, str], formatter: Formatter
         console.print(f"and in {len(unread) - MAX_UNREAD} more files")
 
 
-def _table(choices: list[Choice], formatter: Formatter) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("constant", "value", "range", "why", "to change it"):
-        table.add_column(name, no_wrap=name != "why", overflow="fold")
+def _columns(choices: Sequence[Choice], width: int) -> tuple[str, ...]:
+    """Return the columns for which there is room: the last one is given up before why is narrow."""
+    rows = [_row(choice) for choice in choices]
+    taken = WHY_CELLS + (len(COLUMNS) - 1) * GAP
+    for name in COLUMNS:
+        if name != "why":
+            taken += max([len(name), *(cell_len(row[name]) for row in rows)])
+    return COLUMNS if taken <= width else COLUMNS[:-1]
+
+
+def _table(choices: Sequence[Choice], columns: Sequence[str], formatter: Formatter) -> Table:
+    table = folding_table(columns)
     for choice in choices:
-        searched = choice.parameter is not None
-        span = str(choice.parameter or "not searched")
-        row = (choice.constant.local, value_text(choice.constant.value), span, choice.reason)
-        cells = [Text(formatter.line(text), "" if searched else "dim") for text in row]
-        table.add_row(*cells, Text(formatter.line(line_of(choice))))
+        row = _row(choice)
+        style = "" if choice.parameter else "dim"
+        table.add_row(
+            *(Text(formatter.line(row[name]), "" if name == CHANGE else style) for name in columns)
+        )
     return table
+
+
+def _row(choice: Choice) -> dict[str, str]:
+    return {
+        "constant": choice.constant.local,
+        "value": value_text(choice.constant.value),
+        "range": str(choice.parameter or "not searched"),
+        "why": choice.reason,
+        CHANGE: line_of(choice),
+    }
 
 
 def value_text(value: Value) -> str:

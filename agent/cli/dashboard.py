@@ -184,7 +184,8 @@ def plot(
         list[str] | None,
         typer.Argument(
             metavar="RUN",
-            help="Which runs: TAG or autoresearch/TAG. Default: the active run, else the newest.",
+            help="Which runs: TAG or autoresearch/TAG. Default: the one checked out here, else the "
+            "active one, else the newest.",
             autocompletion=complete_runs,
         ),
     ] = None,

@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli import app, epilog
-from agent.cli.options import Json, On
+from agent.cli.options import Json
+from agent.display.folding import folding_table
 from agent.display.format import open_console
 from agent.display.waiting import waiting
 from agent.errors import Fault, ModelFault, ProjectFault, SandboxFault, UsageFault
@@ -58,7 +59,14 @@ def doctor(
         bool,
         typer.Option("--attack", help="Also make all 48 attacks of the hostile suite; a minute."),
     ] = False,
-    on: On = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            help="What is checked: local, ray (each node of the cluster that this machine belongs "
+            "to), or ray://HEAD:10001. Default: local.",
+        ),
+    ] = None,
 ) -> None:
     """Check this machine, and try to break out of its isolation.
 
@@ -277,7 +285,7 @@ def _print(
     attacks: tuple[Attacked, ...],
 ) -> None:
     console = open_console()
-    table = _table("", "what", "found", "to improve")
+    table = folding_table(("", "what", "found", "to improve"))
     marks = {"ok": Text("ok", "green"), "note": Text("-", "dim"), "bad": Text("BAD", "bold red")}
     for finding in findings:
         table.add_row(marks[finding.state], finding.what, Text(finding.found), Text(finding.fix))
@@ -296,7 +304,7 @@ def _print(
 
 
 def _promises(promised: tuple[Guarantee, ...]) -> Table:
-    table = _table("", "promise", "how", "to improve")
+    table = folding_table(("", "promise", "how", "to improve"))
     marks = {
         "yes": Text("yes", "green"),
         "partly": Text("partly", "yellow"),
@@ -308,7 +316,7 @@ def _promises(promised: tuple[Guarantee, ...]) -> Table:
 
 
 def _attacked(attacks: tuple[Attacked, ...]) -> Table:
-    table = _table("", "#", "a train.py that", "must end", "what happened")
+    table = folding_table(("", "#", "a train.py that", "must end", "what happened"))
     styles = {"held": "green", "stated": "yellow", "absent": "dim", "broken": "bold red"}
     for attack in attacks:
         state = attack.state.upper() if attack.state == "broken" else attack.state
@@ -323,7 +331,7 @@ def _attacked(attacks: tuple[Attacked, ...]) -> Table:
 
 
 def _answers(report: CanaryReport) -> Table:
-    table = _table("", "a run tried to", "must it work?", "what happened")
+    table = folding_table(("", "a run tried to", "must it work?", "what happened"))
     for check, expected, answer in report.answers:
         mark = Text("BAD", "bold red")
         if answer.split()[0] == expected:
@@ -331,11 +339,4 @@ def _answers(report: CanaryReport) -> Table:
         elif check in report.lacks:
             mark = Text("stated", "yellow")
         table.add_row(mark, Text(check), Text(expected), Text(answer))
-    return table
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading)
     return table

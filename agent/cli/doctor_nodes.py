@@ -6,11 +6,11 @@ from pathlib import Path
 from shlex import quote
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from agent.cli.build import Place, imports_of, place_around
 from agent.cli.reach import readable_paths
+from agent.display.folding import folding_table
 from agent.display.format import formatter_for, open_console
 from agent.display.waiting import waiting
 from agent.errors import Fault, SandboxFault, UsageFault
@@ -95,9 +95,8 @@ def show_nodes(examined: Sequence[Examined]) -> None:
     console = open_console()
     formatter = formatter_for(console)
     console.print(Text(f"this machine: autoresearch {software()}"), soft_wrap=True)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("", "node", "sandbox", "device", "slots", "memory", "free", "speed", "files"):
-        table.add_column(heading)
+    heads = ("", "node", "sandbox", "device", "slots", "memory", "free", "speed", "files")
+    table = folding_table(heads)
     for node in examined:
         table.add_row(*map(Text, (formatter.line(cell) for cell in _row(node))))
     console.print(table)

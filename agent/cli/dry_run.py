@@ -9,7 +9,6 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from agent.cli.build import proven_for, slots_for
@@ -22,6 +21,7 @@ from agent.cli.reach import kept_from_models
 from agent.cli.researching import shown_research
 from agent.cli.warm import warm_start
 from agent.cli.working import Manner
+from agent.display.folding import folding_table
 from agent.display.format import Formatter, formatter_for, open_console
 from agent.display.waiting import waiting
 from agent.errors import Fault
@@ -189,9 +189,7 @@ def _dollars(options: StartOptions, price: Price, trials: int | None) -> float |
 
 
 def _say_space(console: Console, formatter: Formatter, space: Space) -> None:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("constant", "value", "range"):
-        table.add_column(name, no_wrap=True)
+    table = folding_table(("constant", "value", "range"))
     for parameter in space.parameters:
         cells = (parameter.name, value_text(parameter.default), str(parameter))
         table.add_row(*(Text(formatter.line(cell)) for cell in cells))

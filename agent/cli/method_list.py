@@ -15,7 +15,7 @@ def as_json(methods: Mapping[str, Method]) -> str:
 
 def as_table(methods: Mapping[str, Method]) -> str:
     """Return one line for each method: its name, what it needs, what it does."""
-    needs = {name: _needs(method) for name, method in methods.items()}
+    needs = {name: needs_of(method) for name, method in methods.items()}
     width = max(map(len, methods))
     room = max(map(len, needs.values()))
     lines = []
@@ -35,7 +35,8 @@ def _row(method: Method) -> dict[str, object]:
     }
 
 
-def _needs(method: Method) -> str:
+def needs_of(method: Method) -> str:
+    """Return what a method needs, in words."""
     if method.origin:
         return "a plug-in"
     if method.extra:

@@ -6,11 +6,11 @@ import threading
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from agent.cli import app, epilog
 from agent.cli.options import Json, WorkOn
+from agent.display.folding import folding_table
 from agent.display.format import formatter_for, open_console
 from agent.display.waiting import waiting
 from agent.errors import UsageFault
@@ -81,9 +81,7 @@ def models(as_json: Json = False) -> None:
         return
     console = open_console()
     formatter = formatter_for(console)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("--model", "in", "out", "provider", ""):
-        table.add_column(heading)
+    table = folding_table(("--model", "in", "out", "provider", ""))
     for offer in available:
         price = ["unknown", ""]
         if offer.dollars:

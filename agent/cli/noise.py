@@ -8,11 +8,11 @@ import typer
 from agent.cli import app, epilog
 from agent.cli.options import (
     BetterWhen,
-    Branch,
     BudgetOption,
     Json,
     LimitOption,
     Metric,
+    RunIfNamed,
     Trust,
     Unsafe,
 )
@@ -23,7 +23,7 @@ DEFAULT_REPEATS = 3
 
 @app.command(epilog=epilog("autoresearch noise", "autoresearch noise nov24 --json"))
 def noise(
-    branch: Branch = None,
+    branch: RunIfNamed = None,
     repeats: Annotated[
         int,
         typer.Option(

@@ -33,6 +33,14 @@ Branch = Annotated[
         autocompletion=complete_runs,
     ),
 ]
+RunIfNamed = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RUN",
+        help="Which run: TAG or autoresearch/TAG. Default: none, but the last commit here.",
+        autocompletion=complete_runs,
+    ),
+]
 OfBranch = Annotated[
     str | None,
     typer.Option(

@@ -89,7 +89,7 @@ def say_overview(chosen: Chosen, err: bool = False) -> None:
     formatter = formatter_for(console)
     grid = Table.grid(padding=(0, 2, 0, 0))
     for _ in range(3):
-        grid.add_column()
+        grid.add_column(overflow="fold")
     wide = WIDE <= console.width < PAPER
     if wide:
         grid.add_row("", "", Text("to change it", "dim"))

@@ -14,6 +14,7 @@ from agent.benchmark.ranking import Overall, TaskResults, overall, results_by_ta
 from agent.benchmark.results import Results, Run
 from agent.benchmark.statistics import Comparison, gains
 from agent.benchmark.tables import p_text, task_table
+from agent.display.folding import folding_table
 from agent.display.format import formatter_for, open_console
 
 Advance = Callable[[Run | None], None]
@@ -104,9 +105,8 @@ def _pair(pair: Comparison) -> list[str]:
 
 def _table(console: Console, header: list[str], rows: list[list[str]]) -> Table:
     formatter = formatter_for(console)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for place, heading in enumerate(header):
-        table.add_column(formatter.line(heading), justify="right" if place else "left")
+    heads = [formatter.line(heading) for heading in header]
+    table = folding_table(heads, right=heads[1:])
     for row in rows:
         table.add_row(*(Text(formatter.line(cell)) for cell in row))
     return table

@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from agent.cli import app, epilog
-from agent.cli.options import Branch, Json
+from agent.cli.options import Json, RunIfNamed
 from agent.display.format import open_console
 from agent.errors import ProjectFault
 from agent.history.history import History
@@ -21,7 +21,7 @@ EXAMPLES = ("autoresearch space", "autoresearch space nov24 --json")
 
 
 @app.command(epilog=epilog(*EXAMPLES))
-def space(branch: Branch = None, as_json: Json = False) -> None:
+def space(branch: RunIfNamed = None, as_json: Json = False) -> None:
     """Show every constant: its range, why it is searched or not, and how to change that.
 
     Without RUN, those of the last commit here: what a start would work with. The last column is

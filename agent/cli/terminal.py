@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from rich.console import Console, Group, RenderableType
-from rich.text import Text
+from rich.console import Console, RenderableType
 
 from agent.cli.say import say
 from agent.dashboard.watch import Watch
@@ -69,10 +68,6 @@ def _watch(history: History, console: Console) -> None:
         console.print(last())
 
 
-def _with_hint(page: Page, hint: str) -> RenderableType:
-    return Group(page(), Text(hint, "dim"))
-
-
 def _pages(history: History, console: Console) -> Iterator[Page]:
     """Yield the status at each change, to be drawn at whatever width the console then has.
 
@@ -81,7 +76,7 @@ def _pages(history: History, console: Console) -> Iterator[Page]:
     watch = Watch(history.project)
     tag = history.tag
     log = log_path(history.project, tag)
-    hint = f"log     {formatter_for(console).line(str(log))}" if log.exists() else ""
+    shown = str(log) if log.exists() else ""
     last: object = None
     while True:
         version = watch.version(tag)
@@ -91,7 +86,7 @@ def _pages(history: History, console: Console) -> Iterator[Page]:
         waits = (wait_words(awaited.until, awaited.reason),) if awaited else ()
         state = (version, waits, curves if console.is_terminal else None)
         if state != last:
-            page = partial(
+            yield partial(
                 watch_page,
                 view.branch,
                 view.pid,
@@ -102,8 +97,8 @@ def _pages(history: History, console: Console) -> Iterator[Page]:
                 view.run.goal,
                 (*waits, *view.state),
                 view.places,
+                shown,
             )
-            yield partial(_with_hint, page, hint)
         if view.pid is None:
             return
         last = state

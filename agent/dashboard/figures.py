@@ -108,7 +108,7 @@ def curves(views: Sequence[View]) -> Figure:
             linewidth=2.2 if newest else 1.2,
             label=f"#{number}",
         )
-    axes.set(xlabel="share of the budget, %", ylabel="training loss")
+    axes.set(xlabel="share of the training, %", ylabel="training loss")
     if drawn:
         axes.legend(**ABOVE, ncols=CURVES)
     text = "Training loss of the baseline and of what was kept, as train.py printed it."

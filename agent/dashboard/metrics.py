@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.dashboard.charts import Dot, Frame, Scale
+from agent.dashboard.labels import HEIGHT
 from agent.dashboard.view import View
 from agent.judge.pareto import Axis, Point, axes_of, points_of, value_of
 from agent.records.guards import Guard
@@ -21,6 +22,8 @@ class Limit:
 
     y: float
     text: str
+    text_y: float
+    """Where the text stands: above the line, or lower where another limit's text is there."""
 
 
 class Series:
@@ -57,7 +60,13 @@ class Series:
     @property
     def limits(self) -> list[Limit]:
         """Return the lines of the guards."""
-        return [Limit(self.y(value), str(guard)) for guard, value in self.lines]
+        limits = []
+        last = 0.0
+        for guard, value in sorted(self.lines, key=lambda line: self.y(line[1])):
+            y = self.y(value)
+            last = max(y - 5, last + HEIGHT)
+            limits.append(Limit(y, str(guard), round(last, 1)))
+        return limits
 
     @property
     def places(self) -> list[tuple[Trial, float]]:

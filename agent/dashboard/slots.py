@@ -70,6 +70,18 @@ class Bar:
     width: float
 
 
+@dataclass(frozen=True)
+class Cut:
+    """A pause of the whole run, cut out of the axis."""
+
+    x: float
+    """Its middle."""
+    text: str
+    """How long the run paused."""
+    named: bool
+    """Whether the text touches no other one above the lanes."""
+
+
 class Slots:
     """The spans of a run in lanes; the time axis is cut where the whole run paused."""
 
@@ -137,12 +149,19 @@ class Slots:
         return placed([[label] for label in labels], Box(0, 0, self.frame.width, 10_000))
 
     @property
-    def cuts(self) -> list[tuple[float, str]]:
-        """Return the middle of each cut of the axis, and how long the run paused there."""
-        return [
-            (round((self.x(before) + self.x(after)) / 2, 1), rough_time(after - before))
-            for (_, before), (after, _) in pairwise(self._sessions)
-        ]
+    def cuts(self) -> list[Cut]:
+        """Return where the axis is cut, from left to right."""
+        cuts: list[Cut] = []
+        edge = 0.0
+        for (_, before), (after, _) in pairwise(self._sessions):
+            x = round((self.x(before) + self.x(after)) / 2, 1)
+            text = rough_time(after - before)
+            half = (width_of(text) + ROOM) / 2
+            fits = x - half >= edge
+            cuts.append(Cut(x, text, fits))
+            if fits:
+                edge = x + half
+        return cuts
 
     @property
     def times(self) -> str:

@@ -22,6 +22,8 @@ def side_by_side(
         return _aligned(cells)
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
     table.add_column(style="dim", no_wrap=True)
+    for _ in heads:
+        table.add_column(overflow="fold")
     for row in cells:
         table.add_row(*map(Text, row), style="bold" if row is cells[0] else "")
     return table

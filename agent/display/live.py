@@ -41,6 +41,8 @@ TRIAL_LINES = 3
 WIDE = 120
 # Below this width a verdict has no duration: its hypothesis needs the room.
 NARROW = 60
+# Cells of a hypothesis that are shown whatever stands behind it.
+LEAST_MIDDLE = 8
 VERDICT_COLUMNS: Sequence[AlignMethod] = ("right", "left", "right", "right", "right")
 HINTS = (
     "Ctrl-C ends after what is in training",
@@ -211,6 +213,13 @@ class Frame:
             line.append(part)
         yield line
 
+    def _between(self, start: Text, middle: str, end: Text) -> Text:
+        """Return a line whose middle is cut where the end would not be seen."""
+        text = Text(self._formatter.line(middle))
+        room = max(LEAST_MIDDLE, self._width - start.cell_len - end.cell_len)
+        text.truncate(room, overflow=self._overflow)
+        return Text.assemble(start, text, end)
+
     # ------------------------------------------------------------ trials in training
 
     def _trials(self) -> Iterator[Line]:
@@ -230,12 +239,10 @@ class Frame:
         repeat = ""
         if trial.run > 1 or trial.role in ("baseline", "reference"):
             repeat = f"  run {trial.run}: {ROLES.get(trial.role, f'seed {trial.seed}')}"
-        hypothesis = self._formatter.line(proposal.hypothesis)
         place = f"  {self._formatter.line(trial.place)}" if trial.place else ""
-        title = Text.assemble(
-            (f"#{trial.attempt.number} ", "bold"), hypothesis, (repeat + place, "dim")
-        )
-        yield Line(Rank.TRIAL, title)
+        number = Text(f"#{trial.attempt.number} ", style="bold")
+        which = Text(repeat + place, style="dim")
+        yield Line(Rank.TRIAL, self._between(number, proposal.hypothesis, which))
         fraction = trial.fraction(self._now)
         bar = self._formatter.bar(fraction, max(10, min(60, self._width - 36)))
         percent = f" {fraction:4.0%}  "
@@ -284,24 +291,23 @@ class Frame:
     # ------------------------------------------------------------ the proposer
 
     def _proposing(self) -> Line:
-        return Line(Rank.NEXT, Text.assemble(("next  ", "bold"), self._next()))
+        return Line(Rank.NEXT, self._next(Text("next  ", style="bold")))
 
-    def _next(self) -> Text:
+    def _next(self, label: Text) -> Text:
         if self._state.model_until:
             words = wait_words(*self._state.model_until)
-            return Text(self._formatter.line(words), style="yellow")
+            return Text.assemble(label, (self._formatter.line(words), "yellow"))
         if self._state.asked:
             method, since = self._state.asked
             count = self._state.writing
             drafts = f", {count} drafts in writing" if count > 1 else ""
             doing = self._formatter.line(f"{method} is proposing{drafts}")
-            return Text(f"{doing}  {duration(self._now - since)}")
+            return Text.assemble(label, f"{doing}  {duration(self._now - since)}")
         waiting = self._state.waiting
         if not waiting:
-            return Text("nothing yet", style="dim")
+            return Text.assemble(label, ("nothing yet", "dim"))
         more = f" (and {len(waiting) - 1} more)" if len(waiting) > 1 else ""
-        hypothesis = self._formatter.line(waiting[0].hypothesis)
-        return Text.assemble(hypothesis, (more, "dim"))
+        return self._between(label, waiting[0].hypothesis, Text(more, style="dim"))
 
     def _notes(self) -> Iterator[Line]:
         for line in state_lines(self._state.steering):

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from agent.display.folding import folding_table
 from agent.display.format import Formatter, formatter_for
 from agent.judge.pareto import Axis, Point
 from agent.records.objective import Objective, score_text
 from sandbox.ground.text import shortened
 
 COLUMNS = 64
+LEAST_COLUMNS = 24
+"""Width of the picture, as far as the terminal has room, and at least."""
 ROWS = 16
 HEAD = 16
 MARKS = {
@@ -42,7 +44,7 @@ def pareto_page(
     return Group(
         Text(head),
         Text(""),
-        *_picture(points, axes, formatter),
+        *_picture(points, axes, formatter, console.width),
         Text(""),
         _table(sorted(front, key=lambda point: x.loss(point.x)), axes, formatter),
     )
@@ -70,31 +72,34 @@ def _kind(point: Point) -> str:
     return "guarded" if point.trial.status == "guarded" else "other"
 
 
-def _picture(points: Sequence[Point], axes: tuple[Axis, Axis], formatter: Formatter) -> list[Text]:
+def _picture(
+    points: Sequence[Point], axes: tuple[Axis, Axis], formatter: Formatter, room: int
+) -> list[Text]:
     """Return the rows of the scatter plot: a number at both ends of each axis."""
     x, y = axes
     across = [point.x for point in points]
     up = [point.y for point in points]
+    ends = {0: score_text(max(up)), ROWS - 1: score_text(min(up))}
+    width = max(map(len, ends.values()))
+    columns = max(LEAST_COLUMNS, min(COLUMNS, room - width - len(" │")))
     cells: dict[tuple[int, int], str] = {}
     for kind in ORDER:
         for point in points:
             if _kind(point) == kind:
-                column = _place(point.x, min(across), max(across), COLUMNS)
+                column = _place(point.x, min(across), max(across), columns)
                 row = ROWS - 1 - _place(point.y, min(up), max(up), ROWS)
                 cells[row, column] = kind
-    ends = {0: score_text(max(up)), ROWS - 1: score_text(min(up))}
-    width = max(map(len, ends.values()))
-    lines = [Text(f"{'':>{width}}  {formatter.line(shortened(y.name, COLUMNS))}")]
+    lines = [Text(f"{'':>{width}}  {formatter.line(shortened(y.name, columns))}")]
     for row in range(ROWS):
         line = Text(f"{ends.get(row, ''):>{width}} {formatter.line('│')}")
-        for column in range(COLUMNS):
+        for column in range(columns):
             line.append_text(_mark(cells.get((row, column)), formatter))
         lines.append(line)
     low = score_text(min(across))
     high = score_text(max(across))
-    name = formatter.line(shortened(x.name, HEAD))
-    room = max(1, COLUMNS - len(low) - len(high))
-    lines.append(Text(f"{'':>{width}}  {low}{name:^{room}}{high}"))
+    between = max(1, columns - len(low) - len(high))
+    name = formatter.line(shortened(x.name, min(HEAD, between)))
+    lines.append(Text(f"{'':>{width}}  {low}{name:^{between}}{high}"))
     return lines
 
 
@@ -124,15 +129,8 @@ def _table(front: Sequence[Point], axes: tuple[Axis, Axis], formatter: Formatter
         ]
         for point in front
     ]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for head in heads:
-        is_last = head is heads[-1]
-        table.add_column(
-            formatter.line(head),
-            no_wrap=True,
-            justify="left" if is_last or head == "status" else "right",
-            overflow="crop" if formatter.ascii_only else "ellipsis",
-        )
+    shown = [formatter.line(head) for head in heads]
+    table = folding_table(shown, right=[shown[0], *shown[2:4]])
     for row in rows:
         table.add_row(*row)
     return table

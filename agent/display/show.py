@@ -104,8 +104,8 @@ def _claim(proposal: Proposal, changed: Text, formatter: Formatter) -> Renderabl
             *(Text.assemble("changed  ", line) for line in changed.split()),
         )
     grid = Table.grid(padding=(0, 3, 0, 0), expand=True)
-    grid.add_column(ratio=1)
-    grid.add_column(ratio=1)
+    for _ in range(2):
+        grid.add_column(ratio=1, overflow="fold")
     grid.add_row(
         Text("claimed by the proposer", style="dim"),
         Text("changed, as read from the files", style="dim"),
@@ -161,7 +161,7 @@ def _facts(
         return Text("\n".join(f"{name:<12} {text}" for name, text in lines))
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
-    grid.add_column()
+    grid.add_column(overflow="fold")
     for line in lines:
         grid.add_row(*map(Text, line))
     return grid

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, repeat
 
 from rich.console import Console, Group, RenderableType
+from rich.segment import Segment, Segments
 from rich.text import Text
 
 from agent.display.format import Formatter, formatter_for
@@ -16,6 +17,9 @@ from agent.records.results import Attempt, Trial
 
 CURVE_CELLS = 24
 LAST = 8
+"""Verdicts below a status that is watched."""
+LEAST = 2
+"""Lines of their table that a low terminal shows too: its head and the newest one."""
 
 
 def status_page(
@@ -83,10 +87,13 @@ def watch_page(
     objective: Objective = VAL_BPB,
     said: Sequence[str] = (),
     places: Places = HERE,
+    log: str = "",
 ) -> RenderableType:
     """Return the status, the curve of each training so far, and the last verdicts.
 
-    said: what was said to the run and holds now. places: as in status_page.
+    A terminal that is too low for all of it has fewer verdicts, and then less of the status.
+
+    said: what was said to the run and holds now. places: as in status_page. log: its path.
     """
     formatter = formatter_for(console)
     progress = [
@@ -94,13 +101,24 @@ def watch_page(
         for number, curve in curves.items()
         if curve
     ]
-    return Group(
+    above = Group(
         status_page(branch, pid, in_flight, trials, console, objective=objective, places=places),
         *progress,
         *(Text(f"said    {formatter.line(line)}") for line in said),
         Text(""),
-        trial_table(trials[-LAST:], console, objective),
     )
+    below = Group(*((Text(f"log     {formatter.line(log)}", "dim"),) if log else ()))
+    if not console.is_terminal:
+        return Group(above, trial_table(trials[-LAST:], console, objective), below)
+    room = console.height - len(console.render_lines(below, pad=False))
+    lines = console.render_lines(above, pad=False)[: max(0, room - LEAST)]
+    shown = max(1, min(LAST, room - len(lines) - 1))
+    return Group(_page(lines), trial_table(trials[-shown:], console, objective), below)
+
+
+def _page(lines: Sequence[Sequence[Segment]]) -> RenderableType:
+    """Return lines that are rendered already."""
+    return Segments(chain.from_iterable((*line, Segment.line()) for line in lines))
 
 
 def _progress(curve: Curve, formatter: Formatter) -> str:

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from agent.display.folding import GAP
 from agent.display.format import (
     HEAD,
     STYLES,
@@ -32,8 +34,9 @@ from agent.records.results import FAILED, TAKEN, Attempt, PriorTrial, Trial, als
 from sandbox.ground.text import shortened
 
 CURVE_CELLS = 10
-# From these widths on there is room for further columns beside the hypothesis.
-LEAST_WIDTHS = {"memory": 100, "method": 120}
+GIVEN_UP = {"method": 40, "memory": 28, "curve": 24, "time": 16, "delta": 8}
+"""Columns that a narrow terminal does without, the first one first, where a hypothesis would have
+less room than this: no number is ever cut."""
 
 _RIGHT = frozenset({"#", "score", "delta", "time", "memory"})
 
@@ -56,8 +59,10 @@ def trial_table(
     rows = [_row(trial, formatter, further) for trial in trials]
     if formatter.plain:
         return _paper(rows, formatter)
-    columns = [name for name in rows[0] if LEAST_WIDTHS.get(name, 0) <= console.width]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True, header_style="bold")
+    columns = _columns(rows, formatter, console.width)
+    table = Table(
+        box=None, pad_edge=False, padding=(0, GAP, 0, 0), expand=True, header_style="bold"
+    )
     for name in columns:
         table.add_column(
             _head(name, formatter),
@@ -69,6 +74,20 @@ def trial_table(
     for row in rows:
         table.add_row(*(row[name] for name in columns))
     return table
+
+
+def _columns(rows: Sequence[dict[str, Text]], formatter: Formatter, width: int) -> list[str]:
+    """Return the columns for which a terminal of this width has room; without empty ones."""
+    cells = {name: max(row[name].cell_len for row in rows) for name in rows[0]}
+    columns = [name for name in cells if cells[name] or name not in GIVEN_UP]
+    widths = {name: max(cells[name], cell_len(_head(name, formatter))) for name in columns}
+    for name, least in GIVEN_UP.items():
+        taken = sum(widths[column] + GAP for column in columns if column != "hypothesis")
+        if width - taken >= least:
+            break
+        if name in columns:
+            columns.remove(name)
+    return columns
 
 
 def _column(metric: str) -> str:

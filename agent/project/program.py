@@ -54,7 +54,7 @@ class FrontMatter(Record):
     patience: int | None = Field(default=None, ge=1)
     """Measured trials without a keep after which a model is asked for another kind of change."""
     plausible: Plausible = None
-    """`0.5 .. 9`: a val_bpb outside is measured again under the full audit."""
+    """`0.5 .. 9`: a score outside is measured again under the full audit."""
     explore: Annotated[tuple[Exploration, ...], BeforeValidator(_switch)] = EXPLORATIONS
     """Which kinds of change, in turn: `on`, `off` or a list (agent/propose/code/policy.py)."""
 

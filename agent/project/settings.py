@@ -151,7 +151,7 @@ class Settings(Caps):
     ranges: dict[str, str] = {}
     """By the name of a constant: `0.01 .. 1 log`."""
     plausible: Plausible = None
-    """`0.5 .. 9`: a val_bpb outside is measured again under the full audit."""
+    """`0.5 .. 9`: a score outside is measured again under the full audit."""
     look: LookBounds = LookBounds()
     """How much a model may look at before each proposal."""
 

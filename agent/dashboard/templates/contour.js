@@ -59,6 +59,9 @@ const contour = (() => {
     return { numbers, values: sizes.length, low: of(low), high: of(high), log, of, ends: [low, high].map((end) => String(+end.toPrecision(4))) };
   }
 
+  // A name that fits its place: its two ends, as names differ there.
+  const brief = (name, most) => (name.length <= most ? name : `${name.slice(0, Math.floor(most / 3))}…${name.slice(1 + Math.floor(most / 3) - most)}`);
+
   const share = (column, cell) => PAD + (1 - 2 * PAD) * (column.of(cell) - column.low) / (column.high - column.low || 1);
 
   // The estimate at each field: a mean of all trials, weighted by a normal distribution of their distance.
@@ -106,12 +109,12 @@ const contour = (() => {
       make("circle", { cx: (LEFT + x * (RIGHT - LEFT)).toFixed(1), cy: (BOTTOM - y * (BOTTOM - TOP)).toFixed(1), r: kept ? 5 : 3.2 }, link);
     }
     const axes = make("g", { class: "axes" }, svg), middle = (TOP + BOTTOM) / 2;
-    make("text", { class: "start", x: LEFT, y: BOTTOM + 18 }, axes, across.ends[0]);
-    make("text", { class: "end", x: RIGHT, y: BOTTOM + 18 }, axes, across.ends[1]);
-    make("text", { class: "label x", x: (LEFT + RIGHT) / 2, y: BOTTOM + 40 }, axes, across.name + (across.log ? ", log" : ""));
-    make("text", { class: "y", x: LEFT - 8, y: BOTTOM }, axes, up.ends[0].slice(0, 12));
-    make("text", { class: "y", x: LEFT - 8, y: TOP + 10 }, axes, up.ends[1].slice(0, 12));
-    make("text", { class: "label y", x: 14, y: middle, transform: `rotate(-90 14 ${middle})` }, axes, up.name + (up.log ? ", log" : ""));
+    make("text", { class: "start", x: LEFT, y: BOTTOM + 18 }, axes, brief(across.ends[0], 40));
+    make("text", { class: "end", x: RIGHT, y: BOTTOM + 18 }, axes, brief(across.ends[1], 40));
+    make("text", { class: "label x", x: (LEFT + RIGHT) / 2, y: BOTTOM + 40 }, axes, brief(across.name, 70) + (across.log ? ", log" : ""));
+    make("text", { class: "y", x: LEFT - 8, y: BOTTOM }, axes, brief(up.ends[0], 9));
+    make("text", { class: "y", x: LEFT - 8, y: TOP + 10 }, axes, brief(up.ends[1], 9));
+    make("text", { class: "label y", x: 14, y: middle, transform: `rotate(-90 14 ${middle})` }, axes, brief(up.name, 38) + (up.log ? ", log" : ""));
     return { svg, sorted };
   }
 

@@ -97,7 +97,7 @@ const curves = (() => {
       last = at;
       make("text", { class: "x", x: at, y: BOTTOM + 20 }, svg, `${label} %`);
     }
-    make("text", { class: "label x", x: (LEFT + right) / 2, y: H - 6 }, svg, `share of the budget${x.log ? ", log" : ""}`);
+    make("text", { class: "label x", x: (LEFT + right) / 2, y: H - 6 }, svg, `share of the training${x.log ? ", log" : ""}`);
     const middle = (TOP + BOTTOM) / 2;
     make("text", { class: "label y", x: 14, y: middle, transform: `rotate(-90 14 ${middle})` }, svg, `training loss${y.log ? ", log" : ""}`);
   }

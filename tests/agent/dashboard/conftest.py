@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by Playwright, if this machine has it."""
+"""Chromium or Chrome, driven by Playwright, if this machine has one."""
 
 import shutil
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-CHROMIUM = shutil.which("chromium")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 # Nothing of the browser's own may go out; as root it has no sandbox of its own.
 FLAGS = (
     "--headless",

@@ -100,7 +100,7 @@ def test_smoothing_flattens_and_logarithms_stretch(tab: Page, long_names: str) -
     expect(tab.locator("#drawn .raw")).to_have_count(1)
     before = tab.evaluate(line)
     tab.get_by_label("log x").check()
-    expect(tab.locator("#drawn")).to_contain_text("share of the budget, log")
+    expect(tab.locator("#drawn")).to_contain_text("share of the training, log")
     assert tab.evaluate(line) != before
     tab.get_by_label("log y").check()
     expect(tab.locator("#drawn")).to_contain_text("training loss, log")

@@ -330,7 +330,7 @@ def test_a_verdict_appears_by_itself_and_moves_nothing_that_is_read(
         logs.mkdir(parents=True)
         (logs / "train-0.log").write_text("step 00001 (25.0%) | loss: 3.250000 |\n")
         expect(tab.locator("#now")).to_contain_text("#3 hottest")
-        expect(tab.locator("#now")).to_contain_text("25 % of the budget, loss 3.2500")
+        expect(tab.locator("#now")).to_contain_text("25 % of the training, loss 3.2500")
         tab.goto("about:blank")
 
 

@@ -1,17 +1,20 @@
 """Metrics beside the main one: columns, charts with limits, the Pareto front, and figures."""
 
 import re
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
 import pytest
 
 from agent.dashboard.figures import FIGURES, save
+from agent.dashboard.labels import HEIGHT
 from agent.dashboard.markdown import markdown_report
 from agent.dashboard.metrics import Cloud, Series, clouds_of, series_of
 from agent.dashboard.render import report, trial_part
 from agent.errors import UsageFault
 from agent.judge.pareto import axes_of
+from agent.records.objective import Objective
 from tests.agent.dashboard.nights import GUARDED, guarded, night
 
 NIGHT = guarded(night(60))
@@ -46,6 +49,15 @@ def test_limits_lie_where_their_numbers_are() -> None:
     [relative] = parameters.limits
     assert relative.y == parameters.y(5.25)
     assert other.limits == []
+
+
+def test_the_texts_of_two_limits_at_one_place_do_not_touch() -> None:
+    guards = ["latency_ms <= 30", "latency_ms <= baseline + 50%", "params_m <= baseline + 5%"]
+    told = {**GUARDED.model_dump(), "guards": guards}
+    run = NIGHT.run.model_copy(update={"objective": Objective.model_validate(told)})
+    latency = series_of(replace(NIGHT, run=run))[0]
+    first, second = latency.limits
+    assert first.y == second.y and second.text_y - first.text_y >= HEIGHT
 
 
 def test_the_front_is_ringed_and_no_guarded_trial_is_on_it() -> None:

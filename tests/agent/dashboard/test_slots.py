@@ -14,11 +14,11 @@ from tests.agent.dashboard.nights import LONG, night, wordy
 
 def timed(*spans: tuple[int, int]) -> View:
     """Return a night whose trials had their slot from and to these seconds."""
-    view = night(len(spans), seed=3)
-    assert all(trial.result for trial in view.trials)
+    view = night(2 * len(spans), seed=3)
+    trained = [trial for trial in view.trials if trial.result][: len(spans)]
     trials = []
     begun = {}
-    for trial, (begin, end) in zip(view.trials, spans, strict=True):
+    for trial, (begin, end) in zip(trained, spans, strict=True):
         at = datetime.fromisoformat("2026-11-24T01:00:00+00:00").timestamp()
         begun[trial.attempt] = int(at) + begin
         when = datetime.fromtimestamp(at + end).astimezone().isoformat()
@@ -41,11 +41,20 @@ def test_trials_that_overlap_have_lanes_of_their_own_and_gaps_are_idle() -> None
 
 def test_a_pause_of_the_whole_run_is_cut_out_and_said() -> None:
     slots = Slots(timed((0, 310), (310, 620), (36_620, 36_940)))
-    assert [text for _, text in slots.cuts] == ["10 h"]
+    assert [(cut.text, cut.named) for cut in slots.cuts] == [("10 h", True)]
     assert slots.seconds == 620 + 320
     assert slots.idle == 0
     before, after = slots.bars[1], slots.bars[2]
     assert 20 < after.x - before.x - before.width < 60
+
+
+def test_the_lengths_of_many_pauses_touch_each_other_nowhere() -> None:
+    slots = Slots(timed(*((at, at + 310) for at in range(0, 30 * 7_000, 7_000))))
+    assert len(slots.cuts) == 29 and {cut.text for cut in slots.cuts} == {"112 min"}
+    named = [cut for cut in slots.cuts if cut.named]
+    assert len(named) > 10
+    for before, after in itertools.pairwise(named):
+        assert after.x - before.x > width_of("112 min")
 
 
 def test_a_trial_that_was_interrupted_is_drawn_with_its_training_only() -> None:

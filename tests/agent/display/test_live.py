@@ -3,6 +3,7 @@
 import io
 import re
 import threading
+from dataclasses import replace
 
 import pytest
 from rich.console import Console, Group
@@ -23,7 +24,16 @@ from agent.records.events import (
     Scoring,
 )
 from agent.records.pace import pace_of
-from tests.agent.display.runs import begins, morning, night, proposal, refused, started, verdict
+from tests.agent.display.runs import (
+    HOSTILE,
+    begins,
+    morning,
+    night,
+    proposal,
+    refused,
+    started,
+    verdict,
+)
 
 FAR = "2099-11-29T15:00:00+00:00"
 
@@ -82,6 +92,19 @@ def test_a_low_terminal_keeps_what_matters_most(width: int, height: int) -> None
     starts = [line[:5] for line in lines]
     assert starts[0] == "autor" and "best " in starts
     assert any(line.startswith("#8") for line in lines)
+
+
+@pytest.mark.parametrize("width", [60, 72])
+def test_what_stands_behind_a_long_hypothesis_is_seen(width: int) -> None:
+    long = "learning rate ×0.43, depth 8 → 10, embedding rate ×4.2, 17 other constants a little"
+    again = replace(begins(8, long), run=2, role="incumbent")
+    waits = (Proposed(proposal(long)), Proposed(proposal(HOSTILE)))
+    lines = picture(state(started(night()), again, *waits)[0], width, 24)
+    assert max(map(len, lines)) <= width
+    [title] = [line for line in lines if line.startswith("#8 learning")]
+    assert title.endswith("  run 2: incumbent, for comparison")
+    [following] = [line for line in lines if line.startswith("next  learning")]
+    assert following.endswith(" (and 1 more)")
 
 
 def test_a_narrow_terminal_splits_no_fact() -> None:

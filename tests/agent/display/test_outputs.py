@@ -3,17 +3,18 @@
 import csv
 import io
 import json
+import re
 
 import pytest
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleDimensions, RenderableType
 
 from agent.display.format import PAPER, Formatter
 from agent.display.show import attempt_page, diff_view, measured, trial_page
-from agent.display.status import status_page
+from agent.display.status import status_page, watch_page
 from agent.display.table import next_commands, summary, trial_table
 from agent.exchange.write import FORMATS, flat_csv, jsonl, tsv
 from agent.records.results import Attempt, Change, Result, Score, Trial
-from tests.agent.display.runs import HOSTILE, failed, night, proposal, scored
+from tests.agent.display.runs import HOSTILE, curve, failed, night, proposal, scored
 
 DIFF = "--- a/train.py\n+++ b/train.py\n@@ -1 +1 @@\n-DEPTH = 4\n+DEPTH = 6  # \x1b[2J[bold]\n"
 
@@ -54,6 +55,32 @@ def test_the_table_has_one_line_a_trial_at_any_width(width: int) -> None:
     ]
 
 
+@pytest.mark.parametrize("width", [40, 45, 50, 60, 80, 119])
+@pytest.mark.parametrize("also", [False, True])
+def test_no_number_is_cut_at_any_width(width: int, also: bool) -> None:
+    on = terminal(width)
+    lines = shown(trial_table(night(), on, also=also), on).splitlines()
+    for line, trial in zip(lines[1:], night(), strict=True):
+        assert max(map(len, lines)) <= width
+        value = "" if trial.value is None else f"{trial.value:.6f}"
+        assert re.match(rf"{trial.number}  {trial.status} +{value}", line), line
+        assert trial.proposal.hypothesis[:5] in line
+
+
+@pytest.mark.parametrize(("width", "height"), [(40, 12), (60, 24), (60, 12), (80, 24), (60, 5)])
+def test_a_watched_status_shows_the_newest_verdict_in_any_terminal(width: int, height: int) -> None:
+    on = terminal(width)
+    on.size = ConsoleDimensions(width, height)
+    attempt = Attempt(number=8, commit="c", parent="p", proposal=proposal("a long idea " * 8))
+    curves = {8: curve(4.0)}
+    said = ("remark 1 by ada: try a higher LR",)
+    page = watch_page("b", 7, (attempt,), night(), curves, on, said=said, log="/tmp/run.log")
+    lines = shown(page, on).splitlines()
+    assert len(lines) <= height and max(map(len, lines)) <= width
+    assert lines[0].startswith("run     b") and lines[-1] == "log     /tmp/run.log"
+    assert lines[-2].startswith("7  discard")
+
+
 def test_columns_come_as_there_is_room() -> None:
     heads = {}
     for width in (80, 110, 160):
@@ -62,6 +89,13 @@ def test_columns_come_as_there_is_room() -> None:
     assert heads[80] == ["#", "status", "val_bpb", "delta", "time", "curve", "hypothesis"]
     assert set(heads[110]) - set(heads[80]) == {"memory"}
     assert set(heads[160]) - set(heads[110]) == {"method"}
+
+
+def test_a_terminal_shows_no_column_that_is_empty() -> None:
+    on = terminal(160)
+    without = [trial for trial in night() if trial.status == "refused"]
+    heads = shown(trial_table(without, on), on).splitlines()[0].split()
+    assert heads == ["#", "status", "val_bpb", "method", "hypothesis"]
 
 
 def test_a_status_has_its_colour_and_its_word() -> None:

@@ -83,6 +83,8 @@ def test_a_name_that_a_kept_edit_removed_is_no_error() -> None:
 
 def test_the_nearest_name_is_found_whatever_its_letters() -> None:
     assert near_names("DEPHT", ["depth", "width"]) == ("depth",)
+    assert near_names("stat", ["start", "status"]) == ("status",)
+    assert near_names("st", ["start", "status"]) == ()
     assert set(near_names("ab", ["abc", "abd", "xyz"], most=2)) == {"abc", "abd"}
     assert near_names("x" * 10**6, ["x" * 10**6]) == ()
     many = [f"zz{number}" for number in range(1000)]

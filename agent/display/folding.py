@@ -1,0 +1,20 @@
+"""Tables that lose nothing of their cells in a narrow terminal: a word too long for it is folded.
+
+A table of rich cuts such a word instead, and what is cut is what somebody would type: a path, a
+model, a constant.
+"""
+
+from collections.abc import Collection, Sequence
+
+from rich.table import Table
+
+GAP = 2
+"""Between two columns."""
+
+
+def folding_table(heads: Sequence[str], right: Collection[str] = ()) -> Table:
+    """Return an empty table with these columns. right: those whose cells end at the right."""
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
+    for head in heads:
+        table.add_column(head, justify="right" if head in right else "left", overflow="fold")
+    return table
