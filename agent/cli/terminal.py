@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 
 from agent.cli.say import say
 from agent.dashboard.watch import Watch
-from agent.display.format import formatter_for, open_console
+from agent.display.format import open_console
 from agent.display.screen import Screen
 from agent.display.status import watch_page
 from agent.display.waits import wait_words
