@@ -16,9 +16,6 @@ from agent.records.edits import Edit, Refused, SetConstant
 from agent.run.imports import lost_import
 from agent.space import Space, read_constants
 
-# Longer names are not compared with others.
-MAX_NAME = 200
-
 
 def foresee(old: Sources, new: Sources, edits: Sequence[Edit], space: Space) -> Refused | None:
     """Return why `new`, which is `old` after `edits`, would fail at once, or None. Never raises.

@@ -3,6 +3,7 @@
 import pytest
 
 from agent.edit.files import Sources, touched_files
+from agent.edit.files.touched import MAX_DEFINITIONS
 from agent.records.results import Touched
 
 NET = '''"""A net."""
@@ -50,12 +51,20 @@ def touched(**files: str | None) -> list[str]:
         ("class Net:", "class Web:", "model/net.py: Web, Net"),
         ("@dataclass\n", "@dataclass(frozen=True)\n", "model/net.py: Config"),
         ('"""A net."""', '"""Another."""', "model/net.py"),
-        (NET, "def broken(:\n", "model/net.py: Config, Net, helper, Net.loss, Net.grad"),
+        (NET, "def broken(:\n", "model/net.py: Config, Net, helper"),
     ],
 )
 def test_the_innermost_definitions_that_differ(old: str, new: str, line: str) -> None:
     [only] = touched(model__net_dot_py=NET.replace(old, new))
-    assert only == line or only == "model/net.py: Config, Net, helper"
+    assert only == line
+
+
+def test_of_one_file_a_bounded_number_of_definitions_is_named() -> None:
+    many = "".join(f"def f{number}():\n    return 1\n" for number in range(MAX_DEFINITIONS + 1))
+    old = Sources({"train.py": many})
+    new = Sources({"train.py": many.replace("return 1", "return 2")})
+    [only] = touched_files(old, new)
+    assert only.definitions == tuple(f"f{number}" for number in range(MAX_DEFINITIONS))
 
 
 def test_files_that_come_go_and_move() -> None:

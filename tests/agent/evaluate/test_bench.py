@@ -59,6 +59,11 @@ def assignment(
     return Assignment(attempt, order, Slot(number=0, cpus=(0,)), run, usual)
 
 
+def folders_in(trials: Path) -> list[Path]:
+    """Return the folders of trainings that are left."""
+    return [path for path in trials.glob("*/*") if path.is_dir()]
+
+
 def measured(
     folder: Path, script: Script, seeds: tuple[int, ...] = (0,)
 ) -> tuple[Result | None, list[Event]]:
@@ -220,7 +225,7 @@ def test_cancelled_is_no_result(tmp_path: Path) -> None:
         tmp_path, lambda spec: (Cancelled(usage=Usage(seconds=1)), SCORE.format(1.0)), (0, 1)
     )
     assert result is None
-    assert not list(tmp_path.glob("*/seed-*"))
+    assert folders_in(tmp_path) == []
 
 
 def test_a_fault_leaves_no_folder_either(tmp_path: Path) -> None:
@@ -229,7 +234,7 @@ def test_a_fault_leaves_no_folder_either(tmp_path: Path) -> None:
 
     with pytest.raises(SandboxFault, match="broken"):
         measured(tmp_path, script)
-    assert not list(tmp_path.glob("*/seed-*"))
+    assert folders_in(tmp_path) == []
 
 
 def deep(scratch: Path) -> None:
@@ -272,16 +277,15 @@ def test_nothing_flows_from_trial_to_trial(tmp_path: Path, leave: Callable[[Path
     for _ in range(2):
         measured(tmp_path / "trials", script)
     assert scratches[0] == scratches[1]
-    assert not list((tmp_path / "trials").glob("*/seed-*"))
+    assert folders_in(tmp_path / "trials") == []
     assert (tmp_path / "precious" / "data").read_text() == "x"
 
 
 def test_what_a_killed_run_left_is_cleared_before_the_same_trial_runs_again(tmp_path: Path) -> None:
-    (tmp_path / "0007" / "seed-0" / "scratch" / "out").mkdir(parents=True)
-    (tmp_path / "0007" / "seed-0" / "scratch" / "out" / "weights.safetensors").write_text(
-        "of another run"
-    )
-    (tmp_path / "0007" / "seed-0" / "workspace").mkdir()
+    scratch = tmp_path / "0007" / "train-0" / "scratch"
+    for name in ("out/weights.safetensors", "workspace/left.py"):
+        (scratch / name).parent.mkdir(parents=True)
+        (scratch / name).write_text("of another run")
 
     def script(spec: RunSpec) -> tuple[Outcome, str]:
         left = [path.name for path in Path(spec.scratch).rglob("*") if path.is_file()]

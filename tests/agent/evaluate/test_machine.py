@@ -28,6 +28,12 @@ def test_without_a_driver_a_gpu_says_nothing(tmp_path: Path) -> None:
     assert conditions((0,), (Device(index=7),), tmp_path) == Conditions()
 
 
+def test_a_card_of_another_vendor_has_no_state_that_we_read(tmp_path: Path) -> None:
+    shown(tmp_path, "devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", "1000000\n")
+    card = Device(index=0, vendor="amd")
+    assert conditions((0,), (card,), tmp_path) == Conditions()
+
+
 def test_a_machine_keeps_its_name() -> None:
     assert machine_name() == machine_name()
     assert len(machine_name().split()[0]) == 8

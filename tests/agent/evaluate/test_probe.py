@@ -47,6 +47,26 @@ def test_a_probe_runs_the_files_it_was_given_within_its_seconds(tmp_path: Path) 
     assert not (tmp_path / "probe" / "probe-0").exists(), "nothing of it stays but its log"
 
 
+def test_a_probe_has_no_file_that_it_takes_out_and_no_more_than_the_budget(tmp_path: Path) -> None:
+    specs: list[RunSpec] = []
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        specs.append(spec)
+        assert not Path(spec.folder, "train.py").exists()
+        return finished(memory=None), "loss 1.0\n"
+
+    bench = bench_of(tmp_path, script)
+    removed = wanted(removed=("train.py", "never.py"), seconds=600.0)
+    probed = bench.probe(removed, SLOT, threading.Event())
+    assert probed.tail.strip() == "loss 1.0" and probed.peak_memory_mb is None
+    short = wanted(removed=("train.py",), seconds=1.0)
+    bench.probe(short, SLOT, threading.Event())
+    budgets = [spec.environment["AUTORESEARCH_BUDGET"] for spec in specs]
+    assert budgets == ["60s", "1s"], "never more than a trial, and never nothing"
+    attempt = removed.attempt()
+    assert (attempt.number, attempt.proposal.by.method) == (0, "probe")
+
+
 def test_lines_about_held_out_data_are_left_out(tmp_path: Path) -> None:
     bench = bench_of(tmp_path, lambda spec: (finished(), PRINTED))
     shown = bench.probe(wanted(), SLOT, threading.Event()).tail

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import UsageFault
-from agent.evaluate.slots import make_slots, this_machine
+from agent.evaluate.slots import make_slots, share_out, this_machine
 from sandbox.ground.devices import Device
 
 
@@ -17,6 +17,13 @@ def test_cores_are_shared_out_without_overlap() -> None:
     slots = make_slots(2, cpus=(0, 1, 2, 3, 4), gpus=())
     assert [slot.cpus for slot in slots] == [(0, 1), (2, 3)]
     assert all(slot.gpus == () for slot in slots)
+
+
+def test_more_slots_than_cores_leave_some_without_any() -> None:
+    assert share_out((0, 1, 2), 4) == ((0,), (1,), (2,), ())
+    assert share_out((0, 1, 2), 1) == ((0, 1, 2),)
+    assert [slot.cpus for slot in make_slots(2, (0,), cards(2))] == [(0,), ()]
+    assert [slot.number for slot in make_slots(2, (0, 1), ())] == [0, 1]
 
 
 def test_each_slot_has_an_accelerator_of_its_own() -> None:

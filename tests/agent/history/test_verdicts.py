@@ -1,11 +1,14 @@
 """A number has one verdict, whatever was merged, squashed or deleted on its branch."""
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from agent.errors import HistoryFault
+from agent.git.plumbing import Plumbing
 from agent.history.history import History
+from agent.history.runs import sweep_git_locks
 from agent.records.results import Trial
 from agent.run.ledger import Ledger
 from agent.space import read_space
@@ -16,7 +19,7 @@ from tests.agent.history.forks import (
     opened,
     read,
 )
-from tests.agent.study import ListProposer, loop_of, project_of, proposal, settings_of
+from tests.agent.study import ListProposer, loop_of, project_of, proposal, settings_of, study
 from tests.e2e.researcher import git
 
 # ---------------------------------------------------------------- two verdicts
@@ -214,6 +217,23 @@ def test_git_locks_that_a_killed_git_left_do_not_stop_a_resume(tmp_path: Path) -
         lock.touch()
     assert go_on(tmp_path, "t", LR=0.3)
     assert not [lock for lock in locks if lock.exists()]
+
+
+def test_a_git_that_is_at_work_keeps_its_lock_for_a_moment(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        lock = tmp_path / ".git/refs/heads/autoresearch/t.lock"
+        lock.touch()
+        there: list[bool] = []
+
+        def end() -> None:
+            there.append(lock.exists())
+            lock.unlink(missing_ok=True)
+
+        timer = threading.Timer(0.1, end)
+        timer.start()
+        sweep_git_locks(Plumbing(tmp_path), history.project, "t")
+        timer.join()
+    assert there == [True]
 
 
 def test_what_a_killed_process_left_is_removed_when_the_run_is_opened(tmp_path: Path) -> None:

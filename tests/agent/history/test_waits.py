@@ -39,7 +39,12 @@ def test_what_a_killed_process_left_is_gone_with_the_next_session(tmp_path: Path
 def test_a_file_of_others_is_none(tmp_path: Path) -> None:
     project = project_of(make_repository(tmp_path))
     path = run_folder(tmp_path, "t", make=True) / FILE
-    for text in ("", "{", '{"until": "soon", "reason": ""}', '{"until": "2026-01-01T00:00:00"}'):
+    for text in (
+        "",
+        "{",
+        '{"until": "soon", "reason": ""}',
+        '{"until": "2026-01-01T00:00:00", "reason": ""}',
+    ):
         path.write_text(text)
         assert awaited_by(project, "t") is None
     path.unlink()

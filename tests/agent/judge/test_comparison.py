@@ -52,7 +52,12 @@ def test_the_mean_has_the_interval_of_students_t() -> None:
         (compared(-0.1, failure="the last seed crashed"), "the last seed crashed"),
         (compared(), "nothing was measured"),
         (compared(0.0, 0.0), "no difference at all"),
+        (compared(0.0), "no difference at all"),
         (compared(-0.1), "one pair is too few"),
+        (
+            compared(-0.5, -0.5),
+            "-0.500000 in every pair: equal differences are no independent repeats",
+        ),
         (compared(-0.1, -0.11, -0.12), "better"),
         (compared(0.1, 0.11, 0.12), "worse"),
         (compared(-0.1, 0.1, 0.02), "not significant"),
@@ -87,6 +92,11 @@ def test_later_measurements_of_a_trial_are_found() -> None:
     assert replication_of([first, measured(compared(-0.2))], TRIAL) == compared(-0.2)
     assert replication_of([ablation, other], TRIAL) is None
     assert replication_of(everything, None) is None
+    tested = first.model_copy(update={"split": "test"})
+    assert replication_of([tested], TRIAL) is None, "the test split is another measurement"
+    assert list(afterwards([tested], 2)) == [
+        ("replicate", "one pair is too few, against #0, on the test split")
+    ]
 
 
 def test_a_score_off_the_scale_is_refused_with_the_record() -> None:

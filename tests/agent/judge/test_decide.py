@@ -7,6 +7,7 @@ import pytest
 
 from agent.judge.decide import (
     ALLOWANCE,
+    BEYOND_DOUBT,
     LOOKS,
     SCREEN,
     Case,
@@ -18,6 +19,7 @@ from agent.judge.decide import (
 from agent.judge.decision import Discard, Keep, Rerun, Simplify
 from agent.judge.luck import bad_luck, luck_of
 from agent.judge.noise import Noise, critical, noise_of
+from agent.records.guards import Guard, GuardResult
 from agent.records.objective import LOWER, Scale, Sense
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Pair, Result, Score, Trial
@@ -54,6 +56,8 @@ def trial(
         ((-SCREEN * 0.01,), KNOWN, Rerun),  # just passes the screen
         ((-0.060,), KNOWN, Keep),  # beyond doubt
         ((-0.060,), Noise(), Rerun),  # beyond doubt, were the noise known
+        ((-0.500,), Noise(sd=0.01, degrees=2), Rerun),  # nor is it by two degrees of freedom
+        ((-0.500,), Noise(sd=0.01, degrees=3), Keep),
         ((0.0,), KNOWN, Discard),  # the same program
         ((-0.012, 0.010), KNOWN, Discard),  # a lucky screen
         ((-0.012, -0.030), KNOWN, Keep),
@@ -109,6 +113,18 @@ def test_a_smaller_budget_of_errors_asks_for_more() -> None:
         Rule(false_keeps=0.1)
 
 
+def test_a_large_budget_of_errors_leaves_beyond_doubt_where_it_is() -> None:
+    generous = Rule(false_keeps=25)
+    near = Case(differences=(-(BEYOND_DOUBT - 0.1) * 0.01,), noise=KNOWN)
+    beyond = Case(differences=(-(BEYOND_DOUBT + 0.1) * 0.01,), noise=KNOWN)
+    assert isinstance(decide(near, generous), Rerun)
+    assert isinstance(decide(beyond, generous), Keep)
+    look = Case(differences=(-0.009, -0.004), noise=KNOWN)
+    assert isinstance(decide(look, generous), Keep)
+    weak = look.model_copy(update={"differences": (-0.009, 0.0)})
+    assert not isinstance(decide(weak, generous), Keep), "no look is left more than a quarter"
+
+
 def test_a_candidate_noisier_than_the_run_is_held_to_its_own_noise() -> None:
     wild = (-0.10, 0.06, -0.09)
     assert not isinstance(decide(Case(differences=wild, noise=KNOWN), OURS), Keep)
@@ -147,11 +163,17 @@ def test_bad_luck_is_what_most_of_the_discarded_did_better_under_that_seed() -> 
 
     better = [tried(n, 0.98 + n / 1000) for n in range(1, 6)]
     others = [tried(6, 0.1, "keep"), tried(7, 0.1, against=6), tried(8, 0.1, incumbent=0.9)]
+    undecided = GuardResult(
+        guard=Guard.model_validate("ms <= 3"), finding="undecided", value=3, excess=0, runs=1
+    )
+    others.append(tried(9, 0.1).model_copy(update={"guards": (undecided,)}))  # it was better
     trials = [trial(0, "baseline", 1.0), *better, *others]
     pairs = [Pair(seed=seed, candidate=0.99, incumbent=1.0) for seed in (3, 4)]
     assert luck_of(trials, 0, pairs, LOWER) == pytest.approx((-0.0165, 0.0)), (
         "five differences, and its own of zero"
     )
+    before = [tried(3, 0.1), trial(4, "keep", 1.0), *better[4:]]
+    assert luck_of(before, 4, pairs, LOWER) == (0.0, 0.0), "nothing was tried against it"
     assert bad_luck([0.1, 0.2]) == 0, "most changes are for the worse"
     assert bad_luck([-0.2]) == -0.1
 
@@ -185,6 +207,24 @@ def test_a_simplification_is_kept_where_it_costs_little_and_charged_for() -> Non
 def test_what_simplifications_may_cost_is_bounded_over_the_run() -> None:
     spent = [trial(1, "simplify", 1.0, charge=0.010), trial(2, "simplify", 1.0, charge=0.004)]
     assert allowance_of(spent, KNOWN) == pytest.approx(ALLOWANCE * 0.01 - 0.014)
+    other_data = trial(3, "baseline", 1.0, new_data=True)
+    assert allowance_of([*spent, other_data], KNOWN) == pytest.approx(ALLOWANCE * 0.01)
+
+
+@pytest.mark.parametrize(
+    ("differences", "noise", "decision"),
+    [
+        ((0.009,), KNOWN, Rerun),
+        ((0.011,), KNOWN, Discard),  # it costs more than it may
+        ((0.009,), Noise(), Rerun),
+        ((0.001, 0.001), KNOWN.model_copy(update={"sd": 0.001}), Rerun),  # one more has to show it
+    ],
+)
+def test_a_simplification_is_run_again_while_it_may_cost_no_more_than_allowed(
+    differences: tuple[float, ...], noise: Noise, decision: type
+) -> None:
+    case = Case(differences=differences, noise=noise, simpler=True, allowance=0.01)
+    assert type(decide(case, OURS)) is decision
 
 
 def test_noise_is_pooled_over_the_run() -> None:
@@ -198,6 +238,13 @@ def test_noise_is_pooled_over_the_run() -> None:
     assert (noise.degrees, noise.sd) == (2, pytest.approx(stdev((0.01, 0.03))))
     assert (noise.runs, noise.seeds) == (3, pytest.approx(0.1))
     assert noise.spread is None
+    kept = noise_of([*trials, trial(3, "keep", 1.0, pairs=pairs[:1])], LOWER)
+    assert (kept.degrees, kept.sd) == (2, noise.sd), "one pair repeats nothing"
+    negative = trial(3, "discard", -1.0, pairs=[Pair(seed=0, candidate=-1.0, incumbent=1.0)])
+    logarithms = noise_of([*trials, negative], Sense(scale="log"))
+    assert logarithms.degrees == 2, "what is not on the scale is left out"
+    other_data = trial(3, "baseline", 5.0, 6.0, new_data=True)
+    assert noise_of([*trials, other_data], LOWER).sd is None
     assert str(noise) == "±0.014 per paired comparison (2 df); ±0.1 between the baseline's 3 seeds"
     assert str(noise_of([], LOWER)) == "no trial re-run yet"
     assert (

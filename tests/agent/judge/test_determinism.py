@@ -7,6 +7,7 @@ import pytest
 from agent.judge.decide import Case, Rule, decide
 from agent.judge.decision import Discard, Keep, Rerun, Simplify
 from agent.judge.determinism import (
+    declared_exact,
     equal_scores,
     independent,
     is_continuous,
@@ -152,3 +153,34 @@ def test_real_gains_of_an_exact_score_are_kept() -> None:
 
 
 EXACT = ("deterministic", "perturbations")
+
+
+def test_the_owners_word_is_held_against_the_baselines_runs() -> None:
+    assert declared_exact(result([0.5] * 3, [])) == (
+        'noise is "none": 3 runs gave exactly the same score'
+    )
+    assert "3 runs under different seeds differ by up to 0.2:" in declared_exact(
+        result([0.5, 0.7, 0.6], [0.1])
+    )
+
+
+def test_the_newest_baseline_on_the_data_at_hand_says_what_repeats() -> None:
+    equal = baseline([0.5] * 3, [])
+    apart = baseline([0.5, 0.6, 0.7], [])
+    assert repeats_of([equal, apart]) == "seeds"
+    assert repeats_of([apart, equal]) == "none"
+    assert repeats_of([apart, equal.model_copy(update={"status": "discard"})]) == "seeds"
+    assert repeats_of([]) == "seeds"
+    ties = baseline([0.5, 0.5], [])
+    assert not is_continuous([ties])
+    assert is_continuous([ties, apart.model_copy(update={"new_data": True})])
+    twice = [score(0.5, 0), score(0.5, 0)]
+    once_measured = apart.model_copy(update={"result": Result(status="scored", scores=twice)})
+    assert is_continuous([once_measured]), "one seed, measured twice"
+
+
+def test_why_no_float_was_moved_is_said() -> None:
+    spoilt = result([0.5] * 3, []).model_copy(update={"detail": "the perturbed run crashed"})
+    assert equal_scores(spoilt) == (
+        "3 seeds gave exactly the same score; the perturbed run crashed: its noise is not known"
+    )

@@ -54,6 +54,8 @@ def test_a_tie_is_no_evidence_on_a_discrete_metric() -> None:
     assert decide(tie, OURS).reason == "a tie, on a metric that moves in steps of 0.005"
     shorter = tie.model_copy(update={"simpler": True, "allowance": ITEM})
     assert isinstance(decide(shorter, OURS), Rerun), "perhaps no worse; it has to be shown"
+    unknown = tie.model_copy(update={"noise": Noise(), "continuous": False})
+    assert decide(unknown, OURS).reason == "not better: +0.0000"
     continuous = shorter.model_copy(update={"noise": Noise(sd=0.01, degrees=20)})
     assert isinstance(decide(continuous, OURS), Simplify)
 
@@ -93,8 +95,12 @@ def test_tails_show_in_the_gains_that_came_to_nothing() -> None:
     assert is_heavy([0.1, 0.1, 0.1, 0.1, 2.0])
     assert not is_heavy([1.0, 1.1, 0.9, 1.0, 1.2])
     assert not is_heavy([0.1, 2.0]), "two gains show nothing"
+    assert not is_heavy([0.0] * 9)
     outlier = [Sample((-gain,), kept=False) for gain in (0.1, 0.1, 0.1, 0.1, 2.0)]
     assert noise_in(outlier).heavy
+    assert not noise_in(outlier[1:]).heavy, "four are too few"
+    worse = [Sample((gain,), kept=False) for gain in (0.1, 0.1, 0.1, 0.1, 2.0)]
+    assert not noise_in(worse).heavy, "what was worse once says nothing of gains"
     assert not noise_in([*outlier[:-1], Sample((-2.0,), kept=True)]).heavy, "that gain was real"
 
 

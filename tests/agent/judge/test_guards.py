@@ -3,10 +3,24 @@
 import pytest
 from pydantic import ValidationError
 
-from agent.judge.guards import by_value, excesses, guard_noise, weigh
-from agent.judge.noise import Noise
+from agent.judge.guards import (
+    LEVEL,
+    Repeats,
+    by_value,
+    excesses,
+    guard_noise,
+    half_width,
+    of_baseline,
+    pass_rate,
+    pooled,
+    values_of,
+    weigh,
+)
+from agent.judge.noise import Noise, critical
 from agent.records.guards import Guard
 from agent.records.objective import Objective
+from agent.records.proposals import Proposal, Provenance
+from agent.records.results import Result, Score, Trial
 
 KNOWN = Noise(sd=1.0, degrees=20)
 
@@ -143,3 +157,106 @@ def test_values_decide_alone_where_no_test_is_asked_for() -> None:
 
 def test_no_trial_means_no_noise() -> None:
     assert guard_noise(guard("ms <= 30"), (), {}) == Noise()
+
+
+def test_a_share_of_the_baseline_is_of_its_mean_on_either_side() -> None:
+    drop = guard("acc >= baseline - 10%")
+    assert excesses(drop, {0: 0.75}, {0: 0.8, 1: 1.2}) == {0: pytest.approx(0.05 - 0.1)}
+    by_mean = by_value(drop, {7: 0.85}, {0: 0.8, 1: 1.2})
+    assert by_mean and by_mean.excess == pytest.approx(0.05)
+    assert by_mean.finding == "outside"
+    assert by_value(drop, {7: 0.85}, {}) is None, "there is no baseline to hold it against"
+    assert by_value(guard("ms <= 30"), {}, {}) is None
+    assert excesses(drop, {0: 0.75}, {}) == {}
+    at_its_limit = by_value(guard("ms <= 30"), {0: 30.0}, {})
+    assert at_its_limit and at_its_limit.finding == "inside"
+
+
+def test_the_newest_value_under_a_seed_counts() -> None:
+    def measured(seed: int, **also: float) -> Score:
+        return Score(value=1.0, seed=seed, kind="sealed", also=also)
+
+    scores = [measured(0, ms=1.0), measured(1, mb=9.0), measured(0, ms=2.0)]
+    assert values_of(scores, "ms") == {0: 2.0}
+    assert values_of({5: measured(5, ms=3.0)}, "ms") == {5: 3.0}
+
+
+def test_bounds_are_students_t_at_the_level_of_one_look() -> None:
+    once = half_width([1.0], Noise(sd=0.5, degrees=6))
+    assert once == pytest.approx(critical(LEVEL, 6) * 0.5)
+    alone = half_width([1.0, 3.0], Noise())
+    assert alone == pytest.approx(critical(LEVEL, 1) * 2**0.5 / 2**0.5)
+    both = half_width([1.0, 3.0], Noise(sd=0.5, degrees=6))
+    pooled_sd = ((2.0 + 0.25 * 6) / 7) ** 0.5
+    assert both == pytest.approx(critical(LEVEL, 7) * pooled_sd / 2**0.5), "two are too few"
+    own = half_width([1.0, 3.0, 5.0], Noise(sd=0.5, degrees=6))
+    assert own == pytest.approx(critical(LEVEL, 8) * 2.0 / 3**0.5), "three tell a noisy attempt"
+    assert half_width([1.0], Noise()) is None
+
+
+def test_a_bound_at_the_limit_is_inside() -> None:
+    half = half_width([0.0], KNOWN)
+    assert half is not None
+    zero = guard("ms <= 0")
+    at = weigh(zero, {0: -half}, {}, KNOWN)
+    beyond = weigh(zero, {0: -half + 1e-6}, {}, KNOWN)
+    barely = weigh(zero, {0: half}, {}, KNOWN)
+    outside = weigh(zero, {0: half + 1e-6}, {}, KNOWN)
+    assert at and (at.finding, at.high, at.low) == ("inside", 0.0, -2 * half)
+    assert beyond and beyond.finding == "undecided"
+    assert barely and barely.finding == "undecided"
+    assert outside and outside.finding == "outside"
+    assert (at.runs, at.value) == (1, -half)
+
+
+def test_the_noise_of_a_guard_is_pooled_over_baselines_and_attempts() -> None:
+    by = Provenance(method="random", origin="search")
+
+    def tried(number: int, status: str, *values: float, new_data: bool = False) -> Trial:
+        scores = tuple(
+            Score(value=seed, seed=seed, kind="sealed", also={"ms": value})
+            for seed, value in enumerate(values)
+        )
+        return Trial(
+            number=number,
+            status=status,
+            proposal=Proposal(hypothesis="h", by=by),
+            reason="r",
+            result=Result(status="scored", scores=scores),
+            new_data=new_data,
+        )
+
+    trials = [
+        tried(0, "baseline", 1.0, 2.0, 3.0),
+        tried(1, "discard", 5.0, 9.0),
+        tried(2, "keep", 7.0),
+    ]
+    fixed = guard_noise(guard("ms <= 30"), trials, {})
+    assert fixed.sd == pytest.approx(((2.0 + 8.0) / 3) ** 0.5)
+    assert fixed.degrees == 2, "three seeds, however many codes ran under them"
+    baseline = {0: 1.0, 1: 2.0, 2: 3.0}
+    relative = guard_noise(guard("ms <= baseline + 1"), trials, baseline)
+    assert relative.sd == pytest.approx(((2 * 2.0 + 4.5) / 3) ** 0.5), "4 - 4 and 7 - 5 beside it"
+    assert relative.degrees == 3
+    after = [*trials, tried(3, "baseline", 4.0, 4.0, 7.0, new_data=True)]
+    assert guard_noise(guard("ms <= 30"), after, {}).sd == pytest.approx(3.0**0.5)
+
+
+def test_repeats_under_one_seed_leave_no_degree_of_freedom() -> None:
+    relative = guard("ms <= baseline")
+    assert of_baseline(relative, {0: 1.0}).weight == 2
+    assert of_baseline(guard("ms <= 3"), {0: 1.0}).weight == 1
+    single = Repeats({0: 1.0})
+    assert pooled(relative, [single, single]) == Noise()
+    two = Repeats({0: 1.0, 1: 3.0})
+    assert pooled(guard("ms <= 3"), [two, two]) == Noise(sd=2**0.5, degrees=1)
+
+
+@pytest.mark.parametrize(
+    ("sd", "excess", "rate"),
+    [(0.0, 0.0, 1.0), (0.0, 1e-9, 0.0), (1.0, 0.0, 0.014), (1.0, -2.0, 0.964), (1.0, -9.0, 1.0)],
+)
+def test_how_often_an_attempt_passes_after_all_its_looks(
+    sd: float, excess: float, rate: float
+) -> None:
+    assert pass_rate(sd, 60, 4, excess) == pytest.approx(rate, abs=0.005)

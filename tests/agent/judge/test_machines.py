@@ -58,6 +58,21 @@ def test_the_effect_of_machines_is_told_from_noise(effect: float) -> None:
     assert np.mean(found) == pytest.approx(effect**2, abs=0.12 + 0.1 * effect**2)
 
 
+def test_without_two_codes_in_common_the_noise_of_pairs_stands_in() -> None:
+    once = {(0, 0): {A: [1.0, 1.2], B: [1.5]}}
+    alone = spread_of(once)
+    assert alone is not None and alone.residual is None
+    assert alone.effect == pytest.approx(0.4 / sqrt(2))
+    beside = spread_of(once, tau=0.3)
+    assert beside is not None
+    assert beside.effect == pytest.approx(sqrt((0.16 - 0.09) / 2))
+    drowned = spread_of(once, tau=0.5)
+    assert drowned is not None and drowned.effect == 0.0
+    three = spread_of({(0, 0): {A: [1.0], B: [1.4], C: [1.1]}})
+    assert three is not None
+    assert (three.machines, three.degrees) == (3, 2)
+
+
 def test_links_lead_on_within_a_model() -> None:
     assert linked([(A, B), (C, B), (A, OTHER)], A) == {A, B, C}
     assert linked([(A, OTHER)], A) == {A}

@@ -2,9 +2,18 @@
 
 import pytest
 
-from agent.judge.overtime import Clock, judge_time, over_reason, over_result, time_of
+from agent.judge.overtime import (
+    PATIENCE,
+    Clock,
+    judge_time,
+    over_reason,
+    over_result,
+    patient,
+    time_of,
+)
 from agent.records.results import Result, Score
-from sandbox.ground.budget import Limit
+from sandbox.ground.budget import Budget, Limit
+from sandbox.ground.deadline import Usual
 
 TENTH = Limit(times=1.1)
 
@@ -57,6 +66,9 @@ def test_times_beside_each_other_decide(result: Result, times: Clock, verdict: s
 
 def test_a_candidate_takes_what_its_runs_usually_take() -> None:
     assert time_of(scored(1.0, 9.0, 2.0)) == 2.0
+    assert time_of(scored(9.0, 2.0)) == 2.0, "of two the shorter one"
+    assert time_of(scored(1.0, beside=(9.0, 9.0))) == 1.0
+    assert time_of(ended(18.5)) == 18.5
     assert time_of(Result(status="crash")) is None
 
 
@@ -65,3 +77,30 @@ def test_what_is_over_keeps_the_scores_of_others_alone() -> None:
     assert (result.status, result.took) == ("over-limit", 12.0)
     assert [score.role for score in result.scores] == ["incumbent"]
     assert "trained 12.0 s and had not ended" in over_reason(result, clock((10.0,)))
+
+
+def test_the_incumbents_slowest_run_beside_it_says_how_slow_the_machine_is() -> None:
+    assert clock((8.0, 15.0), earlier=(9.0, 10.0, 14.0)).drift == 1.5
+    assert clock((8.0,)).drift == 1.0, "a faster machine takes nothing away"
+    assert clock(()).drift == 1.0
+    assert clock((20.0,), limit=Limit(duration=12)).drift == 1.0
+    assert clock((20.0,), earlier=(0.0,)).drift == 1.0
+    assert clock((15.0,)).allowed == pytest.approx(16.5)
+
+
+def test_kept_code_has_patience_under_a_limit_alone() -> None:
+    usual = Usual(seconds=10.0)
+    assert patient(usual, None, TENTH) == Usual(seconds=10.0 * PATIENCE)
+    assert patient(usual, Budget(amount=12), TENTH) == usual, "the training keeps to its budget"
+    assert patient(None, None, TENTH) is None
+
+
+def test_why_it_is_over_names_every_time() -> None:
+    assert over_reason(scored(13.0), clock((11.0,))) == (
+        "trained 13.0 s, where the baseline takes 10.0 s and 1.1x of it allows 12.1 s; "
+        "the incumbent took 11.0 s beside it (before: 10.0 s)"
+    )
+    assert over_reason(scored(12.0), clock(earlier=())).endswith("of it allows 11.0 s")
+    assert over_reason(scored(12.5), clock(limit=Limit(duration=12))) == (
+        "trained 12.5 s, where the limit allows 12s"
+    )

@@ -1,11 +1,17 @@
 """Only scores of one machine, at one speed, under one seed are compared; and runs take turns."""
 
+from math import log
+
 import pytest
 
+from agent.judge.owners import Owners
 from agent.judge.pairing import (
     CHECK_EVERY,
+    SAME_SPEED,
     Scores,
+    by_seed,
     comparable,
+    fresh_seeds,
     next_run,
     next_seed,
     overdue,
@@ -197,3 +203,90 @@ def test_trials_that_did_not_run_do_not_make_an_incumbent_overdue() -> None:
 def test_candidate_and_incumbent_begin_a_new_pair_in_turns(count: int, begins: str) -> None:
     both = {seed: score(1, seed) for seed in range(count)}
     assert next_run(both, both, 1, 0) == (count, begins)
+
+
+H100 = "aa00aa00 H100"
+TWIN = "bb00bb00 H100"
+A100 = "cc00cc00 A100"
+
+
+def test_a_machine_reaches_its_twin_where_equal_code_ran_on_both_at_its_speed() -> None:
+    def reach(*places: tuple[str, float | None, int], timed: bool = True) -> set[str]:
+        scores = [score(1.0, seed, machine=name, speed=speed) for name, speed, seed in places]
+        return set(Scores().reach(H100, [trial(0, "baseline", *scores)], timed))
+
+    assert reach((H100, 10.0, 0), (TWIN, 10.0, 1)) == {H100}, "under different seeds"
+    assert reach((H100, 10.0, 0), (A100, 10.0, 0)) == {H100}, "another model"
+    assert reach((H100, 10.0, 0), (TWIN, 9.0, 0)) == {H100, TWIN}
+    assert reach((H100, 10.0, 0), (TWIN, 5.0, 0)) == {H100}, "half as fast"
+    assert reach((H100, 5.0, 0), (TWIN, 10.0, 0)) == {H100}, "or twice as fast"
+    assert reach((H100, None, 0), (TWIN, None, 0)) == {H100}, "its speed is not known"
+    assert reach((H100, None, 0), (TWIN, None, 0), timed=False) == {H100, TWIN}
+    assert reach((H100, 10.0, 0), (TWIN, 5.0, 0), timed=False) == {H100}
+
+
+def test_a_perturbed_run_links_no_machines() -> None:
+    own = score(1.0, 0, machine=H100)
+    neutral = score(1.0, 0, "neutral", machine=TWIN)
+    assert Scores().reach(H100, [trial(0, "baseline", own, neutral)], timed=False) == {H100}
+
+
+def test_the_newest_score_of_each_machine_stands_under_its_seed() -> None:
+    old = score(1.0, 0, machine=H100)
+    new = score(1.1, 0, machine=H100)
+    twin = score(1.2, 0, machine=TWIN)
+    other = score(1.3, 0, machine=A100)
+    assert by_seed([old, twin, new, other], [H100, TWIN], None) == {0: {TWIN: twin, H100: new}}
+    mine = {0: score(2.0, 0, machine=H100)}
+    assert pairs_of(mine, {0: {H100: new, TWIN: twin}})[0].across is None, "on one machine first"
+    [pair] = pairs_of(mine, {0: {A100: other, TWIN: twin}})
+    assert (pair.incumbent, pair.across) == (1.2, (H100, TWIN)), "else with the newest"
+
+
+def test_fresh_seeds_are_those_that_no_run_had() -> None:
+    trials = [
+        trial(0, "baseline", score(1, 0), score(1, 1)),
+        trial(1, "discard", score(1, 3), score(1, 4, "incumbent"), against=0),
+    ]
+    assert fresh_seeds(trials, 3, 0) == (2, 5, 6)
+    assert fresh_seeds(trials, 2, 4) == (5, 6)
+    assert fresh_seeds(trials, 2, 0, [score(1, 2)]) == (5, 6)
+
+
+def test_a_speed_at_the_edge_is_still_the_same() -> None:
+    kept = -log(SAME_SPEED)
+    assert Scores().tolerance([]) == pytest.approx(kept)
+    scores = [score(1.0, 0, speed=8.51), score(1.0, 1, speed=8.49), score(1.0, 2, speed=10.0)]
+    assert list(comparable(scores, "m", kept)) == [0, 2]
+    fast = [score(1.0, 0, speed=10.0 / 0.849), score(1.0, 1, speed=10.0 / 0.851)]
+    assert list(comparable([*fast, score(1.0, 2, speed=10.0)], "m", kept)) == [1, 2]
+    assert unsteady([score(1.0, 0, speed=9.51), score(1.0, 1, speed=10.0)]) is None
+    assert unsteady([score(1.0, 0, speed=9.49), score(1.0, 1, speed=10.0)])
+
+
+def test_who_owns_a_score_changes_with_the_data_and_the_code() -> None:
+    def given(number: int, status: str, code: str, new_data: bool = False) -> Trial:
+        made = trial(number, status, score(1, 0))
+        return made.model_copy(update={"fingerprint": code, "new_data": new_data})
+
+    reference = score(1, 0, "reference")
+    timed = score(1, 0, "baseline")
+    owners = Owners()
+    owners.meet(given(0, "baseline", "a"))
+    owners.meet(given(1, "keep", "b"))
+    again = given(2, "baseline", "b")
+    owners.meet(again)
+    assert owners.code(again, timed) == 2, "of a baseline, its own"
+    tried = given(3, "discard", "c").model_copy(update={"against": 2})
+    owners.meet(tried)
+    assert owners.code(tried, timed) == 0, "what was kept again sets no other yardstick"
+    assert owners.code(tried, reference) == 0
+    assert owners.code(tried, score(1, 0, "incumbent")) == 2
+    by_hand = given(4, "baseline", "d")
+    owners.meet(by_hand)
+    after = given(5, "discard", "e")
+    assert owners.code(after, timed) == 4, "new code does"
+    assert owners.code(after, reference) == 0, "guards refer to the first baseline"
+    owners.meet(given(6, "baseline", "f", new_data=True))
+    assert owners.code(after, reference) == 6, "on the data at hand"
+    assert owners.code(after, timed) is None

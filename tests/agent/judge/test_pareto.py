@@ -84,6 +84,14 @@ def test_equal_trials_are_both_on_it_and_a_guarded_one_never() -> None:
 
 def test_a_trial_without_the_metric_has_no_place() -> None:
     assert front([trial(0, 0.8, None), trial(1, 0.7, 9.0)]) == [1]
+    suspect = trial(2, 0.99, 1.0, "suspect")
+    assert front([trial(1, 0.7, 9.0), suspect]) == [1], "it is not believed"
+    anew = trial(2, 0.1, 9.5, "baseline").model_copy(update={"new_data": True})
+    assert front([trial(1, 0.7, 9.0), anew]) == [2], "on the data at hand"
+    guarded = trial(2, 0.8, 3.0, "guarded")
+    x, y = two_axes("acc,ms", GOAL)
+    points = points_of([trial(0, 0.8, 3.0), guarded], x, y, GOAL)
+    assert [(point.trial.number, point.on_front) for point in points] == [(0, True), (2, False)]
 
 
 def test_it_agrees_with_its_definition_on_random_points() -> None:

@@ -10,14 +10,24 @@ from agent.exchange.write import tsv
 from agent.history.history import History
 from agent.judge.luck import luck_of
 from agent.judge.noise import noise_of
-from agent.judge.suspicion import Interval, Plausible, Rejection, jump, out_of_range
+from agent.judge.suspicion import (
+    Interval,
+    Plausible,
+    Rejection,
+    another_summary,
+    approved_by,
+    implausible,
+    is_suspect,
+    jump,
+    out_of_range,
+)
 from agent.propose.approved import Approved
 from agent.propose.search.observe import observation_of
 from agent.propose.views.digest import near_misses
 from agent.records.edits import SetConstant
 from agent.records.objective import LOWER
 from agent.records.proposals import Proposal, Provenance
-from agent.records.results import Score, Trial
+from agent.records.results import Pair, Result, Score, Trial
 from agent.space import read_constants
 from sandbox.ground.outcome import Finished, Outcome, RunSpec, Usage
 from tests.agent.study import (
@@ -97,6 +107,73 @@ def test_a_jump_is_more_than_a_tenth_and_more_than_twice_the_largest_gain() -> N
     assert not jump(score(1.7), 2.0, [kept(1, -0.16)], LOWER), "the run has seen nearly as much"
     assert jump(score(1.7), 2.0, [kept(1, -0.14)], LOWER)
     assert not jump(score(2.4), 2.0, [], LOWER), "for the worse"
+    rejected = kept(1, -0.16).model_copy(update={"status": "discard"})
+    assert jump(score(1.7), 2.0, [rejected], LOWER), "what was not kept is no gain"
+    assert jump(score(-1.7), -1.5, [], LOWER) and not jump(score(-1.6), -1.5, [], LOWER)
+    assert jump(score(-1.0), 0.0, [], LOWER) == (
+        "-1.000000 is better than the incumbent, a jump beyond anything kept so far"
+    )
+
+
+def printed(value: float, seed: int = 0, **counts: int) -> Score:
+    return Score(value=value, seed=seed, kind="self-reported", **counts)  # type: ignore[arg-type]
+
+
+def of(*scores: Score, recheck: str | None = None) -> Result:
+    return Result.model_validate({"status": "scored", "scores": scores, "recheck": recheck})
+
+
+def test_only_a_gain_is_implausible_and_only_beside_the_score_of_its_seed() -> None:
+    incumbent = kept(1, -0.1)  # 1.0 under seed 0
+    wide = Interval(low=0.5, high=9)
+    assert implausible(of(score(0.4)), incumbent, (), None, wide, LOWER)
+    assert not implausible(of(score(9.5)), incumbent, (), None, wide, LOWER), "it is worse"
+    assert not implausible(of(score(0.5)), incumbent, (), None, None, LOWER), "jumps are allowed"
+    assert implausible(of(score(0.5)), incumbent, (), [], None, LOWER)
+    pairs = (Pair(seed=0, candidate=0.5, incumbent=0.52),)
+    assert not implausible(of(score(0.5)), incumbent, pairs, [], None, LOWER), "of its own pair"
+    confirming = printed(0.4, 1, summaries=1)
+    assert implausible(of(score(0.9), confirming), incumbent, (), [], None, LOWER), "any of them"
+
+
+def test_one_more_print_than_the_incumbent_ever_made_is_doubted() -> None:
+    incumbent = kept(0, 0.0)
+
+    def ran(*scores: Score) -> Trial:
+        return incumbent.model_copy(update={"result": of(*scores)})
+
+    once = ran(printed(1.0, times=1), printed(1.0, 1, times=1))
+    assert not another_summary(printed(0.9, summaries=1, times=1), once)
+    assert "printed 2 summaries" in another_summary(printed(0.9, summaries=2), once)
+    assert "printed its score 2 times" in another_summary(printed(0.9, times=2), once)
+    twice = ran(printed(1.0, summaries=2, times=2), printed(1.0, 1, times=1))
+    assert not another_summary(printed(0.9, summaries=2, times=2), twice)
+    assert another_summary(printed(0.9, summaries=3), twice)
+    nothing = incumbent.model_copy(update={"status": "adopted", "result": None})
+    assert not another_summary(printed(0.9, times=5), nothing)
+
+
+def test_a_self_reported_score_out_of_range_fails_however_it_repeats() -> None:
+    incumbent = kept(0, 0.0)
+    wide = Interval(low=0.5, high=9)
+    assert is_suspect(of(score(0.9), recheck="failed"), wide, incumbent)
+    assert not is_suspect(of(printed(0.4)), wide, incumbent), "it was not measured again"
+    assert is_suspect(of(printed(0.9), printed(0.4, 1), recheck="passed"), wide, incumbent)
+    assert not is_suspect(of(printed(0.4), printed(0.9, 1), recheck="passed"), wide, incumbent)
+    assert not is_suspect(of(score(0.4), recheck="passed"), wide, incumbent), "it was audited"
+    more = of(printed(0.9, summaries=2), recheck="passed")
+    assert is_suspect(more, None, incumbent)
+
+
+def test_only_a_human_approves() -> None:
+    def by(method: str, origin: str) -> Proposal:
+        return Proposal.model_validate(
+            {"hypothesis": "h", "by": {"method": method, "origin": origin, "replays": 7}}
+        )
+
+    assert approved_by(by("approve", "human")) == 7
+    assert approved_by(by("approve", "llm")) is None
+    assert approved_by(by("tell", "human")) is None
 
 
 def test_a_jump_that_repeats_under_another_seed_is_kept_and_marked(tmp_path: Path) -> None:

@@ -72,6 +72,16 @@ def test_only_runs_on_this_machine_with_as_many_cores_count() -> None:
     assert usual(elsewhere) is None
     again = trial(4, score(1.0), score(5.0, role="baseline"), status="discard")
     assert usual(elsewhere, again) == Usual(seconds=5.0)
+    later = trial(4, score(1.0), score(9.0, role="baseline"), code="b")
+    assert usual(trial(0, score(2.0)), later) == Usual(seconds=2.0), "another baseline has its own"
+    before = trial(3, score(1.0), score(9.0, role="baseline"), status="discard")
+    by_hand = trial(4, score(2.0), code="b")
+    assert usual_of(by_hand, (before, by_hand), (), HERE, None) == Usual(seconds=2.0)
+    under_way = Result(status="scored", scores=(score(4.0, role="baseline"), score(9.0)))
+    assert usual_of(elsewhere, (elsewhere,), (under_way,), HERE, None) == Usual(seconds=4.0)
+    assert usual(trial(0, score(2.0, ""))) == Usual(seconds=2.0), "an old record names none"
+    unknown = trial(0, score(2.0))
+    assert usual(unknown, cores=2) == Usual(seconds=2.0)
     shared = trial(0, score(2.0, cores=4), score(3.0, cores=4))
     assert usual(shared, cores=4) == Usual(seconds=3.0)
     assert usual(shared, cores=2) is None

@@ -8,6 +8,7 @@ from agent.errors import ProjectFault
 from agent.project.around import project_around
 from agent.project.candidates import find_candidates
 from agent.project.find import find_project
+from agent.project.groups import composed
 from agent.project.look import look_at
 from agent.project.numbers import direction_of, likely, numbers_in
 from agent.project.settings import Settings
@@ -207,3 +208,27 @@ def test_links_tests_and_what_is_no_python_are_no_candidates(tmp_path: Path) -> 
     folder = repository(tmp_path, files)
     (folder / "train.py").symlink_to("/etc/passwd")
     assert find_candidates(folder).scripts == ()
+
+
+def test_of_a_hydra_project_only_what_its_defaults_name_is_configuration(tmp_path: Path) -> None:
+    texts = {
+        "conf/config.yaml": "defaults:\n  - base\n  - override model: mlp\n  - _self_\nlr: 1\n",
+        "conf/base.yml": "a: 1\n",
+        "conf/model/mlp.yaml": "width: 1\n",
+        "conf/model/cnn.yaml": "width: 2\n",
+        "conf/other.json": "{}",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert composed(tmp_path, tuple(texts)) == (
+        "conf/config.yaml",
+        "conf/base.yml",
+        "conf/model/mlp.yaml",
+    )
+    without = ("conf/base.yml", "conf/model/cnn.yaml")
+    assert composed(tmp_path, without) == without, "no list of defaults"
+    (tmp_path / "conf/config.yaml").write_text("defaults: [nothing]\n")
+    assert composed(tmp_path, tuple(texts)) == tuple(texts), "it names nothing that is there"
+    (tmp_path / "conf/config.yaml").write_text("defaults: [\n")
+    assert composed(tmp_path, tuple(texts)) == tuple(texts)

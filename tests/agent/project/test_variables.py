@@ -5,7 +5,7 @@ import pytest
 from agent.errors import UsageFault
 from agent.project.settings import read_settings
 from agent.project.trust import Reach
-from agent.project.variables import handed_on
+from agent.project.variables import MAX_NAME, MAX_VALUE, fault_of_variable, handed_on
 from sandbox.ground import redaction
 
 
@@ -32,6 +32,23 @@ def test_a_name_that_is_refused_says_why(tmp_path, name, why):
         read_settings(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "possible"),
+    [
+        ("x" * MAX_NAME, True),
+        ("x" * (MAX_NAME + 1), False),
+        ("9X", False),
+        ("PATH", False),
+        ("MY_PATH", True),
+        ("CUDA_VISIBLE_DEVICES", False),
+        ("MY_AUTORESEARCH_X", True),
+        ("DYLD_X", False),
+    ],
+)
+def test_a_name_is_handed_on_whole(name, possible):
+    assert (fault_of_variable(name) is None) == possible
+
+
 def test_values_are_handed_on_and_concealed():
     values = handed_on(("DATA_DIR",), {"DATA_DIR": "/data/imagenet", "OTHER": "1"})
     assert values == {"DATA_DIR": "/data/imagenet"}
@@ -46,6 +63,10 @@ def test_what_is_not_set_or_holds_a_key_is_refused():
     for value in ("https://user:pass@example.com", "hf_" + "a1" * 15):
         with pytest.raises(UsageFault, match="value of URL looks like a secret's"):
             handed_on(("URL",), {"URL": value})
+    for value in ("a\0b", "x" * (MAX_VALUE + 1)):
+        with pytest.raises(UsageFault, match="URL"):
+            handed_on(("URL",), {"URL": value})
+    assert handed_on(("URL",), {"URL": "x" * MAX_VALUE})
     assert redaction.redacted("user:pass@example.com", {}) == "user:pass@example.com"
 
 

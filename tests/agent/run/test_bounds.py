@@ -5,7 +5,7 @@ import pytest
 from agent.records.inputs import Set
 from agent.records.proposals import Proposal, Provenance
 from agent.records.spending import Spending, spending_of
-from agent.run.bounds import Bounds, Meter
+from agent.run.bounds import Bounds, Meter, Renewal
 
 
 def paid(cost: float | None) -> Proposal:
@@ -86,3 +86,21 @@ def test_bounds_that_are_set_are_of_the_whole_run() -> None:
     assert meter.over(0, 0.0) == "2 trials measured"
     meter.change(Set(max_cost=0.0, lift=("trials", "hours")), measured=8)
     assert meter.bounds == Bounds(max_cost=0.0)
+
+
+def test_an_agents_word_lowers_bounds_and_raises_none() -> None:
+    meter = Meter(Bounds(trials=5, hours=2.0))
+    meter.change(Set(trials=6, hours=3.0, max_cost=4.0, only_down=True), measured=0)
+    assert meter.bounds == Bounds(trials=5, hours=2.0, max_cost=4.0), "where there was none"
+    meter.change(Set(trials=5, hours=1.0, max_cost=4.0, only_down=True), measured=1)
+    assert meter.bounds == Bounds(trials=4, hours=1.0, max_cost=4.0)
+
+
+def test_a_session_with_other_workers_gets_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("agent.run.bounds.time.monotonic", lambda: now[0])
+    meter = Meter(Bounds(trials=5, hours=2.0, max_cost=3.0))
+    meter.measured = 2
+    now[0] = 1800.0
+    assert meter.renewal(4) == Renewal(workers=4, trials=3, hours=1.5, max_cost=3.0)
+    assert Meter(Bounds()).renewal(1) == Renewal(workers=1, trials=None, hours=None, max_cost=None)

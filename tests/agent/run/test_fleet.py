@@ -129,6 +129,26 @@ def test_a_baseline_never_waits_in_line() -> None:
     assert [waiting.number for waiting in line] == [1]
 
 
+def test_a_machine_that_is_dropped_keeps_no_slot_and_a_probe_takes_one_of_this_machine() -> None:
+    fleet = Fleet()
+    fleet.join([slot(0, "a", A), slot(1, "b", B), slot(2, "", A)])
+    assert fleet.cores_on(A, 7) is None, "all of them"
+    assert fleet.cores_on("another", 7) == 7
+    with_cores = slot(3, "c", "c H100").model_copy(update={"cpus": (0, 1)})
+    fleet.join([with_cores])
+    assert fleet.cores_on("c H100", None) == 2
+    here = fleet.take_here()
+    assert here and here.number == 2
+    assert fleet.take_here() is None, "the others are elsewhere"
+    fleet.give_back(here)
+    assert fleet.free[0] == here, "the slot that was used last is used first"
+    fleet.drop(A)
+    assert [left.number for left in fleet.slots] == [1, 3]
+    fleet.give_back(here)
+    assert here not in fleet.free, "its machine is gone"
+    assert fleet.machines == fleet.free_machines == (B, "c H100")
+
+
 class Places(RuleBasedStateMachine):
     """Any order of what may happen to the slots of a run."""
 

@@ -10,8 +10,20 @@ import pytest
 from agent.errors import HistoryFault
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
+from agent.records.edits import SetConstant
 from agent.records.events import Event, Heard, Note
-from agent.records.inputs import Admitted, Approve, Ask, Comment, Input, Set, Tell
+from agent.records.inputs import (
+    Admitted,
+    Approve,
+    Ask,
+    Comment,
+    Input,
+    Remember,
+    Set,
+    Skip,
+    Tell,
+    Try,
+)
 from agent.run.hearing import Hearing
 from agent.run.inbox import (
     MAX_BYTES,
@@ -19,6 +31,7 @@ from agent.run.inbox import (
     Inbox,
     NotSent,
     Sent,
+    Torn,
     answer_of,
     new_input,
     send,
@@ -242,6 +255,126 @@ def test_an_approval_of_what_is_not_there_is_no_trial(tmp_path: Path) -> None:
         asked = Input(id="k-1", ask=Approve(number=77), sent=at)
         history.admit(Admitted(input=asked, at=at, accepted=True))
         assert Ledger(history, read_space).human_proposals == ()
+
+
+def test_an_input_is_whole_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+    seen: list[tuple[list[str], bytes]] = []
+    with study(tmp_path) as history:
+        folder = folder_of(history)
+
+        def watched(descriptor: int) -> None:
+            [draft] = folder.iterdir()
+            seen.append(([path.name for path in folder.glob("[!.]*")], draft.read_bytes()))
+            assert Inbox(history.project, "t").count() == 0, "a draft is no input"
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", watched)
+        asked = remark(id="k-1")
+        send(history.project, "t", asked)
+        assert seen == [([], (folder / "k-1.json").read_bytes())]
+
+        def full(_: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(HistoryFault, match="No space left on device"):
+            send(history.project, "t", remark(id="k-2"))
+        assert [path.name for path in folder.iterdir()] == ["k-1.json"], "the draft is gone"
+
+
+def test_what_waits_is_read_by_the_time_at_which_it_was_sent(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        inbox = Inbox(history.project, "t")
+        for id, sent in (("a", "2026-11-29T03:00:00+00:00"), ("z", "2026-11-29T02:00:00+00:00")):
+            asked = Input(id=id, ask=Tell(text="x"), sent=sent)
+            inbox.write(id, asked.model_dump_json().encode())
+        (folder_of(history) / "m.json").write_text("nonsense")
+        assert [waiting.id if isinstance(waiting, Input) else "" for waiting in inbox.read()] == [
+            "",
+            "z",
+            "a",
+        ]
+
+
+def test_the_inbox_is_looked_at_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOOK_SECONDS", "REFS_SECONDS"):
+        monkeypatch.setattr(f"agent.run.hearing.{name}", 60.0)
+    with study(tmp_path) as history:
+        hearing = Hearing(Ledger(history, read_space), Inbox(history.project, "t"))
+        assert list(hearing.admit()) == []
+        send(history.project, "t", remark())
+        SentRefs(history.project, "t").write(remark(id="k-ref"))
+        assert list(hearing.admit()) == [], "not so soon"
+        assert len(list(hearing.admit(at_once=True))) == 1, "refs are looked at more seldom"
+
+
+def test_a_run_records_a_bounded_number_of_inputs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.run.hearing.MAX_INPUTS", 2)
+    with study(tmp_path) as history:
+        for number in range(3):
+            send(history.project, "t", remark(id=f"k-{number}"))
+        assert len(admit(history)) == len(history.inputs) == 2
+        assert not list(folder_of(history).glob("*.json")), "the third is removed"
+
+
+def test_what_cannot_be_taken_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with study(tmp_path) as history:
+        project = history.project
+        skip = new_input(Skip(number=0), "ada")
+        assert isinstance(send(project, "t", skip), Sent), "whoever works on it answers"
+        history.commit_attempt(0, proposal(), history.sources)
+    for number, there in ((0, True), (1, False)):
+        answer = send(project, "t", new_input(Skip(number=number), "ada"))
+        assert isinstance(answer, Sent if there else NotSent)
+    assert isinstance(send(project, "t", remark()), Sent)
+    monkeypatch.setattr("agent.run.inbox.MAX_BYTES", 300)
+    before = list(folder_of(history).iterdir())
+    long = send(project, "t", remark("x" * 400))
+    assert isinstance(long, NotSent) and "may have 300 bytes" in long.reason
+    assert list(folder_of(history).iterdir()) == before
+
+
+@pytest.mark.parametrize("ask", [Tell(text="KEY"), Comment(text="KEY"), Remember(text="KEY")])
+def test_no_words_that_are_recorded_hold_a_secret(tmp_path: Path, ask: Ask) -> None:
+    key = "sk-ant-" + "a1" * 20
+    with study(tmp_path) as history:
+        secret = ask.model_copy(update={"text": key})
+        send(history.project, "t", new_input(secret, "ada"))
+        edit = SetConstant(name="LR", value="0.2")
+        send(history.project, "t", new_input(Try(hypothesis=key, edits=(edit,)), "ada"))
+        for path in folder_of(history).iterdir():
+            assert key not in path.read_text() and "redacted" in path.read_text()
+
+
+def test_a_ref_that_moved_or_is_too_large_or_has_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git = Plumbing(tmp_path)
+    with study(tmp_path) as history:
+        refs = SentRefs(history.project, "t")
+        first = refs.write(remark(id="k-1"))
+        [asked] = refs.read()
+        git("update-ref", first, "HEAD")
+        refs.remove(asked)
+        assert git("rev-parse", first) == git("rev-parse", "HEAD"), "another one came meanwhile"
+        git("update-ref", "-d", first)
+        reference = refs.write(remark(id="k-2"))
+        git("update-ref", reference.replace("k-2", "k-3"), git("rev-parse", reference).strip())
+        torn = [waiting for waiting in refs.read() if isinstance(waiting, Torn)]
+        assert [(waiting.name, waiting.reason) for waiting in torn] == [
+            ("k-3", "its name is not its id")
+        ]
+        monkeypatch.setattr("agent.run.sent_refs.MAX_BYTES", 10)
+        assert all(isinstance(waiting, Torn) for waiting in refs.read())
 
 
 def test_two_senders_at_once_lose_nothing(tmp_path: Path) -> None:

@@ -3,8 +3,22 @@
 import pytest
 
 from agent.edit.files import Sources
-from agent.judge.decision import Baseline, Discard, Failed, Keep, Refusal, Simplify, Verdict
+from agent.judge.decision import (
+    Baseline,
+    Discard,
+    Failed,
+    Guarded,
+    Held,
+    Keep,
+    Refusal,
+    Simplify,
+    Skipped,
+    Verdict,
+)
+from agent.records.guards import Guard, GuardResult
+from agent.records.objective import Sense
 from agent.records.results import Attempt, Change, Pair, Result, Score, Touched, Trial
+from agent.records.target import TargetResult
 from agent.run.verdicts import Tried, trial_of
 from tests.agent.study import proposal
 
@@ -93,3 +107,34 @@ def test_a_failure_after_a_passed_recheck_is_a_failure() -> None:
     crashed = Result(status="crash", detail="boom", recheck="passed")
     trial = recorded(Failed(kind="crash", reason="boom"), crashed)
     assert (trial.status, trial.reason, trial.against) == ("crash", "boom", 3)
+
+
+def test_what_guards_and_a_target_say_is_on_record() -> None:
+    guard = GuardResult(
+        guard=Guard.model_validate("ms <= 30"), finding="inside", value=20, excess=-10, runs=1
+    )
+    proof = TargetResult(target=1.0, reached=True, value=0.9, bound=0.95, runs=3)
+    kept = recorded(Keep(reason="r", delta=-0.1, guards=(guard,), target=proof), scored())
+    assert (kept.guards, kept.target) == ((guard,), proof)
+    simpler = Simplify(reason="r", delta=0.0, charge=0.1, guards=(guard,), target=proof)
+    assert recorded(simpler, scored()).target == proof
+    broken = recorded(
+        Guarded(reason="r", delta=-0.1, interval=(-0.2, 0.0), guards=(guard,)), scored()
+    )
+    assert (broken.status, broken.guards, broken.delta) == ("guarded", (guard,), -0.1)
+    assert broken.interval == (-0.2, 0.0)
+    held = recorded(Held(reason="r", delta=-0.1, guards=(guard,)), scored())
+    assert (held.guards, held.delta, held.value) == ((guard,), -0.1, None)
+    first = recorded(Baseline(reason="r", guards=(guard,), target=proof), scored(), incumbent=None)
+    assert (first.guards, first.target) == ((guard,), proof)
+
+
+def test_an_estimate_is_a_value_whatever_is_better() -> None:
+    higher = Sense(direction="maximize")
+    verdict = Keep(reason="r", delta=-0.1)
+    tried = Tried(scored(), BEFORE, AFTER, INCUMBENT, PAIRS, sense=higher)
+    assert trial_of(ATTEMPT, verdict, tried).estimate == pytest.approx(1.6)
+    unbelieved = INCUMBENT.model_copy(update={"status": "suspect"})
+    assert recorded(verdict, scored(), unbelieved).estimate is None
+    skipped = trial_of(ATTEMPT, Skipped(reason="r"), Tried(None, BEFORE, AFTER, None))
+    assert (skipped.result, skipped.against, skipped.configuration) == (None, None, {"LR": 0.2})

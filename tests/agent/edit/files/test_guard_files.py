@@ -2,7 +2,9 @@
 
 import pytest
 
-from agent.edit.files import Sources, guard_files
+from agent.edit import fingerprint
+from agent.edit.files import Sources, code_lines_of, fingerprint_of, guard_files
+from agent.edit.files.one import is_python
 from agent.records.edits import Refused
 
 NET = "WIDTH = 4\n\n\ndef build():\n    return WIDTH\n"
@@ -131,6 +133,21 @@ def test_layout_is_no_change(texts: dict[str, str | None]) -> None:
     assert reason(tree(), tree(**texts)) == "no-op"
 
 
+def test_a_fingerprint_is_of_paths_too_but_not_of_a_lone_train_py() -> None:
+    text = "A = 1\n"
+    both = [Sources({"train.py": text, name: text}) for name in ("a.py", "b.py")]
+    assert fingerprint_of(both[0]) != fingerprint_of(both[1])
+    assert fingerprint_of(Sources({"train.py": text})) == fingerprint(f"# a comment\n{text}")
+
+
+def test_every_suffix_of_python_is_read_as_python() -> None:
+    texts = {"train.py": "LR = 1\n", "w.pyw": "B = 1\n"}
+    layout = Sources({**texts, "w.pyw": "B = (1)  # c\n"}, patterns=("**",))
+    assert reason(Sources(texts, patterns=("**",)), layout) == "no-op"
+    assert code_lines_of(layout) == 2
+    assert not is_python(".py") and not is_python("a/.pyw") and not is_python("a.py/b")
+
+
 def test_a_file_that_does_not_parse_is_refused_with_its_name() -> None:
     refused = refusal(tree(), tree(net_py="def (:\n"))
     assert refused is not None
@@ -141,4 +158,4 @@ def test_a_file_that_does_not_parse_is_refused_with_its_name() -> None:
 def test_a_seeding_call_without_a_seed() -> None:
     before = tree(net_py="import random\nrandom.seed(a=None)\nX = random.Random(x=1)\n")
     after = tree(net_py="import random\nrandom.seed()\nX = 2\n", c_toml="lr = 0.2\nseed = 1\n")
-    assert reason(before, after) in (None, "seed-only")
+    assert reason(before, after) == "seed-only"

@@ -37,6 +37,36 @@ def test_the_token_is_for_the_user_alone_and_never_the_same() -> None:
     assert one.token.read_text() != two.token.read_text()
 
 
+def test_a_file_is_whole_on_the_disk_before_it_has_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = Folder.new("night")
+    seen: list[tuple[bool, str]] = []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        [draft] = folder.path.glob(".batch.sh.*")
+        seen.append((folder.batch.exists(), draft.read_text()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    folder.write(folder.batch, "#!/bin/sh\n")
+    assert seen == [(False, "#!/bin/sh\n")]
+    assert mode(folder.batch) == 0o600
+    assert sorted(path.name for path in folder.path.iterdir()) == ["batch.sh", "token"]
+
+
+def test_what_the_job_printed_is_its_end_and_never_a_links(tmp_path: Path) -> None:
+    folder = Folder.new("night")
+    assert folder.said() == ""
+    folder.log.write_text("x" * 3000 + "\nthe end \n")
+    assert folder.said().endswith("the end") and len(folder.said()) < 2000
+    folder.log.unlink()
+    (tmp_path / "secret").write_text("a secret")
+    folder.log.symlink_to(tmp_path / "secret")
+    assert folder.said() == ""
+
+
 def test_a_folder_that_others_can_write_is_refused() -> None:
     Folder.new("night")
     allocations().chmod(0o777)

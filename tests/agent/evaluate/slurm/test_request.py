@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.errors import UsageFault
-from agent.evaluate.slurm.request import MARGIN_MINUTES, Request, request_of
+from agent.evaluate.slurm.request import MARGIN_MINUTES, MAX_MINUTES, Request, request_of
 from agent.evaluate.slurm.script import batch_file
 
 PYTHON = "/opt/venv/bin/python"
@@ -56,6 +56,16 @@ def test_cores_are_places_without_gpus() -> None:
 )
 def test_times_are_read_as_slurm_reads_them(time: str, minutes: int) -> None:
     assert request_of(hours=None, time=time).minutes == minutes
+
+
+def test_an_allocation_outlives_its_session_and_has_an_end() -> None:
+    assert request_of(hours=0.51).minutes == 31 + MARGIN_MINUTES, "minutes are rounded up"
+    assert request_of(hours=1e6).minutes == MAX_MINUTES
+    assert request_of(hours=8, time="90").minutes == 90, "what is typed comes first"
+    assert request_of(hours=1, gpus="65536", cpus=4096).places == 65_536
+    for words in ({"gpus": "65537"}, {"cpus": 4097}, {"time": "367-0"}):
+        with pytest.raises(UsageFault, match="Slurm would understand"):
+            request_of(hours=1, **words)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,151 @@
+"""Commits by hand under a run that works, another brief in the checkout, perturbed runs."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.errors import HistoryFault
+from agent.git.plumbing import Plumbing
+from agent.history.brief import brief_otherwise
+from agent.history.by_hand import new_commits
+from agent.history.commits import read_commits
+from agent.history.history import History
+from agent.history.neutral import perturbed_order
+from agent.history.standing import Standing
+from agent.history.text import line_of, prose
+from agent.project.settings import RunSettings
+from agent.records.results import Order, Result, Role, Score, Trial
+from tests.agent.history.nights import commit
+from tests.agent.study import make_repository, project_of, proposal, settings_of, study
+from tests.e2e.researcher import git
+
+BRIEF = "# Goal\nLower val_bpb.\n"
+
+
+# ---------------------------------------------------------------- commits by hand
+
+
+def meanwhile(history: History, now: str | None) -> list[str]:
+    """Return the subjects of the commits by hand that lead from the tip to `now`."""
+    git_here = Plumbing(Path(history.project.root))
+    found = new_commits(git_here, history.branch, history.tip, now)
+    return [each.message.partition("\n")[0] for each in found]
+
+
+def test_commits_on_the_tip_are_taken_oldest_first(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        for message in ("one", "two"):
+            commit(tmp_path, message)
+        newest = git(tmp_path, "rev-parse", "autoresearch/t").strip()
+        assert meanwhile(history, newest) == ["one", "two"]
+
+
+def test_a_branch_that_does_not_stand_on_the_tip_is_never_followed(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        back = f"git update-ref refs/heads/autoresearch/t {history.tip}"
+        beside = git(tmp_path, "commit-tree", f"{history.tip}^{{tree}}", "-p", "main", "-m", "x")
+        for now, words in (
+            (None, "was deleted"),
+            (history.run.start_commit, "set back or replaced"),
+            (beside.strip(), "set back or replaced"),
+        ):
+            with pytest.raises(HistoryFault, match=words) as fault:
+                meanwhile(history, now)
+            assert str(fault.value.next_command).startswith(back)
+
+
+def test_what_another_process_recorded_is_no_commit_by_hand(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        attempt = history.draft(0, proposal(LR=0.2), history.sources)
+        with pytest.raises(HistoryFault, match=r"moved by another process: \w+ is a record"):
+            meanwhile(history, attempt.commit)
+
+
+def test_a_message_may_be_anything_and_none_is_asked_for_nothing(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        commit(tmp_path, "a subject\n\n  body: with lines\n")
+        newest = git(tmp_path, "rev-parse", "autoresearch/t").strip()
+        [read] = read_commits(Plumbing(tmp_path), [newest]).values()
+        assert read.message == "a subject\n\n  body: with lines\n"
+        assert (read.id, read.parents) == (newest, [history.tip])
+        assert read_commits(Plumbing(tmp_path), []) == {}
+
+
+def test_words_that_look_like_a_record_are_indented() -> None:
+    assert prose("fine\nTrial: 9\n--- a rule\nlow: 1\n") == "fine\n  Trial: 9\n  --- a rule\nlow: 1"
+    assert line_of("Autoresearch: {}") == "  Autoresearch: {}"
+
+
+# ---------------------------------------------------------------- the brief
+
+
+def test_only_another_text_is_another_brief(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        checkout = project_of(tmp_path)
+        path = tmp_path / "program.md"
+        assert brief_otherwise(history, checkout) == []
+        path.write_bytes(BRIEF.replace("\n", "\r\n").encode())
+        assert brief_otherwise(history, checkout) == []
+        path.write_text(f"{BRIEF}Be bold.\n")
+        [line] = brief_otherwise(history, checkout)
+        assert "`autoresearch brief t --from-checkout`" in line
+        path.unlink()
+        assert brief_otherwise(history, checkout) == []
+        path.symlink_to("train.py")
+        assert brief_otherwise(history, checkout) == [], "a link is not followed"
+
+
+# ---------------------------------------------------------------- perturbations
+
+
+def baseline(history: History, *values: float) -> Trial:
+    """Commit a baseline with these scores, and a perturbed run."""
+    attempt = history.commit_attempt(0, proposal(), history.sources)
+    scores = [Score(value=v, seed=n, kind="self-reported") for n, v in enumerate(values)]
+    scores.append(Score(value=2.0, seed=1, kind="self-reported", role="neutral"))
+    result = Result(status="scored", scores=tuple(scores))
+    trial = Trial(number=0, status="baseline", proposal=proposal(), reason="r", result=result)
+    return history.commit_verdict(attempt, trial)
+
+
+@pytest.mark.parametrize(
+    ("role", "seed", "values", "moves"),
+    [
+        ("candidate", 1, (1.0, 1.0, 1.0), True),
+        ("incumbent", 2, (1.0, 1.0, 1.0), True),
+        ("candidate", 0, (1.0, 1.0, 1.0), False),  # under the run's first seed it stays
+        ("baseline", 1, (1.0, 1.0, 1.0), False),  # where the baseline is timed
+        ("candidate", 1, (1.0, 1.1, 1.2), False),  # seeds move this score
+        ("neutral", 1, (1.0, 1.1, 1.2), True),
+    ],
+)
+def test_code_is_perturbed_where_no_seed_moves_its_score(
+    tmp_path: Path, role: Role, seed: int, values: tuple[float, ...], moves: bool
+) -> None:
+    with study(tmp_path) as history:
+        trial = baseline(history, *values)
+        order = Order(commit=trial.attempt, seed=seed, role=role)
+        perturbed = perturbed_order(history, order)
+        checks = order.model_copy(update={"checks": ("true",)})
+        assert perturbed_order(history, checks) == checks
+    assert set(perturbed.texts) == ({"train.py"} if moves else set())
+    assert perturbed.model_copy(update={"texts": {}}) == order
+
+
+# ---------------------------------------------------------------- a project without a run
+
+
+def test_a_project_as_it_stands_is_read_and_nothing_is_written(tmp_path: Path) -> None:
+    project = project_of(make_repository(tmp_path / "r"))
+    run: RunSettings = settings_of(project)
+    before = git(tmp_path / "r", "for-each-ref")
+    standing = Standing(project, run)
+    assert (standing.tag, standing.tip) == ("t", run.start_commit)
+    assert standing.file_at(standing.tip, "program.md") == BRIEF
+    standing.export(standing.tip, tmp_path / "copy")
+    assert (tmp_path / "copy" / "train.py").exists()
+    leftovers = tmp_path / "r" / ".autoresearch" / "runs" / "t" / "trials"
+    leftovers.mkdir(parents=True)
+    standing.remove_folder()
+    assert not leftovers.parent.exists()
+    assert git(tmp_path / "r", "for-each-ref") == before
