@@ -37,7 +37,10 @@ class Row(Record):
 
 def read_rows(text: str, name: str) -> tuple[Row, ...]:
     """Return the rows of the file called `name`; raise UsageFault with the first invalid line."""
-    lines = list(csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+    try:
+        lines = list(csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+    except csv.Error as error:
+        raise UsageFault(f"{name} is no table: {error}", NEXT) from None
     header = [cell.strip() for cell in lines[0]] if lines else []
     missing = [column for column in COLUMNS if column not in header]
     if missing:
