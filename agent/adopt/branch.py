@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from shlex import quote
 
 from agent.adopt.results import Row
 from agent.edit.files import Sources
@@ -53,7 +54,7 @@ def find_span(git: Plumbing, branch: str | None, since: str | None, rows: tuple[
         problem = "the commit before its first experiment is unknown"
         if since:
             problem = f"{since} is not an ancestor of {name}"
-        command = f"autoresearch adopt {name} --since COMMIT"
+        command = f"autoresearch adopt {quote(name)} --since COMMIT"
         raise UsageFault(problem, f"{command}   # the one before the first experiment")
     return Span(start, tip, name)
 

@@ -42,7 +42,10 @@ def read_rows(text: str, name: str, metric: str = VAL_BPB.metric) -> tuple[Row, 
 
     metric: the one that the project measures, which is the name of the column of scores.
     """
-    lines = list(csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+    try:
+        lines = list(csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+    except csv.Error as error:
+        raise UsageFault(f"{name} is no table: {error}", NEXT) from None
     header = [cell.strip() for cell in lines[0]] if lines else []
     if metric not in header and VAL_BPB.metric in header:
         raise UsageFault(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 import typer
 
@@ -64,7 +65,7 @@ def adopt_branch(
     if not steps:
         raise UsageFault(
             f"No commit since {span.start[:12]} changes {project.train}.",
-            f"git log {span.start[:12]}..{span.name}",
+            f"git log {quote(f'{span.start[:12]}..{span.name}')}",
         )
     with History.create(project, run) as history:
         remember_run(consent, history)
@@ -168,6 +169,8 @@ def _refuse_start_without(program: str | None, entry: str | None, start: str) ->
 
 
 def _text(file: Path) -> str:
+    if file.exists() and not file.is_file():  # a pipe would be waited for
+        raise UsageFault(f"{file} is no file.", f"ls -l {quote(str(file))}")
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except OSError as error:

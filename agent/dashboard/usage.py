@@ -59,10 +59,11 @@ def traces_in(paths: list[Path]) -> tuple[Traces, ...]:
 
 def _read(path: Path) -> Traces | None:
     try:
-        text = path.read_bytes()[:MAX_BYTES].decode("utf-8", "replace")
-    except OSError:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES).decode("utf-8", "replace")
+        rows = list(csv.DictReader(text.splitlines()))
+    except (OSError, csv.Error):
         return None
-    rows = list(csv.DictReader(text.splitlines()))
     charts = [
         Trace(column, points)
         for column in COLUMNS[1:]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent.errors import SandboxFault
 from agent.git.home import remove_file
+from sandbox.ground.links import refuse_link_above
 from sandbox.score.opened import link_files, unlink_files
 
 WORKSPACE = "scratch/workspace"
@@ -37,8 +38,12 @@ def exported(home: Path, commit: str, export: Export) -> Iterator[Path]:
 
 
 def put_texts(folder: Path, texts: Mapping[str, str]) -> None:
-    """Replace files of an exported folder, keeping their modes. texts: by path."""
+    """Replace files of an exported folder, keeping their modes. texts: by path.
+
+    Raise SandboxFault for a path behind a link of the commit's.
+    """
     for path, text in texts.items():
+        refuse_link_above(folder, path)
         file = folder / path
         mode = file.stat().st_mode
         file.unlink()

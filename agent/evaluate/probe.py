@@ -7,6 +7,7 @@ from pathlib import Path
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt
 from sandbox.ground.budget import Budget
+from sandbox.ground.links import refuse_link_above
 from sandbox.ground.outcome import Cancelled, Finished, Outcome, Runner, TimedOut
 from sandbox.ground.record import Record
 from sandbox.ground.text import tail
@@ -58,7 +59,12 @@ class Probed(Record):
 
 
 def put_files(folder: Path, probe: Probe) -> None:
-    """Change the files of an exported folder to those of a probe."""
+    """Change the files of an exported folder to those of a probe.
+
+    Raise SandboxFault for a path behind a link of the commit's.
+    """
+    for path in (*probe.removed, *probe.texts):
+        refuse_link_above(folder, path)
     for path in probe.removed:
         (folder / path).unlink(missing_ok=True)
     for path, text in probe.texts.items():

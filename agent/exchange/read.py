@@ -214,10 +214,14 @@ def _rows(text: str) -> list[dict[str, Any]]:
     """Return the rows of a table, with numbers as numbers."""
     header = text.partition("\n")[0]
     reader = csv.DictReader(io.StringIO(text), delimiter="\t" if "\t" in header else ",")
-    return [
-        {name: _cell(cell) for name, cell in row.items() if None not in (name, cell)}
-        for row in reader
-    ]
+    try:
+        return [
+            {name: _cell(cell) for name, cell in row.items() if None not in (name, cell)}
+            for row in reader
+        ]
+    except csv.Error as error:
+        message = f"a table that cannot be read: {error}"
+        raise UsageFault(message, "autoresearch export --format tsv   # an example") from None
 
 
 def _cell(cell: str) -> Any:

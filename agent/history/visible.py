@@ -13,7 +13,7 @@ from sandbox.ground.text import shortened
 MAX_BYTES = 4 * MAX_CHARACTERS
 """A larger file has more than MAX_CHARACTERS characters."""
 MAX_NAME = 200
-_PLAIN_DIFF = ("--no-color", "--no-ext-diff", "--no-textconv")
+_PLAIN_DIFF = ("--no-color",)
 
 
 class VisibleFiles:

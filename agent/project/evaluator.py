@@ -3,7 +3,7 @@
 import ast
 import os
 import stat
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from shlex import quote
 
 from agent.errors import ProjectFault
@@ -47,7 +47,12 @@ CALL_IT = 'candidate.call("module:function", …) has the harness run it outside
 
 
 def check_evaluator(root: Path, base: str, evaluator: Evaluator) -> None:
-    """Raise ProjectFault where a file that the table names by its path is not there."""
+    """Raise ProjectFault where a file that the table names by its path is not there.
+
+    Likewise where an output lies behind a link: the harness takes it out of its way in a copy.
+    """
+    for output in evaluator.outputs:
+        refuse_links(root, str(PurePosixPath(base, output).parent))
     named = {
         "command": evaluator.script,
         "public": evaluator.public,
@@ -83,7 +88,7 @@ def warnings_of(text: str, script: str, loads_program: bool = False) -> list[str
     """
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return [f"{script} is no Python: {error}"]
     names = _names(tree)
     warnings = []

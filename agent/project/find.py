@@ -24,6 +24,8 @@ PREPARE = "prepare.py"
 PROGRAM = "program.md"
 CORPORA = "corpora.py"
 """What prepare.py imports, in the same folder. Older and foreign prepare.py files have none."""
+MAX_BYTES = 1 << 24
+"""Of train.py, prepare.py and program.md."""
 MAX_NAMED = 4
 """Scripts that may be the training and that a message names."""
 
@@ -184,6 +186,7 @@ def find_project(where: Path, settings: Settings, hint: bool = True) -> Project:
     prepare = base / settings.prepare if settings.prepare else train.parent / PREPARE
     program = base / (settings.program or PROGRAM)
     refuse_links(root, str(train), str(prepare), str(program), str(base / FILE))
+    _refuse_giants(root, str(train), str(prepare), str(program))
     named = {"prepare": settings.prepare, "program": settings.program}
     for key, path in named.items():
         if path and not (root / base / path).is_file():
@@ -211,6 +214,16 @@ def find_project(where: Path, settings: Settings, hint: bool = True) -> Project:
         check_evaluator(Path(project.root), project.base, settings.evaluate)
         _refuse_hidden(project, base)
     return project
+
+
+def _refuse_giants(root: Path, *paths: str) -> None:
+    """Raise ProjectFault for a file of the project that is too large to be code or a brief."""
+    for path in paths:
+        place = root / path
+        size = place.stat().st_size if place.is_file() else 0
+        if size > MAX_BYTES:
+            message = f"{place} has {size} bytes, which no code and no brief has"
+            raise ProjectFault(message, f"ls -l {quote(str(place))}")
 
 
 def _refuse_nowhere(project: Project, place: str) -> None:

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-import yaml
 
 from agent.project.candidates import text_in
+from agent.records.edits import Refused
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -27,25 +25,30 @@ def composed(folder: Path, configs: tuple[str, ...]) -> tuple[str, ...]:
     return members if len(members) > 1 else configs
 
 
-def _defaults(text: str) -> list[Any]:
-    """Return the list of defaults in a file of YAML; empty where there is none."""
+def _defaults(text: str) -> list[tuple[str, str]]:
+    """Return the group and the choice of each entry in a file's list of defaults, "" for no group.
+
+    Aliases stay what they are: a few lines of them stand for more than a machine has room for.
+    """
     if "defaults:" not in text:
         return []
-    try:
-        data = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
+    from agent.edit.values import document_of  # libcst takes long to load
+
+    document = document_of("yaml", text)
+    if isinstance(document, Refused):
         return []
-    defaults = data.get("defaults") if isinstance(data, dict) else None
-    return defaults if isinstance(defaults, list) else []
+    pairs = []
+    for item in document.items:
+        match item.keys:
+            case ("defaults", int()) if isinstance(item.value, str):
+                pairs.append(("", item.value))
+            case ("defaults", int(), str(group)) if item.value is not None:
+                pairs.append((group, str(item.value)))
+    return pairs
 
 
-def _named(folder: PurePosixPath, defaults: list[Any]) -> Iterator[str]:
+def _named(folder: PurePosixPath, defaults: list[tuple[str, str]]) -> Iterator[str]:
     """Yield the paths that a list of defaults means: `model: mlp` is model/mlp.yaml."""
-    for entry in defaults:
-        if isinstance(entry, str):
-            yield from (str(folder / f"{entry}{suffix}") for suffix in SUFFIXES)
-        if not isinstance(entry, dict):
-            continue
-        for group, choice in entry.items():
-            place = folder / str(group).removeprefix("override ").strip("/")
-            yield from (str(place / f"{choice}{suffix}") for suffix in SUFFIXES)
+    for group, choice in defaults:
+        place = folder / group.removeprefix("override ").strip("/")
+        yield from (str(place / f"{choice}{suffix}") for suffix in SUFFIXES)

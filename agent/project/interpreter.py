@@ -255,5 +255,8 @@ def _sources(packages: tuple[str, ...]) -> Iterator[str]:
 
 
 def _start_of(path: Path) -> str:
+    """Return the beginning of a file; "" for what is none: a pipe would be waited for."""
+    if not path.is_file():
+        return ""
     with path.open(encoding="utf-8", errors="replace") as file:
         return file.read(MAX_PATHS)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import platformdirs
@@ -181,11 +182,11 @@ def _refuse(path: str, needles: Needles, spec: RunSpec) -> None:
     if not needles.found_in(text):
         return
     place = path
-    hint = f"mv {path} ELSEWHERE   # or set another CORPUS in prepare.py"
+    hint = f"mv {quote(path)} ELSEWHERE   # or set another CORPUS in prepare.py"
     if Path(path).is_relative_to(spec.folder):
         name = os.path.relpath(path, spec.folder)
         place = f"{name} in the workspace"
-        hint = f"git rm {name}   # in the workspace; then commit"
+        hint = f"git rm {quote(name)}   # in the workspace; then commit"
     elif any(Path(path).is_relative_to(shown) for shown in spec.read_only):
         hint = "$EDITOR autoresearch.toml   # take it out of read_only"
     raise ProjectFault(

@@ -18,7 +18,7 @@ FRAMEWORKS = words_of(
 TRAINS = words_of("fit backward grad value_and_grad partial_fit train_on_batch boost")
 """Names of calls that train."""
 STARTS = TRAINS | {"train", "main"}
-_PERCENT = re.compile(r"%[-+ #0]*[0-9.*]*[a-zA-Z]")
+_PERCENT = re.compile(r"%[-+ #0]*+[0-9.*]*+[a-zA-Z]")
 _BRACES = re.compile(r"\{[^{}]*\}")
 _MAIN = re.compile(r"__name__")
 _WORK = (ast.For, ast.While, ast.With, ast.Try)

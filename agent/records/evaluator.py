@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from agent.records.bounded import MAX_ITEMS
+from agent.records.patterns import MAX_ANY_FOLDERS
 from sandbox.ground.record import Record
 
 MAX_WORD = 4096
@@ -104,5 +105,7 @@ def _check_inside(path: str) -> None:
         raise ValueError(f"{path!r} is not a path inside the project")
     if any("**" in part and part != "**" for part in parts):
         raise ValueError(f"{path!r}: ** stands alone between slashes")
+    if parts.count("**") > MAX_ANY_FOLDERS:
+        raise ValueError(f"{path[:60]!r}: at most {MAX_ANY_FOLDERS} ** are understood")
     if parts[0] == ".git":
         raise ValueError(f"{path!r} lies in .git")

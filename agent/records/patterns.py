@@ -14,6 +14,8 @@ MAX_PATTERN = 500
 """Characters."""
 MAX_PATH = 500
 """Characters of the path of a file that is edited."""
+MAX_ANY_FOLDERS = 2
+"""Times that a pattern has `**`: looking for its files on a disk takes a power of that."""
 EXCEPT = "!"
 """Begins a pattern of files that are not edited, whatever the patterns before it say."""
 _ANY_FOLDERS = "**"
@@ -34,8 +36,8 @@ def fault_of_pattern(pattern: str) -> str | None:
     parts = body.split("/")
     if body.startswith("/") or ".." in parts or "" in parts or "." in parts:
         return "write the path of files inside the project, such as model/*.py"
-    if parts.count(_ANY_FOLDERS) > 2:
-        return "at most two ** are understood"
+    if parts.count(_ANY_FOLDERS) > MAX_ANY_FOLDERS:
+        return f"at most {MAX_ANY_FOLDERS} ** are understood"
     if any(part.startswith(".") for part in parts):
         return "hidden files are never edited"
     return None
@@ -84,11 +86,16 @@ def _alike(path: str) -> tuple[str, ...]:
 
 
 def _fits(path: Sequence[str], pattern: Sequence[str]) -> bool:
-    if not pattern:
-        return not path
-    if pattern[0] == _ANY_FOLDERS:
-        return any(_fits(path[skipped:], pattern[1:]) for skipped in range(len(path) + 1))
-    return bool(path) and fnmatchcase(path[0], pattern[0]) and _fits(path[1:], pattern[1:])
+    """Return whether all of a path fits all of a pattern, in time that grows with both alone."""
+    ends = {0}  # how much of the path the pattern so far may have taken
+    for part in pattern:
+        if part == _ANY_FOLDERS:
+            ends = set(range(min(ends), len(path) + 1))
+        else:
+            ends = {end + 1 for end in ends if end < len(path) and fnmatchcase(path[end], part)}
+        if not ends:
+            return False
+    return len(path) in ends
 
 
 def folder_around(train: str, patterns: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox.ground.fault import SandboxFault
+from sandbox.ground.links import link_above
 from sandbox.ground.outcome import SEARCH_PATH
 
 PYTHON = ("python", "python3")
@@ -49,14 +50,17 @@ def argv_of(
 def place_data(copy: Path, checkout: Path, read_only: Sequence[str]) -> None:
     """Link readable paths of the checkout into its copy, at the same places.
 
-    Where the copy has a folder of this name already, what lies in the folder is linked. Raise
-    SandboxFault where no link can be made.
+    Where the copy has a folder of this name already, what lies in the folder is linked. What would
+    lie behind a link of the commit's is left out. Raise SandboxFault where no link can be made.
     """
     for path in read_only:
         source = Path(os.path.abspath(path))  # noqa: PTH100  links stay as they are
         if source != checkout and source.is_relative_to(checkout):
+            name = source.relative_to(checkout)
+            if link_above(copy, str(name)):
+                continue
             try:
-                _link(source, copy / source.relative_to(checkout))
+                _link(source, copy / name)
             except OSError as error:
                 raise SandboxFault(
                     f"cannot link {source} into {copy}: {error}", "df -h ."

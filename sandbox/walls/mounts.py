@@ -192,8 +192,11 @@ class Venv:
 
 def read_venv(prefix: Path) -> Venv | None:
     """Return what `prefix`/pyvenv.cfg says; None where it is no virtual environment."""
+    path = prefix / "pyvenv.cfg"
+    if not path.is_file():  # a pipe would be waited for
+        return None
     try:
-        with (prefix / "pyvenv.cfg").open(encoding="utf-8", errors="replace") as file:
+        with path.open(encoding="utf-8", errors="replace") as file:
             lines = file.read(MAX_CONFIGURATION).splitlines()
     except OSError:
         return None

@@ -34,7 +34,8 @@ NAMESPACES = frozenset(
     }
 )
 _MOMENTS = re.compile(r"(^|[._(])betas\)?$", re.IGNORECASE)
-_CLASS = re.compile(r"_?[A-Z]([A-Za-z0-9]*[a-z][A-Za-z0-9]*)?$")
+# A name of letters with a small one, in time that grows with its length alone.
+_CLASS = re.compile(r"_?[A-Z](?:(?=[A-Z0-9]*+[a-z])[A-Za-z0-9]*+)?$")
 _SETTINGS = re.compile(
     r"(^|_)(config|configs|cfg|cfgs|conf|hparams?|hyper\w*|hps?|args?|opts?|options?|params?"
     r"|settings?|flags)$|^c$",

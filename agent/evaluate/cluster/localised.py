@@ -9,6 +9,7 @@ from agent.evaluate.cluster.cache import Cache
 from agent.evaluate.cluster.trees import Tree, make_tree, read_tree
 from agent.evaluate.cluster.wire import Needs
 from agent.evaluate.machine import total_memory
+from sandbox.ground.links import refuse_link_above
 from sandbox.score.evaluator.evaluation import Evaluation
 
 MEMORY_SHARE = 0.8
@@ -51,7 +52,9 @@ def localised(needs: Needs, cache: Cache, folder: Path, workers: int) -> Needs:
     plan = needs.plan
     stay = _Stay(plan.checkout, needs.home, folder, needs.sent)
     for path in sorted(needs.sent, key=len):
-        _make(needs.sent[path], stay.place(path), cache)
+        place = stay.place(path)
+        refuse_link_above(folder, str(place.relative_to(folder)))
+        _make(needs.sent[path], place, cache)
     memory = plan.memory_bytes
     if not needs.has_memory_limit:
         memory = int(total_memory() * MEMORY_SHARE / workers)

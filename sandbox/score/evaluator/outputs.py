@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from sandbox.ground.fault import SandboxFault
+from sandbox.ground.links import refuse_link_above
 
 LEFT_NO = "it left no "
 """Stands in a reason before the path of an output that is missing."""
@@ -24,8 +25,12 @@ class NoOutput(Exception):
 
 
 def remove_outputs(folder: Path, names: Sequence[str]) -> None:
-    """Remove committed outputs from a fresh copy, since only those that the run leaves count."""
+    """Remove committed outputs from a fresh copy, since only those that the run leaves count.
+
+    Raise SandboxFault for one behind a link, which may lead out of the copy.
+    """
     for name in names:
+        refuse_link_above(folder, name)
         with suppress(OSError):
             (folder / name).unlink()
 
@@ -46,9 +51,10 @@ def place_outputs(
 ) -> None:
     """Copy taken outputs to their places in a fresh copy of the project.
 
-    read_only: nobody may write or start them there.
+    read_only: nobody may write or start them there. Raise SandboxFault as remove_outputs does.
     """
     for name in names:
+        refuse_link_above(folder, name)
         place = folder / name
         try:
             place.parent.mkdir(parents=True, exist_ok=True)

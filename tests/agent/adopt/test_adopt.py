@@ -329,6 +329,7 @@ def test_a_row_names_commits_by_hash_only(tmp_path: Path) -> None:
         (HEADER + "abc\t1.0\t1\tmaybe\tx\n", "line 2: the status is 'maybe'"),
         (HEADER + "\nabc\tgood\t1\tkeep\tx\n", "line 3: 'good' is no number"),
         (HEADER + "abc\n", "line 2: the status is ''"),
+        (HEADER + "x" * 200_000, "is no table: field larger"),
     ],
 )
 def test_a_file_that_is_no_results_tsv_is_refused_by_line(text: str, reason: str) -> None:

@@ -182,3 +182,16 @@ def test_one_that_is_given_a_stand_in_may_import_it_and_nothing_else() -> None:
     assert len(warnings_of(text, "evaluator.py")) == 2
     [warning] = warnings_of(text, "evaluator.py", loads_program=True)
     assert "line 3, unpickles" in warning
+
+
+def test_an_output_behind_a_link_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    root = tmp_path / "r"
+    root.mkdir()
+    (root / "out").symlink_to(tmp_path)
+    with pytest.raises(ProjectFault, match="out is a symbolic link"):
+        repository(root, f'train = "fit.py"\nmetric = "acc"\n{TABLE}outputs = ["out/.bashrc"]\n')
+
+
+def test_an_evaluator_that_no_parser_takes_is_said_to_be_none() -> None:
+    [warning] = warnings_of("not " * 50_000 + "1", "evaluate.py")
+    assert "is no Python" in warning

@@ -208,3 +208,13 @@ def test_seeds_are_kept_only_in_places_that_are_there(
         file.write("def make_data(): ...\n")
     kept = ("train.py", "train.py:make_data")
     assert find_project(repository, Settings(keep_seeds=kept)).train == "train.py"
+
+
+@pytest.mark.parametrize("name", ["train.py", "prepare.py", "program.md"])
+def test_a_file_of_terabytes_is_no_code(tmp_path: Path, name: str) -> None:
+    """An archive has one in a few bytes; reading it would end the machine."""
+    folder = make_repository(tmp_path / "r")
+    with (folder / name).open("r+b") as file:
+        file.truncate(1 << 42)
+    with pytest.raises(ProjectFault, match="which no code and no brief has"):
+        find_project(folder, Settings())

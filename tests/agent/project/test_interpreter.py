@@ -173,3 +173,15 @@ def test_a_script_is_no_interpreter(tmp_path: Path) -> None:
     shim.chmod(0o755)
     with pytest.raises(ProjectFault, match="no Python itself"):
         found(project, Settings(python="bin/python"))
+
+
+def test_no_pipe_is_waited_for(tmp_path: Path) -> None:
+    """A received environment may have one where a file is read."""
+    project = project_in(tmp_path)
+    make_venv(tmp_path / ".venv")
+    (tmp_path / ".venv" / "pyvenv.cfg").unlink()
+    packages = tmp_path / ".venv" / f"lib/python{VERSION}/site-packages"
+    for place in (tmp_path / ".venv" / "pyvenv.cfg", packages / "a.pth"):
+        os.mkfifo(place)
+    os.mkfifo(packages / "__editable__.py")
+    assert found(project).sources == ()

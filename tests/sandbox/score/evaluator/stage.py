@@ -52,9 +52,12 @@ def evaluated(
     (folder / "run.py").write_text(textwrap.dedent(run))
     for name, text in changes.pop("files", {}).items():
         (folder / name).write_text(text)
+    links = changes.pop("links", {})
+    _link(folder, links)
 
     def export(target: Path, split: str) -> None:
         target.mkdir()
+        _link(target, links)
         (target / "evaluate.py").write_text(HEAD + textwrap.dedent(evaluator))
         (target / "hidden.txt").write_text("a secret")
         (target / "train.py").write_text("AT_THE_START = True\n")
@@ -93,6 +96,12 @@ def evaluated(
     assert isinstance(result, Measured | Unscored)
     assert not Path(f"{place.scratch}.scoring").exists()
     return result
+
+
+def _link(folder: Path, links: dict[str, Path]) -> None:
+    """Make the links of a commit in a copy of it."""
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
 
 
 def refused(place, evaluator: str, **changes) -> tuple[str, str]:
