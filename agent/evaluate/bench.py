@@ -85,10 +85,19 @@ class Measures(Protocol):
         """Where it measures; of a bench whose places come and go, where it did when it opened."""
         ...
 
-    def open(self, listen: PlaceListener) -> None:
+    @property
+    def is_seeking(self) -> bool:
+        """Whether the last place was lost, and another one is looked for at this moment.
+
+        One that is found is told to the listener before this ends.
+        """
+        ...
+
+    def open(self, listen: PlaceListener, cancel: threading.Event) -> None:
         """Get ready to measure, with at least one slot, and tell `listen` of every place.
 
-        Of those that are there at once, and of those that join or leave from then on.
+        Of those that are there at once, and of those that join or leave from then on. `cancel`
+        ends the wait for a first one.
 
         Raise PlaceLost where there is no place to train.
         """
@@ -179,7 +188,12 @@ class Bench:
         self._export = export
         self._export_whole = export_whole
 
-    def open(self, listen: PlaceListener) -> None:
+    @property
+    def is_seeking(self) -> bool:
+        """Return False: the slots of this machine are never lost."""
+        return False
+
+    def open(self, listen: PlaceListener, cancel: threading.Event) -> None:
         """Do nothing: the slots of this machine are there, and stay."""
 
     def close(self) -> None:
