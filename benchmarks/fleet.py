@@ -91,7 +91,9 @@ class Machines:
         machines = dict.fromkeys(slot.machine for slot in self.slots)
         self._offsets = {m: self.effect * TAU * self._rng.gauss(0, 1) for m in machines}
 
-    def open(self, listen: PlaceListener) -> None:
+    is_seeking = False
+
+    def open(self, listen: PlaceListener, cancel: threading.Event) -> None:
         """Do nothing: the machines stay."""
 
     def close(self) -> None:

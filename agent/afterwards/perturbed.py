@@ -18,15 +18,17 @@ class PerturbingBench:
 
     bench: Measures
     history: Reading
+    slots: tuple[Slot, ...]
+    """Those of the bench in which it measures; a place that joins later is none of them."""
 
     @property
-    def slots(self) -> tuple[Slot, ...]:
-        """The slots of the bench."""
-        return self.bench.slots
+    def is_seeking(self) -> bool:
+        """Whether the bench looks for another place."""
+        return self.bench.is_seeking
 
-    def open(self, listen: PlaceListener) -> None:
+    def open(self, listen: PlaceListener, cancel: threading.Event) -> None:
         """Open the bench."""
-        self.bench.open(listen)
+        self.bench.open(listen, cancel)
 
     def close(self) -> None:
         """Close the bench."""

@@ -16,7 +16,7 @@ from agent.edit.files import Sources
 from agent.edit.files.one import is_python
 from agent.errors import Fault, ProjectFault
 from agent.evaluate.bench import Measures, Plan
-from agent.evaluate.cluster.measures import Terms
+from agent.evaluate.cluster.terms import Terms
 from agent.evaluate.engines import find_engine
 from agent.evaluate.machine import total_memory
 from agent.evaluate.slots import Slot, make_slots, this_machine

@@ -12,6 +12,7 @@ import typer
 from agent.cli.run_log import RunLog
 from agent.cli.say import say
 from agent.display.format import Formatter
+from agent.display.waiting import waiting
 from agent.run.bounds import Renewal
 
 READY = "AUTORESEARCH_READY"
@@ -43,7 +44,8 @@ def go_on(log: RunLog, words: Sequence[str], as_json: bool) -> None:
     before its session begins, print its output and end with its exit code.
     """
     before = log.path.stat().st_size if log.path.exists() else 0
-    process = _spawn(log, words)
+    with waiting("the session in the background to begin"):
+        process = _spawn(log, words)
     if process.returncode is not None:
         _print_failure(log, before)
         raise typer.Exit(process.returncode)
@@ -78,7 +80,10 @@ def renew(log: RunLog, renewal: Renewal, words: Sequence[str]) -> NoReturn:
 
 
 def tell_ready() -> None:
-    """Tell the command that started this background process that its session has begun."""
+    """Tell the command that started this background process that its session has begun.
+
+    A second time nobody listens.
+    """
     descriptor = os.environ.pop(READY, "")
     if descriptor.isdigit():
         os.write(int(descriptor), b"ready")

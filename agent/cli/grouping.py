@@ -75,6 +75,7 @@ _RUN: Groups = {
         "--partition",
         "--gpus",
         "--cpus",
+        "--mem",
         "--time",
         "--account",
         "--qos",

@@ -33,6 +33,7 @@ from agent.display.waiting import waiting
 from agent.errors import HistoryFault, PlaceLost, UsageFault
 from agent.evaluate.bench import Measures
 from agent.evaluate.engines import read_where
+from agent.evaluate.slots import Slot
 from agent.evaluate.where import SLURM, Where
 from agent.history.history import History
 from agent.history.runs import commit_of, usual_run
@@ -76,7 +77,7 @@ def lab(
             elsewhere = elsewhere_of(where, 1, unsafe, history.sources.code)
             bench = bench_of(history, Kit(place.settings, slots, sandbox, data, caps, elsewhere))
             with _opened(bench, where):
-                yield history, PerturbingBench(bench, history)
+                yield history, PerturbingBench(bench, history, _one_slot(bench))
 
 
 def _lasting(on: str | None) -> Where:
@@ -91,6 +92,14 @@ def _lasting(on: str | None) -> Where:
     return where
 
 
+def _one_slot(bench: Measures) -> tuple[Slot, ...]:
+    """Return the slot that everything is trained in. Raise PlaceLost where it is gone already."""
+    slots = bench.slots[:1]
+    if not slots:
+        raise PlaceLost("it left before anything was trained")
+    return slots
+
+
 @contextmanager
 def _opened(bench: Measures, where: Where) -> Iterator[None]:
     """Open the bench for the block; on a cluster this waits for a place."""
@@ -98,7 +107,7 @@ def _opened(bench: Measures, where: Where) -> Iterator[None]:
         yield
         return
     with waiting(f"{where}, to connect and to prove itself"):
-        bench.open(lambda _: None)
+        bench.open(lambda _: None, threading.Event())
     try:
         yield
     except PlaceLost as lost:

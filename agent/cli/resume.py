@@ -31,6 +31,7 @@ from agent.cli.slurm_options import (
     Cpus,
     Driver,
     Gpus,
+    Mem,
     OnSlurm,
     Partition,
     Qos,
@@ -53,6 +54,7 @@ def resume(
     qos: Qos = None,
     constraint: Constraint = None,
     cpus: Cpus = None,
+    mem: Mem = None,
     time: Time = None,
     driver: Driver = "outside",
     writers: Writers = None,
@@ -93,7 +95,7 @@ def resume(
     flags = read_flags("resume", **bounds, **limits)
     manner = manner_of(
         on,
-        OnSlurm(partition, account, qos, constraint, gpus, cpus, time, driver),
+        OnSlurm(partition, account, qos, constraint, gpus, cpus, mem, time, driver),
         flags.workers,
         tracker,
         notify,

@@ -19,6 +19,7 @@ from agent.cli.reach import agreed_run, bounded_run
 from agent.cli.renewal import data_of_run
 from agent.cli.run_log import RunLog
 from agent.cli.session import measured_count, outliving
+from agent.cli.slurm import refuse_second_driver
 from agent.cli.working import Manner, Working, crew_of
 from agent.history.branch import tag_of
 from agent.history.history import History
@@ -53,6 +54,7 @@ def resume_run(
     consent = Consent(place.project, manner.trust)
     branch = typed.branch or usual_run(place.project, Path.cwd())
     log = RunLog(place.project, tag_of(branch))
+    refuse_second_driver(place.project, log.tag)
     with outliving(log):
         with agreed_run(
             place.project,
@@ -69,7 +71,10 @@ def resume_run(
             with data_of_run(working.place, history, working.sandbox, consent) as data:
                 renewal = working.work(history, data)
         words = manner.words(**limits, method=typed.method, python=typed.python)
-        working.hand_on(renewal, words, words_of(**bounds))
+        own_bounds = dict(bounds)
+        if not manner.where.is_local:
+            del own_bounds["workers"]  # it is among the words
+        working.hand_on(renewal, words, words_of(**own_bounds))
 
 
 def _settled(history: History, place: Place, flags: Flags, typed: Typed, log: RunLog) -> Working:

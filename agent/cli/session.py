@@ -153,7 +153,8 @@ def work(
         ):
             places = PlacesFile(Path(history.project.root), history.tag)
             started = _started(history, kit, bounds)
-            _listen(loop, started, trackers, log, display, places, waits)
+            is_here = kit.elsewhere is None
+            _listen(loop, started, trackers, log, display, places, waits, is_here)
     finally:
         _summarise(history, trackers, log, as_json)
     return loop.renewal
@@ -167,8 +168,13 @@ def _listen(
     display: Display,
     places: PlacesFile,
     waits: Waits,
+    is_here: bool,
 ) -> None:
-    """Run the loop, and pass every event to all listeners."""
+    """Run the loop, and pass every event to all listeners.
+
+    is_here: whether trials run on this machine. Elsewhere the session has begun once a place was
+    found, which the first event tells.
+    """
 
     def hear(event: Event) -> None:
         waits.hear(event)
@@ -181,8 +187,10 @@ def _listen(
     with closing(loop.events()) as events:
         try:
             hear(started)
-            tell_ready()
+            if is_here:
+                tell_ready()
             for event in events:
+                tell_ready()
                 hear(event)
         except BaseException:
             # Nobody reads what is printed, say: what trains or was proposed stays for a resume.

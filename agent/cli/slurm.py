@@ -12,7 +12,7 @@ from agent.cli.run_log import RunLog
 from agent.cli.say import say
 from agent.cli.slurm_options import OnSlurm
 from agent.display.waiting import waiting
-from agent.errors import Fault, PlaceLost
+from agent.errors import Fault, PlaceLost, RunBusy
 from agent.evaluate.slurm.allocation import (
     allocated,
     allocated_here,
@@ -28,6 +28,7 @@ from agent.project.find import Project
 from agent.project.resolve import SessionOptions
 
 RESUME = "autoresearch resume"
+DOCTOR = "autoresearch doctor"
 QUEUE = "the partition's other jobs come first; `squeue --me --start` has Slurm's own estimate"
 
 
@@ -42,7 +43,7 @@ def place_of_trials(
 ) -> Iterator[Where]:
     """Yield where trials run: for Slurm, the Ray cluster of an allocation, which ends afterwards.
 
-    If a run has lost every place, the next command of the fault names where it ran.
+    A run that has lost every place, or finds none, names where in the command to type next.
     """
     try:
         if where.engine != SLURM:
@@ -52,9 +53,11 @@ def place_of_trials(
         with cluster_on_slurm(request, project, log) as address:
             yield Where(RAY, address)
     except PlaceLost as lost:
-        if where.is_local or lost.next_command != RESUME:
-            raise
-        raise PlaceLost(lost.message, f"{RESUME} {log.tag} --on {where}") from None
+        if lost.next_command == RESUME and not where.is_local:
+            raise PlaceLost(lost.message, f"{RESUME} {log.tag} --on {where}") from None
+        if lost.next_command == DOCTOR and where.engine == RAY:
+            raise PlaceLost(lost.message, f"{DOCTOR} --on {where}") from None
+        raise
 
 
 @contextmanager
@@ -128,9 +131,22 @@ def job_of(project: Project, tag: str) -> Job | None:
 def driver_inside(project: Project, tag: str) -> Job | None:
     """Return the job with the run's driver inside; None if there is none."""
     allocation = read_allocation(record_path(project, tag))
-    if allocation is None or allocation.driver != "inside":
+    if allocation is None or not allocation.is_ours or allocation.driver != "inside":
         return None
     return job_of(project, tag)
+
+
+def refuse_second_driver(project: Project, tag: str) -> None:
+    """Raise RunBusy where a driver in a batch job works on the run, or will, and is not this one.
+
+    Its lock may be on a file system that shows no lock of another machine.
+    """
+    if is_inside(read_allocation(record_path(project, tag))):
+        return
+    job = driver_inside(project, tag)
+    if job is not None:
+        message = f"{job.text}; the driver of {tag} is in it"
+        raise RunBusy(message, f"autoresearch stop {tag}")
 
 
 def end_inside(job: Job, now: bool) -> None:

@@ -37,6 +37,12 @@ Cpus = Annotated[
     int | None,
     typer.Option(metavar="N", help="Cores of each trial. Default: Slurm's."),
 ]
+Mem = Annotated[
+    str | None,
+    typer.Option(
+        "--mem", metavar="SIZE", help="Main memory of each trial, as in 32G. Default: Slurm's."
+    ),
+]
 Time = Annotated[
     str | None,
     typer.Option(
@@ -63,6 +69,7 @@ class OnSlurm:
     constraint: str | None = None
     gpus: str | None = None
     cpus: int | None = None
+    mem: str | None = None
     time: str | None = None
     driver: Literal["outside", "inside"] = "outside"
 
@@ -77,6 +84,7 @@ class OnSlurm:
             constraint=self.constraint,
             gpus=self.gpus,
             cpus=self.cpus,
+            memory=self.mem,
             workers=workers,
         )
 

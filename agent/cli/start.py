@@ -43,6 +43,7 @@ from agent.cli.slurm_options import (
     Cpus,
     Driver,
     Gpus,
+    Mem,
     OnSlurm,
     Partition,
     Qos,
@@ -76,6 +77,7 @@ def start(
     qos: Qos = None,
     constraint: Constraint = None,
     cpus: Cpus = None,
+    mem: Mem = None,
     time: Time = None,
     driver: Driver = "outside",
     writers: Writers = None,
@@ -218,7 +220,7 @@ def start(
     )
     manner = manner_of(
         on,
-        OnSlurm(partition, account, qos, constraint, gpus, cpus, time, driver),
+        OnSlurm(partition, account, qos, constraint, gpus, cpus, mem, time, driver),
         flags.workers,
         tracker,
         notify,

@@ -64,9 +64,13 @@ class Manner:
                 check_reach(self.where.address)
 
     def words(self, **others: Flag) -> list[str]:
-        """Return the options for a process that continues the session."""
+        """Return the options for a process that continues the session.
+
+        How many workers there are is a run's own on this machine; elsewhere it is typed each time.
+        """
         return words_of(
             **others,
+            workers=None if self.where.is_local else self.workers,
             tracker=self.tracker,
             notify=self.notify,
             trust=self.trust,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from agent.records.events import (
+    REFUSED,
     Checking,
     Event,
     Heard,
@@ -49,6 +50,11 @@ class Gone(Record):
 
     name: str
     why: str
+
+    @property
+    def state(self) -> str:
+        """What became of it, in two words."""
+        return "was refused" if self.why.startswith(REFUSED) else "is gone"
 
 
 class Waits(Record):
@@ -156,7 +162,7 @@ def brief_words(places: Places) -> list[str]:
     words = [f"{place.name} {len(place.trials)}/{len(place.slots)}" for place in _listed(places)]
     if len(places.present) > SHOWN:
         words.append(f"and {len(places.present) - SHOWN} more")
-    words += [f"{gone.name} is gone" for gone in places.gone[-2:]]
+    words += [f"{gone.name} {gone.state}" for gone in places.gone[-2:]]
     if places.lost:
         words.append(lost_words(places.lost))
     return words
@@ -171,7 +177,7 @@ def place_lines(places: Places) -> Iterator[str]:
     if len(places.present) > SHOWN:
         yield f"and {len(places.present) - SHOWN} more"
     for gone in places.gone[-3:]:
-        yield f"{gone.name} is gone: {gone.why}"
+        yield f"{gone.name} {gone.state}: {gone.why.removeprefix(REFUSED)}"
     if places.lost:
         yield f"{lost_words(places.lost)}; each ran again elsewhere, or will"
 
@@ -179,6 +185,11 @@ def place_lines(places: Places) -> Iterator[str]:
 def waits_line(number: int, run: int) -> str:
     """Return that a trial without a verdict waits in a pause."""
     return f"#{number} waits before its run {run}, for the run is paused"
+
+
+def left_line(place: str, why: str) -> str:
+    """Return that a place left, or that a node was refused."""
+    return f"{place} was {why}" if why.startswith(REFUSED) else f"{place} left: {why}"
 
 
 def lost_line(number: int, place: str, why: str) -> str:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from agent.display.format import Formatter, allowance_words, duration, formatter_for
-from agent.display.places import lost_line, waits_line
+from agent.display.places import left_line, lost_line, waits_line
 from agent.display.scores import about_scores
 from agent.display.steering import input_line
 from agent.display.waits import wait_words
@@ -128,7 +128,7 @@ def describe(event: Event, formatter: Formatter) -> str:
         case PlaceJoined(place, slots):
             return f"{place} joined, with {len(slots)} slot{'s' if len(slots) > 1 else ''}"
         case PlaceLeft(place, why):
-            return f"{place} left: {why}"
+            return left_line(place, why)
         case TrainingLost(attempt, slot, place, why):
             return lost_line(attempt.number, slot_words(slot, place), why)
         case Note(text):

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from agent.display.places import HERE, after, lost_line, waits_line
+from agent.display.places import HERE, after, left_line, lost_line, waits_line
 from agent.display.steering import input_line
 from agent.records.events import (
     Checking,
@@ -166,7 +166,7 @@ class RunState:
             case Note(text):
                 self.notes.append(text)
             case PlaceLeft(place, why):
-                self.notes.append(f"{place} left: {why}")
+                self.notes.append(left_line(place, why))
             case TrainingLost(attempt, slot, place, why):
                 if self._in_slot(attempt.number, slot):
                     del self.running[slot]

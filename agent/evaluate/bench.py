@@ -85,10 +85,21 @@ class Measures(Protocol):
         """The slots, as they were when the bench was opened."""
         ...
 
-    def open(self, listen: PlaceListener) -> None:
+    @property
+    def is_seeking(self) -> bool:
+        """Whether the last place was lost, and another one is looked for at this moment.
+
+        One that is found is told to the listener before this ends.
+        """
+        ...
+
+    def open(self, listen: PlaceListener, cancel: threading.Event) -> None:
         """Prepare at least one slot, and call `listen` for every place that joins or leaves.
 
-        Raise PlaceLost if there is no place to train.
+        Of those that are there at once, and of those that join or leave from then on. `cancel`
+        ends the wait for a first one.
+
+        Raise PlaceLost where there is no place to train.
         """
         ...
 
@@ -178,7 +189,12 @@ class Bench:
         self._export = export
         self._export_whole = export_whole
 
-    def open(self, listen: PlaceListener) -> None:
+    @property
+    def is_seeking(self) -> bool:
+        """Return False: the slots of this machine are never lost."""
+        return False
+
+    def open(self, listen: PlaceListener, cancel: threading.Event) -> None:
         """Do nothing: the slots of this machine are always there."""
 
     def close(self) -> None:

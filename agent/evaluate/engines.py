@@ -14,7 +14,7 @@ Open = Callable[..., Measures]
 """How an engine is opened.
 
 `local`: plan, sandbox, slots, its folder, and the export of a commit. Others: plan, Terms
-(agent/evaluate/cluster/measures.py), the folder and the export; they make slots of their own. Where
+(agent/evaluate/cluster/terms.py), the folder and the export; they make slots of their own. Where
 the plan has an evaluation, also the export of the start commit with its hidden files.
 """
 ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@\[\]-]{0,252}")
@@ -55,6 +55,8 @@ def read_where(text: str | None) -> Where:
     find_engine(name)
     if not colon:
         return Where(name)
+    if name == LOCAL:
+        raise UsageFault(f"{LOCAL} has no address: {text[:200]!a}", "autoresearch start")
     if not ADDRESS.fullmatch(address.removeprefix("//")):
         example = "autoresearch start --on ray://head:10001"
         raise UsageFault(f"not an address of a cluster: {text[:200]!a}", example)

@@ -9,6 +9,7 @@ from statistics import fmean
 
 from sandbox.ground.devices import Device
 from sandbox.ground.machine import machine_name, read_text
+from sandbox.limits.cgroup import memory_ceiling
 
 SYSTEM = Path("/sys")
 
@@ -16,8 +17,12 @@ __all__ = ["Conditions", "conditions", "machine_name", "total_memory"]
 
 
 def total_memory() -> int:
-    """Return the size of main memory in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """Return the bytes of main memory that this process may have, with all that it starts.
+
+    Where a batch system or a container lets it have less than the machine's, it is so much.
+    """
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(physical, memory_ceiling() or physical)
 
 
 @dataclass(frozen=True)

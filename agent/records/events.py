@@ -150,9 +150,13 @@ class PlaceJoined:
     slots: tuple[Slot, ...]
 
 
+REFUSED = "refused: "
+"""How the reason of a node begins that could not become a place."""
+
+
 @dataclass(frozen=True)
 class PlaceLeft:
-    """A place is gone, with all its slots."""
+    """A place is gone, with all its slots; or a node is refused, which had none."""
 
     place: str
     why: str

@@ -25,7 +25,9 @@ class Loss(Record):
     """Its name as it was shown; empty for the machine of the run itself."""
     why: Words
     own: bool = True
-    """Whether the attempt's own code trained there, and not what it is compared with."""
+    """Whether it counts against the attempt: its own code trained there, and not what it is
+    compared with. A baseline has several runs at once: a place counts once, whatever it had of
+    them, and of several machines only the one whose scores are the baseline's."""
 
     def __str__(self) -> str:
         """Return `node-b: the node died`."""

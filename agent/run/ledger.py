@@ -289,7 +289,10 @@ class Ledger:
     def lose(self, run: Assignment, why: str) -> bool:
         """Record that a place was lost during a run; return whether the attempt is to blame."""
         attempt = run.attempt
-        own = run.order.commit == attempt.commit
+        beside = self.fleet.runs_of(attempt.number)
+        is_told_again = any(other.slot.place == run.slot.place for other in beside)
+        is_own = run.order.commit == attempt.commit and run.order.role != "baseline"
+        own = is_own and not is_told_again
         loss = loss_of(run.slot.machine, run.slot.place, why, own)
         self.history.lose(attempt, loss)
         return own_fault(self.history.losses(attempt)) is not None

@@ -128,7 +128,7 @@ class Loop:
                 message = workers.receive(LOOK_SECONDS)
                 if message is not None:
                     yield from self._handle(message)
-                    self._end_without_places()
+                self._end_without_places()
             yield from self._call_off()
             self._keep_for_resume()
         if self._fault:
@@ -149,6 +149,8 @@ class Loop:
             return False
         if self._ending:
             return True
+        if self._trainings.awaits_place and not self._over():
+            return False
         return not self._drafting.goes_on and (not self._paused or self._over() is not None)
 
     # ------------------------------------------------------------ hearing

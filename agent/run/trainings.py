@@ -178,8 +178,13 @@ class Trainings:
                 self._line.put_first(run.attempt)
 
     @property
+    def awaits_place(self) -> bool:
+        """Whether there is no place at this moment, and one may join at once."""
+        return not self._fleet.slots and self._workers.awaits_place
+
+    @property
     def fault(self) -> PlaceLost | None:
         """The fault if no place to train is left; None while there is one or something runs."""
-        if self._fleet.slots or self._fleet.running:
+        if self._fleet.slots or self._fleet.running or self.awaits_place:
             return None
         return PlaceLost(f"no place to train is left{self._last}", "autoresearch resume")

@@ -84,7 +84,7 @@ class Workers:
         self._trainers = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="trial")
 
     def __enter__(self) -> Self:
-        self._bench.open(self._inbox.put)
+        self._bench.open(self._inbox.put, self._cancel)
         self._fleet.join(self._bench.slots)
         return self
 
@@ -133,6 +133,11 @@ class Workers:
             return ProbeEnded(slot)
 
         self._trainers.submit(lambda: self._inbox.put(work()))
+
+    @property
+    def awaits_place(self) -> bool:
+        """Whether a place may join at once: one is looked for, or is told of in the inbox."""
+        return self._bench.is_seeking or not self._inbox.empty()
 
     def tell(self, message: Message) -> None:
         """Send a message to the loop. May be called from any thread and from signal handlers."""

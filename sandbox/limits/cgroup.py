@@ -23,6 +23,7 @@ V1 = {"memory": ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"), "pids"
 V2 = {"memory": ("memory.max", "memory.swap.max", "memory.oom.group"), "pids": ("pids.max",)}
 EVENTS = ("memory.oom_control", "memory.events")
 PEAKS = ("memory.max_usage_in_bytes", "memory.peak")
+CEILINGS = ("memory.limit_in_bytes", "memory.max")
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,21 @@ def caps_memory() -> bool:
     return any("memory" in spot.controllers for spot in spots())
 
 
+def memory_ceiling(process: Path = Path("/proc/self")) -> int | None:
+    """Return the most bytes that `process` may have by the groups it is in; None without a limit.
+
+    Batch systems and containers set one; that of a group further up holds as well.
+    """
+    limits: list[int] = []
+    for hierarchy, own in _own_groups(process):
+        if hierarchy.version == 1 and "memory" not in hierarchy.controllers:
+            continue
+        for folder in (own, *own.parents):
+            if folder.is_relative_to(hierarchy.mount):
+                limits += filter(None, (_number(folder / name) for name in CEILINGS))
+    return min(limits, default=None)
+
+
 @functools.cache
 def spots() -> tuple[Spot, ...]:
     """Return the places where groups can be made, each tested by making one."""
@@ -100,15 +116,9 @@ def find_spots(process: Path) -> Iterator[Spot]:
 
     With version 1 that is below its own group, with version 2 in an ancestor.
     """
-    paths = dict(_memberships(process))
-    for hierarchy in _hierarchies(process):
-        mount = hierarchy.mount
-        path = paths.get(hierarchy.controllers, "")
-        own = mount
-        if path.startswith(hierarchy.root):
-            own = mount / os.path.relpath(path, hierarchy.root)
+    for hierarchy, own in _own_groups(process):
         if hierarchy.version == 2:
-            yield from _delegated(own, mount)
+            yield from _delegated(own, hierarchy.mount)
             continue
         wanted = tuple(name for name in CONTROLLERS if name in hierarchy.controllers)
         if wanted:
@@ -221,6 +231,17 @@ class _Hierarchy:
     mount: Path
     controllers: frozenset[str]
     """None for version 2."""
+
+
+def _own_groups(process: Path) -> Iterator[tuple[_Hierarchy, Path]]:
+    """Yield each hierarchy that can be seen, with the folder of the group that a process is in."""
+    paths = dict(_memberships(process))
+    for hierarchy in _hierarchies(process):
+        path = paths.get(hierarchy.controllers, "")
+        own = hierarchy.mount
+        if path.startswith(hierarchy.root):
+            own /= os.path.relpath(path, hierarchy.root)
+        yield hierarchy, own
 
 
 def _hierarchies(process: Path) -> Iterator[_Hierarchy]:

@@ -186,6 +186,9 @@ def test_a_driver_inside_works_in_the_batch_job_and_is_stopped_from_outside(
     [job] = here.jobs()
     wait_for(lambda: measured_so_far(night) >= 2, 240, "two trials")
     assert f"job {job} is RUNNING" in typed(night, "status", "t")
+    night.resume("--trials=1")
+    assert night.end(60) != 0, "nobody works on a run beside its driver"
+    assert f"job {job} is RUNNING" in night.errors()
     said = typed(night, "stop", "t")
     assert re.search(r"autoresearch/t has stopped; `autoresearch resume t` continues it", said)
     nothing_left(night, here)

@@ -144,6 +144,17 @@ def test_version_2_without_delegation_is_not_used(tmp_path):
     assert list(cgroup.find_spots(process)) == []
 
 
+def test_the_least_memory_of_the_groups_around_a_process_is_its_ceiling(tmp_path):
+    process, own = hierarchy(tmp_path)
+    assert cgroup.memory_ceiling(process) is None
+    (own / "memory.max").write_text("max")
+    (own.parent / "memory.max").write_text(str(3 * GIB))
+    (own.parent.parent / "memory.max").write_text(str(8 * GIB))
+    assert cgroup.memory_ceiling(process) == 3 * GIB
+    (own / "memory.max").write_text(str(GIB))
+    assert cgroup.memory_ceiling(process) == GIB
+
+
 def test_a_scope_of_its_own_is_divided(tmp_path):
     process, own = hierarchy(tmp_path)
     (own / "cgroup.controllers").write_text("memory pids")

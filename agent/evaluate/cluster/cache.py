@@ -3,10 +3,12 @@
 import os
 import secrets
 import stat
+import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 
 from agent.errors import SandboxFault
 from agent.evaluate.cluster.trees import Tree, hash_of, make_tree
@@ -36,6 +38,9 @@ class Cache:
         Raise SandboxFault if `root` belongs to somebody else or cannot be made.
         """
         self.root = root
+        self._lock = threading.Lock()
+        # Processes of several nodes may share a folder, and the numbers of processes.
+        self._own = secrets.token_hex(4)
         try:
             _own(root, PASSED)
             _own(root / FILES, PRIVATE)
@@ -43,7 +48,7 @@ class Cache:
             _own(root / PARTS, PRIVATE)
         except OSError as error:
             message = f"cannot make the cache {root}: {error.strerror}"
-            raise SandboxFault(message, f"df -h {root.parent}") from None
+            raise SandboxFault(message, f"df -h {quote(str(root.parent))}") from None
         self._sweep()
 
     def file(self, sha: str) -> Path:
@@ -57,27 +62,36 @@ class Cache:
     def put(self, sha: str, offset: int, piece: bytes, size: int) -> None:
         """Add a piece of a file of `size` bytes; the last piece completes it.
 
-        Raise SandboxFault if the complete file has another hash, and OSError for a full disk.
+        A piece may come twice. Raise SandboxFault if the complete file has another hash, and
+        OSError for a full disk.
         """
-        part = self.root / PARTS / f"{sha}-{os.getpid()}"
+        with self._lock:
+            if not _touch(self.file(sha)):
+                self._add(sha, offset, piece, size)
+
+    def _add(self, sha: str, offset: int, piece: bytes, size: int) -> None:
+        part = self.root / PARTS / f"{sha}-{self._own}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(part, flags, 0o644)
         try:
             written = 0
             while written < len(piece):
                 written += os.pwrite(descriptor, piece[written:], offset + written)
+            is_whole = offset + len(piece) >= size
+            if is_whole:
+                os.fsync(descriptor)  # or a loss of power would leave the name without the content
         except OSError:
             part.unlink(missing_ok=True)
             raise
         finally:
             os.close(descriptor)
-        if offset + len(piece) >= size:
+        if is_whole:
             self._finish(part, sha)
 
     def _finish(self, part: Path, sha: str) -> None:
         if hash_of(part) != sha:
             part.unlink()
-            message = f"the file {sha[:12]} came with another content"
+            message = f"the file {sha[:12]} came with another content: it changed while it was sent"
             raise SandboxFault(message, "autoresearch doctor")
         part.chmod(0o644)  # a run's own user reads it through a second name
         part.rename(self.file(sha))
@@ -108,6 +122,10 @@ class Cache:
             raise SandboxFault(f"cannot make {place}", "df -h")
         return place / "tree"
 
+    def keep(self, shared: Path) -> None:
+        """Let a folder that `shared` returned count as used now."""
+        _touch(shared.parent)
+
     def _sweep(self) -> None:
         oldest = time.time() - KEEP_SECONDS
         for kind in (TREES, PARTS, FILES):
@@ -122,7 +140,7 @@ def _own(folder: Path, mode: int) -> None:
     folder.mkdir(mode=mode, exist_ok=True)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-        raise SandboxFault(f"{folder} belongs to somebody else", f"ls -ld {folder}")
+        raise SandboxFault(f"{folder} belongs to somebody else", f"ls -ld {quote(str(folder))}")
     folder.chmod(mode)
 
 

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.evaluate.cluster.line import Cluster, Gone, Node, Silent, Unfit
-from agent.evaluate.cluster.place import PROOF_SECONDS, Place
+from agent.evaluate.cluster.line import Cluster, Gone, Node, Silent, Unfit, unreachable
+from agent.evaluate.cluster.place import Place
 from agent.evaluate.cluster.software import software
 from agent.evaluate.cluster.trees import read_tree
-from agent.evaluate.cluster.wire import Absent, Empty, Paths, Piece, Pieces, Setup, Standing
+from agent.evaluate.cluster.wire import Empty, Paths, Piece, Pieces, Setup, Standing
 from agent.records.slots import Slot
 
 PATIENCE_SECONDS = 45.0
@@ -57,13 +57,19 @@ class Examined:
 
 
 def examine(cluster: Cluster, demands: Demands) -> tuple[Examined, ...]:
-    """Return the result for each node, examined in parallel. Nothing is trained or left running."""
+    """Return the result for each node, examined in parallel. Nothing is trained or left running.
+
+    Raise PlaceLost where the cluster cannot be reached any more.
+    """
     digests = {
         path: read_tree(Path(path), demands.hidden)[0].digest
         for path in demands.read_only
         if Path(path).exists()
     }
-    nodes = cluster.nodes()
+    try:
+        nodes = cluster.nodes()
+    except Gone as gone:
+        raise unreachable(gone) from None
     with ThreadPoolExecutor(max(1, len(nodes)), thread_name_prefix="examine") as threads:
         return tuple(threads.map(lambda node: _examined(cluster, node, demands, digests), nodes))
 
@@ -97,13 +103,13 @@ def _asked(place: Place, node: Node, demands: Demands, digests: Mapping[str, str
     standing = place.prove(setup)
     skew = standing.clock - time.time()
     question = Paths(digests=dict(digests), hidden=demands.hidden, checkout=demands.checkout)
-    absent, _ = place.ask("absent", question, Absent, seconds=PROOF_SECONDS)
+    absent = place.absent(question)
     return Examined(
         place.name,
         standing,
         skew=round(skew, 1),
         sent=_rate(place),
-        absent=tuple(path for path in absent.paths if path in digests),
+        absent=absent,
     )
 
 

@@ -4,6 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from agent.errors import PlaceLost
+
+NO_NODE = "the cluster has no node with a CPU to train on"
+
 
 class Gone(Exception):
     """The node's process is dead, or counts as dead after a long silence."""
@@ -22,6 +26,11 @@ class Unfit(Exception):
     def __init__(self, message: str, next_command: str | None = None) -> None:
         super().__init__(message)
         self.next_command = next_command
+
+
+def unreachable(gone: Gone) -> PlaceLost:
+    """Return the fault of a cluster whose nodes cannot be asked for."""
+    return PlaceLost(f"the cluster cannot be reached: {gone}", "ray status")
 
 
 class Line(Protocol):

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from shlex import quote
 
 from agent.errors import SandboxFault
 from agent.evaluate.cluster.cache import Cache
@@ -122,4 +123,6 @@ class _Stay:
         if is_below(path, self._home):
             return self._folder / HOME / os.path.relpath(path, self._home)
         message = f"{path}, which trainings read, is not here, or has another content"
-        raise SandboxFault(message, f"ls -l {path}   # copy it to the same path on every node")
+        raise SandboxFault(
+            message, f"ls -l {quote(path)}   # copy it to the same path on every node"
+        )

@@ -1,35 +1,31 @@
 """Runs trials on a cluster, at places that join, prove themselves and may be lost."""
 
 import itertools
-import math
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import PlaceLost
 from agent.evaluate.bench import Assignment, PlaceListener, Plan
-from agent.evaluate.cluster.line import Cluster, Gone, Node, Unfit
+from agent.evaluate.cluster.believed import check_ending, checked_slots, own_machine
+from agent.evaluate.cluster.line import NO_NODE, Cluster, Gone, Node, Unfit, unreachable
 from agent.evaluate.cluster.member import Member
 from agent.evaluate.cluster.place import Place
 from agent.evaluate.cluster.sending import Sending
-from agent.evaluate.cluster.software import software
-from agent.evaluate.cluster.trees import Tree
-from agent.evaluate.cluster.wire import Ending, Needs, Setup
+from agent.evaluate.cluster.terms import Terms, free_name, needs_of, setup_of, share_of
+from agent.evaluate.cluster.wire import Ending, Standing
 from agent.evaluate.folders import Export
 from agent.evaluate.watch import Listener
-from agent.records.events import PlaceJoined, PlaceLeft
+from agent.records.events import REFUSED, PlaceJoined, PlaceLeft
 from agent.records.guards import Checks
 from agent.records.results import Result
 from agent.records.slots import Slot
 from sandbox.ground.leftovers import temporary_folder
 from sandbox.score.evaluator.evaluation import Split
 
-PATIENCE_SECONDS = 45.0
-"""A place that is silent for so long is lost; it ends itself after as long without a question."""
 LOOK_SECONDS = 3.0
 """How often the driver looks for nodes, and asks idle places whether they are there."""
 AGAIN_SECONDS = 60.0
@@ -37,28 +33,13 @@ AGAIN_SECONDS = 60.0
 LATE_SECONDS = 30.0
 """How much longer than for the first place a session waits for others before it begins."""
 WAIT_SECONDS = 1.0
+MOST_THREADS = 4096
+"""Of nodes that join or are asked at once: a hanging one keeps nobody else waiting."""
 GATHER_SECONDS = 12.0
 """How long a session without a place waits for nodes: a cluster may be coming up just now."""
 NEVER = float("inf")
 RESUME = "autoresearch resume"
-
-
-@dataclass(frozen=True)
-class Terms:
-    """The user's options for the places of a run."""
-
-    address: str = ""
-    """Of the cluster, as the engine has it; empty for the one that this machine belongs to."""
-    workers: int | None = None
-    """How many trials may run at once; None for one on each accelerator, or node without one."""
-    has_memory_limit: bool = False
-    """Whether the plan's memory is what the user stated; else each node shares out its own."""
-    unsafe: bool = False
-    imports: tuple[str, ...] = ()
-    """What the interpreter of the trainings must be able to import inside the sandbox."""
-    own_python: bool = True
-    """Whether the trainings run on the harness's own interpreter: then on each node's."""
-    patience: float = PATIENCE_SECONDS
+CLOSED = "the session is over"
 
 
 class ClusterBench:
@@ -86,7 +67,10 @@ class ClusterBench:
         self._numbers = itertools.count()
         self._lock = threading.RLock()
         self._replacing = threading.RLock()
+        # How many threads have lost the last place and have not looked for another one yet.
+        self._seeking = 0
         self._closed = threading.Event()
+        self._cancel = threading.Event()
         self._stack = ExitStack()
         self._listen: PlaceListener = lambda _: None
 
@@ -99,27 +83,37 @@ class ClusterBench:
                 slots += member.slots
             return tuple(slots)
 
+    @property
+    def is_seeking(self) -> bool:
+        """Whether the last place was lost, and another one is looked for at this moment."""
+        with self._lock:
+            return self._seeking > 0
+
     # ------------------------------------------------------------ places
 
-    def open(self, listen: PlaceListener) -> None:
+    def open(self, listen: PlaceListener, cancel: threading.Event) -> None:
         """Connect, and wait until every node has proved itself or was refused.
 
-        Once there is a place, slow nodes are waited for only LATE_SECONDS longer. Raise PlaceLost
-        if no node is fit.
+        Slow ones are waited for only a while once there is a place, and none once `cancel` is set.
+        Raise PlaceLost where none is fit.
         """
         self._listen = listen
+        self._cancel = cancel
         self._folder.mkdir(parents=True, exist_ok=True)
         try:
             sent = self._stack.enter_context(temporary_folder("sent", self._folder))
             self._sending = Sending(sent, self._export, self._export_whole)
-            self._needs = self._needed()
+            self._needs = needs_of(self._plan, self._terms, self._sending)
             self._cluster = self._connect()
             self._stack.callback(self._cluster.close)
-            self._joining = ThreadPoolExecutor(32, thread_name_prefix="join")
+            self._joining = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="join")
             self._stack.callback(self._joining.shutdown)
             self._gather()
-            if not self.slots:
+            if not self.slots and not cancel.is_set():
                 raise self._nobody()
+        except Gone as gone:
+            self.close()
+            raise unreachable(gone) from None
         except BaseException:
             self.close()
             raise
@@ -143,16 +137,18 @@ class ClusterBench:
         """Prove all present nodes; if none is fit, wait for others for GATHER_SECONDS."""
         until = time.monotonic() + GATHER_SECONDS
         while True:
-            self._await([self._joining.submit(self._join, node) for node in self._new_nodes()])
-            if self.slots or time.monotonic() > until:
+            began = [self._joining.submit(self._join, node) for node in self._new_nodes()]
+            self._await(began)
+            if self.slots or time.monotonic() > until or self._cancel.wait(WAIT_SECONDS):
                 return
-            self._closed.wait(WAIT_SECONDS)
 
     def _await(self, began: list[Future[None]]) -> None:
         """Wait for nodes to prove themselves, at most LATE_SECONDS after the first is a place."""
         pending = set(began)
         late: float | None = None
-        while pending and (late is None or time.monotonic() < late):
+        while pending and not self._cancel.is_set():
+            if late is not None and time.monotonic() > late:
+                return
             done, pending = wait(pending, WAIT_SECONDS, FIRST_COMPLETED)
             for joined in done:
                 joined.result()
@@ -162,29 +158,9 @@ class ClusterBench:
     def _nobody(self) -> PlaceLost:
         reasons = [f"  {m.name}: {m.refused}" for m in self._members.values() if m.refused]
         if not reasons:
-            return PlaceLost("the cluster has no node with a CPU to train on", "ray status")
+            return PlaceLost(NO_NODE, "ray status")
         listing = "\n".join(reasons)
         return PlaceLost(f"no node of the cluster can train:\n{listing}", "autoresearch doctor")
-
-    def _needed(self) -> Needs:
-        """Return what all trials need and may read. This hashes all files, which may take long."""
-        plan = self._plan
-        paths = list(plan.read_only)
-        if plan.evaluation is not None:
-            paths += [*plan.evaluation.hidden, *plan.evaluation.test]
-        sent: dict[str, Tree] = {}
-        for path in paths:
-            if Path(path).exists():
-                others = [hidden for hidden in plan.hidden if hidden != path]
-                sent[path] = self._sending.folder(path, others)
-        data = self._sending.folder(plan.data) if plan.data else None
-        return Needs(
-            plan=plan,
-            has_memory_limit=self._terms.has_memory_limit,
-            home=str(Path.home()),
-            data=data,
-            sent=sent,
-        )
 
     def _watch(self) -> None:
         """Look for new nodes and ping every place, until the bench is closed."""
@@ -211,7 +187,8 @@ class ClusterBench:
             for key, node in alive.items():
                 member = self._members.get(key)
                 if member is None:
-                    self._members[key] = Member(node, self._name(node), again_at=NEVER)
+                    name = free_name(node, self._members.values())
+                    self._members[key] = Member(node, name, again_at=NEVER)
                     fresh.append(node)
                 elif member.place is None and now >= member.again_at:
                     member.again_at = NEVER
@@ -230,22 +207,28 @@ class ClusterBench:
             self._lose(member, str(error))
 
     def _join(self, node: Node) -> None:
-        """Make a node a place if it proves itself; refuse it otherwise."""
+        """Make a node a place if it proves itself, else refuse it.
+
+        A node whose examination is under way is waited for.
+        """
         member = self._members.get(node.key)
-        if member is None or self._closed.is_set():
+        if member is None:
             return
-        try:
-            self._take_in(member)
-        except (Gone, Unfit) as error:
-            self._refuse(member, str(error))
-        except BaseException as error:
-            self._refuse(member, f"{type(error).__name__}: {error}")
-            raise
+        with member.joining:
+            if member.place is not None or self._closed.is_set():
+                return
+            try:
+                self._take_in(member)
+            except (Gone, Unfit) as error:
+                self._refuse(member, str(error))
+            except BaseException as error:
+                self._refuse(member, f"{type(error).__name__}: {error}")
+                raise
 
     def _take_in(self, member: Member) -> None:
         node = member.node
         with self._lock:
-            member.share = self._share(node)
+            member.share = share_of(node, self._members.values(), self._terms.workers)
         if not member.share:
             member.again_at = time.monotonic() + LOOK_SECONDS  # another one may leave
             return
@@ -256,60 +239,41 @@ class ClusterBench:
         with self._lock:
             self._proving.add(place)
         try:
-            standing = place.prove(self._setup(member.share, cpus))
+            if self._closed.is_set():
+                raise Gone(CLOSED)
+            standing = place.prove(setup_of(self._terms, self._plan, member.share, cpus))
             place.equip(self._needs, self._sending)
+            self._enter(member, place, standing)
         except BaseException:
             place.close(politely=True)
             raise
         finally:
             with self._lock:
                 self._proving.discard(place)
-        slots = tuple(
-            slot.model_copy(update={"number": next(self._numbers), "place": place.name})
-            for slot in standing.slots
-        )
+
+    def _enter(self, member: Member, place: Place, standing: Standing) -> None:
+        """Make a place of a node that has proved itself, and tell of it before it can be lost.
+
+        Raise Unfit for more slots than were asked for, and Gone where it comes too late.
+        """
         with self._lock:
             if self._closed.is_set():
-                place.close(politely=True)
-                return
+                raise Gone(CLOSED)
+            if self._members.get(member.node.key) is not member:
+                raise Gone("its node is gone")
+            others = [other.standing for other in self._places.values() if other.standing]
+            machine = own_machine(standing, others)
+            ours = {"place": place.name, "machine": machine}
+            slots = tuple(
+                slot.model_copy(update={**ours, "number": next(self._numbers)})
+                for slot in checked_slots(standing, member.share)
+            )
             member.place = place
             member.standing = standing
             member.slots = slots
             member.refused = ""
             self._places[place.name] = member
-        self._listen(PlaceJoined(place.name, slots))
-
-    def _setup(self, slots: int, cpus: int) -> Setup:
-        terms = self._terms
-        return Setup(
-            version=software(),
-            patience=terms.patience,
-            slots=slots,
-            cores=cpus,
-            unsafe=terms.unsafe,
-            python="" if terms.own_python else self._plan.python,
-            imports=terms.imports,
-        )
-
-    def _share(self, node: Node) -> int:
-        """Return how many of the allowed workers a node gets."""
-        workers = self._terms.workers
-        if workers is None:
-            return node.gpus or 1
-        others = [member.share for member in self._members.values()]
-        each = math.ceil(workers / len(others))  # cores are worth more on a node of their own
-        most = node.gpus or min(node.cpus, each)
-        return max(0, min(most, workers - sum(others)))
-
-    def _name(self, node: Node) -> str:
-        """Return a unique name: the node's host, with a number if need be."""
-        taken = {member.name for member in self._members.values()}
-        name = node.name
-        for number in itertools.count(2):
-            if name not in taken:
-                break
-            name = f"{node.name}-{number}"
-        return name
+            self._listen(PlaceJoined(place.name, slots))
 
     def _refuse(self, member: Member, why: str) -> None:
         is_news = why != member.refused
@@ -318,7 +282,7 @@ class ClusterBench:
         member.tries += 1
         member.again_at = time.monotonic() + AGAIN_SECONDS * 2 ** min(member.tries - 1, 6)
         if is_news:
-            self._listen(PlaceLeft(member.name, f"refused: {why}"))
+            self._listen(PlaceLeft(member.name, f"{REFUSED}{why}"))
 
     def _lose(self, member: Member, why: str) -> None:
         """Remove a place, if it is there. Its node may prove itself again later."""
@@ -331,13 +295,20 @@ class ClusterBench:
             member.share = 0
             member.tries += 1
             member.again_at = time.monotonic() + AGAIN_SECONDS
-            self._places.pop(place.name, None)
-        with suppress(Gone):
-            place.close(politely=False)
-        with self._replacing:
-            self._listen(PlaceLeft(place.name, why))
-            if not self._places and not self._closed.is_set():
-                self._replace()
+            if self._places.get(place.name) is member:
+                del self._places[place.name]
+            is_last = not self._places
+            self._seeking += is_last
+        try:
+            with suppress(Gone):
+                place.close(politely=False)
+            with self._replacing:
+                self._listen(PlaceLeft(place.name, why))
+                if not self._places:
+                    self._replace()
+        finally:
+            with self._lock:
+                self._seeking -= is_last
 
     def _replace(self) -> None:
         """Try all nodes at once, since no place is left.
@@ -347,8 +318,10 @@ class ClusterBench:
         """
         with suppress(Gone):
             for node in self._cluster.nodes():
+                if self._places or self._closed.is_set() or self._cancel.is_set():
+                    return
                 member = self._members.get(node.key)
-                if member is not None and member.place is None and not self._places:
+                if member is not None and member.place is None:
                     member.again_at = NEVER
                     with suppress(Exception):
                         self._join(node)
@@ -372,24 +345,17 @@ class ClusterBench:
         member = self._places.get(slot.place)
         place = member.place if member else None
         if member is None or place is None or slot not in member.slots:
+            with self._replacing:
+                pass
             raise PlaceLost(f"{slot.place} is gone", RESUME)
         try:
             ending = place.run(assignment, self._sending, listen, cancel, self._folder)
-            if ending.fault:
-                raise Unfit(ending.fault)
-            _refuse_foreign(ending, assignment)
+            check_ending(ending, assignment, cancel)
+            if place.failed:
+                self._lose(member, place.failed)
         except (Gone, Unfit) as error:
             self._lose(member, str(error))
             with self._replacing:
                 pass
             raise PlaceLost(str(error), RESUME) from None
         return ending
-
-
-def _refuse_foreign(ending: Ending, assignment: Assignment) -> None:
-    """Raise Unfit for a result of another machine, seed or role than was ordered."""
-    order = assignment.order
-    wanted = (assignment.slot.machine, order.seed, order.role)
-    for score in ending.result.scores if ending.result else ():
-        if (score.machine, score.seed, score.role) != wanted:
-            raise Unfit("a result is not of what was ordered")

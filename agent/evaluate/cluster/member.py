@@ -1,5 +1,6 @@
 """The driver's view of a node: a place, a refused node, or one in reserve."""
 
+import threading
 from dataclasses import dataclass, field
 
 from agent.evaluate.cluster.line import Node
@@ -23,3 +24,5 @@ class Member:
     tries: int = 0
     again_at: float = 0.0
     standing: Standing | None = field(default=None, repr=False)
+    joining: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """Held while it proves itself: whoever else wants that waits for the outcome."""

@@ -53,7 +53,7 @@ OPEN = "its Ray asks nobody for a token, so whoever reaches it runs code there"
 AT_THE_END = 0.3
 """The share of the patience that a place gets whose run was called off."""
 MAX_LOG_BYTES = 1 << 30
-"""Of one run, all logs together."""
+"""Of one run, all logs together; what it prints beyond that stays on its node."""
 
 Answer = TypeVar("Answer", bound=Record)
 
@@ -69,6 +69,8 @@ class Place:
         self._sending = threading.Lock()
         self._runs = 0
         self._pinging = threading.Lock()
+        self.failed = ""
+        """Why nothing more is to be run there, though the last run told how it ended."""
 
     @property
     def is_idle(self) -> bool:
@@ -126,6 +128,13 @@ class Place:
             raise Unfit(OPEN, "RAY_AUTH_MODE=token ray start --head   # and so on every node")
         return standing
 
+    def absent(self, question: Paths) -> tuple[str, ...]:
+        """Return which paths it has not as this machine has them; it may have much to read."""
+        while True:
+            answer, _ = self.ask("absent", question, Absent)
+            if not answer.more:
+                return tuple(path for path in answer.paths if path in question.digests)
+
     def equip(self, needs: Needs, sending: Sending) -> None:
         """Send what all trials of the run need and the node lacks.
 
@@ -134,8 +143,7 @@ class Place:
         plan = needs.plan
         digests = {path: tree.digest for path, tree in needs.sent.items()}
         question = Paths(digests=digests, hidden=plan.hidden, checkout=plan.checkout)
-        absent, _ = self.ask("absent", question, Absent, seconds=PROOF_SECONDS)
-        sent = {path: needs.sent[path] for path in absent.paths if path in needs.sent}
+        sent = {path: needs.sent[path] for path in self.absent(question)}
         trees = [*sent.values(), *([needs.data] if needs.data else [])]
         self.send(trees, sending)
         self.ask("plan", needs.model_copy(update={"sent": sent}), Empty, seconds=PROOF_SECONDS)
@@ -192,7 +200,10 @@ class Place:
         self.ask("begin", begin, Empty)
         follower = _Follower(self, ticket, assignment, listen, logs)
         ending = follower.follow(cancel)
-        self.ask("forget", Ticket(ticket=ticket), Empty, seconds=PROOF_SECONDS)
+        try:
+            self.ask("forget", Ticket(ticket=ticket), Empty, cancel=cancel)
+        except (Gone, Unfit) as error:
+            self.failed = str(error)
         return ending
 
     def ping(self) -> None:
@@ -262,8 +273,11 @@ class _Follower:
         file, size = self._known.get(growth.log, (0, 0))
         expected = size if file == growth.file else 0
         self._bytes += len(piece)
-        if growth.offset != expected or self._bytes > MAX_LOG_BYTES:
+        if growth.offset != expected:
             raise Unfit(f"the log {growth.log} is not what it was")
+        self._known[growth.log] = (growth.file, expected + len(piece))
+        if self._bytes > MAX_LOG_BYTES:
+            return
         folder = below(self._logs, f"{self._assignment.attempt.number:04d}", make=True)
         if expected == 0:
             remove_file(folder / growth.log)
@@ -273,7 +287,6 @@ class _Follower:
         except OSError as error:
             message = f"cannot write {folder / growth.log}: {error.strerror}"
             raise SandboxFault(message, "df -h .") from None
-        self._known[growth.log] = (growth.file, expected + len(piece))
 
 
 def _event(seen: Seen, assignment: Assignment) -> Event:

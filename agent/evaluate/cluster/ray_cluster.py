@@ -18,9 +18,10 @@ from agent.errors import Fault, PlaceLost, UsageFault
 from agent.evaluate.bench import Plan
 from agent.evaluate.cluster import door
 from agent.evaluate.cluster.line import Gone, Node, Silent
-from agent.evaluate.cluster.measures import ClusterBench, Terms
+from agent.evaluate.cluster.measures import ClusterBench
 from agent.evaluate.cluster.ray_door import CLIENT, refuse_open
 from agent.evaluate.cluster.station import SCRATCH
+from agent.evaluate.cluster.terms import Terms
 from agent.evaluate.folders import Export
 from sandbox.ground.text import one_line
 from sandbox.score.evaluator.evaluation import Split
@@ -235,9 +236,10 @@ def _load(address: str) -> Any:
     for name in INJECTED:
         os.environ.pop(name, None)
     os.environ.update(DEMANDED)
-    if (address not in ANY or os.environ.get("RAY_ADDRESS")) and not _has_token():
+    stated = _stated() if address in ANY else address
+    if stated and not _has_token():
         raise UsageFault(
-            f"{quote(address)} needs a token, and there is none in ~/{TOKEN_FILE} or ${TOKEN[0]}.",
+            f"{quote(stated)} needs a token, and there is none in ~/{TOKEN_FILE} or ${TOKEN[0]}.",
             f"ray get-auth-token --generate   # once; then {MODE}=token ray start --head",
         )
     ray = importlib.import_module("ray")
@@ -253,7 +255,7 @@ def _own_cluster() -> str:
     It is RAY_ADDRESS, else the cluster that this user or root started here last. (Ray itself would
     try that of any user.)
     """
-    named = os.environ.get("RAY_ADDRESS", "")
+    named = _stated()
     if named:
         return named
     note = Path(os.environ.get("RAY_TMPDIR") or "/tmp") / "ray/ray_current_cluster"
@@ -266,6 +268,12 @@ def _own_cluster() -> str:
     except (OSError, ValueError):
         return ""
     return address
+
+
+def _stated() -> str:
+    """Return the address in RAY_ADDRESS; empty where that leaves it to Ray which one is meant."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    return "" if address in (*ANY, "local") else address
 
 
 def _find(address: str) -> None:
@@ -292,7 +300,7 @@ def _make_token() -> None:
             token.write(secrets.token_hex(32))
     except OSError as error:
         message = f"cannot write a token for Ray to {file}: {error.strerror}"
-        raise UsageFault(message, f"ls -ld {file.parent}") from None
+        raise UsageFault(message, f"ls -ld {quote(str(file.parent))}") from None
 
 
 def _has_token() -> bool:

@@ -34,6 +34,8 @@ class Running:
         self._folder = folder
         self._events: list[Seen] = []
         self._ending: Ending | None = None
+        # Of each log: its inode, its size, and which file of this name it is.
+        self._files: dict[str, tuple[int, int, int]] = {}
         self._change = threading.Condition()
         self._cancel = threading.Event()
         name = f"run-{assignment.attempt.number}"
@@ -106,20 +108,31 @@ class Running:
         for path in sorted(self._folder.glob("*.log")):
             with suppress(OSError), open(path, "rb", opener=no_link) as log:
                 status = os.fstat(log.fileno())
+                number = self._number(path.name, status)
                 file, offset = known.get(path.name, (0, 0))
-                if file != status.st_ino:
+                if file != number:
                     offset = 0
                 log.seek(offset)
                 piece = log.read(room)
                 more = more or offset + len(piece) < status.st_size
                 if piece:
-                    growth = Growth(
-                        log=path.name, file=status.st_ino, offset=offset, size=len(piece)
-                    )
+                    growth = Growth(log=path.name, file=number, offset=offset, size=len(piece))
                     growths.append(growth)
                     pieces.append(piece)
                     room -= len(piece)
         return tuple(growths), pieces, more
+
+    def _number(self, name: str, status: os.stat_result) -> int:
+        """Return which file of this name a log is, from 1; a new one may have the old one's inode.
+
+        A log only grows: one that is smaller than it was is a new one.
+        """
+        with self._change:
+            inode, size, number = self._files.get(name, (status.st_ino, 0, 1))
+            if inode != status.st_ino or status.st_size < size:
+                number += 1
+            self._files[name] = (status.st_ino, status.st_size, number)
+            return number
 
 
 def _seen(event: Event) -> Seen | None:

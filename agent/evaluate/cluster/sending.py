@@ -5,8 +5,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from agent.evaluate.cluster.trees import Leaf, Tree, read_tree
+from agent.evaluate.cluster.trees import Leaf, Tree, read_tree, unreadable
 from agent.evaluate.cluster.wire import PIECE, Piece
 from agent.evaluate.folders import Export, put_texts
 from agent.records.results import Order
@@ -78,7 +79,7 @@ class Sending:
 
     def _pieces_of(self, sha: str) -> Iterator[tuple[Piece, bytes]]:
         size = self._sizes[sha]
-        with self._places[sha].open("rb") as file:
+        with _opened(self._places[sha]) as file:
             offset = 0
             while offset < size or not offset:
                 content = file.read(PIECE)
@@ -118,3 +119,11 @@ class Sending:
     def _note(self, leaves: Iterable[Leaf]) -> None:
         for leaf in leaves:
             self._sizes[leaf.sha] = leaf.size
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a file that nodes need. Raise SandboxFault where it is gone or cannot be read."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise unreadable(error) from None

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from agent.errors import SandboxFault
@@ -18,6 +19,7 @@ from agent.evaluate.cluster.cache import Cache, usual_root
 from agent.evaluate.cluster.cores import claim
 from agent.evaluate.cluster.localised import localised, to_send
 from agent.evaluate.cluster.running import Running
+from agent.evaluate.cluster.slow import Slow
 from agent.evaluate.cluster.software import software, speed
 from agent.evaluate.cluster.trees import Tree
 from agent.evaluate.cluster.wire import (
@@ -48,6 +50,10 @@ SCRATCH = "AUTORESEARCH_SCRATCH"
 """The variable of a node that names its scratch space; default: where temporary files go."""
 LEAST_FREE_BYTES = 1 << 30
 WATCH_SECONDS = 1.0
+READ_SECONDS = 10.0
+"""How long a question waits for what is read here; then it is asked again."""
+CLOSE_SECONDS = 30.0
+"""How long the end of this process waits for trainings that no signal ends."""
 NO_ROOT = (
     "tier C shares the user's uid here, so a training could connect to the cluster's own sockets: "
     "it is refused on a node"
@@ -80,7 +86,11 @@ class Station:
         self._patience = float("inf")
         self._lock = threading.Lock()
         self._closed = threading.Event()
+        # Held by a question that may come again before it is answered.
+        self._preparing = threading.Lock()
+        self._standing: Standing | None = None
         self._needs: Needs | None = None
+        self._comparing: dict[str, Slow[tuple[str, ...]]] = {}
 
     def ask(self, name: str, question: str, blobs: Sequence[bytes] = ()) -> Answer:
         """Answer a question. Exceptions become answers."""
@@ -109,7 +119,16 @@ class Station:
     # ------------------------------------------------------------ questions
 
     def prove(self, setup: Setup) -> Standing:
-        """Prove the sandbox; return a description of this place. Raise SandboxFault if unfit."""
+        """Prove the sandbox; return a description of this place; once, however often it is asked.
+
+        Raise SandboxFault if unfit.
+        """
+        with self._preparing:
+            if self._standing is None:
+                self._standing = self._stands(setup)
+            return self._standing
+
+    def _stands(self, setup: Setup) -> Standing:
         self._patience = setup.patience
         here = software()
         if here != setup.version:
@@ -120,7 +139,7 @@ class Station:
         free = _free_bytes(self._cache.root)
         if free < LEAST_FREE_BYTES:
             message = f"{self._cache.root} has {free >> 20} MiB left, too little for a trial"
-            raise SandboxFault(message, f"df -h {self._scratch}")
+            raise SandboxFault(message, f"df -h {quote(str(self._scratch))}")
         self._folder = self._stack.enter_context(temporary_folder("place", self._cache.root))
         self._folder.chmod(0o711)
         cpus, gpus = this_machine()
@@ -154,7 +173,7 @@ class Station:
         """Return the sandbox of this node after a proof in the place's folder."""
         if not Path(python).exists():
             message = f"there is no {python} here, the interpreter of the trainings"
-            raise SandboxFault(message, f"ls -l {python}   # the same path on every node")
+            raise SandboxFault(message, f"ls -l {quote(python)}   # the same path on every node")
         gpus = for_one_process(this_machine()[1])
         chosen = choose_runner(setup.unsafe, setup.imports, gpus, self._folder, python)
         if chosen.tier == "C" and os.geteuid() != 0:
@@ -163,12 +182,24 @@ class Station:
 
     def plan(self, needs: Needs) -> Empty:
         """Store what all trials of the run need. Its files must have been sent before."""
-        self._needs = localised(needs, self._cache, self._folder, self._workers)
+        with self._preparing:
+            if self._needs is None:
+                self._needs = localised(needs, self._cache, self._folder, self._workers)
         return Empty()
 
     def absent(self, asked: Paths) -> Absent:
-        """Return which of these paths the driver has to send."""
-        return Absent(paths=to_send(asked.digests, asked.hidden, asked.checkout))
+        """Return which of these paths the driver has to send, or `more` while they are read."""
+
+        def compare() -> tuple[str, ...]:
+            return to_send(asked.digests, asked.hidden, asked.checkout)
+
+        question = asked.model_dump_json()
+        with self._lock:
+            if question not in self._comparing:
+                self._comparing[question] = Slow(compare)
+            comparing = self._comparing[question]
+        paths = comparing.within(READ_SECONDS)
+        return Absent(more=True) if paths is None else Absent(paths=paths)
 
     def missing(self, asked: Hashes) -> Hashes:
         """Return which of these files are missing."""
@@ -181,7 +212,7 @@ class Station:
                 self._cache.put(piece.sha, piece.offset, content, piece.size)
         except OSError as error:
             message = f"cannot write to {self._cache.root}: {error.strerror}"
-            raise SandboxFault(message, f"df -h {self._scratch}") from None
+            raise SandboxFault(message, f"df -h {quote(str(self._scratch))}") from None
         return Empty()
 
     def begin(self, begin: Begin) -> Empty:
@@ -223,8 +254,9 @@ class Station:
         self._closed.set()
         for running in self._runs.values():
             running.cancel()
+        deadline = time.monotonic() + CLOSE_SECONDS
         for running in self._runs.values():
-            running.join()
+            running.join(max(0.0, deadline - time.monotonic()))
         self._stack.close()
         return Empty()
 
@@ -235,6 +267,8 @@ class Station:
         needs = self._needs
         if needs is None:
             raise SandboxFault("a run began before its plan came", "autoresearch resume")
+        if needs.plan.data:
+            self._cache.keep(Path(needs.plan.data))
         slot = begin.assignment.slot
         home = self._folder / begin.ticket
         home.mkdir(mode=0o755)
@@ -260,9 +294,11 @@ class Station:
             with self._lock:
                 silent = 0.0 if self._asked else time.monotonic() - self._heard
             if silent > self._patience:
-                self.close(Empty())
-                if self._leave is not None:
-                    self._leave()
+                try:
+                    self.close(Empty())
+                finally:
+                    if self._leave is not None:
+                        self._leave()
                 return
 
 

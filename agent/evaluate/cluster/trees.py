@@ -6,6 +6,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -101,8 +102,13 @@ def read_tree(folder: Path, hidden: Iterable[str] = ()) -> tuple[Tree, dict[str,
             return Tree(leaves=(leaf,)), {leaf.sha: folder}
         return _read_folder(folder, frozenset(map(os.path.realpath, hidden)))
     except OSError as error:
-        message = f"cannot read {error.filename}, which trials elsewhere need: {error.strerror}"
-        raise SandboxFault(message, "autoresearch doctor") from None
+        raise unreadable(error) from None
+
+
+def unreadable(error: OSError) -> SandboxFault:
+    """Return the fault of a file that nodes need and that cannot be read here."""
+    message = f"cannot read {error.filename}, which trials elsewhere need: {error.strerror}"
+    return SandboxFault(message, "autoresearch doctor")
 
 
 def _read_folder(folder: Path, hidden: frozenset[str]) -> tuple[Tree, dict[str, Path]]:
@@ -122,7 +128,10 @@ def _read_folder(folder: Path, hidden: frozenset[str]) -> tuple[Tree, dict[str, 
             places[leaf.sha] = Path(entry.path)
         else:
             message = f"{entry.path} is no file, folder or link, and cannot be sent to a node"
-            raise SandboxFault(message, f"ls -l {entry.path}")
+            raise SandboxFault(message, f"ls -l {quote(entry.path)}")
+        if max(len(leaves), len(links), len(folders)) > MAX_FILES:
+            message = f"{folder} has more than {MAX_FILES:,} files: too many to be sent to a node"
+            raise SandboxFault(message, f"du --inodes -d1 {quote(str(folder))}   # pack some")
     return Tree(leaves=tuple(leaves), links=tuple(links), folders=tuple(folders)), places
 
 

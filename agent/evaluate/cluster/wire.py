@@ -103,6 +103,8 @@ class Absent(Record):
     """The paths that a node lacks."""
 
     paths: tuple[str, ...] = Field(default=(), max_length=MAX_NAMES)
+    more: bool = False
+    """Whether it still reads them: it is to be asked again."""
 
 
 class Hashes(Record):
@@ -174,7 +176,7 @@ class Growth(Record):
 
     log: Log
     file: int
-    """Which file of this name: another number for one that took its place."""
+    """Which file of this name, from 1: another number for one that took its place."""
     offset: int = Field(ge=0)
     """Where the bytes belong; 0 for a new file."""
     size: int = Field(ge=0, le=MAX_BLOB)

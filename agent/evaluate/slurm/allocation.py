@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 from pydantic import ValidationError
 
 from agent.errors import Fault, SandboxFault
 from agent.evaluate.slurm.commands import Job, cancel, look, submit
-from agent.evaluate.slurm.folder import MAX_BYTES, Folder, Head
+from agent.evaluate.slurm.folder import MAX_BYTES, Folder, Head, allocations
 from agent.evaluate.slurm.request import Request
 from agent.evaluate.slurm.script import batch_file
 from agent.git.home import no_link, remove_file, write_whole
@@ -38,6 +39,15 @@ class Allocation(Record):
     job: int
     folder: str
     driver: Literal["outside", "inside"]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether its folder is one that this user's sessions make.
+
+        The file lies in the project's folder, which may have come from somebody else: at his word
+        no job is ended and no file removed.
+        """
+        return Path(self.folder).parent == allocations()
 
 
 def read_allocation(path: Path) -> Allocation | None:
@@ -133,7 +143,8 @@ def end_earlier(record: Path) -> None:
     The caller must hold the run's lock. Raise Fault if a driver inside that job is at work.
     """
     earlier = read_allocation(record)
-    if earlier is None:
+    if earlier is None or not earlier.is_ours:
+        remove_file(record)
         return
     job = look(earlier.job)
     if job.waits or job.works:
@@ -184,7 +195,7 @@ def _not_up(folder: Folder, job: Job) -> SandboxFault:
     ending = folder.output_end().splitlines()[-5:]
     lines = "".join(f"\n  {one_line(line)}" for line in ending)
     message = f"job {job.number} ended before its cluster was up ({job.state} {job.reason}){lines}"
-    return SandboxFault(message, f"cat {folder.log}")
+    return SandboxFault(message, f"cat {quote(str(folder.log))}")
 
 
 @contextmanager

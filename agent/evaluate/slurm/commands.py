@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from shlex import quote
 
 from agent.errors import Fault, UsageFault
 from sandbox.ground.record import Record
@@ -60,7 +61,8 @@ def submit(file: Path) -> int:
     match = _JOB.fullmatch(reply.stdout)
     if reply.returncode != 0 or match is None:
         raise Fault(
-            f"Slurm did not take the job: {_said(reply)}", f"sbatch --test-only {file}   # and edit"
+            f"Slurm did not take the job: {_said(reply)}",
+            f"sbatch --test-only {quote(str(file))}   # and edit",
         )
     return int(match[1])
 

@@ -9,6 +9,7 @@ from agent.display import LinesDisplay, PlainDisplay
 from agent.display.places import HERE, Places, after, brief_words, place_lines, size_words
 from agent.display.status import status_page
 from agent.records.events import (
+    REFUSED,
     Event,
     Heard,
     PlaceJoined,
@@ -81,6 +82,15 @@ def test_a_place_that_is_back_is_not_gone_and_a_verdict_frees_its_slot() -> None
     assert folded(*NIGHT).present[0].trials == (7,)
     one_by_one = folded(joined("node-c", 8), joined("node-c", 9))
     assert [slot.number for slot in one_by_one.present[0].slots] == [8, 9]
+
+
+def test_a_node_that_never_was_a_place_is_refused_and_not_gone() -> None:
+    refused = PlaceLeft("node-c", f"{REFUSED}version 1 is not that of the driver, 2")
+    places = folded(*NIGHT, refused)
+    assert "node-c was refused" in brief_words(places)
+    assert "node-c was refused: version 1 is not that of the driver, 2" in place_lines(places)
+    run, _ = state(started(), refused)
+    assert "node-c was refused: version 1 is not that of the driver, 2" in run.notes
 
 
 def test_the_live_view_names_the_place_of_a_training() -> None:

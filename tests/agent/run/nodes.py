@@ -58,13 +58,15 @@ class Nodes:
         """The slots of the places that are there."""
         return tuple(slot for number, slot in self._slots.items() if number not in self._gone)
 
+    is_seeking = False
+
     @property
     def here(self) -> str:
         """The place where the calling thread measures."""
         place: str = self._current.place
         return place
 
-    def open(self, listen: PlaceListener) -> None:
+    def open(self, listen: PlaceListener, cancel: threading.Event) -> None:
         """Begin to tell `listen` of places."""
         self._listen = listen
 

@@ -119,7 +119,7 @@ def test_a_smooth_score_is_kept_by_its_gain_and_measured_again_with_an_interval(
         assert (kept.status, worse.status) == ("keep", "discard")
         bench = bench_of(history, smooth)
         found = compare(
-            PerturbingBench(bench, history),
+            PerturbingBench(bench, history, bench.slots),
             [state_of(kept)],
             state_of(baseline),
             (10, 11, 12),

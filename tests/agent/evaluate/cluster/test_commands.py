@@ -181,12 +181,13 @@ def test_a_cluster_of_another_ray_is_refused_before_a_branch(
     refused(done, project, before)
 
 
-def test_a_run_that_finds_no_place_is_taken_back(project: Path) -> None:
+@pytest.mark.parametrize("how", [[], ["--detach"]])
+def test_a_run_that_finds_no_place_is_taken_back(project: Path, how: list[str]) -> None:
     before = references(project)
     words = ["--model", "none", "--budget", "1steps", "--tag", "night", "--trust"]
     with loopback(nodes=0) as bare:
         on = f"ray://127.0.0.1:{bare.client_port}"
-        done = command(bare, project, "start", "--on", on, *words)
+        done = command(bare, project, "start", "--on", on, *words, *how)
     assert "the cluster has no node with a CPU to train on" in done.stderr, done.stderr
     assert "autoresearch/night is removed again, for nothing ran" in done.stderr
     refused(done, project, before)

@@ -29,7 +29,9 @@ def test_where_trials_run_is_read_and_written(text: str | None, where: Where) ->
     assert read_where(str(where)) == where
 
 
-@pytest.mark.parametrize("text", ["ray:", "ray://", "ray://a b", "ray:$(id)", "ray:\n", "moon", ""])
+@pytest.mark.parametrize(
+    "text", ["ray:", "ray://", "ray://a b", "ray:$(id)", "ray:\n", "moon", "local:x", ""]
+)
 def test_nonsense_is_refused(text: str) -> None:
     with pytest.raises(UsageFault):
         read_where(text)
@@ -75,6 +77,9 @@ def test_only_a_cluster_that_answers_is_this_machines(
     assert ray_cluster._own_cluster() == ""
     note.write_text("nonsense")
     assert ray_cluster._own_cluster() == ""
+    for nobody in ("", "auto", "local"):
+        monkeypatch.setenv("RAY_ADDRESS", nobody)
+        assert ray_cluster._own_cluster() == ""
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
     assert ray_cluster._own_cluster() == "head:6379"
 
@@ -100,5 +105,8 @@ def test_without_authentication_or_ray_nothing_connects(
         ray_cluster.RayCluster("ray://head:10001")
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.delenv("RAY_AUTH_TOKEN_PATH", raising=False)
-    with pytest.raises(UsageFault, match="needs a token"):
+    with pytest.raises(UsageFault, match=r"^ray://head:10001 needs a token"):
         ray_cluster.RayCluster("ray://head:10001")
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    with pytest.raises(UsageFault, match=r"^head:6379 needs a token"):
+        ray_cluster.RayCluster("")

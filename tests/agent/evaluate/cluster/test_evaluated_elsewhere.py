@@ -8,7 +8,8 @@ import pytest
 from agent.cli.build import Elsewhere, Kit, bench_of
 from agent.evaluate import engines
 from agent.evaluate.bench import Assignment
-from agent.evaluate.cluster.measures import ClusterBench, Terms
+from agent.evaluate.cluster.measures import ClusterBench
+from agent.evaluate.cluster.terms import Terms
 from agent.evaluate.engines import Engine
 from agent.evaluate.where import Where
 from agent.history.history import History
@@ -68,7 +69,7 @@ def test_a_node_evaluates_and_shows_a_training_nothing_of_it(
     settings = read_settings(tmp_path / "sub")
     elsewhere = Elsewhere(Where("direct"), None, False, "")
     bench = bench_of(run, Kit(settings, (), Chosen(Plain(), ""), None, Caps(), elsewhere))
-    bench.open(lambda _: None)
+    bench.open(lambda _: None, threading.Event())
     proposal = Proposal(hypothesis="as it is", by=Provenance(method="x", origin="baseline"))
     attempt = run.commit_attempt(0, proposal, run.sources)
     order = Order(commit=attempt.commit, seed=0)

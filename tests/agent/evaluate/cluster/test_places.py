@@ -56,7 +56,7 @@ def cluster(tmp_path: Path) -> DirectCluster:
 @pytest.fixture
 def opened(cluster: DirectCluster, tmp_path: Path) -> Iterator[ClusterBench]:
     bench = bench_on(cluster, tmp_path / "trials", Exporter(1.0))
-    bench.open(lambda _: None)
+    bench.open(lambda _: None, threading.Event())
     yield bench
     bench.close()
 
@@ -99,7 +99,7 @@ def test_files_that_a_node_has_are_not_sent_again(
 
 def test_a_cancelled_run_ends_without_a_result(cluster: DirectCluster, tmp_path: Path) -> None:
     bench = bench_on(cluster, tmp_path / "trials", Exporter(60.0))
-    bench.open(lambda _: None)
+    bench.open(lambda _: None, threading.Event())
     cancel = threading.Event()
 
     def hear(event: Event) -> None:
@@ -114,7 +114,7 @@ def test_a_cancelled_run_ends_without_a_result(cluster: DirectCluster, tmp_path:
 def test_a_place_that_dies_is_lost_and_says_so_once(cluster: DirectCluster, tmp_path: Path) -> None:
     heard: list[PlaceJoined | PlaceLeft] = []
     bench = bench_on(cluster, tmp_path / "trials", Exporter(60.0))
-    bench.open(heard.append)
+    bench.open(heard.append, threading.Event())
     [slot] = bench.slots
     line = cluster.lines["n0"]
 
@@ -139,7 +139,7 @@ def test_the_last_place_that_dies_is_replaced_at_once(
     cluster.alive.append(replace(cluster.alive[0], key="key-1", name="n1"))
     heard: list[PlaceJoined | PlaceLeft] = []
     bench = bench_on(cluster, tmp_path / "trials", Exporter(60.0), workers=1)
-    bench.open(heard.append)
+    bench.open(heard.append, threading.Event())
     [slot] = bench.slots
     line = cluster.lines[slot.place]
 
@@ -160,7 +160,7 @@ def test_a_silent_place_is_asked_again_and_keeps_its_training(
     cluster: DirectCluster, tmp_path: Path
 ) -> None:
     bench = bench_on(cluster, tmp_path / "trials", Exporter(3.0), patience=60.0)
-    bench.open(lambda _: None)
+    bench.open(lambda _: None, threading.Event())
     line = cluster.lines["n0"]
 
     def hear(event: Event) -> None:
@@ -179,7 +179,7 @@ def test_a_place_ends_its_trainings_when_nobody_asks(
 ) -> None:
     left = threading.Event()
     bench = bench_on(cluster, tmp_path / "trials", Exporter(600.0), patience=3.0)
-    bench.open(lambda _: None)
+    bench.open(lambda _: None, threading.Event())
     line = cluster.lines["n0"]
     line.station._leave = left.set
 
@@ -196,7 +196,7 @@ def test_a_place_ends_its_trainings_when_nobody_asks(
 
 def test_a_full_disk_on_a_node_loses_the_place(cluster: DirectCluster, tmp_path: Path) -> None:
     bench = bench_on(cluster, tmp_path / "trials", Exporter())
-    bench.open(lambda _: None)
+    bench.open(lambda _: None, threading.Event())
     cache = cluster.lines["n0"].station._cache
     (cache.root / "parts").rmdir()  # nothing can be written there any more
     with pytest.raises(PlaceLost, match="cannot write to"):
@@ -211,7 +211,7 @@ def test_another_version_is_refused(
     monkeypatch.setattr("agent.evaluate.cluster.measures.GATHER_SECONDS", 0.0)
     bench = bench_on(cluster, tmp_path / "trials", Exporter())
     with pytest.raises(PlaceLost, match=r"n0: version 0\.0\.1"):
-        bench.open(lambda _: None)
+        bench.open(lambda _: None, threading.Event())
     assert cluster.is_closed
 
 
@@ -241,7 +241,7 @@ def test_what_trainings_read_is_sent_without_what_is_hidden(
     # As a node that shares no file system with the driver would say.
     monkeypatch.setattr("agent.evaluate.cluster.station.to_send", nothing)
     bench = bench_on(cluster, tmp_path / "trials", export, plan)
-    bench.open(lambda _: None)
+    bench.open(lambda _: None, threading.Event())
     shutil.rmtree(checkout)
     result = bench.run(assignment(bench.slots[0]), lambda _: None, threading.Event())
     assert result is not None and result.value == 50
@@ -255,7 +255,7 @@ def test_a_cluster_that_comes_up_is_waited_for(cluster: DirectCluster, tmp_path:
     cluster.alive = []
     threading.Timer(2.0, lambda: setattr(cluster, "alive", alive)).start()
     bench = bench_on(cluster, tmp_path / "trials", Exporter())
-    bench.open(lambda _: None)
+    bench.open(lambda _: None, threading.Event())
     assert len(bench.slots) == 1
     bench.close()
 
@@ -270,7 +270,7 @@ def test_a_node_that_comes_later_joins(cluster: DirectCluster, tmp_path: Path) -
             both.set()
 
     bench = bench_on(cluster, tmp_path / "trials", Exporter())
-    bench.open(hear)
+    bench.open(hear, threading.Event())
     first = cluster.alive[0]
     cluster.alive.append(type(first)("key-9", "n0", 1, 0))
     assert both.wait(60)

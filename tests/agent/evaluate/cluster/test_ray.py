@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from agent.errors import PlaceLost, UsageFault
-from agent.evaluate.cluster.measures import ClusterBench, Terms
+from agent.evaluate.cluster.measures import ClusterBench
 from agent.evaluate.cluster.ray_cluster import open_on_ray
 from agent.evaluate.cluster.ray_door import refuse_open
+from agent.evaluate.cluster.terms import Terms
 from agent.records.events import Event, PlaceJoined, PlaceLeft, Progress
 from sandbox.canary.canary import prove
 from sandbox.ground.leftovers import temporary_folder
@@ -115,7 +116,7 @@ def test_a_training_finds_nothing_of_the_cluster(
 def test_through_the_head_a_cancelled_run_ends(cluster: Loopback, driver: Path) -> None:
     address = f"ray://127.0.0.1:{cluster.client_port}"
     opened = bench(address, driver, Exporter(60.0), workers=1)
-    opened.open(lambda _: None)
+    opened.open(lambda _: None, threading.Event())
     [slot] = opened.slots
     cancel = threading.Event()
 
@@ -176,7 +177,7 @@ def test_a_cluster_that_asks_nobody_for_a_token_is_refused(
         monkeypatch.setenv("RAY_AUTH_MODE", "token")
         opened = bench(open_cluster.address, tmp_path, Exporter())
         with pytest.raises(UsageFault, match="asks nobody for a token"):
-            opened.open(lambda _: None)
+            opened.open(lambda _: None, threading.Event())
         for address in (open_cluster.address, f"ray://127.0.0.1:{open_cluster.client_port}"):
             with pytest.raises(UsageFault, match="asks nobody for a token"):
                 refuse_open(address)

@@ -1,6 +1,8 @@
 """Trees and caches: what is made of a folder elsewhere is what the folder was, and nothing else."""
 
+import hashlib
 import os
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -141,6 +143,61 @@ def test_what_nobody_used_for_long_is_removed(tmp_path: Path) -> None:
     old = next(leaf.sha for leaf in tree.leaves if leaf.path == "old")
     os.utime(cache.file(old), (0, 0))
     assert Cache(tmp_path / "cache").missing(tree.hashes) == [old]
+
+
+def test_what_a_run_uses_is_kept_however_long_it_lasts(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/data").write_text("1 2 3")
+    sending = Sending(tmp_path, lambda *_: None, None)
+    tree = sending.folder(str(tmp_path / "source"))
+    sent(sending, cache, tree)
+    shared = cache.shared(tree)
+    os.utime(shared.parent, (0, 0))
+    cache.keep(shared)
+    Cache(tmp_path / "cache")
+    assert (shared / "data").read_text() == "1 2 3"
+    os.utime(shared.parent, (0, 0))
+    Cache(tmp_path / "cache")
+    assert not shared.exists()
+
+
+def test_a_piece_that_comes_again_changes_nothing(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    content = b"first" + b"second"
+    sha = hashlib.sha256(content).hexdigest()
+    for offset, piece in ((0, b"first"), (0, b"first"), (5, b"second"), (5, b"second")):
+        cache.put(sha, offset, piece, len(content))
+    cache.put(sha, 0, b"first", len(content))
+    assert cache.file(sha).read_bytes() == content
+    assert list((tmp_path / "cache/parts").iterdir()) == []
+
+
+def test_what_cannot_be_sent_is_named_with_a_command_that_can_be_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "with a space; and more"
+    folder.mkdir()
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(SandboxFault) as fault:
+        read_tree(folder)
+    assert shlex.split(fault.value.next_command or "") == ["ls", "-l", str(folder / "pipe")]
+    (folder / "pipe").unlink()
+    monkeypatch.setattr("agent.evaluate.cluster.trees.MAX_FILES", 2)
+    for name in "abc":
+        (folder / name).touch()
+    with pytest.raises(SandboxFault, match="more than 2 files") as fault:
+        read_tree(folder)
+    assert str(folder) in shlex.split(fault.value.next_command or "")
+
+
+def test_a_file_that_is_gone_before_it_is_sent_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("1 2 3")
+    sending = Sending(tmp_path, lambda *_: None, None)
+    tree = sending.folder(str(tmp_path / "data"))
+    (tmp_path / "data").unlink()
+    with pytest.raises(SandboxFault, match=r"cannot read .*data, which trials elsewhere need"):
+        list(sending.pieces(tree.hashes))
 
 
 def test_two_places_of_a_node_take_different_cores(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import Fault, UsageFault
 from agent.evaluate.slurm import node
-from agent.evaluate.slurm.allocation import Allocation, read_allocation, remember
+from agent.evaluate.slurm.allocation import Allocation, end_earlier, read_allocation, remember
 from agent.evaluate.slurm.commands import Job, submit
 from agent.evaluate.slurm.folder import Folder, Head, allocations, write_json
 
@@ -99,6 +99,22 @@ def test_the_record_of_an_allocation_survives_a_second_and_torn_writes(tmp_path:
     assert read_allocation(path) == Allocation(job=2, folder="/b", driver="inside")
     path.write_text('{"job": 2')
     assert read_allocation(path) is None
+
+
+def test_a_record_that_somebody_else_wrote_ends_no_job_and_removes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The project's folder may have come with it. Slurm is not asked: it is not here."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "token").write_text("of something else")
+    record = tmp_path / "allocation.json"
+    remember(record, Allocation(job=1, folder=str(tmp_path), driver="outside"))
+    end_earlier(record)
+    assert (tmp_path / "token").exists() and not record.exists()
+    own = Folder.new("night")
+    remember(record, Allocation(job=1, folder=str(own.path), driver="outside"))
+    with pytest.raises(UsageFault, match="squeue"):
+        end_earlier(record)
 
 
 def test_without_slurm_the_fault_says_what_is_missing(
