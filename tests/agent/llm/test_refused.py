@@ -191,6 +191,21 @@ def test_a_wrong_key_is_told_whatever_its_status(status: int, words: str) -> Non
 
 
 @pytest.mark.parametrize(
+    "step",
+    [
+        Nonsense('{"error": "Unexpected endpoint or method. (POST /chat/completions)"}'),
+        Status(404, "404 page not found"),
+        Status(404, "model 'gemma' not found, try pulling it first"),
+    ],
+    ids=["lm-studio", "ollama", "ollama-model"],
+)
+def test_an_address_without_its_v1_is_told_at_once(step: Status | Nonsense) -> None:
+    with pytest.raises(ModelFault, match="most addresses end in /v1") as caught:
+        asked([step])
+    assert type(caught.value) is ModelFault
+
+
+@pytest.mark.parametrize(
     ("body", "reason"),
     [
         ('{"error": true, "message": "you lack it"}', "you lack it"),
