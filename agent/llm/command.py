@@ -182,7 +182,7 @@ class Command:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             if not code:
                 form = f"{self.name} answered in an unknown form: {error}"
-                raise Transient(one_line(form)) from None
+                raise Transient(one_line(form), astray=True) from None
         message = f"{err}\n{out}".strip() or f"exit code {code}"
         failure = failure_of(self.name, self._dialect.executable, message)
         raise self._with_left_out(failure) if isinstance(failure, ModelFault) else failure
@@ -251,13 +251,14 @@ class Command:
             except TimeoutError:
                 raise failure_of(self.name, self._dialect.executable, notice) from None
             except ValueError:
-                raise Transient(f"{self.name} wrote a line without an end") from None
+                raise Transient(f"{self.name} wrote a line without an end", astray=True) from None
             if not line:
                 return b"".join(lines)
             lines.append(line)
             size += len(line)
             if size > MAX_OUTPUT_BYTES:
-                raise Transient(f"{self.name} wrote more than {MAX_OUTPUT_BYTES} bytes")
+                text = f"{self.name} wrote more than {MAX_OUTPUT_BYTES} bytes"
+                raise Transient(text, astray=True)
             notice = self._dialect.notice(line.decode("utf-8", "replace"))
             if notice:
                 self._patience.tell(f"{self.name}: {one_line(notice)}")

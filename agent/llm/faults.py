@@ -30,6 +30,8 @@ _NEVER = re.compile(r"\blimit: ?0\b(?![.,]\d)")
 _WRONG_KEY = re.compile(
     r"(?:invalid|incorrect) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid)", re.IGNORECASE
 )
+_NO_ENDPOINT = re.compile(r"unexpected endpoint", re.IGNORECASE)
+"""LM Studio's, inside an answer with status 200, where an address lacks its /v1."""
 _UNREACHED = frozenset({"ConnectError", "ConnectTimeout", "ProxyError"})
 _ASTRAY = frozenset(
     {"DecodingError", "LocalProtocolError", "RecursionError", "SSLError", "ValueError"}
@@ -72,6 +74,8 @@ def fault_of(
             "server of your own may be started with a longer context)",
             "autoresearch models",
         )
+    if _NO_ENDPOINT.search(message):
+        return _not_there(text, provider, who)
     limited = status in LIMITED or is_limit(message)
     if limited or status in PASSING or status >= 500:
         lifts = lifts_at(message, headers, now)
@@ -80,10 +84,18 @@ def fault_of(
     if status in (401, 403) or _WRONG_KEY.search(message):
         return ModelFault(f"{text} (is {variable} right?)", f"export {variable}=…")
     if status == 404:
-        return ModelFault(
-            f"{text} (no such model, or not for this key)", "autoresearch start --model opus"
-        )
+        return _not_there(text, provider, who)
     return ModelFault(text, "autoresearch start --model none")
+
+
+def _not_there(text: str, provider: str, who: str | None) -> ModelFault:
+    """Return the fault of a name or an address that a server does not know."""
+    if who in (None, provider):
+        known = "no such model, or not for this key"
+        return ModelFault(f"{text} ({known})", "autoresearch start --model opus")
+    variable = f"{provider.upper()}_BASE_URL"
+    known = f"no such model there, or {variable} is not to end so: most addresses end in /v1"
+    return ModelFault(f"{text} ({known})", "autoresearch models")
 
 
 def failed(

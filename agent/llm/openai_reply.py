@@ -9,7 +9,7 @@ from agent.llm.events import DONE
 from agent.llm.model import DECLINED, Call, Reply, Request
 from agent.llm.patience import Transient
 from agent.llm.pricing import OPENAI, cost_of, dollars_in
-from agent.llm.refusals import Refusal, error_in, reason_of, status_of
+from agent.llm.refusals import Refusal, error_in, reason_of, status_of, told_headers
 from agent.llm.written_calls import call_in
 
 FAILED = 502
@@ -25,7 +25,7 @@ def take(answer: Answer, data: Any) -> None:
         return
     error = error_in(data)
     if error is not None:
-        raise Refusal(status_of(error, FAILED), reason_of(error), {})
+        raise Refusal(status_of(error, FAILED), reason_of(error), told_headers({}, error))
     answer.add(data)
     if answer.length > MAX_CHARACTERS:
         raise Transient(f"an answer of more than {MAX_CHARACTERS} characters")

@@ -136,12 +136,18 @@ def test_what_is_wrong_for_good_is_said_at_once_also_without_a_status(message: s
     assert type(failure) is ModelFault and message in failure.message
 
 
-@pytest.mark.parametrize("words", ["Cannot find module 'x'", "Error loading config.toml: line 1"])
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('sys.exit("Error loading config.toml: line 1")', "Error loading config.toml: line 1"),
+        ('print("Welcome to Codex 9!")', "answered in an unknown form"),
+    ],
+)
 def test_a_command_that_only_ever_failed_is_given_up_in_seconds(
-    tmp_path: Path, words: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, body: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patience_module, "DEAD_SECONDS", 0.05)
-    environment = stand_in(tmp_path, "codex", f"sys.exit({words!r})")
+    environment = stand_in(tmp_path, "codex", body)
     with pytest.raises(ModelUnavailable, match="nothing else has come from there") as caught:
         ask("codex", environment, seconds=600.0)
     assert words in caught.value.message

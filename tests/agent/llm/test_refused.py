@@ -154,7 +154,8 @@ def test_a_limit_that_lifts_ends_no_run_whatever_its_status(limit: Status | Nons
     assert "{" not in fault.message and fault.next_command.startswith("autoresearch resume")
 
 
-def test_the_time_that_a_router_writes_into_a_body_is_read() -> None:
+@pytest.mark.parametrize("status", [429, 200])
+def test_the_time_that_a_router_writes_into_a_body_is_read(status: int) -> None:
     metadata = {"headers": {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "7200"}}
     error = {"message": "Rate limit exceeded: free-models-per-day", "code": 429}
 
@@ -162,7 +163,11 @@ def test_the_time_that_a_router_writes_into_a_body_is_read() -> None:
         def error_body(self, step: Status) -> dict[str, Any]:
             return {"error": {**error, "metadata": metadata}}
 
-    with Router([Status(429)]) as server, pytest.raises(ModelLimited) as caught:
+    body = Nonsense(json.dumps({"error": {**error, "metadata": metadata}}))
+    with (
+        Router([Status(429) if status == 429 else body]) as server,
+        pytest.raises(ModelLimited) as caught,
+    ):
         patience = Patience(600.0, threading.Event(), 0.01)
         OpenAI("m", "key", patience, f"{server.url}/v1").complete(REQUEST)
     assert "free-models-per-day" in caught.value.message and len(server.questions) == 1
@@ -188,6 +193,21 @@ def test_a_model_that_an_account_may_not_ask_at_all_is_a_fault() -> None:
 def test_a_wrong_key_is_told_whatever_its_status(status: int, words: str) -> None:
     with pytest.raises(ModelFault, match="is OPENAI_API_KEY right"):
         asked([Status(status, words), GOOD])
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        Nonsense('{"error": "Unexpected endpoint or method. (POST /chat/completions)"}'),
+        Status(404, "404 page not found"),
+        Status(404, "model 'gemma' not found, try pulling it first"),
+    ],
+    ids=["lm-studio", "ollama", "ollama-model"],
+)
+def test_an_address_without_its_v1_is_told_at_once(step: Status | Nonsense) -> None:
+    with pytest.raises(ModelFault, match="most addresses end in /v1") as caught:
+        asked([step])
+    assert type(caught.value) is ModelFault
 
 
 @pytest.mark.parametrize(
