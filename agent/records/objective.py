@@ -121,7 +121,8 @@ def amount_text(size: float) -> str:
 
 
 def _signed(change: float, decimals: int) -> str:
-    if change == 0 or 10.0 ** (1 - decimals) <= abs(change) < MOST_FIXED:
+    is_shown = round(abs(change), decimals) >= 10.0 ** (1 - decimals)
+    if change == 0 or (is_shown and abs(change) < MOST_FIXED):
         return f"{change:+.{decimals}f}"
     return f"{change:+.3g}"
 

@@ -114,7 +114,7 @@ def shown(page: object, console: Console) -> str:
             "0.250000 logit",
             "0.25 logit",
         ),
-        (VAL_BPB, -3.2e-9, "-3.2e-09", "0.000000", "3.2e-09"),
+        (VAL_BPB, -3.2e-9, "-3.2e-09", "3.2e-09", "3.2e-09"),
     ],
 )
 def test_a_difference_of_losses_is_written_as_the_metric_s_readers_expect(
