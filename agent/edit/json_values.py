@@ -1,7 +1,8 @@
-"""Read JSON files: strict JSON, each key once."""
+"""Read JSON files, each key once: strict JSON, or with comments and commas before brackets."""
 
 import json
 import re
+from dataclasses import replace
 
 from agent.edit.source import refuse
 from agent.edit.value_tree import (
@@ -21,18 +22,46 @@ from agent.records.edits import Refused
 _SPACE = re.compile(r"[ \t\r\n]*+")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
 _OTHER = re.compile(r"[^ \t\r\n,\]}]++")
+# Each also takes what does not end, so that no text is gone through twice.
+_TEXT = r'"(?:[^"\\]|\\[\s\S])*+(?:"|\\?\Z)'
+_COMMENTED = re.compile(rf"{_TEXT}|//[^\r\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/|\*?\Z)")
+_LAST_COMMA = re.compile(rf"{_TEXT}|,(?=\s*+[\]}}])")
+_NO_BREAK = re.compile(r"[^\r\n]")
+LOOSE = (((), "loose"),)
+"""The marks of a document that is no strict JSON: it stays that only where it was before."""
 
 
 def read_json(text: str) -> Document | Refused:
     """Return the document of a text without a byte-order mark."""
+    strict = _read(text, text)
+    if isinstance(strict, Document) or strict.reason == "ambiguous":
+        return strict
+    loose = _read(text, _without_comments(text))
+    return strict if isinstance(loose, Refused) else replace(loose, marks=LOOSE)
+
+
+def _read(text: str, strict: str) -> Document | Refused:
+    """Return the document of a text. strict: the text as strict JSON, each value in its place."""
     try:
-        data = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-        items = _Scanner(text, data).items
+        data = json.loads(strict, object_pairs_hook=_unique, parse_constant=_no_constant)
+        items = _Scanner(strict, data).items
         return Document(text, tuple(items), tree_of(data))
     except Unreadable as error:
         return error.refused
     except (ValueError, RecursionError, LookupError, TypeError) as error:
         return refuse("syntax", f"no JSON: {error}", USE_TEXT)
+
+
+def _without_comments(text: str) -> str:
+    """Return a text of the same length with blanks for comments and for commas that end lists."""
+    return _LAST_COMMA.sub(_blank, _COMMENTED.sub(_blank, text))
+
+
+def _blank(match: re.Match[str]) -> str:
+    text = match[0]
+    if text.startswith('"') or (text.startswith("/*") and not text.endswith("*/")):
+        return text
+    return _NO_BREAK.sub(" ", text)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

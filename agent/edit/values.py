@@ -40,6 +40,7 @@ _SUFFIXES: dict[str, Language] = {
     ".yml": "yaml",
     ".toml": "toml",
     ".json": "json",
+    ".jsonc": "json",
     **dict.fromkeys((".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".cu", ".cuh"), "code"),
     **dict.fromkeys((".rs", ".go", ".jl"), "code"),
 }
@@ -64,6 +65,7 @@ _BEFORE_VALUE: dict[Language, str] = {
 # What a line of comment begins with.
 _MARKS: dict[Language, str] = {"yaml": "#", "toml": "#", "json": "//", "code": "//"}
 _COMMENT = re.compile(r"[ \t]*+,?[ \t]*+(#[^\r\n]*+)")
+_JSON_COMMENT = re.compile(r"[ \t]*+,?[ \t]*+((?://|/\*)[^\r\n]*+)")
 _CODE_COMMENT = re.compile(r"[uUlLfF]*+[ \t)]*+;?[ \t]*+((?://|#|/\*)[^\r\n]*+)")
 _BLANK_REST = re.compile(r"[ \t]*+(?:#[^\r\n]*+)?(?=[\r\n]|\Z)")
 _MARK = "\ufeff"
@@ -204,7 +206,7 @@ def _kept_document(language: Language, text: str) -> Document | Refused:
 def _comment(language: Language, text: str, item: Item) -> str:
     if item.tail.strip():
         return item.tail.strip()
-    pattern = _CODE_COMMENT if language == "code" else _COMMENT
+    pattern = {"code": _CODE_COMMENT, "json": _JSON_COMMENT}.get(language, _COMMENT)
     comment = pattern.match(text, item.end)
     return comment[1].rstrip() if comment else ""
 
@@ -244,7 +246,8 @@ def _read_value(language: Language, value: str, tag: str) -> _New | Refused:
         return refuse("syntax", f"`value` {value}: {document.where}", f"write it in {language}")
     root = next(iter(document.items), None)
     whole = root is not None and (root.start, root.end) == (len(before), len(before) + len(value))
-    if not whole or not value or any(kind.startswith("anchor") for _, kind in document.marks):
+    odd = any(kind.startswith(("anchor", "loose")) for _, kind in document.marks)
+    if not whole or not value or odd:
         hint = "without a comment, an anchor or a second value"
         return refuse("syntax", f"`value` {value} is not one value in {language}", hint)
     assert root is not None

@@ -20,6 +20,7 @@ EXCEPT = "!"
 """Begins a pattern of files that are not edited, whatever the patterns before it say."""
 _ANY_FOLDERS = "**"
 _SPECIAL = "*?["
+_BRACES = re.compile(r"\{[^{}]*,[^{}]*\}")
 # Characters that a path of a new file may not have: what shells, other systems and logs trip over.
 _ODD = frozenset('\\:*?"<>|\n\r\t')
 MAX_PART = 255
@@ -33,6 +34,10 @@ def fault_of_pattern(pattern: str) -> str | None:
     body = pattern.removeprefix(EXCEPT)
     if not body or len(body) > MAX_PATTERN or "\0" in body:
         return "it is empty or too long"
+    if _BRACES.search(body):
+        return "braces are not understood: write a pattern for each, such as *.py and *.yaml"
+    if "\\" in body:
+        return "write / between folders, on every system"
     parts = body.split("/")
     if body.startswith("/") or ".." in parts or "" in parts or "." in parts:
         return "write the path of files inside the project, such as model/*.py"

@@ -7,11 +7,19 @@ from functools import lru_cache
 from agent.edit.apply import Applied, apply
 from agent.edit.diff import diff
 from agent.edit.fingerprint import fingerprint
+from agent.edit.json_values import LOOSE
 from agent.edit.replace_text import difference_of_texts, replace_text
 from agent.edit.size import code_lines
 from agent.edit.source import refuse
 from agent.edit.value_changes import changes
-from agent.edit.values import Language, entries, language_of, normalised_text, set_value
+from agent.edit.values import (
+    Language,
+    document_of,
+    entries,
+    language_of,
+    normalised_text,
+    set_value,
+)
 from agent.records.edits import (
     Edit,
     Refused,
@@ -69,10 +77,15 @@ def _edited(language: Language | None, text: str, edit: Edit) -> str | Refused:
 
 def _broken(language: Language | None, old: str, new: str) -> Refused | None:
     """Return why the new text cannot be read any more, if the old one could."""
-    if language is None or old == new or isinstance(entries(language, old), Refused):
+    if language is None or old == new:
         return None
-    read = entries(language, new)
-    return read if isinstance(read, Refused) else None
+    before = document_of(language, old)
+    after = document_of(language, new)
+    if isinstance(before, Refused) or isinstance(after, Refused):
+        return after if isinstance(after, Refused) and not isinstance(before, Refused) else None
+    if language == "json" and after.marks == LOOSE != before.marks:
+        return refuse("syntax", "the new text", "it has comments, or a comma before a bracket")
+    return None
 
 
 def fault_of_new(path: str, text: str) -> Refused | None:

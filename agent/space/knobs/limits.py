@@ -1,5 +1,6 @@
 """Keeps an inferred range within what a file or a comment allows: `le=0.3`, "at most 8"."""
 
+import math
 import re
 from dataclasses import replace
 
@@ -32,6 +33,7 @@ _OPEN = re.compile(
 _POWER = re.compile(r"\bpowers? of (?:two|2)\b")
 _MULTIPLE = re.compile(r"\b(?:multiple of|divisible by)\s+(\d{1,6})\b|\b(even)(?: number)?$")
 _PHRASES = re.compile(r"[,;()]|\.(?=\s|$)")
+MAX_CHOICES = 32  # that are searched one by one
 _EDGE = 0.01  # of the way to the value that a bound is kept from where it is not allowed itself
 
 
@@ -41,7 +43,7 @@ def limited(found: Range, evidence: Evidence) -> Range | None:
     if isinstance(value, bool | str):
         return found
     choices = evidence.choices
-    if choices and value in choices:
+    if value in choices and len(choices) <= MAX_CHOICES:
         return Range(choices=choices) if len(choices) > 1 else None
     text = " ".join(evidence.text[:MAX_TEXT].lower().lstrip("#/ ").split())
     for limits in (evidence.limits, limits_in(text)):
@@ -109,8 +111,8 @@ def _inside(value: Number, bound: float, is_open: bool) -> float:
     """Return a bound, or where it is not allowed itself one that is close to it."""
     if isinstance(value, int):
         step = 1 if bound < value else -1
-        inner = bound + step if is_open and float(bound).is_integer() else bound
-        return int(inner) if float(inner).is_integer() else inner
+        whole = math.ceil(bound) if bound < value else math.floor(bound)
+        return whole + step if is_open and whole == bound else whole
     return rounded(bound + _EDGE * (value - bound)) if is_open else bound
 
 

@@ -62,7 +62,7 @@ def factor(by: float, up: float | None = None, cap: float = LARGEST) -> Shape:
         if not 0 < value < LARGEST:
             return None
         low = _like(value, value / by)
-        high = _like(value, min(value * (up or by), max(cap, value)))
+        high = max(value, _like(value, min(value * (up or by), max(cap, value))))
         return Range(low, high, log=True) if low > 0 else None
 
     return shape

@@ -20,7 +20,8 @@ COMMON = frozenset(
         *("the size of a noise", "a discount", "a momentum", "a rank", "a latent width"),
         *("a factor, or the power of a loss", "a population", "a decay", "a scale of a layer"),
         *("the rate of a target network, or a temperature", "a radius or a decay", "a margin"),
-        *("the probability of an augmentation", "a coefficient", "a penalty"),
+        *("the probability of an augmentation", "a coefficient"),
+        "a number of groups that divides a width",
     }
 )
 # Words of a name that say no more than the form.
@@ -29,7 +30,7 @@ _FORM = whole(
     percent\\w* proportion alpha beta gamma gammas mu lambda lamb lam lmbda lamda sigma std stddev
     temps? temperatures? layers? blocks? stages? heads? dims? units? width depth depths sizes? noise
     discount factor rank rho tau scale margin rate n num number_of init initial start end final base
-    use global value d k h of population pop popsize neurons?"""
+    use global value d k h of population pop popsize neurons? groups?"""
 )
 _WORDS = words_in(
     """e cf neg gram appnp prenet postnet proto arc arcface cosface pixel swish leaky elu loss

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from agent.edit.files.one import edited
 from agent.edit.literal import Literal
 from agent.edit.values import normalised_text, written
+from agent.records.edits import Refused, RewriteFile
 from tests.agent.edit.value_pairs import changed, constants, plain, refused, typed
 
 CONFIG = """\
@@ -93,8 +95,9 @@ def test_what_is_no_single_value_is_refused(value: str) -> None:
     ("text", "where"),
     [
         ("", "no JSON: Expecting value: line 1 column 1"),
-        ('{"a": 1,}', "no JSON: "),
-        ('{"a": 1} // c', "no JSON: Extra data: line 1 column 10"),
+        ('{"a": 1} / c', "no JSON: Extra data: line 1 column 10"),
+        ('{"a": 1,,}', "no JSON: "),
+        ('{"a": 1} /* c', "no JSON: Extra data: line 1 column 10"),
         ('{"a": 1, "a": 2}', "the key a is twice"),
         ('{"a": NaN}', "no JSON: NaN"),
         ('{"a": "\x01"}', "no JSON: Invalid control character"),
@@ -106,6 +109,38 @@ def test_a_file_that_is_not_read_says_where(text: str, where: str) -> None:
     result = refused("json", text, "a", "1")
     assert result.where.startswith(where)
     assert "replace_text" in result.hint
+
+
+COMMENTED = """\
+{
+  // for all models
+  "lr": 0.1, // at most 0.3
+  "url": "http://a/*b*/", /* a
+    page */ "sizes": [16, 32,], "depth": 4,
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "old", "new"),
+    [
+        ("lr", "0.2", "0.1,", "0.2,"),
+        ("url", '"b // c"', '"http://a/*b*/"', '"b // c"'),
+        ("sizes[1]", "64", "32,]", "64,]"),
+        ("depth", "5", "4,", "5,"),
+    ],
+)
+def test_comments_and_last_commas_stay(path: str, value: str, old: str, new: str) -> None:
+    assert changed("json", COMMENTED, path, value) == COMMENTED.replace(old, new)
+    assert constants("json", COMMENTED)["lr"].comment == "// at most 0.3"
+    assert constants("json", COMMENTED)["lr"].above == "// for all models"
+
+
+@pytest.mark.parametrize("code", ['{"a": 2,}', '{"a": 2} // c', '/* c */ {"a": 2}'])
+def test_strict_json_stays_strict(code: str) -> None:
+    result = edited("a.json", '{"a": 1}', [RewriteFile(code=code)])
+    assert isinstance(result, Refused) and "a comma before a bracket" in result.hint
+    assert edited("a.json", '{"a": 1,}', [RewriteFile(code=code)]) == code
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,9 @@ def bombs() -> dict[str, tuple[Language, str]]:
         "a long number of JSON": ("json", "9" * LONG),
         "a long exponent": ("json", "1e" + "9" * LONG),
         "white space": ("json", "[" + " " * LONG + "1]"),
+        "comments without an end": ("json", "/* " * (LONG // 3)),
+        "quotes without an end": ("json", '"\\' * (LONG // 2)),
+        "commas": ("json", ", " * (LONG // 2)),
         "backslashes of JSON": ("json", '["' + "\\\\" * (LONG // 2) + '"]'),
     }
 

@@ -22,3 +22,47 @@ def test_an_evaluator_names_no_glob_that_a_disk_is_searched_for_without_end(fiel
     Evaluator.model_validate({"command": "python e.py", field: ["data/**/x/**"]})
     with pytest.raises(ValidationError, match="at most 2"):
         Evaluator.model_validate({"command": "python e.py", field: ["**/a/**/b/**"]})
+"""Globs of files that edits may touch: what they fit, and what is wrong with one."""
+
+import pytest
+
+from agent.records.patterns import fault_of_pattern, matches
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("{model,conf}/*.py", "a pattern for each"),
+        ("conf/*.{yaml,toml}", "a pattern for each"),
+        ("!conf/{a,b}.yaml", "a pattern for each"),
+        ("model\\*.py", "write / between folders"),
+        ("/etc/*.py", "inside the project"),
+        ("../*.py", "inside the project"),
+        ("model/", "inside the project"),
+        ("**/a/**/b/**", "two **"),
+        (".git/*", "hidden files"),
+        ("", "empty"),
+    ],
+)
+def test_a_pattern_that_is_not_understood_is_answered_with_what_to_write(
+    pattern: str, hint: str
+) -> None:
+    assert hint in (fault_of_pattern(pattern) or "")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "fits"),
+    [
+        ("conf/{name}.yaml", "conf/{name}.yaml", True),
+        ("model/*.py", "model/net.py", True),
+        ("model/*.py", "model/deep/net.py", False),
+        ("**/*.py", "train.py", True),
+        ("my files/*.py", "my files/a b.py", True),
+        ("Model/*.py", "model/net.py", False),
+        ("conf/[ab].yaml", "conf/a.yaml", True),
+        ("**/*.yaml", "conf/.hidden/a.yaml", False),
+    ],
+)
+def test_a_pattern_fits_a_path(pattern: str, path: str, fits: bool) -> None:
+    assert fault_of_pattern(pattern) is None
+    assert matches(path, (pattern,)) is fits

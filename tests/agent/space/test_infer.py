@@ -13,7 +13,9 @@ from agent.space.knobs.early import EARLY
 from agent.space.knobs.evidence import Evidence, words_of
 from agent.space.knobs.kind import Kind
 from agent.space.knobs.learning import FORMS, LEARNING
+from agent.space.knobs.other import OTHERS
 from agent.space.knobs.sizes import SIZES
+from agent.space.knobs.vocabulary import COMMON
 from agent.space.ranges import Range, parse_range, written
 from agent.space.uses import uses_of
 from tests.agent.space.names import FIXED, KNOBS, constants
@@ -241,6 +243,11 @@ def test_any_name_and_value_gives_a_range_that_holds_the_value(
 def test_no_kind_fits_every_name(kind: Kind) -> None:
     assert not kind.pattern.search("")
     assert not kind.pattern.search("quokka_wombat")
+
+
+def test_the_kinds_whose_names_need_another_word_are_kinds() -> None:
+    kinds = (*EARLY, *LEARNING, *SIZES, *FORMS, *OTHERS)
+    assert {kind.reason.partition(":")[0] for kind in kinds} >= COMMON
 
 
 def test_names_that_people_write_are_told_apart() -> None:

@@ -3,9 +3,12 @@
 from textwrap import dedent
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.edit.files import Sources
 from agent.edit.literal import Literal
+from agent.edit.places.limits import Limits
 from agent.space.infer import infer
 from agent.space.knobs.evidence import Evidence
 from agent.space.read import Choice, read_choices
@@ -200,3 +203,29 @@ def test_a_comment_above_keeps_a_constant_and_a_heading_keeps_those_below_it(
     choices = choices_of(text, path)
     assert {name for name, choice in choices.items() if choice.parameter is None} == kept
     assert all("comment above" in choices[name].reason for name in kept)
+
+
+NUMBERS = st.one_of(st.none(), st.integers(-100, 1000), st.floats(-10, 1000, allow_nan=False))
+SAYINGS = ("at most", "at least", "between 0 and", "in [0,", "<", ">=", "multiple of", "power of")
+
+
+@given(
+    name=st.sampled_from(["lr", "dropout", "hidden", "n_heads", "kernel_size", "beta2", "QUOKKA"]),
+    value=st.one_of(st.integers(-5, 2000), st.floats(0, 10)),
+    comment=st.builds("# {} {}]".format, st.sampled_from(SAYINGS), st.integers(0, 300)),
+    limits=st.builds(Limits, NUMBERS, NUMBERS, st.booleans(), st.booleans()),
+    choices=st.lists(st.integers(0, 64), max_size=4),
+)
+def test_whatever_is_allowed_a_range_holds_its_value_and_another_one(
+    name: str, value: Literal, comment: str, limits: Limits, choices: list[int]
+) -> None:
+    evidence = Evidence(name, value, text=comment, limits=limits, choices=tuple(choices))
+    inferred = infer(evidence)
+    for found in (inferred.range, inferred.guess):
+        if found and found.choices:
+            assert value in found.choices and len(found.choices) > 1
+        elif found:
+            assert isinstance(value, int | float)
+            assert found.low <= value <= found.high
+            assert found.low < found.high
+            assert found.low > 0 or not found.log
