@@ -31,7 +31,7 @@ EXPLORATIONS: tuple[Exploration, ...] = ("bolder", "combine", "undo", "remove")
 
 
 class Asked(Record):
-    """What a proposal was asked to be, after a plateau."""
+    """The kind of change that a proposal was asked for during a plateau."""
 
     kind: Exploration
     trials: Annotated[tuple[Whole, ...], Field(max_length=MAX_ITEMS)] = ()
