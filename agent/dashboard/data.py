@@ -14,7 +14,7 @@ from agent.dashboard.training import training
 from agent.dashboard.view import View
 from agent.display.format import Formatter
 from agent.errors import HistoryFault
-from agent.exchange.write import cell_text, flat_csv
+from agent.exchange.write import cell_of, flat_csv
 from agent.records.results import also_of, on_newest_data
 
 Cell = str | int | float | bool | None
@@ -33,7 +33,7 @@ def csv_of(name: str, view: View, flights: Sequence[Flight]) -> str:
         )
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerows(map(_written, row) for row in FIGURES[name](view, flights))
+    writer.writerows(map(cell_of, row) for row in FIGURES[name](view, flights))
     return file.getvalue()
 
 
@@ -47,11 +47,6 @@ def hrefs_of(view: View, flights: Sequence[Flight], embedded: bool) -> Mapping[s
 def _embedded(text: str) -> str:
     data = base64.b64encode(text.encode("utf-8", "replace")).decode()
     return f"data:text/csv;charset=utf-8;base64,{data}"
-
-
-def _written(cell: Cell) -> Cell:
-    """Return a cell as it is written: see `cell_text`."""
-    return cell_text(cell) if isinstance(cell, str) else cell
 
 
 def _staircase(view: View, _: Sequence[Flight]) -> Rows:

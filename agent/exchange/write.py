@@ -88,7 +88,7 @@ def flat_csv(trials: Sequence[Trial], objective: Objective = VAL_BPB) -> str:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow([cell_text(name) for name in columns])
     for trial in trials:
-        writer.writerow([_cell(read(trial)) for read in columns.values()])
+        writer.writerow([cell_of(read(trial)) for read in columns.values()])
     return file.getvalue()
 
 
@@ -160,7 +160,8 @@ def cell_text(text: str) -> str:
     return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
 
 
-def _cell(value: Any) -> Any:
+def cell_of(value: Any) -> Any:
+    """Return a value for a table: text by `cell_text`, anything else as it is."""
     return cell_text(value) if isinstance(value, str) else value
 
 
