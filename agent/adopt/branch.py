@@ -42,7 +42,7 @@ class Commit:
 
 
 def find_span(git: Plumbing, branch: str | None, since: str | None, rows: tuple[Row, ...]) -> Span:
-    """Return what to adopt; without `branch`, up to the newest commit that a row calls kept.
+    """Return the commits to adopt; without `branch`, up to the newest one that a row calls kept.
 
     Raise UsageFault if the start or the end cannot be determined.
     """
@@ -59,7 +59,7 @@ def find_span(git: Plumbing, branch: str | None, since: str | None, rows: tuple[
 
 
 def read_changes(git: Plumbing, project: Project, span: Span) -> tuple[Commit, ...]:
-    """Return the commits of the span that changed what edits may touch, oldest first.
+    """Return the commits of the span that changed editable files, oldest first.
 
     A merge is one change.
     """
@@ -98,7 +98,7 @@ def _sources_in(
 
 
 def changed_beside(git: Plumbing, project: Project, span: Span) -> tuple[str, ...]:
-    """Return the other code of a trial that the span changed, and that is not adopted."""
+    """Return the other code files that the span changed, which are not adopted."""
     workspace = project.workspace or "."
     command = ("diff-tree", "-r", "-z", "--name-only", span.start, span.tip, "--", workspace)
     names = git(*command).split("\0")
@@ -106,7 +106,7 @@ def changed_beside(git: Plumbing, project: Project, span: Span) -> tuple[str, ..
 
 
 def resolved(git: Plumbing, name: str) -> str | None:
-    """Return the commit that a row names by its hash, if it is here.
+    """Return the commit that a row names by its hash, or None if it is not here.
 
     Only hashes are looked up: a results.tsv may hold anything.
     """
@@ -114,7 +114,7 @@ def resolved(git: Plumbing, name: str) -> str | None:
 
 
 def _stamp(at: str) -> str:
-    """Return git's committer date, or nothing if it is no valid time."""
+    """Return git's committer date; "" if it is not a valid time."""
     return at if is_stamp(at) else ""
 
 

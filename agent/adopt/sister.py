@@ -1,4 +1,4 @@
-"""Proposes what another run of the repository kept, to be measured on this one's newest state."""
+"""Proposes the changes that another run kept, to measure them on this run's newest state."""
 
 import hashlib
 from collections.abc import Sequence
@@ -83,7 +83,7 @@ def change_of(sister: History, number: int) -> Change:
 
 
 def joint_change(sister: History, target: History) -> Change:
-    """Return all that another run has besides what both began with, as one change."""
+    """Return the difference of another run from the common state, as one change."""
     kept = _kept(sister)
     base = common_state(sister, target) or sister.run.start_commit
     before = target.sources_at(base)
@@ -107,7 +107,7 @@ def joint_change(sister: History, target: History) -> Change:
 
 
 def common_state(sister: History, target: History) -> str | None:
-    """Return the newest state that both runs have behind them, or None."""
+    """Return the newest state that both runs contain, or None."""
     git = Plumbing(Path(target.project.root))
     theirs = set(git("rev-list", "--first-parent", sister.tip).split())
     ours = git("rev-list", "--first-parent", target.tip).split()
@@ -115,7 +115,7 @@ def common_state(sister: History, target: History) -> str | None:
 
 
 def began_elsewhere(sister: History, target: History) -> bool:
-    """Return whether another run began with files that the branch of the target never had."""
+    """Return whether another run began with files that the target's branch never had."""
     base = common_state(sister, target)
     return base is None or not target.same_files(base, sister.run.start_commit)
 
@@ -129,7 +129,7 @@ def _kept(sister: History) -> list[Trial]:
 
 
 def _change(sister: History, trial: Trial) -> Change:
-    """Return the change of a trial as a proposal, which says how it went over there."""
+    """Return the change of a trial as a proposal, with its outcome in the other run."""
     name = f"{sister.tag}#{trial.number}"
     goal = sister.run.goal
     measured = f"{trial.status} of {name}"

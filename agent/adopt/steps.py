@@ -1,4 +1,4 @@
-"""Joins a branch's commits with the rows about them: each experiment once, in order."""
+"""Joins a branch's commits with the rows of results.tsv into experiments, in order."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -31,7 +31,7 @@ def take_over(history: History, steps: Iterable[Step]) -> Iterator[Trial]:
 
 
 def _edits_of(tip: Sources, step: Step) -> tuple[tuple[Edit, ...], str]:
-    """Return the edits from `tip` to the step's files; or none, and why."""
+    """Return the edits from `tip` to the step's files; or none, with the reason."""
     if step.lost or step.sources is None:
         return (), step.lost
     if not step.taken and step.before != tip:

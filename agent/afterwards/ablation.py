@@ -1,4 +1,4 @@
-"""Takes one kept change out of the final state, as far as later changes let it."""
+"""Removes one kept change from the final state, if later changes allow it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ REPLACED = "later changes replaced it"
 
 @dataclass(frozen=True)
 class Without:
-    """The final state with one kept change taken out."""
+    """The final state without one kept change."""
 
     trial: Trial
     sources: Sources | None

@@ -1,4 +1,4 @@
-"""A bench for later measurements: their seeds move a score, or neutral perturbations do."""
+"""A bench for later measurements that perturbs the code where no seed changes the score."""
 
 import threading
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from agent.records.results import Result
 
 @dataclass(frozen=True)
 class PerturbingBench:
-    """Measures as `bench` does, and moves the floats of a state where no seed moves its score."""
+    """Measures like `bench`, with the floats of a state moved if no seed changes its score."""
 
     bench: Measures
     history: Reading

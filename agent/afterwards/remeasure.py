@@ -34,7 +34,7 @@ class Scored(Record):
 
 @dataclass(frozen=True)
 class State:
-    """Something that can be trained."""
+    """A state of the run that can be trained."""
 
     name: str
     commit: str
@@ -65,7 +65,7 @@ class Limits:
 
 
 def state_of(trial: Trial) -> State:
-    """Return the state that a trial tried; raise HistoryFault where it was never trained."""
+    """Return the state that a trial tried. Raise HistoryFault if it was never trained."""
     if not trial.attempt or trial.result is None:
         message = f"#{trial.number} was never trained: nothing to measure again"
         raise HistoryFault(message, f"autoresearch show {trial.number}")
@@ -117,7 +117,7 @@ def compare(
 def time_baseline(
     bench: Measures, baseline: State, seed: int, listen: Listener, cancel: threading.Event
 ) -> Usual | None:
-    """Return how long the run's baseline trains on this machine; None where that was stopped.
+    """Return how long the run's baseline trains on this machine; None if that was stopped.
 
     Raise HistoryFault where the baseline fails here.
     """
@@ -172,7 +172,7 @@ def _held(
     own: dict[int, Scored],
     baseline: dict[int, Scored],
 ) -> Comparison:
-    """Return a comparison with what its runs say of each guard, by their scatter alone."""
+    """Return a comparison with the results of the guards, from these runs alone."""
     results = []
     unjudged = []
     for guard in guards:

@@ -1,1 +1,1 @@
-"""What flows through a run: edits, proposals, results, trials, events. Frozen and checked."""
+"""The records of a run: edits, proposals, results, trials, events. Frozen and validated."""

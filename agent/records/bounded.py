@@ -1,6 +1,6 @@
-"""Numbers, times, counts and text as a record may hold them.
+"""The types of numbers, times, counts and text in records.
 
-A branch may come from somebody else: arithmetic on whatever it says must be safe.
+Their bounds make arithmetic safe on any record, since a branch may come from somebody else.
 """
 
 from datetime import datetime
@@ -68,7 +68,7 @@ def small_enough(value: object) -> object:
 
 
 def reason_of(error: ValueError) -> str:
-    """Return in one line why a record was refused: the first wrong field, and how many follow."""
+    """Return one line on why a record was refused: the first wrong field, and how many more."""
     if not isinstance(error, ValidationError):
         return str(error)
     first, *others = error.errors(include_url=False, include_context=False)

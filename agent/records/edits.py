@@ -134,7 +134,7 @@ RefusalReason = Literal[
 
 
 class Refused(Record):
-    """An edit list that was not applied."""
+    """The reason why a list of edits was not applied."""
 
     reason: RefusalReason
     where: Text

@@ -84,7 +84,7 @@ class Evaluator(Record):
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """What the script gets besides the split."""
+        """The arguments of the script besides the split."""
         return tuple(shlex.split(self.command)[2:])
 
     def __str__(self) -> str:
@@ -96,7 +96,7 @@ class Evaluator(Record):
 
 
 def _check_inside(path: str) -> None:
-    """Raise ValueError where a path is not one of a file or folder inside the project."""
+    """Raise ValueError if a path leads out of the project."""
     parts = path.split("/")
     if not path or "\0" in path or {"", ".", ".."} & set(parts):
         raise ValueError(f"{path!r} is not a path inside the project")

@@ -1,4 +1,4 @@
-"""What the loop tells its listeners; displays only listen."""
+"""The events of the loop, for displays and other listeners."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ luck."""
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A run began or went on."""
+    """A session of a run began."""
 
     tag: str
     branch: str
@@ -127,7 +127,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Heard:
-    """Something was said to the run, and answered; both are committed."""
+    """An input was answered; both are committed."""
 
     admitted: Admitted
     planned: int | None = None
@@ -136,7 +136,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Note:
-    """Something the researcher should know: a slow model, a replay, a machine that was busy."""
+    """A note to the user, such as on a slow model, a repetition, or a busy machine."""
 
     text: str
 
@@ -160,7 +160,7 @@ class PlaceLeft:
 
 @dataclass(frozen=True)
 class TrainingLost:
-    """A training ended because its place was lost; the attempt is first in line elsewhere."""
+    """A training ended because its place was lost; the attempt runs again elsewhere."""
 
     attempt: Attempt
     slot: int

@@ -1,4 +1,4 @@
-"""Guards: conditions on further metrics that a keep must meet, and what was found of one."""
+"""Guards, which are conditions on further metrics that a keep must meet, and their results."""
 
 import re
 from math import isfinite
@@ -60,7 +60,7 @@ class Guard(Record):
         return self.limit is None
 
     def loss(self, value: float) -> float:
-        """Return a value so that more is nearer to the limit, or further beyond it."""
+        """Return a value as a loss: more is closer to the limit, or further beyond it."""
         return value if self.sign == "<=" else -value
 
     def allowed(self, baseline: float) -> float:

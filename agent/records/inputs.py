@@ -1,4 +1,4 @@
-"""Inputs: what a human or an outside agent says to a run, and what was answered."""
+"""Inputs of humans and outside agents to a run, and the answers."""
 
 import re
 from typing import Annotated, Literal, Self
@@ -36,7 +36,7 @@ class Tell(Record):
 
 
 class Withdraw(Record):
-    """A remark is taken back."""
+    """Withdraw a remark."""
 
     kind: Literal["withdraw"] = "withdraw"
     number: Natural
@@ -109,13 +109,13 @@ class Skip(Record):
 
 
 class Hold(Record):
-    """What would be kept from now on waits for a human's word."""
+    """Hold what would be kept from now on, until a human decides."""
 
     kind: Literal["hold"] = "hold"
 
 
 class Release(Record):
-    """What is better is kept again."""
+    """End a hold: keep what is better again."""
 
     kind: Literal["release"] = "release"
 
@@ -188,7 +188,7 @@ Ask = Annotated[
 
 
 class Input(Record):
-    """One thing said to a run; its id makes sure that it counts once."""
+    """An input to a run. Its id makes sure that it counts only once."""
 
     id: InputId
     ask: Ask

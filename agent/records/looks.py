@@ -1,4 +1,4 @@
-"""What a proposer looked at before it proposed, and how much it may look at."""
+"""The tool calls of a proposer before its proposal, and their bounds."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ MAX_ARGUMENTS = 300
 
 
 class Looked(Record):
-    """One thing that was looked at: the tool and its arguments, not what it answered."""
+    """One tool call with its arguments, without the answer."""
 
     tool: Annotated[Text, Field(max_length=100)]
     arguments: Annotated[Text, Field(max_length=MAX_ARGUMENTS)] = ""
@@ -30,7 +30,7 @@ Looks = Annotated[tuple[Looked, ...], Field(max_length=MAX_LOOKED)]
 
 
 class LookBounds(Record):
-    """How much a model may look at before each proposal."""
+    """The bounds on a model's tool calls before each proposal."""
 
     on: bool = True
     """Whether it may look at anything; --look and --no-look count before it."""

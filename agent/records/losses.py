@@ -1,4 +1,4 @@
-"""Places that were lost while runs of an attempt were in them."""
+"""Records of places that were lost during runs of an attempt."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -35,7 +35,7 @@ class Loss(Record):
 
 
 def loss_of(machine: str, place: str, why: str, own: bool) -> Loss:
-    """Return the record of a loss, whatever a node says of itself."""
+    """Return the record of a loss; names given by a node are made safe."""
     return Loss(
         machine=one_line(machine, MAX_CHARACTERS),
         place=one_line(place, MAX_CHARACTERS),
@@ -45,7 +45,7 @@ def loss_of(machine: str, place: str, why: str, own: bool) -> Loss:
 
 
 def own_fault(losses: Sequence[Loss]) -> str | None:
-    """Return why an attempt failed, once its own code was there too often; None before that."""
+    """Return why an attempt is to blame, once places were lost too often under its code."""
     own = [loss for loss in losses if loss.own]
     if len(own) < MOST_LOSSES:
         return None

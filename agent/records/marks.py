@@ -1,4 +1,4 @@
-"""Stars and notes: what people and agents wrote on trials, for whoever reads the record."""
+"""Stars and comments of people and agents on trials."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from agent.records.inputs import Admitted, Comment, Star
 
 @dataclass(frozen=True)
 class Marks:
-    """What is written on one trial."""
+    """The comments on one trial, and its star."""
 
     notes: tuple[str, ...]
     """Each with who wrote it, oldest first."""

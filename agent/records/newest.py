@@ -1,4 +1,4 @@
-"""Keeps what a function returned for the objects that it was asked about last."""
+"""Caches the results of a function for its newest arguments, by identity."""
 
 from collections import deque
 from collections.abc import Callable
@@ -12,10 +12,10 @@ Result = TypeVar("Result")
 def kept_for_newest(
     count: int,
 ) -> Callable[[Callable[[Argument], Result]], Callable[[Argument], Result]]:
-    """Return a decorator that keeps the results for the `count` newest arguments.
+    """Return a decorator that caches the results for the `count` newest arguments.
 
-    An argument is the same if it is the same object, so it must not change, and needs no hash. The
-    results are shared: nobody may change them.
+    Arguments are compared by identity, so they need no hash but must not change. Results are
+    shared, and must not be changed either.
     """
 
     def decorate(function: Callable[[Argument], Result]) -> Callable[[Argument], Result]:

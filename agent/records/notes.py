@@ -1,4 +1,4 @@
-"""The researcher's notes: what a model wrote down for its own later questions."""
+"""The notes that a model writes for its own later questions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class ResearchNote:
 
 
 def notes_of(inputs: Sequence[Admitted]) -> tuple[ResearchNote, ...]:
-    """Return the notes that hold, oldest first: those that are not dropped and find room."""
+    """Return the notes in force, oldest first: those that were not dropped and have room."""
     notes: dict[int, ResearchNote] = {}
     count = 0
     for admitted in inputs:
@@ -43,19 +43,19 @@ def notes_of(inputs: Sequence[Admitted]) -> tuple[ResearchNote, ...]:
 
 
 def written(inputs: Sequence[Admitted]) -> int:
-    """Return how many notes were ever written: the number of the newest."""
+    """Return how many notes were written so far, which is the number of the newest."""
     asks = [admitted.input.ask for admitted in inputs if admitted.accepted]
     return sum(isinstance(ask, Remember) and bool(ask.text) for ask in asks)
 
 
 def fault_of(ask: Remember, notes: Sequence[ResearchNote]) -> str:
-    """Return why a note is refused beside those that hold, or ""."""
+    """Return why a note is refused, given those in force; "" if it is not."""
     unknown = set(ask.drop) - {note.number for note in notes}
     return f"there is no note {min(unknown)} that could be dropped" if unknown else ""
 
 
 def _prune(notes: dict[int, ResearchNote]) -> None:
-    """Take out the oldest notes beyond what there is room for."""
+    """Remove the oldest notes that there is no room for."""
     characters = sum(len(note.text) for note in notes.values())
     for number in sorted(notes):
         if len(notes) <= MAX_NOTES and characters <= MAX_NOTES_CHARACTERS:

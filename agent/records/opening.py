@@ -1,4 +1,4 @@
-"""Openings of the test split: each is a commit that counts itself, made before anything is read."""
+"""Openings of the test split, each recorded by a commit before anything is read."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from sandbox.ground.record import Record
 
 
 class Opening(Record):
-    """One time that the test split was looked at."""
+    """One opening of the test split."""
 
     number: Annotated[Whole, Field(ge=1)]
     """Which time it is, from 1."""

@@ -1,4 +1,4 @@
-"""How long a run trained and worked: the one source of every time and pace of a whole run."""
+"""Computes the times of a run: training, elapsed time, and trials an hour."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -56,7 +56,7 @@ def seconds_of(trial: Trial) -> float:
 
 
 def _span(trial: Trial) -> tuple[float, float, float]:
-    """Return when a trial began to train and when it was judged, and how long its proposal took."""
+    """Return the start of a trial's training, its verdict's time, and its proposal's seconds."""
     assert trial.result
     end = datetime.fromisoformat(trial.at).timestamp()
     start = end - _one_after_another(trial.result) - trial.result.score_seconds

@@ -31,7 +31,7 @@ EXPLORATIONS: tuple[Exploration, ...] = ("bolder", "combine", "undo", "remove")
 
 
 class Asked(Record):
-    """What a proposal was asked to be, after a plateau."""
+    """The kind of change that a proposal was asked for during a plateau."""
 
     kind: Exploration
     trials: Annotated[tuple[Whole, ...], Field(max_length=MAX_ITEMS)] = ()
@@ -91,7 +91,7 @@ class Proposal(Record):
     """One line."""
     rationale: Text = ""
     expected: Derived | None = None
-    """The change of val_bpb that the proposer predicts; negative is better."""
+    """The difference of losses that the proposer predicts; negative is better."""
     edits: Annotated[tuple[Edit, ...], Field(max_length=MAX_ITEMS)] = ()
     by: Provenance
     alternatives: Annotated[tuple[Text, ...], Field(max_length=MAX_ITEMS)] = ()

@@ -267,7 +267,7 @@ class Attempt(Record):
 
 
 class Claim(Record):
-    """What somebody else says about a change tried elsewhere: no verdict of ours rests on it."""
+    """Another loop's claim about a change that it tried; no verdict of ours depends on it."""
 
     commit: Text
     """Theirs."""

@@ -1,4 +1,4 @@
-"""A slot: one place for one trial, on one machine."""
+"""A slot: room for one trial on a machine."""
 
 from pydantic import Field
 

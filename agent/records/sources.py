@@ -103,11 +103,11 @@ Code = Sources | str
 
 
 def as_sources(code: Code) -> Sources:
-    """Return the project that `code` is or stands for."""
+    """Return `code` as Sources; a text is taken as a project of one train.py."""
     return Sources.of(code) if isinstance(code, str) else code
 
 
 def split_name(name: str, main: str = TRAIN) -> tuple[str, str]:
-    """Return the file and the local name that a whole name stands for."""
+    """Return the file and the local name in a full name."""
     path, colon, local = name.partition(":")
     return (path, local) if colon else (main, name)

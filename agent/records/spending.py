@@ -1,4 +1,4 @@
-"""What the proposals of a run cost: the one sum that every bound, page and record goes by."""
+"""Sums the cost of a run's proposals, for every bound, page and record."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ DECIMALS = 6
 
 
 class Spending(Record):
-    """What proposals cost."""
+    """The cost of proposals."""
 
     dollars: float
     """The sum of the known prices."""
@@ -20,7 +20,7 @@ class Spending(Record):
 
 
 def spending_of(proposals: Iterable[Proposal]) -> Spending:
-    """Return what these proposals cost, whoever made them and whatever became of them."""
+    """Return the cost of all these proposals."""
     dollars = 0.0
     unpriced = 0
     for proposal in proposals:

@@ -1,11 +1,11 @@
-"""How far something long has come: a download, the preparation of data."""
+"""Progress of a long operation, such as a download."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What is being done now."""
+    """The present stage of the operation."""
 
     what: str
     """In a few words, whoever wrote them."""

@@ -1,4 +1,4 @@
-"""What the inputs of a run add up to: a function of its record, so a resume has it too."""
+"""The state that a run's inputs lead to. It depends on the record alone, so a resume has it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from agent.records.inputs import (
 
 @dataclass(frozen=True)
 class Remark:
-    """What somebody told the proposers."""
+    """A remark to the proposers."""
 
     number: int
     """Counted from 1, over all remarks of the run."""
@@ -63,7 +63,7 @@ class Steering:
 
 
 def steering_of(inputs: Sequence[Admitted], trials: int, now: datetime | None = None) -> Steering:
-    """Return what the inputs of a run add up to, when its ledger has so many trials."""
+    """Return the state after these inputs. trials: the length of the ledger."""
     accepted = [admitted for admitted in inputs if admitted.accepted]
     remarks = _remarks(accepted)
     withdrawn = _withdrawn(accepted)
@@ -99,7 +99,7 @@ def _withdrawn(accepted: Sequence[Admitted]) -> frozenset[int]:
 
 
 def _holds(remark: Remark, trials: int, now: datetime) -> bool:
-    """Return whether a remark's time is not over."""
+    """Return whether a remark is still in force."""
     tell = remark.tell
     if tell.trials is not None and trials - remark.admitted.trials >= tell.trials:
         return False

@@ -1,4 +1,4 @@
-"""What fresh-seed runs of an attempt say of a run's target."""
+"""The result of testing a run's target under fresh seeds."""
 
 from agent.records.bounded import Derived, Natural, Real
 from agent.records.objective import score_text

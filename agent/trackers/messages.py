@@ -1,4 +1,4 @@
-"""What a user is told of a run, in plain words, and when."""
+"""The messages to a user about a run, and their occasions."""
 
 import re
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ _COMMAND = re.compile(r"<(?=[!@#])")
 
 
 class Message(Record):
-    """One thing that the user is told."""
+    """A message to the user."""
 
     event: Occasion
     title: str
@@ -77,7 +77,7 @@ def _changes(trial: Trial) -> str:
 
 
 def sample() -> Message:
-    """Return what `autoresearch notify --test` sends."""
+    """Return the message that `autoresearch notify --test` sends."""
     return Message(
         event="end",
         title="autoresearch: a test",
@@ -97,7 +97,7 @@ class Messages:
         self._formatter = Formatter(objective=run.objective)
 
     def of_verdict(self, trial: Trial) -> Iterator[Message]:
-        """Yield what a verdict gives reason to tell."""
+        """Yield the messages that a verdict causes."""
         spent = self._dollars
         self._trials.append(trial)
         if trial.status in TAKEN:
@@ -112,7 +112,7 @@ class Messages:
             yield self._money(bound)
 
     def hear(self, admitted: Admitted) -> None:
-        """Take in what was said to the run: other bounds hold from now on."""
+        """Handle an input, which may change the bounds."""
         ask = admitted.input.ask
         if not admitted.accepted or not isinstance(ask, Set):
             return
@@ -124,7 +124,7 @@ class Messages:
         )
 
     def of_end(self, reason: str, failed: bool) -> Message:
-        """Return what is told when a session ends; failed: by a fault, whose message is reason."""
+        """Return the message at the end of a session. failed: a fault with the message `reason`."""
         tag = self._run.tag
         how = "stopped by an error" if failed else "ended"
         command = f"autoresearch resume {tag}" if failed else f"autoresearch log {tag}"

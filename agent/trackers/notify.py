@@ -26,12 +26,12 @@ class Channel(Protocol):
     """A way to reach the user."""
 
     def send(self, message: Message) -> None:
-        """Send a message. Raise Fault where that fails."""
+        """Send a message. Raise Fault if that fails."""
         ...
 
 
 class Notify:
-    """Sends what a session gives reason to tell, over one channel. events: which of it."""
+    """Sends the messages of a session over one channel. events: the occasions to send."""
 
     def __init__(self, channel: Channel, events: Collection[Occasion] = OCCASIONS) -> None:
         self._channel = channel

@@ -1,4 +1,4 @@
-"""Who is told of a user's runs, by his own settings: never by those of a repository.
+"""Reads from the user's own settings, never from a repository's, who is told of runs.
 
 flag --notify > variables > the file config.toml in the user's configuration folder
 """
@@ -31,7 +31,7 @@ Address = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
 class Targets(Record):
-    """Who is told, and of what."""
+    """The recipients of messages, and the occasions."""
 
     command: str | None = None
     apprise: Annotated[tuple[Address, ...], Field(max_length=MAX_ADDRESSES)] = ()
@@ -68,7 +68,7 @@ def targets_of(
 
 
 def read_targets(file: Path, root: Path | None) -> Targets:
-    """Return what the user's file says; nobody is told without one."""
+    """Return the targets in the user's file; none without a file."""
     text = _text(file, root)
     edit = f"$EDITOR {quote(str(file))}"
     try:

@@ -1,4 +1,4 @@
-"""The Tracker protocol, and what every tracker is told about a trial."""
+"""The Tracker protocol, and the facts that every tracker gets about a trial."""
 
 import re
 from typing import Protocol, runtime_checkable
@@ -17,7 +17,7 @@ class Tracker(Protocol):
         ...
 
     def verdict(self, trial: Trial) -> None:
-        """Take in a trial that has its verdict."""
+        """Record a trial that has its verdict."""
         ...
 
     def close(self, reason: str, failed: bool) -> None:
@@ -30,7 +30,7 @@ class Hearing(Protocol):
     """A tracker that also hears what people say to the run."""
 
     def heard(self, admitted: Admitted) -> None:
-        """Take in what was said, with its answer."""
+        """Record an input with its answer."""
         ...
 
 
