@@ -10,6 +10,7 @@ from agent.git.plumbing import Plumbing
 from agent.project.commands import MAKEFILES, Use, program_command, uses_in
 from agent.project.evolved import evolved_in
 from agent.project.numbers import likely, numbers_in, words_of
+from agent.project.plain_files import start_of
 from agent.project.scripts import (
     TRAINS,
     calls_of,
@@ -62,7 +63,7 @@ class Candidate(Record):
 
     @property
     def reason(self) -> str:
-        """Why it may be, in a line."""
+        """Why it may be the training, in one line."""
         return ", ".join(self.why)
 
 
@@ -77,7 +78,7 @@ class Found(Record):
 
     @property
     def best(self) -> Candidate | None:
-        """The likeliest."""
+        """The likeliest script."""
         return self.scripts[0] if self.scripts else None
 
 
@@ -87,7 +88,7 @@ def way_out(notebook: str) -> str:
 
 
 def files_of(folder: Path) -> tuple[str, ...]:
-    """Return the files of a repository below a folder, relative to it, those that git ignores not.
+    """Return the files below a folder of a repository, relative to it, without ignored ones.
 
     Raise HistoryFault where git cannot list them.
     """
@@ -133,14 +134,14 @@ def prose_in(tree: ast.Module, script: str, files: tuple[str, ...]) -> tuple[str
 
 
 def text_in(folder: Path, name: str) -> str:
-    """Return the text of a file that is no link and not too long; "" for any other."""
-    path = folder / name
+    """Return the text of a file; "" for a link, and for one that is too long."""
     try:
-        if not _is_plain(path) or path.stat().st_size > MAX_BYTES:
-            return ""
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        data = start_of(folder / name, MAX_BYTES + 1) or b""
+    except (OSError, ValueError):
         return ""
+    if len(data) > MAX_BYTES:
+        return ""
+    return data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _is_plain(path: Path) -> bool:
@@ -154,7 +155,7 @@ def is_no_script(name: str) -> bool:
 
 
 def _of_name(name: str) -> tuple[int, str]:
-    """Return what a path alone weighs, and why."""
+    """Return the weight that a path alone gives a script, and why."""
     path = PurePosixPath(name)
     stem = path.stem.lower()
     depth = 5 * (len(path.parts) - 1)

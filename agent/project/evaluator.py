@@ -1,13 +1,12 @@
 """Looks at a project's evaluator before a run: is it there, and what does it do with the run's."""
 
 import ast
-import os
-import stat
 from pathlib import Path
 from shlex import quote
 
 from agent.errors import ProjectFault
 from agent.git.repository import refuse_links
+from agent.project.plain_files import start_of
 from agent.records.evaluator import Evaluator
 
 FILE = "autoresearch.toml"
@@ -66,12 +65,9 @@ def check_evaluator(root: Path, base: str, evaluator: Evaluator) -> None:
 
 
 def text_of(path: Path) -> str:
-    """Return the text of a plain file that is no link, as far as it is read; "" for others."""
+    """Return the first MAX_BYTES of a plain file as text; "" for a link and all else."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            is_plain = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            return file.read(MAX_BYTES).decode("utf-8", "replace") if is_plain else ""
+        return (start_of(path, MAX_BYTES) or b"").decode("utf-8", "replace")
     except OSError:
         return ""
 

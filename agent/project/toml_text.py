@@ -1,10 +1,10 @@
 """Reads the text of autoresearch.toml, which may be a stranger's."""
 
-import os
-import stat
 from pathlib import Path
 
 from pydantic import ValidationError
+
+from agent.project.plain_files import start_of
 
 MAX_BYTES = 1 << 16
 """A larger file is no file of settings."""
@@ -13,17 +13,15 @@ MAX_DOTS = 64
 
 
 def plain_text(path: Path) -> str:
-    """Return the text of a plain file: a link may lead anywhere, and a pipe may never end.
+    """Return the text of a plain file.
 
     Raise ValueError for anything else, and for a file that is too long.
     """
     if path.is_symlink():
         raise ValueError("a symbolic link; settings are read from the file itself")
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError("not a plain file")
-        data = file.read(MAX_BYTES + 1)
+    data = start_of(path, MAX_BYTES + 1)
+    if data is None:
+        raise ValueError("not a plain file")
     if len(data) > MAX_BYTES:
         raise ValueError(f"longer than {MAX_BYTES} bytes, which no file of settings is")
     return data.decode("utf-8-sig")
