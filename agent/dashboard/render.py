@@ -23,7 +23,7 @@ from agent.dashboard.proposers import proposers
 from agent.dashboard.slots import Slots, clock
 from agent.dashboard.training import training
 from agent.dashboard.tree import Tree
-from agent.dashboard.view import View, comparable, differences, when
+from agent.dashboard.view import View, comparable, differences
 from agent.display.claims import written
 from agent.display.format import (
     HEAD,
@@ -37,6 +37,7 @@ from agent.display.format import (
     proposer,
     spending,
     times,
+    utc_time,
 )
 from agent.display.held import guard_lines
 from agent.display.scores import WORDS
@@ -230,7 +231,7 @@ def environment() -> Environment:
         "memory": memory,
         "title_of": title_of,
         "value": written,
-        "when": when,
+        "when": utc_time,
         "words_of": words_of,
         "clock": clock,
         "spending": spending,
@@ -332,7 +333,7 @@ def _facts(view: View, trial: Trial) -> Iterator[tuple[str, str]]:
     yield from afterwards(view.measurements, trial.number)
     yield "proposed by", provenance(trial.proposal.by)
     yield from looked(trial.proposal)
-    commits = {"judged": when(trial.at), "attempt": trial.attempt, "verdict": trial.verdict}
+    commits = {"judged": utc_time(trial.at), "attempt": trial.attempt, "verdict": trial.verdict}
     yield from ((name, text) for name, text in commits.items() if text)
 
 

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -289,14 +288,6 @@ class View:
         """Return the sandbox tiers that the trials ran in."""
         tiers = {trial.result.tier for trial in self.trials if trial.result}
         return ", ".join(sorted(filter(None, tiers))) or "unknown"
-
-
-def when(stamp: str) -> str:
-    """Return an ISO 8601 time as `2026-11-24 15:04 UTC`, and any other text unchanged."""
-    try:
-        return datetime.fromisoformat(stamp).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    except ValueError:
-        return stamp
 
 
 def comparable(views: Sequence[View]) -> bool:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import chain
 from math import copysign, expm1
 
@@ -266,6 +267,13 @@ def rough_time(seconds: float) -> str:
     if seconds < 48 * 3600:
         return f"{seconds / 3600:.0f} h"
     return f"{seconds / 86400:.0f} d"
+
+
+def utc_time(stamp: str) -> str:
+    """Return an ISO 8601 time as `2026-11-24 15:04 UTC`; empty for an empty text."""
+    if not stamp:
+        return ""
+    return datetime.fromisoformat(stamp).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def memory(megabytes: float | None) -> str:

@@ -1,8 +1,8 @@
 """What was said to a run, as lines of text: its remarks, its state, and each input."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
+from agent.display.format import utc_time
 from agent.records.inputs import Admitted, words_of
 from agent.records.steering import Remark, Steering
 
@@ -54,6 +54,4 @@ def _by(admitted: Admitted) -> str:
 
 
 def _when(stamp: str) -> str:
-    """Return an ISO 8601 time as `2026-11-24 15:04 UTC`."""
-    time = datetime.fromisoformat(stamp).astimezone(UTC) if stamp else None
-    return time.strftime("%Y-%m-%d %H:%M UTC") if time else "an unknown time"
+    return utc_time(stamp) or "an unknown time"
