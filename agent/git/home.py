@@ -27,7 +27,7 @@ def is_tag(text: str) -> bool:
 
 
 def checked(tag: str) -> str:
-    """Return `tag`. Raise UsageFault if a branch cannot be called so."""
+    """Return `tag`. Raise UsageFault if it cannot be part of a branch's name."""
     if not is_tag(tag):
         allowed = f"letters, digits, dots, dashes and underscores, {MAX_TAG} at most"
         message = f"not a tag: {tag[:300]!r} ({allowed})"

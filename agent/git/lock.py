@@ -1,4 +1,4 @@
-"""A lock that dies with its owner: one process at a time works on a run."""
+"""A lock that ends with its owner's process: one process at a time works on a run."""
 
 import fcntl
 import os

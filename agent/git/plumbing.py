@@ -153,7 +153,7 @@ class Plumbing:
     def bytes(
         self, *arguments: str, stdin: bytes | None = None, index: Path | None = None
     ) -> bytes:
-        """Return it likewise, undecoded."""
+        """Return the standard output likewise, as bytes."""
         environment = {**_ENVIRONMENT, **self._silence(arguments)}
         if index is not None:
             environment["GIT_INDEX_FILE"] = str(index)
@@ -215,7 +215,7 @@ class Plumbing:
 
 @contextmanager
 def scratch_index(folder: Path) -> Iterator[Path]:
-    """Give the block a path in `folder` for an index of its own, gone afterwards.
+    """Yield the path of a new index in `folder`, which is removed afterwards.
 
     What a killed process left there is removed first. Raise HistoryFault if nothing can be
     written there.

@@ -1,4 +1,4 @@
-"""What a received repository must not do: track our folder, lead elsewhere, name programs."""
+"""Refuses repositories that track our folder, lead elsewhere, or name programs."""
 
 import os
 from collections.abc import Iterator
@@ -139,7 +139,7 @@ def writable(path: Path) -> Path:
 
 
 def _refuse_far_root(root: Path) -> None:
-    """Raise ProjectFault if core.worktree makes a far folder the checkout: the user's home, say."""
+    """Raise ProjectFault if core.worktree makes another folder the checkout, such as the home."""
     if not os.path.lexists(root / ".git"):
         message = f"the repository says that its files are in {root}, which has no .git"
         raise ProjectFault(message, "git config --unset core.worktree")

@@ -41,7 +41,7 @@ class File:
 
     @property
     def raw(self) -> bytes:
-        """Its path as git has it."""
+        """Its path in the bytes that git uses."""
         return self.path.encode("utf-8", "surrogateescape")
 
 
@@ -97,7 +97,7 @@ class _Writer:
         return f"{core}[extensions]\n\tobjectformat = {self._algorithm}\n"
 
     def blobs(self, folder: Path, files: list[File]) -> None:
-        """Add the contents of the files in `folder`, as many as find room."""
+        """Add the contents of the files in `folder`, as many as the limit allows."""
         left = MOST_CONTENTS
         for file in files:
             path = folder / file.path
@@ -176,7 +176,7 @@ class _Writer:
 
 
 def _headed(kind: str, body: bytes) -> bytes:
-    """Return an object as its name is the hash of."""
+    """Return an object with its header; the hash of this is its name."""
     return f"{kind} {len(body)}\0".encode() + body
 
 

@@ -23,7 +23,7 @@ _FORBIDDEN = ("", ".", "..", ".git")
 
 
 class Entry(NamedTuple):
-    """What a folder has under a name."""
+    """An entry of a folder."""
 
     mode: str
     """In octal digits."""
@@ -101,7 +101,7 @@ class Store:
         return name
 
     def _folder(self, tree: str) -> Folder:
-        """Return what a tree holds."""
+        """Return the entries of a tree."""
         folder = self._folders.get(tree)
         if folder is None:
             _, kind, data = _read(self._reader, tree)
@@ -112,14 +112,14 @@ class Store:
         return folder
 
     def find(self, commit: str, path: str) -> Entry | None:
-        """Return what a commit has at a path, or None."""
+        """Return the entry of a commit at a path, or None."""
         entry: Entry | None = Entry(TREE_MODE, self.tree_of(commit))
         for part in filter(None, _raw(path).split(b"/")):
             entry = self._folder(entry.name).get(part) if entry and entry.is_folder else None
         return entry
 
     def file(self, commit: str, path: str) -> bytes | None:
-        """Return what is in a file of a commit; None if it has no file there."""
+        """Return the content of a file of a commit; None if it has no file there."""
         entry = self.find(commit, path)
         if entry is None or entry.is_folder or entry.mode == SUBMODULE:
             return None
@@ -252,7 +252,7 @@ def _unnamed_file() -> IO[bytes]:
 
 
 def _fill(descriptor: int, data: bytes) -> None:
-    """Make `data` all that is in a file."""
+    """Replace the content of a file by `data`."""
     rest = memoryview(data)
     try:
         os.ftruncate(descriptor, 0)
@@ -272,7 +272,7 @@ def _read(reader: Conversation, name: str) -> tuple[str, str, bytes]:
 
 
 def _keep(kept: dict[str, Value], name: str, value: Value) -> None:
-    """Keep what has a name for the next who asks; in a long night all is forgotten at times."""
+    """Cache an object by its name; a full cache is emptied."""
     if len(kept) >= KEPT_TREES:
         kept.clear()
     kept[name] = value

@@ -1,4 +1,4 @@
-"""What the files of a project say of the time that its training takes."""
+"""Reads from the files of a project how long its training takes."""
 
 from pathlib import Path, PurePosixPath
 

@@ -59,7 +59,7 @@ class Use(Record):
 
 
 def uses_in(files: tuple[str, ...], read: Reader) -> dict[str, Use]:
-    """Return how scripts of a repository are run, by script; a Makefile says it best."""
+    """Return how scripts of a repository are run, by script; a Makefile comes first."""
     uses: dict[str, Use] = {}
     for where, line in _lines(files, read):
         use = _use(line, where, files)
@@ -89,13 +89,13 @@ def program_command(files: tuple[str, ...], read: Reader) -> str:
 
 
 def _rank(target: str) -> int:
-    """Return how unlikely a target is to run what a repository is for, by its name."""
+    """Return a sort key of a target by its name: low if it probably runs the training."""
     ranks = [place for place, word in enumerate(TARGETS) if word in target.lower()]
     return min(ranks, default=len(TARGETS))
 
 
 def _lines(files: tuple[str, ...], read: Reader) -> Iterator[tuple[str, str]]:
-    """Yield commands with the file that has them."""
+    """Yield (command, file that contains it)."""
     makefile = next((name for name in MAKEFILES if name in files), None)
     if makefile:
         for target, line in _recipes(read(makefile)):

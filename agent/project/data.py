@@ -117,7 +117,7 @@ class NetworkWanted(ProjectFault):
 
 
 class _Note(Record):
-    """What is remembered of a folder that was taken over."""
+    """The note on a folder of data that passed the checks."""
 
     data: str = Field(min_length=1)
     """Its path below the scratch folder."""
@@ -183,7 +183,7 @@ def stage_of(source: Source) -> Stage | None:
 
 
 def _nobody(_: str) -> None:
-    """Tell nobody."""
+    """Ignore a message."""
 
 
 def _room_of(source: Source) -> "_Room":
@@ -229,7 +229,7 @@ class _Room:
             yield file
 
     def kept(self, fingerprint: str | None = None) -> Prepared | None:
-        """Return what was taken over if it is unchanged and has this fingerprint, else None."""
+        """Return the accepted data if it is unchanged and has this fingerprint, else None."""
         note = self._noted()
         if note is None or not self._holds(note):
             return None
@@ -244,7 +244,7 @@ class _Room:
             return None
 
     def _holds(self, note: _Note) -> bool:
-        """Return whether what was taken over is unchanged."""
+        """Return whether the accepted data is unchanged."""
         try:
             return digest_of(self.scratch, str(self.scratch / note.data)) == note.digest
         except Unfit:
@@ -334,7 +334,7 @@ class _Room:
         self._note.write_text(note.model_dump_json(), encoding="utf-8")
 
     def _repeats(self, note: _Note, data: str, fingerprint: str) -> bool:
-        """Return whether a run of the source made what was taken over before."""
+        """Return whether a run of the source made the same data as before."""
         if note.data != os.path.relpath(data, self.scratch) or note.fingerprint != fingerprint:
             return False
         return self._holds(note)
@@ -371,7 +371,7 @@ def _wants_network(outcome: Outcome, answer: Mapping[str, Any], log: Path) -> bo
 
 
 def _lacking(log: Path, python: str) -> str:
-    """Return which interpreter lacks a module, where that is why a prepare.py failed."""
+    """Return which module an interpreter lacks, if a prepare.py failed because of that."""
     return f": it runs on {python}" if "ModuleNotFoundError" in tail(log) else ""
 
 

@@ -1,4 +1,4 @@
-"""What is typed on the command line of start, resume and adopt, checked."""
+"""The flags of start, resume and adopt, checked."""
 
 from typing import Any, Literal
 
@@ -48,7 +48,7 @@ EXAMPLES = {
 
 
 class Flags(Caps):
-    """What was typed on the command line; None where a flag was left out."""
+    """The flags of a command line; None for each that was left out."""
 
     model: Word | None = None
     method: Word | None = None
@@ -72,7 +72,7 @@ class Flags(Caps):
 
 
 def read_flags(command: str, **typed: Any) -> Flags:
-    """Return the flags of `autoresearch COMMAND`; raise UsageFault for nonsense."""
+    """Return the flags of `autoresearch COMMAND`; raise UsageFault for a wrong value."""
     try:
         return Flags(**typed)
     except ValidationError as error:

@@ -144,7 +144,7 @@ def _active(environment: Mapping[str, str]) -> Path | None:
 
 
 def _checked(path: Path, origin: Origin, project: Project) -> Interpreter:
-    """Return the interpreter at `path`, if it is one and shows nothing else; else raise."""
+    """Return the interpreter at `path`; raise ProjectFault if it is none, or leads elsewhere."""
     repair = repair_of(path, origin, project)
     target = Path(os.path.realpath(path))
     if not target.is_file():

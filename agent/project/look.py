@@ -40,7 +40,7 @@ _MEASURES = re.compile(
 
 
 class Look(Record):
-    """What can be read of a script."""
+    """What reading a script shows of its training."""
 
     script: str
     modules: tuple[str, ...] = ()
@@ -67,14 +67,14 @@ class Look(Record):
 
     @property
     def command(self) -> str:
-        """What runs it: by its path, or as a part of its package."""
+        """The command that runs it: by its path, or as a module of its package."""
         if self.is_module:
             return f"python -m {self.script.removesuffix('.py').replace('/', '.')}"
         return f"python {shlex.quote(self.script)}"
 
     @property
     def files(self) -> tuple[str, ...]:
-        """What an edit may well touch."""
+        """The files that edits probably should touch."""
         if self.prose and self.script in self.measuring:
             return (*self.prose, *self.configs)
         modules = [name for name in self.modules if name not in self.measuring]
@@ -228,7 +228,7 @@ def _written(text: str, words: tuple[str, ...], files: tuple[str, ...]) -> str:
 
 
 def _stops(texts: dict[str, str], reads: bool) -> str:
-    """Return by what a training ends, in words; "" where that is not seen."""
+    """Return in words what ends a training; "" if the source does not show it."""
     if reads:
         return "it keeps to AUTORESEARCH_BUDGET"
     if any(TIME_BUDGET in text for text in texts.values()):

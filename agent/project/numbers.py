@@ -86,7 +86,7 @@ class Number(Record):
 
     @property
     def direction(self) -> Direction | None:
-        """Which way it is better, by its name."""
+        """Whether lower or higher is better, by its name."""
         if self.value is not None and self.value < 0 and "drawdown" in _words(self.name):
             return "maximize"
         return direction_of(self.name)
@@ -145,7 +145,7 @@ def likely(numbers: Iterable[Number]) -> tuple[Number, ...]:
 
 
 def _rank(number: Number) -> tuple[int, ...] | None:
-    """Return how likely a number is a training's result; None for what is none.
+    """Return a sort key of a number: low for a training's likely result; None if it is none.
 
     What was printed once, at the end, comes before what was printed all along.
     """

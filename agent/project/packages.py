@@ -1,4 +1,4 @@
-"""Which packages the trainings of a project import that a small installation lacks."""
+"""Checks that the packages which a project's trainings import are installed."""
 
 import importlib.util
 import re

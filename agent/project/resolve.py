@@ -55,7 +55,7 @@ ModelNeed = Literal["none", "optional", "needed"]
 
 @dataclass(frozen=True)
 class Inferred:
-    """What the surroundings suggest where nobody says anything."""
+    """What the machine and the project suggest for options that nobody set."""
 
     model: str | None = None
     """By the keys and servers of the environment."""
@@ -311,7 +311,7 @@ def _effort(flags: Flags, record: RunSettings | None) -> Option[Effort | None]:
 
 
 def _alike(name: str, flags: Flags, parent: RunSettings | None, default: T) -> Option[T]:
-    """Return an option by which trials are judged, as in the run that a new one begins at."""
+    """Return an option of judging as the run has it that the new run begins at."""
     recorded = getattr(parent, name, default)
     origin = Origin.DEFAULT if recorded == default else Origin.PARENT
     return _typed_or(getattr(flags, name), recorded, origin)

@@ -25,7 +25,7 @@ _WORK = (ast.For, ast.While, ast.With, ast.Try)
 
 
 def tree_of(text: str) -> ast.Module | None:
-    """Return the tree of a file, or None for what is no Python."""
+    """Return the syntax tree of a file, or None if it does not parse."""
     from agent.edit.source import parse_tree  # libcst takes long to load
 
     tree = parse_tree(text.removeprefix("\ufeff"))

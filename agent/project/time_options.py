@@ -14,7 +14,7 @@ DEFAULT_BUDGET = Budget(amount=300)
 
 @dataclass(frozen=True)
 class TimeInferred:
-    """What the project says of its trainings' time."""
+    """What the project's files show of its trainings' time."""
 
     budget: Budget | None = None
     """TIME_BUDGET of a prepare.py in upstream's layout: train.py keeps to it, whatever we say."""

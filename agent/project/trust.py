@@ -24,7 +24,7 @@ REPLAY = "replay:"
 
 
 class Item(Record):
-    """One thing that reaches out."""
+    """One thing that reaches outside the project."""
 
     kind: Literal["read", "variable", "model", "money", "program", "tracker", "network", "notes"]
     what: tuple[str, ...]

@@ -53,7 +53,7 @@ def refuse_idle_hidden(project: Project) -> None:
 
 
 def test_on_disk(project: Project) -> tuple[str, ...]:
-    """Return those of them that only an evaluation on the test split may read."""
+    """Return the hidden paths that only an evaluation on the test split may read."""
     return _on_disk(project, project.evaluate.test if project.evaluate else ())
 
 
@@ -66,7 +66,7 @@ def _on_disk(project: Project, patterns: Iterable[str]) -> tuple[str, ...]:
 
 
 def shown(read_only: Iterable[str], hidden: Iterable[str]) -> tuple[str, ...]:
-    """Return the paths of `read_only` that a training may be shown.
+    """Return the paths of `read_only` that a training may read.
 
     A corpus may be named there for prepare.py only.
     """

@@ -19,7 +19,7 @@ MAX_RANGES = 6
 
 
 class Plan(Record):
-    """What init found out, and what it writes."""
+    """What init found in the repository, and the settings that it writes."""
 
     train: str
     metric: str
@@ -122,7 +122,7 @@ def _goal(plan: Plan, metric: str) -> str:
 
 
 def _stays(plan: Plan, metric: str) -> Iterator[str]:
-    """Yield what no edit may change of how the score comes about."""
+    """Yield the files by which the score is computed and which no edit may change."""
     if plan.evaluate is None:
         yield f"- How `{metric}` is computed, and on which data, stays as it is; so does its line"
         yield "  of output."

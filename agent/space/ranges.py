@@ -15,7 +15,7 @@ _FLAGS = re.compile(r"\b(?:log|pow2)\b")
 
 @dataclass(frozen=True)
 class Range:
-    """What a person says of a constant: choices, or low and high."""
+    """A range that a person wrote for a constant: choices, or low and high."""
 
     low: float = 0
     high: float = 0

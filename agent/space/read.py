@@ -95,7 +95,7 @@ def read_choices(code: Code, ranges: Mapping[str, str] = {}) -> list[Choice]:
 
 
 def _choice(constant: Found, stated: Range | None, uses: Uses, near: frozenset[str]) -> Choice:
-    """Return what is made of a constant.
+    """Return whether a constant is searched, and why.
 
     stated: its range in autoresearch.toml. near: the names in its section.
     """
@@ -129,7 +129,7 @@ def _by_guess(choice: Choice) -> Choice:
 
 @lru_cache(maxsize=KEPT_CONSTANTS)
 def _infer(evidence: Evidence, _kind: str) -> Inferred:
-    """Return what is inferred. _kind: the type of the value, since 1, 1.0 and True are equal."""
+    """Return the inferred range. _kind: the type of the value, since 1, 1.0 and True are equal."""
     return infer(evidence)
 
 
@@ -144,7 +144,7 @@ def _from_settings(name: str, text: str) -> Range:
 
 @kept_for_newest(KEPT_STATES)
 def _uses_in(sources: Sources) -> Uses:
-    """Return what all Python files make of each name."""
+    """Return how the Python files use each name."""
     uses: dict[str, frozenset[str]] = {}
     for path, text in sources.files.items():
         if is_python(path):
@@ -162,7 +162,7 @@ def _names_beside(constants: Iterable[Found]) -> Mapping[str, frozenset[str]]:
 
 
 def _evidence(constant: Found, uses: Uses, near: frozenset[str]) -> Evidence:
-    """Return what a project tells of a constant."""
+    """Return the evidence of a project on a constant."""
     place = constant.place
     return Evidence(
         name=constant.local,

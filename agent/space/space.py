@@ -138,7 +138,7 @@ class Multiple(Record):
     of: tuple[str | int, ...] = Field(min_length=1)
 
     def holds(self, configuration: Configuration) -> bool:
-        """Return whether the configuration keeps it; a missing name counts as kept."""
+        """Return whether the configuration satisfies it; a missing name satisfies it."""
         step = self.step(configuration)
         value = configuration.get(self.name)
         if step is None or value is None:

@@ -82,7 +82,7 @@ _DATA = re.compile(
 
 
 def uses_of(text: str) -> Uses:
-    """Return what a Python file makes of each name, by the name's last part in lower-case words.
+    """Return how a Python file uses each name, by the name's last part in lower-case words.
 
     `args.lr`, `config.lr` and `cfg["lr"]` all are uses of `lr`. {} if the file does not parse.
     text: without a byte-order mark.

@@ -1,4 +1,4 @@
-"""A kind of knob: the names that it goes by, its range around a value, and why."""
+"""A kind of knob: the names that it has, its range around a value, and why."""
 
 import re
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ _BINARY_UNITS = tuple(2 ** (10 * power) for power in range(2, 6))
 
 
 def why_by_value(evidence: Evidence) -> str | None:
-    """Return why a value is no knob's, or None."""
+    """Return why a constant of this value is not searched, or None."""
     value = evidence.value
     if isinstance(value, bool | str):
         return None
