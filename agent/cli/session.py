@@ -168,7 +168,7 @@ def _listen(
     places: PlacesFile,
     waits: Waits,
 ) -> None:
-    """Run the loop, and pass every event to all listeners."""
+    """Work, and tell every event to all that listen."""
 
     def hear(event: Event) -> None:
         waits.hear(event)

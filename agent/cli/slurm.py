@@ -42,7 +42,7 @@ def place_of_trials(
 ) -> Iterator[Where]:
     """Yield where trials run: for Slurm, the Ray cluster of an allocation, which ends afterwards.
 
-    If a run has lost every place, the next command of the fault names where it ran.
+    A run that has lost every place names where it ran in the command that goes on with it.
     """
     try:
         if where.engine != SLURM:

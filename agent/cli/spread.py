@@ -99,7 +99,7 @@ def measure_spread(
 
 
 def _moved(baseline: Baseline, start: int) -> Iterator[Measurement]:
-    """Train neutral perturbations, to see how far a meaningless change moves the score."""
+    """Train neutral perturbations: what a change that means nothing does to the score."""
     for seed in range(start + 1, start + 1 + NEUTRAL_RUNS):
         texts = perturbed(baseline.sources, baseline.place.settings.stated_ranges, seed)
         if not texts:

@@ -64,7 +64,7 @@ class Manner:
                 check_reach(self.where.address)
 
     def words(self, **others: Flag) -> list[str]:
-        """Return the options for a process that continues the session."""
+        """Return what a process that goes on with the session is told."""
         return words_of(
             **others,
             tracker=self.tracker,

@@ -86,9 +86,11 @@ class Measures(Protocol):
         ...
 
     def open(self, listen: PlaceListener) -> None:
-        """Prepare at least one slot, and call `listen` for every place that joins or leaves.
+        """Get ready to measure, with at least one slot, and tell `listen` of every place.
 
-        Raise PlaceLost if there is no place to train.
+        Of those that are there at once, and of those that join or leave from then on.
+
+        Raise PlaceLost where there is no place to train.
         """
         ...
 
@@ -179,7 +181,7 @@ class Bench:
         self._export_whole = export_whole
 
     def open(self, listen: PlaceListener) -> None:
-        """Do nothing: the slots of this machine are always there."""
+        """Do nothing: the slots of this machine are there, and stay."""
 
     def close(self) -> None:
         """Do nothing."""

@@ -37,7 +37,7 @@ def exported(home: Path, commit: str, export: Export) -> Iterator[Path]:
 
 
 def put_texts(folder: Path, texts: Mapping[str, str]) -> None:
-    """Replace files of an exported folder, keeping their modes. texts: by path."""
+    """Replace files of an exported folder by texts; a file stays executable where it was."""
     for path, text in texts.items():
         file = folder / path
         mode = file.stat().st_mode

@@ -16,7 +16,7 @@ __all__ = ["Conditions", "conditions", "machine_name", "total_memory"]
 
 
 def total_memory() -> int:
-    """Return the size of main memory in bytes."""
+    """Return the bytes of main memory."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 

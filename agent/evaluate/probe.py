@@ -58,7 +58,7 @@ class Probed(Record):
 
 
 def put_files(folder: Path, probe: Probe) -> None:
-    """Change the files of an exported folder to those of a probe."""
+    """Make the files of an exported folder those of a probe."""
     for path in probe.removed:
         (folder / path).unlink(missing_ok=True)
     for path, text in probe.texts.items():

@@ -165,7 +165,7 @@ def crashed(result: Result | None, why: str) -> Result:
 
 
 def in_unit(result: Result, trials: Sequence[Trial]) -> Result:
-    """Return `result`, or an invalid result if its unit is not that of the run's first score."""
+    """Return a result in the unit of the run's first score; else an invalid one."""
     for trial in trials:
         if trial.result is None or not trial.result.scores:
             continue

@@ -115,10 +115,10 @@ def _replacements(programs: list[str]) -> Iterator[tuple[str, str]]:
         hook = _HOOK.fullmatch(program)
         if hook:
             yield hook[1], "true"
-        match = _FILTER.fullmatch(program)
-        if match and not _is_heeded(program):
-            yield f"{match[1]}.{match[2]}", ""
-            yield f"{match[1]}.required", "false"
+        found = _FILTER.fullmatch(program)
+        if found and not _is_heeded(program):
+            yield f"{found[1]}.{found[2]}", ""
+            yield f"{found[1]}.required", "false"
 
 
 def _is_heeded(program: str) -> bool:

@@ -61,7 +61,7 @@ def _no_branch(git: Plumbing, tag: str) -> HistoryFault:
 
 
 def run_tags(git: Plumbing) -> list[str]:
-    """Return the tags of all branches that are named like runs, the newest first."""
+    """Return the tags of all branches that may be runs, the newest first."""
     form = ("--sort=-committerdate", "--format=%(refname)")
     names = git("for-each-ref", *form, HEADS, "refs/remotes").splitlines()
     tags = [name.rpartition("autoresearch/")[2] for name in names if "/autoresearch/" in name]
@@ -69,7 +69,7 @@ def run_tags(git: Plumbing) -> list[str]:
 
 
 def no_run(git: Plumbing, branch: str) -> HistoryFault:
-    """Return the fault for a branch without the first commit of a run."""
+    """Return the fault of a branch that has no run's first commit."""
     if git("rev-parse", "--is-shallow-repository").strip() == "true":
         message = f"this clone is too shallow to hold the beginning of {branch}"
         return HistoryFault(message, "git fetch --unshallow")

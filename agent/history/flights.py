@@ -79,7 +79,7 @@ def read_flights(git: Plumbing, tag: str) -> tuple[list[Flight], list[Unknown]]:
 
 
 def _heads(git: Plumbing, tag: str) -> dict[str, str]:
-    """Return the commits of the refs that mark attempts of the run, by ref."""
+    """Return the commit of each ref that marks an attempt of the run."""
     form = "--format=%(objectname) %(objecttype) %(refname)"
     heads = {}
     inputs = f"{FLIGHTS}{tag}/inbox/"

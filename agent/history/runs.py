@@ -158,7 +158,7 @@ def _unlike_head(git: Plumbing, project: Project) -> Iterator[str]:
     """
     named = (project.train, project.prepare, project.program, *project.evaluator_files)
     own = [path for path in named if path]
-    # Submodules are left out: their own config would not be overridden by our settings.
+    # A submodule has a config of its own, which none of our settings would reach.
     options = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
     everything = ("--untracked-files=all", "--ignored")
     yield from git("status", *options, *everything, "--", *own).split("\0")[:-1]

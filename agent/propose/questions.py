@@ -1,4 +1,4 @@
-"""Counts questions to models and their cost."""
+"""What the questions behind a proposal cost, and how many questions a run has asked."""
 
 from collections.abc import Sequence
 

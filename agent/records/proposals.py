@@ -91,7 +91,7 @@ class Proposal(Record):
     """One line."""
     rationale: Text = ""
     expected: Derived | None = None
-    """The difference of losses that the proposer predicts; negative is better."""
+    """The change of val_bpb that the proposer predicts; negative is better."""
     edits: Annotated[tuple[Edit, ...], Field(max_length=MAX_ITEMS)] = ()
     by: Provenance
     alternatives: Annotated[tuple[Text, ...], Field(max_length=MAX_ITEMS)] = ()

@@ -16,7 +16,7 @@ from agent.records.edits import Edit, Refused, SetConstant
 from agent.run.imports import lost_import
 from agent.space import Space, read_constants
 
-# Longer names are not compared with others.
+# No name that is compared with others is longer.
 MAX_NAME = 200
 
 

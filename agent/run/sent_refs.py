@@ -30,7 +30,7 @@ class SentRefs:
         self._heads: dict[str, str] = {}
 
     def read(self) -> list[Input | Torn]:
-        """Return at most MAX_WAITING inputs, the oldest first."""
+        """Return what the refs hold, the oldest first; at most MAX_WAITING of them."""
         form = "--format=%(objectname) %(objecttype) %(objectsize) %(refname)"
         count = f"--count={MAX_WAITING}"
         listing = self._git("for-each-ref", "--sort=creatordate", count, form, self._place)

@@ -179,7 +179,7 @@ class Trainings:
 
     @property
     def fault(self) -> PlaceLost | None:
-        """The fault if no place to train is left; None while there is one or something runs."""
+        """Why nothing can train any more; None while there is a place, or something trains."""
         if self._fleet.slots or self._fleet.running:
             return None
         return PlaceLost(f"no place to train is left{self._last}", "autoresearch resume")

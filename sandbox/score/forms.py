@@ -84,7 +84,7 @@ class Printed(NamedTuple):
 
 
 class Form:
-    """Finds the number of one name in all forms."""
+    """All forms of one name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -96,7 +96,7 @@ class Form:
         return self._leaf in text
 
     def gives(self, line: str) -> bool:
-        """Return whether a line gives the number, or says that there is none."""
+        """Return whether a line has the number, or says that there is none."""
         if self._leaf not in line:
             return False
         if "{" in line:

@@ -62,7 +62,7 @@ def read_also(log: Path, names: Sequence[str]) -> dict[str, float]:
 
 
 def lacking(log: Path, metric: Metric, also: Mapping[str, float]) -> str:
-    """Return why a required metric has no finite value; "" if all have one.
+    """Return why a required metric has no finite value; "" where all have one.
 
     also: those that have one.
     """

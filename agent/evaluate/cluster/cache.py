@@ -57,7 +57,7 @@ class Cache:
     def put(self, sha: str, offset: int, piece: bytes, size: int) -> None:
         """Add a piece of a file of `size` bytes; the last piece completes it.
 
-        Raise SandboxFault if the complete file has another hash, and OSError for a full disk.
+        Raise SandboxFault where the whole has another hash, and OSError of a full disk.
         """
         part = self.root / PARTS / f"{sha}-{os.getpid()}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW

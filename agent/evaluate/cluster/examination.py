@@ -57,7 +57,7 @@ class Examined:
 
 
 def examine(cluster: Cluster, demands: Demands) -> tuple[Examined, ...]:
-    """Return the result for each node, examined in parallel. Nothing is trained or left running."""
+    """Return what each node shows, all at once. Nothing is left running, and nothing trains."""
     digests = {
         path: read_tree(Path(path), demands.hidden)[0].digest
         for path in demands.read_only

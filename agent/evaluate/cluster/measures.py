@@ -45,7 +45,7 @@ RESUME = "autoresearch resume"
 
 @dataclass(frozen=True)
 class Terms:
-    """The user's options for the places of a run."""
+    """What the user asks of the places of a run."""
 
     address: str = ""
     """Of the cluster, as the engine has it; empty for the one that this machine belongs to."""
@@ -102,10 +102,10 @@ class ClusterBench:
     # ------------------------------------------------------------ places
 
     def open(self, listen: PlaceListener) -> None:
-        """Connect, and wait until every node has proved itself or was refused.
+        """Connect, and wait until every node that is there has proved itself or was refused.
 
-        Once there is a place, slow nodes are waited for only LATE_SECONDS longer. Raise PlaceLost
-        if no node is fit.
+        Slow ones are waited for only a while once there is a place. Raise PlaceLost where none is
+        fit.
         """
         self._listen = listen
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -167,7 +167,7 @@ class ClusterBench:
         return PlaceLost(f"no node of the cluster can train:\n{listing}", "autoresearch doctor")
 
     def _needed(self) -> Needs:
-        """Return what all trials need and may read. This hashes all files, which may take long."""
+        """Return what all trials need, with all that they may read; hashing it takes a while."""
         plan = self._plan
         paths = list(plan.read_only)
         if plan.evaluation is not None:
@@ -230,7 +230,7 @@ class ClusterBench:
             self._lose(member, str(error))
 
     def _join(self, node: Node) -> None:
-        """Make a node a place if it proves itself; refuse it otherwise."""
+        """Have a node prove itself, and take it in."""
         member = self._members.get(node.key)
         if member is None or self._closed.is_set():
             return
@@ -292,7 +292,7 @@ class ClusterBench:
         )
 
     def _share(self, node: Node) -> int:
-        """Return how many of the allowed workers a node gets."""
+        """Return how many workers a node gets, of those that the user allows."""
         workers = self._terms.workers
         if workers is None:
             return node.gpus or 1
@@ -302,7 +302,7 @@ class ClusterBench:
         return max(0, min(most, workers - sum(others)))
 
     def _name(self, node: Node) -> str:
-        """Return a unique name: the node's host, with a number if need be."""
+        """Return a name that no other node has now: its host, with a number if need be."""
         taken = {member.name for member in self._members.values()}
         name = node.name
         for number in itertools.count(2):
@@ -387,7 +387,7 @@ class ClusterBench:
 
 
 def _refuse_foreign(ending: Ending, assignment: Assignment) -> None:
-    """Raise Unfit for a result of another machine, seed or role than was ordered."""
+    """Raise Unfit for a result that speaks of another machine, seed or role than was ordered."""
     order = assignment.order
     wanted = (assignment.slot.machine, order.seed, order.role)
     for score in ending.result.scores if ending.result else ():

@@ -109,7 +109,7 @@ class Station:
     # ------------------------------------------------------------ questions
 
     def prove(self, setup: Setup) -> Standing:
-        """Prove the sandbox; return a description of this place. Raise SandboxFault if unfit."""
+        """Prove the sandbox here, and say what this place is. Raise SandboxFault if it is unfit."""
         self._patience = setup.patience
         here = software()
         if here != setup.version:
@@ -162,12 +162,12 @@ class Station:
         return chosen
 
     def plan(self, needs: Needs) -> Empty:
-        """Store what all trials of the run need. Its files must have been sent before."""
+        """Take what all trials of the run need; its files must have come before."""
         self._needs = localised(needs, self._cache, self._folder, self._workers)
         return Empty()
 
     def absent(self, asked: Paths) -> Absent:
-        """Return which of these paths the driver has to send."""
+        """Return which of these paths are to be sent."""
         return Absent(paths=to_send(asked.digests, asked.hidden, asked.checkout))
 
     def missing(self, asked: Hashes) -> Hashes:

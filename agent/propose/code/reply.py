@@ -73,7 +73,7 @@ def read_reply(reply: Reply, sources: Sources, sense: Sense = LOWER) -> tuple[Dr
 
 
 def _candidates(arguments: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the arguments of the call, then those of its alternatives."""
+    """Return the arguments themselves, then their alternatives."""
     alternatives = arguments.get("alternatives")
     if not isinstance(alternatives, list):
         return [arguments]

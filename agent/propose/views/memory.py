@@ -18,7 +18,7 @@ MODELS = ("llm", "scripted")
 
 
 def memory_text(context: Context) -> str:
-    """Return the notes, rationales and alternatives for the prompt; "" without any."""
+    """Return the notes, the rationales and the alternatives that come back, or ""."""
     notes = [f"{note.number}. {one_line(note.text, 1_000)}" for note in context.notes]
     reasons = list(_reasons(context.trials)) if context.remembers else []
     ideas = list(_ideas(context)) if context.remembers else []

@@ -24,7 +24,7 @@ class NoOutput(Exception):
 
 
 def remove_outputs(folder: Path, names: Sequence[str]) -> None:
-    """Remove committed outputs from a fresh copy, since only those that the run leaves count."""
+    """Remove committed outputs from a fresh copy: only what the run itself leaves counts."""
     for name in names:
         with suppress(OSError):
             (folder / name).unlink()
