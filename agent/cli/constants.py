@@ -60,7 +60,7 @@ def value_text(value: Value) -> str:
 
 
 def line_of(choice: Choice) -> str:
-    """Return the line for [ranges] that would fix a searched constant, or search a fixed one."""
+    """Return the line below [ranges] that makes a constant fixed, or that has it searched."""
     wanted = "fixed" if choice.parameter else _wide(choice.constant.value)
     return range_line(choice.constant.name, wanted)
 

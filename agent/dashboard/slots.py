@@ -225,9 +225,9 @@ def _flying(view: View) -> Iterator[Span]:
         return
     times = [datetime.fromisoformat(trial.at).timestamp() for trial in view.trials if trial.at]
     begun = [(attempt, _begun(view, attempt.commit)) for attempt in view.in_flight]
-    started = [(attempt, at) for attempt, at in begun if at is not None]
-    last = max([*times, *(at for _, at in started)], default=0.0)
-    for attempt, begin in started:
+    known = [(attempt, at) for attempt, at in begun if at is not None]
+    last = max([*times, *(at for _, at in known)], default=0.0)
+    for attempt, begin in known:
         yield Span(None, attempt, begin, last, last - begin)
 
 

@@ -336,13 +336,13 @@ def _reply(message: Message, request: Request) -> Reply:
     )
 
 
-def _told(model: str, usage: Usage, **fields: Any) -> Reply:
+def _told(model: str, usage: Usage, **said: Any) -> Reply:
     """Return what an answer said, with what it used. said: further fields of the Reply."""
     read = usage.cache_read_input_tokens or 0
     write = usage.cache_creation_input_tokens or 0
     return Reply(
         model=model,
-        **fields,
+        **said,
         input_tokens=usage.input_tokens + read + write,
         cached_tokens=read,
         output_tokens=usage.output_tokens,

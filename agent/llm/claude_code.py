@@ -51,8 +51,8 @@ def _read(out: str) -> Reply:
     if answer.get("is_error"):
         message = str(answer.get("result") or answer.get("subtype"))
         status = answer.get("api_error_status")
-        code = status if isinstance(status, int) else None
-        raise failure_of("claude-code", "claude", message, code)
+        known = status if isinstance(status, int) else None
+        raise failure_of("claude-code", "claude", message, known)
     usage = answer.get("usage") or {}
     read = count_in(usage, "cache_read_input_tokens")
     write = count_in(usage, "cache_creation_input_tokens")

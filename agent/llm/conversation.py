@@ -31,8 +31,8 @@ def chat_messages(request: Request) -> list[dict[str, Any]]:
     """Return the turns of a question as chat messages."""
     messages: list[dict[str, Any]] = []
     for turn in request.turns:
-        native = turn.native if isinstance(turn.native, dict) else None
-        messages.append(native or native_message(turn.calls, "", turn.text))
+        said = turn.native if isinstance(turn.native, dict) else None
+        messages.append(said or native_message(turn.calls, "", turn.text))
         for call, result in _results(turn):
             messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
     if request.closing:

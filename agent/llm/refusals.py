@@ -44,7 +44,7 @@ def reason_in(body: str) -> str:
 def reason_of(error: Any) -> str:
     """Return the reason in an error that was JSON: an object, a list of them, or a text."""
     if isinstance(error, list):
-        return "; ".join(reason_of(item) for item in error[:3]) or "no reason given"
+        return "; ".join(reason_of(one) for one in error[:3]) or "no reason given"
     if not isinstance(error, dict):
         return str(error)
     for key in ("error", "message", "detail", "msg", "error_message"):
@@ -69,7 +69,7 @@ def error_in(answer: Any) -> Any | None:
     Gemini sends a list of errors, OpenRouter an object beside or inside the choices.
     """
     if isinstance(answer, list):
-        return next((error_in(item) for item in answer if error_in(item)), None)
+        return next((error_in(one) for one in answer if error_in(one)), None)
     if not isinstance(answer, dict):
         return None
     if answer.get("error"):

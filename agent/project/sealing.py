@@ -78,11 +78,9 @@ def sealings_in(folder: Path, look: Look) -> tuple[Sealing, ...]:
     files = files_of(folder)
     scripts = [name for name in files if name.endswith(".py") and not is_no_script(name)]
     training = _Training(folder, look, files)
-    sealings = [
-        _sealing(folder, name, training) for name in scripts[:MAX_READ] if name != look.script
-    ]
-    sealings.append(_evolved(folder, training))
-    return tuple(sorted(filter(None, sealings), key=lambda sealing: bool(sealing.doubts)))
+    known = [_sealing(folder, name, training) for name in scripts[:MAX_READ] if name != look.script]
+    known.append(_evolved(folder, training))
+    return tuple(sorted(filter(None, known), key=lambda sealing: bool(sealing.doubts)))
 
 
 def _evolved(folder: Path, training: "_Training") -> Sealing | None:
@@ -192,19 +190,19 @@ def _outputs(
     tree: ast.Module, named: dict[str, None], training: _Training, folder: Path
 ) -> list[str]:
     """Return the files that a run leaves for it, and for the code that it calls."""
-    paths: dict[str, None] = {}
+    found: dict[str, None] = {}
     for call, _, path in calls_with_paths(tree):
         if call == "output":
-            paths[_plain(path)] = None
+            found[_plain(path)] = None
     for path in named:
         is_old = (folder / path).exists() and path not in training.written
         if path and not is_old and training.leaves(path):
-            paths[path] = None
+            found[path] = None
     for module in _called_modules(tree):
         for path in training.read.get(module, ()):
             if path in training.written:
-                paths[path] = None
-    return [path for path in paths if _is_inside(path)]
+                found[path] = None
+    return [path for path in found if _is_inside(path)]
 
 
 def _called_modules(tree: ast.Module) -> Iterator[str]:

@@ -92,9 +92,9 @@ def infer(evidence: Evidence) -> Inferred:
     reason = why_by_owner(evidence)
     if reason:
         return Inferred(None, reason)
-    usual = KNOWN.get(evidence.name)
-    if usual and _fits(usual, evidence.value):
-        return Inferred(usual, "a well-known constant of this family")
+    known = KNOWN.get(evidence.name)
+    if known and _fits(known, evidence.value):
+        return Inferred(known, "a well-known constant of this family")
     reason = seed_or_first(evidence)
     if reason:
         return Inferred(None, reason)
@@ -164,15 +164,15 @@ def _of_number(evidence: Evidence, value: Number) -> Inferred:
     if reason:
         return Inferred(None, reason)
     own = evidence.words
-    text = evidence.said[:MAX_SAID]
+    said = evidence.said[:MAX_SAID]
     passed = _passed_as(evidence)
     if not _AMBIGUOUS.search(own):
-        return _by_names([own, *passed, text], value) or _by_value(own, value)
+        return _by_names([own, *passed, said], value) or _by_value(own, value)
     telling = [use for use in passed if not _AMBIGUOUS.search(use)]
-    inferred = _by_names(telling, value) or _of_kinds(_KINDS, text, value)
+    inferred = _by_names(telling, value) or _of_kinds(_KINDS, said, value)
     if inferred and inferred.range:
         return inferred
-    return _by_names([f"{evidence.parent}_{own}", own, text], value) or _by_value(own, value)
+    return _by_names([f"{evidence.parent}_{own}", own, said], value) or _by_value(own, value)
 
 
 def _passed_as(evidence: Evidence) -> list[str]:
@@ -201,9 +201,9 @@ def _of_kinds(kinds: Iterable[Kind], words: str, value: Number) -> Inferred | No
         if not kind.pattern.search(words):
             continue
         named = named or kind
-        bounds = kind.shape(value)
-        if bounds:
-            return Inferred(bounds, kind.reason)
+        found = kind.shape(value)
+        if found:
+            return Inferred(found, kind.reason)
     return _unusual(named, value) if named and kinds is not _FIRST_KINDS else None
 
 
@@ -232,10 +232,10 @@ def _by_value(words: str, value: Number) -> Inferred:
     if value < 0:
         return Inferred(None, UNKNOWN, Range(rounded(value * 4), value / 4))
     cap = 1.0 if value < 1 else LARGEST
-    bounds = near_one(value) or factor(4, cap=cap)(value)
-    if bounds is None:
+    found = near_one(value) or factor(4, cap=cap)(value)
+    if found is None:
         return Inferred(None, "too large or too small a number")
-    return Inferred(None, UNKNOWN, bounds)
+    return Inferred(None, UNKNOWN, found)
 
 
 def _around_int(words: str, value: int) -> Inferred:
@@ -250,5 +250,5 @@ def _around_int(words: str, value: int) -> Inferred:
         return Inferred(None, "1 alone may be a switch or a count: state a range to search it")
     power = is_power_of_two(value) and value >= _POWERS_FROM
     low = max(1, value // 2)
-    bounds = Range(low, value * 2, log=value >= _LOG_FROM and not power, power_of_two=power)
-    return Inferred(None, UNKNOWN, bounds)
+    found = Range(low, value * 2, log=value >= _LOG_FROM and not power, power_of_two=power)
+    return Inferred(None, UNKNOWN, found)

@@ -53,7 +53,7 @@ class Advice:
     # ------------------------------------------------------------ asking
 
     def ask(self, text: str, tool: Tool, space: Space | None = None) -> Reply:
-        """Ask the model; the prompt is the space, then `text`, then the last refusals."""
+        """Return the reply to `text`, asked between the bounds of `space` and the last refusals."""
         program = fenced(self._context.program, "", MAX_PROGRAM_CHARACTERS)
         refusals = refusals_text(self._context.trials)
         lines = "\n".join(told_lines(self._context))

@@ -102,7 +102,7 @@ class Code:
             request = _again(first, request, refusals, len(replies), sent_back)
 
     def _ask(self, request: Request, context: Context, before: Sequence[Reply]) -> Reply:
-        """Return the answer, limited in length by the dollars left; raise MoneySpent if too few."""
+        """Return the answer, a shorter one if money is short; raise MoneySpent without enough."""
         if context.dollars is None:
             return self._model.complete(request)
         left = context.dollars - sum(reply.cost or 0.0 for reply in before)
