@@ -22,6 +22,8 @@ def test_an_evaluator_names_no_glob_that_a_disk_is_searched_for_without_end(fiel
     Evaluator.model_validate({"command": "python e.py", field: ["data/**/x/**"]})
     with pytest.raises(ValidationError, match="at most 2"):
         Evaluator.model_validate({"command": "python e.py", field: ["**/a/**/b/**"]})
+
+
 """Globs of files that edits may touch: what they fit, and what is wrong with one."""
 
 import pytest
