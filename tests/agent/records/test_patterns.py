@@ -1,10 +1,10 @@
-"""Globs: how long it takes to try one on a path, whoever wrote it."""
+"""Globs: what they fit, what is wrong with one, and how long it takes to try one on a path."""
 
 import pytest
 from pydantic import ValidationError
 
 from agent.records.evaluator import Evaluator
-from agent.records.patterns import covers, matches
+from agent.records.patterns import covers, fault_of_pattern, matches
 
 
 def test_a_glob_of_many_stars_takes_no_time() -> None:
@@ -22,13 +22,6 @@ def test_an_evaluator_names_no_glob_that_a_disk_is_searched_for_without_end(fiel
     Evaluator.model_validate({"command": "python e.py", field: ["data/**/x/**"]})
     with pytest.raises(ValidationError, match="at most 2"):
         Evaluator.model_validate({"command": "python e.py", field: ["**/a/**/b/**"]})
-
-
-"""Globs of files that edits may touch: what they fit, and what is wrong with one."""
-
-import pytest
-
-from agent.records.patterns import fault_of_pattern, matches
 
 
 @pytest.mark.parametrize(
