@@ -294,9 +294,10 @@ def _refuse_hidden(project: Project, base: PurePosixPath) -> None:
     listing = Plumbing(Path(project.root))("ls-files", "-z", "--cached")
     for path in listing.split("\0"):
         if path and matches(path, project.files) and project.hides(path):
-            own = project.outside(path)
+            shown = project.outside(path)
             raise UsageFault(
-                f'{FILE}: files: they fit {own}, which [evaluate] hides; add "!{own}" behind them.',
+                f"{FILE}: files: they fit {shown}, which [evaluate] hides; "
+                f'add "!{shown}" behind them.',
                 f"$EDITOR {quote(str(Path(project.root) / base / FILE))}",
             )
 
