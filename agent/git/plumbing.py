@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
-from typing import IO
+from typing import IO, BinaryIO
 
 import git
 
@@ -203,7 +203,7 @@ class Plumbing:
         message = f"git {command} was ended: {error}; {one_line(str(pipe))} is no file"
         return HistoryFault(message, f"rm {quote(str(pipe))}")
 
-    def _answer(self, command: list[str], environment: dict[str, str], file: IO[bytes]) -> Answer:
+    def _answer(self, command: list[str], environment: dict[str, str], file: BinaryIO) -> Answer:
         """Return the answer of a command that reads from `file`."""
         begun = self._git.execute(
             command,

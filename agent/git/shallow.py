@@ -1,6 +1,7 @@
 """Where the history of a clone ends: git's file `shallow`, which a received .git may bring."""
 
 import re
+from itertools import chain
 from pathlib import Path
 from shlex import quote
 
@@ -34,16 +35,17 @@ def fault_of_cut(git: Plumbing, what: str) -> HistoryFault | None:
         return None
     ends = _read(path)
     parents = _parents_of(git, ends)
-    here = kinds_of(git, {parent for several in parents.values() for parent in several})
-    for commit, several in parents.items():
-        if several and all(parent in here for parent in several):
-            message = (
-                f"{what} cannot be read: {one_line(str(path))} says that history begins at "
-                f"{commit[:12]}, and what came before is here"
-            )
-            file = quote(str(path))
-            return HistoryFault(message, f"mv {file} {file}.old   # git then reads all of it")
-    return None
+    before = set(chain.from_iterable(parents.values()))
+    here = kinds_of(git, before)
+    cut = [commit for commit, several in parents.items() if several]
+    if not cut or len(here) < len(before):
+        return None
+    message = (
+        f"{what} cannot be read: {one_line(str(path))} says that history begins at {cut[0][:12]}, "
+        "and what came before is here"
+    )
+    file = quote(str(path))
+    return HistoryFault(message, f"mv {file} {file}.old   # git then reads all of it")
 
 
 def _read(path: Path) -> list[str]:

@@ -114,6 +114,8 @@ def test_a_forged_end_of_history_is_named(tmp_path: Path, where: str) -> None:
 def test_a_clone_without_the_beginning_is_told_to_fetch_it(tmp_path: Path) -> None:
     with study(tmp_path / "r"):
         pass
+    git(tmp_path / "r", "commit", "-q", "--allow-empty", "-m", "another")
+    git(tmp_path / "r", "commit", "-q", "--allow-empty", "-m", "and another")
     uri = (tmp_path / "r").as_uri()
     git(tmp_path, "clone", "-q", "--depth", "1", "--branch", "main", uri, "shallow")
     folder = tmp_path / "shallow"
