@@ -141,7 +141,8 @@ atomic_weight = 12.011; predict_batch_size = 64; population_total = 1e6; recursi
 water_depth = 10.0; line_depth = 2; terminal_width = 120; thermal_noise = 1e-9; sigma_true = 1.0;
 sigma_y = 0.3; mu_true = 0.5; alpha_true = 2.0; beta_true = 0.5; gamma_ray_energy = 1.0;
 temperature_c = 25.0; room_temp = 21.0; ambient_temperature = 298; init_temp_c = 20;
-body_temp = 37.0; melting_temp = 1000.0; sea_layers = 10; ozone_layers = 3; age_groups = 8; atm_layers = 50;
+body_temp = 37.0; melting_temp = 1000.0; sea_layers = 10; ozone_layers = 3; age_groups = 8;
+atm_layers = 50;
 onion_layers = 3; drill_heads = 3; head_count = 100; space_dim = 2; z_dim_true = 4;
 business_units = 3; rank_true = 5; matrix_rank = 10; pagerank_alpha = 0.85; teleport_prob = 0.15;
 restart_prob = 0.15; edge_prob = 0.1; p_edge = 0.05; p_true = 0.3; p_default = 0.02;
