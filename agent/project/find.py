@@ -270,8 +270,8 @@ def _refuse_fixed(project: Project, files: tuple[str, ...], base: PurePosixPath)
 
 def _refuse_hidden(project: Project, base: PurePosixPath) -> None:
     """Raise UsageFault where edits or runs would touch the evaluator or what it hides."""
-    own = project.evaluate
-    for path in own.outputs if own else ():
+    evaluator = project.evaluate
+    for path in evaluator.outputs if evaluator else ():
         place = project.inside(path)
         if project.hides(place) or place in project.evaluator_files:
             raise UsageFault(
@@ -279,9 +279,9 @@ def _refuse_hidden(project: Project, base: PurePosixPath) -> None:
                 "the evaluator would read the run's file in its place.",
                 f"$EDITOR {quote(str(Path(project.root) / base / FILE))}",
             )
-    if own and own.program and project.hides(project.inside(own.program)):
+    if evaluator and evaluator.program and project.hides(project.inside(evaluator.program)):
         raise UsageFault(
-            f"{FILE}: [evaluate] hides {own.program}, which is what it measures.",
+            f"{FILE}: [evaluate] hides {evaluator.program}, which is what it measures.",
             f"$EDITOR {quote(str(Path(project.root) / base / FILE))}",
         )
     if project.hides(project.train):

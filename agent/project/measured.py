@@ -39,9 +39,9 @@ def measured_in(scripts: tuple[str, ...], read: Reader) -> dict[str, str]:
             continue
         tree = tree_of(text)
         named = {path.removeprefix("./") for path in paths_of(tree)} if tree else set()
-        path = next((path for path in left if path in named), None)
-        if path is not None:
-            found[name] = f"it names {path}, which {left[path]} reads"
+        read_there = next((path for path in left if path in named), None)
+        if read_there is not None:
+            found[name] = f"it names {read_there}, which {left[read_there]} reads"
     return found
 
 

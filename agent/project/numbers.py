@@ -174,7 +174,9 @@ def _words(name: str) -> list[str]:
 
 def _in_line(line: str) -> Iterator[tuple[str, float]]:
     """Yield the names in a line with the value that the harness would read for each."""
-    names = [path for data, _, _ in json_objects(line) for path, _ in _leaves(data)]
+    names: list[str] = []
+    for data, _, _ in json_objects(line):
+        names += [path for path, _ in _leaves(data)]
     if not names:
         names = [match["name"] for match in _NAMED.finditer(line)]
     for name in dict.fromkeys(names):

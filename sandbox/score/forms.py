@@ -153,9 +153,8 @@ class Form:
         what that key stands in is then no question.
         """
         line = in_one(lines)
-        objects = json_objects(line)
-        paths = [path for data, _, _ in objects for path in json_paths(data, self._leaf)]
-        return [line] if objects and (self.gives(line) or len(paths) > 1) else lines
+        is_clear = self.gives(line) or len(paths_in(line, self._leaf)) > 1
+        return [line] if json_objects(line) and is_clear else lines
 
     def _composed(self, text: str) -> str:
         return text if self._is_ascii else unicodedata.normalize("NFC", text)
@@ -202,6 +201,14 @@ def _json_objects(line: str) -> tuple[tuple[dict[str, Any], int, int], ...]:
             pass
         start = line.find("{", end)
     return tuple(objects)
+
+
+def paths_in(line: str, leaf: str) -> list[str]:
+    """Return the paths in the JSON objects of a line whose last key is `leaf`."""
+    paths: list[str] = []
+    for data, _, _ in json_objects(line):
+        paths += json_paths(data, leaf)
+    return paths
 
 
 def json_paths(data: object, leaf: str, above: str = "", depth: int = 0) -> list[str]:

@@ -10,9 +10,9 @@ from sandbox.score.forms import (
     OTHERS,
     in_one,
     json_objects,
-    json_paths,
     leaf_of,
     parse_value,
+    paths_in,
 )
 from sandbox.score.lines import Objects, shown
 from sandbox.score.metric import Metric
@@ -103,7 +103,7 @@ def _same_name(lines: list[str], name: str, setting: str) -> str:
     for line in lines:
         if leaf not in line:
             continue
-        nested = [path for path in _paths(line, leaf) if path != name]
+        nested = [path for path in paths_in(line, leaf) if path != name]
         if nested:
             likeliest = min(nested, key=lambda path: path.lower().startswith("train"))
             return _called(likeliest, line, setting)
@@ -114,10 +114,6 @@ def _same_name(lines: list[str], name: str, setting: str) -> str:
         if followed.search(line):
             return _not_plain(line, name)
     return ""
-
-
-def _paths(line: str, leaf: str) -> list[str]:
-    return [path for data, _, _ in json_objects(line) for path in json_paths(data, leaf)]
 
 
 def _not_plain(line: str, name: str) -> str:
