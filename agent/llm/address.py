@@ -5,7 +5,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from agent.errors import ModelFault
 from sandbox.ground.redaction import SECRET_NAME, conceal
-from sandbox.ground.text import one_line
+from sandbox.ground.text import is_plain, one_line
 
 _ENDPOINTS = ("/chat/completions", "/responses", "/messages")
 """What is asked below an address; some write it behind theirs."""
@@ -67,4 +67,4 @@ def _split(text: str) -> SplitResult | None:
         is_address = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
     except ValueError:  # brackets or a port that make no sense
         return None
-    return url if is_address and text.isprintable() and " " not in text else None
+    return url if is_address and is_plain(text) and " " not in text else None

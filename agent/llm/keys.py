@@ -11,6 +11,7 @@ from importlib.util import find_spec
 
 from agent.errors import ModelFault
 from sandbox.ground.redaction import conceal
+from sandbox.ground.text import is_plain
 
 SERVICE = "autoresearch"
 
@@ -29,7 +30,7 @@ def key_of(variable: str, environment: Mapping[str, str]) -> str | None:
         return None
     conceal({variable: key})
     for place, character in enumerate(key, 1):
-        if not (character.isascii() and character.isprintable() and character != " "):
+        if not (character.isascii() and is_plain(character) and character != " "):
             raise ModelFault(
                 f"the key in {variable} has a character that no key has, {character!a} at "
                 f"place {place}: was it copied with something else?",

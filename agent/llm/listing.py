@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.llm.events import value_of
 from agent.llm.pricing import OPENAI, cost_of
+from sandbox.ground.text import is_plain
 
 _ANSWERS_NOTHING = re.compile(
     r"embed|rerank|whisper|\btts\b|transcri|moderation|guard", re.IGNORECASE
@@ -66,7 +67,7 @@ def _models(entries: Sequence[Any]) -> Iterator[Listed]:
             continue
         name = entry.get("id") or entry.get("name")
         created = entry.get("created")
-        if isinstance(name, str) and name.isprintable():
+        if isinstance(name, str) and is_plain(name):
             yield Listed(name, float(created) if isinstance(created, int | float) else 0.0)
 
 
