@@ -22,7 +22,7 @@ from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Order, Result, Trial
 from agent.run.bounds import Bounds
 from agent.run.inbox import Inbox
-from agent.run.ledger import Ledger
+from agent.run.ledger import Ledger, Settled
 from agent.run.loop import Loop
 from agent.space import read_constants, read_space
 from sandbox.ground.budget import Budget
@@ -207,4 +207,5 @@ def settle(ledger: Ledger, attempt: Attempt, result: Result) -> tuple[Trial, Pro
         score = result.scores[-1].model_copy(update={"seed": step.seed, "role": step.role})
         ledger.record(attempt, step, result.model_copy(update={"scores": (score,)}))
         step = ledger.next(attempt, machine_name())
+    assert isinstance(step, Settled)
     return step.trial, step.replay
