@@ -29,13 +29,14 @@ EPOCHS = 3  # [1 .. 8]
 ```
 
 A constant of which nothing says what it is is not searched either: it may be a price or a limit.
-Only where that holds for every constant of a project is each searched around its value. A weight, a
-probability, a number of layers and the like say nothing alone: the rest of the name, its section, its
-use or its comment must speak of learning (`kl_weight`, and not `body_weight`).
+Only where that holds for every constant of a project is each searched around its value. A weight,
+a probability, a number of layers and the like say nothing alone: the rest of the name, its section,
+its use or its comment must speak of learning (`kl_weight`, and not `body_weight`).
 
-`# [fixed]` takes a constant out, and so does a comment such as "do not change", beside it, in the line
-above, or as the heading of its group. A comment that gives a unit (`# mm`) does so as well. What the
-code or a comment allows bounds the range: `choices=[16, 32]`, `Field(le=0.3)`, "at most 0.3".
+`# [fixed]` takes a constant out, and so does a comment such as "do not change", beside it, in the
+line above, or as the heading of its group. A comment that gives a unit (`# mm`) does so as well.
+What the code or a comment allows bounds the range: `choices=[16, 32]`, `Field(le=0.3)`, "at most
+0.3".
 
 ## How often the rules were wrong
 

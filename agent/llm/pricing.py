@@ -6,6 +6,8 @@ nothing is looked up on the network.
 
 from math import isfinite
 
+from agent.records.bounded import is_number
+
 ANTHROPIC = "anthropic"
 OPENAI = "openai"
 """As genai-prices calls them."""
@@ -48,5 +50,6 @@ def cost_of(
 
 def dollars_in(value: object) -> float | None:
     """Return what a command or a router says that an answer cost; None for nothing or nonsense."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and isfinite(value) and value >= 0 else None
+    if not is_number(value) or not isfinite(value) or value < 0:
+        return None
+    return float(value)
