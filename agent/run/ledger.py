@@ -32,13 +32,13 @@ from agent.judge.suspicion import approved_by
 from agent.project.budgets import time_words
 from agent.project.program import read_program
 from agent.propose import Context, Unreadable
-from agent.propose.approved import approved_proposal
+from agent.propose.by_people import proposal_of_input
 from agent.propose.code.policy import Policy
 from agent.records.curves import Curve
 from agent.records.edits import Edit, Refused
 from agent.records.events import PATIENCE
 from agent.records.guards import Checks
-from agent.records.inputs import Approve, Input, Skip, Try
+from agent.records.inputs import Approve, Input, Skip
 from agent.records.losses import loss_of, own_fault
 from agent.records.newest import kept_for_newest
 from agent.records.notes import notes_of
@@ -71,7 +71,7 @@ class Settled:
 
     trial: Trial
     replay: Proposal | None
-    """The proposal to try again on the newest tip; None if it is not to be."""
+    """The proposal to try again on the newest tip; None if none is."""
 
 
 class Ledger:
@@ -154,14 +154,7 @@ class Ledger:
 
     def human_proposal(self, asked: Input) -> Proposal:
         """Return the proposal of a Try or Approve input."""
-        ask = asked.ask
-        if isinstance(ask, Approve):
-            [trial] = [trial for trial in self.history.trials if trial.number == ask.number]
-            return approved_proposal(trial, (asked.id,))
-        assert isinstance(ask, Try), "no other input is a proposal"
-        by = Provenance(method="try", origin="human", inputs=(asked.id,))
-        who = f"given by {asked.sender}" if asked.sender else ""
-        return Proposal(hypothesis=ask.hypothesis, rationale=who, edits=ask.edits, by=by)
+        return proposal_of_input(asked, self.history.trials)
 
     def context(
         self, pending: tuple[Proposal, ...], remaining: str = "", dollars: float | None = None
