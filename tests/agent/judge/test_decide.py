@@ -76,6 +76,8 @@ def trial(
             Rerun,
         ),  # as good, and less is known of the noise
         ((-0.013, -0.012, -0.012, -0.013), KNOWN, Keep),
+        *(((-0.0063,) * count, KNOWN, Discard) for count in (3, 4, 5)),  # each look asks for more
+        *(((-0.0071,) * count, KNOWN, Rerun) for count in (3, 4, 5)),
     ],
 )
 def test_one_run_screens_and_pairs_decide(

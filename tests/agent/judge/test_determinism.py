@@ -17,7 +17,7 @@ from agent.judge.determinism import (
 from agent.judge.noise import Noise, noise_of
 from agent.records.objective import LOWER
 from agent.records.proposals import Proposal, Provenance
-from agent.records.results import Result, Role, Score, Trial
+from agent.records.results import Pair, Result, Role, Score, Trial
 from benchmarks.verdicts import Mean, nights
 
 
@@ -70,8 +70,51 @@ def test_the_noise_of_equal_scores_is_that_of_perturbations(
     assert noise.seeds == (None if sd is None else pytest.approx(sd))
     assert noise.perturbed == (repeats == "perturbations")
     assert noise.spread is None, "a perturbation is no other machine"
+    assert noise.step == 0.0
     told = "neutral perturbations" in str(noise)
     assert told == noise.perturbed
+
+
+def test_a_baseline_shows_the_step_and_each_machine_its_own_scatter() -> None:
+    ties = baseline([0.93, 0.91, 0.93], [])
+    assert noise_of([ties], LOWER).step == pytest.approx(0.02)
+    still = baseline([0.5] * 3, [])
+    pairs = tuple(
+        Pair(seed=s, candidate=0.5 + d, incumbent=0.5) for s, d in ((0, -0.02), (1, 0.02))
+    )
+    stepped = still.model_copy(update={"number": 1, "status": "discard", "pairs": pairs})
+    assert noise_of([still, stepped], LOWER).step == 0.0, "what nothing repeats has no step"
+    elsewhere = [
+        score(value, seed).model_copy(update={"machine": "other"})
+        for seed, value in ((2, 7.0), (3, 7.2))
+    ]
+    own = [score(1.0, 0), score(1.2, 1)]
+    mixed = baseline([1.0], []).model_copy(
+        update={"result": Result(status="scored", scores=(*own, *elsewhere))}
+    )
+    noise = noise_of([mixed], LOWER)
+    assert (noise.runs, noise.seeds) == (4, pytest.approx(stdev([1.0, 1.2])))
+
+
+def test_a_perturbed_run_on_another_machine_tells_nothing_of_machines() -> None:
+    there = score(0.7, 1, "neutral").model_copy(update={"machine": "other"})
+    found = result([0.5, 0.5, 0.5], [])
+    moved = baseline([1.0], []).model_copy(
+        update={"result": found.model_copy(update={"scores": (*found.scores, there)})}
+    )
+    assert noise_of([moved], LOWER).spread is None
+
+
+def test_a_gain_that_a_guard_held_back_was_real() -> None:
+    def gain(number: int, difference: float, status: str = "discard") -> Trial:
+        pair = Pair(seed=0, candidate=1.0 + difference, incumbent=1.0)
+        return baseline([1.0], []).model_copy(
+            update={"number": number, "status": status, "pairs": (pair,)}
+        )
+
+    small = [gain(number, -0.1) for number in range(4)]
+    assert noise_of([*small, gain(4, -2.0)], LOWER).heavy
+    assert not noise_of([*small, gain(4, -2.0, "guarded")], LOWER).heavy
 
 
 def test_what_equal_scores_mean_is_said() -> None:
@@ -91,6 +134,8 @@ def test_a_gain_that_nothing_repeats_is_not_kept() -> None:
     second = decide(Case(differences=(-0.1, -0.1), repeats="none", noise=tau), Rule())
     assert isinstance(second, Discard)
     assert 'noise = "none"' in second.reason and "seed_argument" in second.reason
+    moved = Case(differences=(-0.012, -0.030), repeats="none", noise=Noise(sd=0.01, degrees=20))
+    assert isinstance(decide(moved, Rule()), Keep), "something moved it, so noise was seen"
     worse = decide(Case(differences=(0.1,), repeats="none"), Rule())
     assert isinstance(worse, Discard) and "not better" in worse.reason
     same = Case(differences=(-0.1, -0.1, -0.1, -0.1), repeats="perturbations", noise=tau)

@@ -24,7 +24,7 @@ OURS = Rule()
         ([(-0.3, -0.3, -0.3), (-0.04,)], 0.0),
         ([(0.0, 0.0), (0.0,)], 0.0),  # code without effect ties on every metric
         ([(0.1, 0.2), (0.3,)], 0.0),
-        ([(0.2, 0.2), (0.3,)], 0.0),  # equal by accident: the third is no multiple
+        ([(0.2,), (0.2, 0.3)], 0.0),  # equal by accident: the third is no multiple
         ([], 0.0),
     ],
 )
@@ -86,6 +86,8 @@ def test_two_pairs_far_apart_take_a_third_where_tails_are_heavy() -> None:
     noise = Noise(sd=0.01, degrees=20, heavy=True)
     apart = Case(differences=(-0.045, -0.010), noise=noise)
     assert isinstance(decide(apart, OURS), Rerun)
+    near = Case(differences=(-0.060, -0.042), noise=noise)
+    assert isinstance(decide(near, OURS), Keep), "a difference of two pairs scatters more than one"
     normal = noise.model_copy(update={"heavy": False})
     assert isinstance(decide(apart.model_copy(update={"noise": normal}), OURS), Keep)
     assert isinstance(decide(Case(differences=(-0.030, -0.016), noise=noise), OURS), Keep)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agent.judge.decide import Case, Rule, decide
-from agent.judge.decision import Baseline, Discard, Refusal, Rerun, overtaken
+from agent.judge.decision import Baseline, Discard, Keep, Refusal, Rerun, overtaken
 from agent.judge.luck import luck_of_look, luck_of_screen
 from agent.judge.noise import Noise
 
@@ -38,12 +38,22 @@ def test_the_luck_of_a_look_is_what_the_confirming_runs_owe_to_it(
     luck = luck_of_look(truth, tau, threshold * tau, looks, (low, high))
     assert luck == pytest.approx(expected, abs=0.01)
     assert luck_of_look(truth, 0.0, 0.5, looks, (low, high)) == 0.0
+    none = luck_of_look(0.0, tau, threshold * tau, looks, (low, high))
+    assert luck_of_look(-tau, tau, threshold * tau, looks, (low, high)) == none, "no loss is true"
 
 
 def test_a_gain_or_a_loss_without_any_noise_is_certain() -> None:
     still = Noise(sd=0.0, degrees=5)
     assert isinstance(decide(Case(differences=(0.01, 0.01), noise=still), Rule()), Discard)
     assert decide(Case(differences=(-0.01, -0.01), noise=still), Rule()).kind == "keep"
+    unknown = Case(differences=(-0.5, -0.5))
+    assert isinstance(decide(unknown, Rule()), Rerun), "two equal differences tell of no noise"
+
+
+def test_what_is_kept_is_never_recorded_as_a_loss() -> None:
+    lucky = Case(differences=(-0.040, -0.001), noise=Noise(sd=0.01, degrees=20))
+    kept = decide(lucky, Rule())
+    assert isinstance(kept, Keep) and kept.delta == 0.0
 
 
 def test_only_a_winner_that_was_overtaken_is_tried_again() -> None:

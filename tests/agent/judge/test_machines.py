@@ -18,7 +18,7 @@ from agent.judge.machines import (
     speed_ratio,
     spread_of,
 )
-from agent.judge.noise import Noise, Sample, noise_in
+from agent.judge.noise import Noise, Sample, critical, noise_in
 
 A = "aa00aa00 H100"
 B = "bb00bb00 H100"
@@ -148,3 +148,36 @@ def test_two_groups_and_no_noise_leave_it_undecided_not_broken() -> None:
         across=(ALONE, (A, B)),
     )
     assert isinstance(decide(case, Rule()), Rerun | Discard)
+
+
+def width(case: Case) -> float:
+    interval = decide(case, Rule()).interval  # type: ignore[union-attr]
+    assert interval is not None
+    return interval[1] - interval[0]
+
+
+def test_the_interval_is_as_wide_as_its_own_pairs_leave_it() -> None:
+    well = Spread(effect=0.02, machines=200)
+    apart = Noise(sd=0.01, degrees=3, spread=well)
+    screened = Case(differences=(0.1,), noise=apart, across=((A, B),))
+    error = sqrt(0.01**2 + 2 * 0.02**2)
+    assert width(screened) == pytest.approx(2 * critical(0.025, 3) * error), (
+        "well-known machines make the noise of pairs no better known"
+    )
+    known = Noise(sd=0.01, degrees=20, spread=well)
+    confirmed = Case(differences=(0.1, 0.1), noise=known, across=((A, B), None))
+    alone = Case(differences=(0.1, 0.1), noise=known.model_copy(update={"spread": None}))
+    assert width(confirmed) < 1.1 * width(alone), "the screen's machines are not its matter"
+
+
+@pytest.mark.parametrize(
+    "more", [{"heavy": True}, {"spread": Spread(effect=0.02, machines=3)}], ids=["heavy", "apart"]
+)
+def test_a_look_is_held_to_half_the_level_where_noise_is_not_normal(
+    more: dict[str, object],
+) -> None:
+    plain = Noise(sd=0.01, degrees=20)
+    case = Case(differences=(-0.0143,) * 3, noise=plain)
+    assert isinstance(decide(case, Rule()), Keep)
+    held = case.model_copy(update={"noise": plain.model_copy(update=more)})
+    assert isinstance(decide(held, Rule()), Rerun)

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from agent.errors import UsageFault
-from agent.judge.pareto import Axis, axes_of, points_of, two_axes
+from agent.judge.pareto import Axis, axes_of, points_of, two_axes, value_of
 from agent.records.objective import Objective
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Result, Score, Status, Trial
@@ -86,6 +86,7 @@ def test_a_trial_without_the_metric_has_no_place() -> None:
     assert front([trial(0, 0.8, None), trial(1, 0.7, 9.0)]) == [1]
     suspect = trial(2, 0.99, 1.0, "suspect")
     assert front([trial(1, 0.7, 9.0), suspect]) == [1], "it is not believed"
+    assert value_of(suspect, "ms", GOAL) is None, "nor is any other metric of it"
     anew = trial(2, 0.1, 9.5, "baseline").model_copy(update={"new_data": True})
     assert front([trial(1, 0.7, 9.0), anew]) == [2], "on the data at hand"
     guarded = trial(2, 0.8, 3.0, "guarded")

@@ -11,7 +11,7 @@ from agent.evaluate.slots import Slot
 from agent.exchange.optuna import write_study
 from agent.exchange.read import read_prior
 from agent.exchange.write import tsv
-from agent.judge.pruning import CHECKPOINTS, LEAST, hopeless, passed, rivals_of
+from agent.judge.pruning import CHECKPOINTS, LATEST, LEAST, hopeless, passed, rivals_of
 from agent.propose import METHODS, Observation
 from agent.propose.search.observe import fit, observe
 from agent.propose.views.tables import observation_line
@@ -83,7 +83,7 @@ def test_what_is_far_above_the_median_at_a_checkpoint_is_pruned() -> None:
     assert hopeless((), rivals) is None and hopeless(((0.9, 9.0),), rivals) is None, (
         "nothing is known of it"
     )
-    assert min(CHECKPOINTS) > 0.3
+    assert 0.3 < min(CHECKPOINTS) < max(CHECKPOINTS) < LATEST <= 0.9
 
 
 def test_a_curve_that_crosses_late_is_pruned_late_or_not_at_all() -> None:
@@ -116,6 +116,21 @@ def test_only_constants_are_compared_with_constants() -> None:
     assert len(rivals_of((*NIGHT, failed, pruned(10, 4.0, 0.5, DEPTH=21)), MORE)) == 7, (
         "what was pruned counts, a failure does not"
     )
+
+
+def test_only_curves_of_machines_alike_and_of_the_present_data_are_rivals() -> None:
+    there = []
+    for made in NIGHT:
+        assert made.result
+        scores = [score.model_copy(update={"machine": "m"}) for score in made.result.scores]
+        result = made.result.model_copy(update={"scores": tuple(scores)})
+        there.append(made.model_copy(update={"result": result}))
+    assert rivals_of(there, MORE, is_alike=lambda machine: machine != "m") == ()
+    assert len(rivals_of(there, MORE, is_alike=lambda machine: machine == "m")) == 6
+    anew = curved(6, 1.0).model_copy(update={"status": "baseline", "new_data": True})
+    assert rivals_of((*NIGHT, anew), MORE) == ()
+    nothing = MORE.model_copy(update={"edits": ()})
+    assert rivals_of(NIGHT, nothing) == (), "a proposal that edits nothing sets no constants"
 
 
 def test_checkpoints_are_passed_one_by_one() -> None:
