@@ -33,8 +33,8 @@ _FORM = whole(
     use global value d k h of population pop popsize neurons? groups?"""
 )
 _WORDS = words_in(
-    """e cf neg gram appnp prenet postnet proto arc arcface cosface pixel swish leaky elu loss
-    losses aux auxiliary kl kld ce bce nll mse mae huber focal dice iou giou tv l perceptual
+    """e cf neg seg det gram appnp prenet postnet proto arc arcface cosface pixel swish leaky elu
+    loss losses aux auxiliary kl kld ce bce nll mse mae huber focal dice iou giou tv l perceptual
     lpips percep perc vgg style content recon reconstruction rec recons cycle cyc identity
     idt id adv adversarial gan gen disc discriminator generator feature feat fm contrastive
     triplet hinge center distill distillation kd teacher student ssl cl byol moco info nce

@@ -142,6 +142,8 @@ water_depth = 10.0; line_depth = 2; terminal_width = 120; thermal_noise = 1e-9; 
 sigma_y = 0.3; mu_true = 0.5; alpha_true = 2.0; beta_true = 0.5; gamma_ray_energy = 1.0;
 temperature_c = 25.0; room_temp = 21.0; ambient_temperature = 298; init_temp_c = 20;
 body_temp = 37.0; melting_temp = 1000.0; sea_layers = 10; ozone_layers = 3; age_groups = 8;
+p_rain = 0.3; gear_ratio = 3.5; snow_depth = 0.5; arrival_lambda = 5.0; levy_alpha = 1.5;
+market_share = 0.2;
 atm_layers = 50;
 onion_layers = 3; drill_heads = 3; head_count = 100; space_dim = 2; z_dim_true = 4;
 business_units = 3; rank_true = 5; matrix_rank = 10; pagerank_alpha = 0.85; teleport_prob = 0.15;
