@@ -42,7 +42,7 @@ SHAPES = (
     Shape("accuracy", "PyTorch's MNIST example", "Accuracy", "maximize"),
     Shape("rmse", "a regression script", "Test RMSE", "minimize"),
     Shape("latency", "a benchmark of queries", "throughput", "maximize"),
-    Shape("json_result", "results in a JSON file", "val_r2", "maximize"),
+    Shape("json_result", "results in a JSON file", "metrics.val_r2", "maximize"),
     Shape("json_line", "results in a line of JSON", "eval.sharpe", "maximize"),
     Shape("yaml_config", "a script with a YAML file", "val_acc", "maximize"),
     Shape("argparse", "a fine-tuning script of a hub", "eval_accuracy", "maximize"),
