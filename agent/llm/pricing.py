@@ -48,5 +48,6 @@ def cost_of(
 
 def dollars_in(value: object) -> float | None:
     """Return what a command or a router says that an answer cost; None for nothing or nonsense."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and isfinite(value) and value >= 0 else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if isfinite(value) and value >= 0 else None
