@@ -46,6 +46,8 @@ MODELS = (*QUALITIES, SMALL)
 TOOK = ("keep", "simplify", "approved")
 CONTEXT = 8_192
 SHOWN = (5, 10, 20, 40)
+GAVE_UP = "times in a row"
+"""What a run says whose model was refused so often that it ends."""
 BASE = "base"
 STILL = ("--no-look",)
 ALONE = ("--writers", "1", "--fill", "none")
@@ -105,13 +107,19 @@ class Provider:
     """Of a scripted model."""
 
 
-def night(quality: str, arm: Arm, seed: int, trials: int, answer: float = 0.0) -> Night:
-    """Return what one night comes to. answer: seconds that a scripted model takes for one."""
+def night(
+    quality: str, arm: Arm, seed: int, trials: int, answer: float = 0.0, hours: float | None = None
+) -> Night:
+    """Return what one night comes to. answer: seconds that a scripted model takes for one.
+
+    hours: after which it ends; what is refused is no trial of the bound.
+    """
     with tempfile.TemporaryDirectory() as home:
         folder = make(Path(home) / "ladder", arm.explore, arm.settings)
         with provider(quality, arm, seed, answer, Path(home)) as asked:
             words = ["--model", f"openai:{asked.model}", "--method", "code", *arm.words]
             bounds = ["--trials", str(trials), "--budget", "1steps", "--seed", str(seed)]
+            bounds += ["--hours", str(hours)] if hours else []
             typed(folder, asked.url, "start", "--tag", TAG, *words, *bounds, "--trust")
             log = json.loads(typed(folder, asked.url, "log", "--json"))
         show = ["git", "show", f"autoresearch/{TAG}:train.py"]
@@ -132,12 +140,15 @@ def provider(quality: str, arm: Arm, seed: int, answer: float, folder: Path) -> 
 
 
 def typed(folder: Path, url: str, *words: str) -> str:
-    """Return what the real command prints; raise RuntimeError with its words if it fails."""
+    """Return what the real command prints; raise RuntimeError with its words if it fails.
+
+    A night that ends since its model writes nonsense only is a night.
+    """
     command = [sys.executable, "-m", "autoresearch", *words]
     given = {"OPENAI_BASE_URL": f"{url}/v1", "PYTHONPATH": str(Path(__file__).parents[1])}
     variables = {**os.environ, **given}
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
-    if done.returncode:
+    if done.returncode and GAVE_UP not in done.stdout + done.stderr:
         raise RuntimeError(f"autoresearch {words[0]}: {done.stderr or done.stdout}")
     return done.stdout
 
@@ -206,6 +217,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--first-seed", type=int, default=100)
     parser.add_argument("--answer", type=float, default=0.0, help="seconds of a scripted answer")
+    parser.add_argument("--hours", type=float, help="after which a night ends")
     parser.add_argument("--at-once", type=int, default=1, help="nights")
     options = parser.parse_args()
     seeds = range(options.first_seed, options.first_seed + options.seeds)
@@ -216,7 +228,8 @@ def main() -> None:
 
         def work(job: tuple[int, str], quality: str = quality) -> Night:
             seed, name = job
-            done = night(quality, ARMS[name], seed, options.trials, options.answer)
+            asked = (options.trials, options.answer, options.hours)
+            done = night(quality, ARMS[name], seed, *asked)
             print(f"{quality} {name} {seed}: {done.after(options.trials):.2f}", file=sys.stderr)
             return done
 
