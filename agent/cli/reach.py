@@ -4,7 +4,7 @@ import hashlib
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from agent.cli.scaffold import needy_preset, written_files
 from agent.errors import ProjectFault
 from agent.git.cache import cache_folders
 from agent.git.plumbing import Plumbing
+from agent.git.programs import Program
 from agent.git.repository import git_folder, repository_programs
 from agent.git.store import Store
 from agent.history.checkout import export
@@ -34,28 +35,25 @@ from agent.project.trust import (
     Item,
     Reach,
     check_readable,
+    inputs_item,
     network_item,
     notes_item,
 )
 from agent.project.unseen import hidden_on_disk
+from agent.records.inputs import Input
 from agent.records.notes import notes_of
 from agent.records.steering import steering_of
+from agent.run.inbox import Inbox
 from agent.trackers.targets import config_file
 from sandbox.ground.devices import Device
 from sandbox.walls import mounts
 
 USUAL_CACHES = (".cache/autoresearch", ".cache/huggingface/hub")
 """Below the user's home; Hugging Face's token lies beside its hub folder, so not the whole."""
-NEVER_HEEDED = (
-    "core.hookspath=",
-    "core.fsmonitor=",
-    "core.pager=",
-    "core.editor=",
-    "pager.",
-    "alias.",
-    "sequence.editor=",
-)
-"""Settings that our git commands override (agent/git/plumbing.py), or that only users' own use."""
+NEVER_HEEDED = ("core.hookspath", "core.fsmonitor", "core.pager", "core.editor", "sequence.editor")
+"""Settings of a repository that our git commands override (agent/git/plumbing.py)."""
+ONLY_TYPED = ("pager.", "alias.")
+"""How settings begin that only users' own commands heed."""
 WANDB_SETTINGS = ("wandb/settings", ".wandb/settings")
 
 
@@ -143,7 +141,9 @@ def agreed_run(
         if asks and (raised or not consent.is_own(_first(history))):
             asking = _recorded(history, bound_typed)
         items = _reach(project, settings, trackers, asking).items()
-        consent.require((*items, *(notes_wish(history, consent) if asks else ())))
+        if asks:
+            items += (*notes_wish(history, consent), *_inputs_wish(history, consent))
+        consent.require(items)
         leave_checked_out(project, branch, leave)
     except BaseException:
         history.__exit__(None, None, None)
@@ -164,6 +164,21 @@ def notes_wish(history: History, consent: Consent) -> tuple[Item, ...]:
     if not texts or consent.is_own(_first(history)):
         return ()
     return (notes_item(history.branch, texts),)
+
+
+def _inputs_wish(history: History, consent: Consent) -> tuple[Item, ...]:
+    """Return what the user must agree to before a run with a model takes in what waits for it.
+
+    An archive brings inputs along, and they count as the word of whoever types here: they set the
+    bound on cost.
+    """
+    if consent.is_own(_first(history)):
+        return ()
+    waiting = Inbox(history.project, history.tag).read()
+    asked = [item for item in waiting if isinstance(item, Input)]
+    if not asked:
+        return ()
+    return (inputs_item(history.branch, asked),)
 
 
 def network_wish(source: Source, want: NetworkWanted, gpus: Sequence[Device]) -> tuple[Item, ...]:
@@ -243,6 +258,7 @@ def _reach(
         readable=(
             *readable_paths(project, settings),
             *_foreign_python(project, settings),
+            *_tracked_python(project, settings),
             *evaluated,
         ),
         variables=settings.environment,
@@ -267,6 +283,30 @@ def _foreign_python(project: Project, settings: Settings) -> tuple[str, ...]:
     return () if str(prefix) in mounts.SYSTEM else (str(prefix),)
 
 
+def _tracked_python(project: Project, settings: Settings) -> tuple[str, ...]:
+    """Return what lies outside of an environment that the repository itself tracks.
+
+    Its files say of which Python it is made, and that is shown to trainings: any folder with one.
+    """
+    root = Path(project.root)
+    if settings.python:
+        return ()
+    try:
+        interpreter = interpreter_of(project, settings)
+    except ProjectFault:
+        return ()  # said when trainings need it
+    place = Path(interpreter.path).parent.parent
+    if interpreter.origin != "project" or not Plumbing(root)("ls-files", "--", str(place)):
+        return ()
+    known = (str(place), *mounts.SYSTEM, sys.prefix, sys.base_prefix)
+    paths = [path for path in interpreter.binds if not _lies_in(path, known)]
+    return tuple(dict.fromkeys(str(Path(path).parent) for path in paths))
+
+
+def _lies_in(path: str, folders: Iterable[str]) -> bool:
+    return any(Path(path).is_relative_to(folder) for folder in folders)
+
+
 def _tracker_files(trackers: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield the settings that Weights & Biases reads in the working folder, where it is used."""
     if not any(name.partition(":")[0] == "wandb" for name in trackers):
@@ -274,17 +314,28 @@ def _tracker_files(trackers: Sequence[str]) -> Iterator[tuple[str, str]]:
     for name in WANDB_SETTINGS:
         path = Path(name)
         if path.exists():
-            content = path.read_bytes() if path.is_file() else b""
-            yield name, hashlib.sha256(content).hexdigest()
+            yield name, _digest(path)
 
 
-def _programs(root: Path) -> tuple[str, ...]:
+def _digest(path: Path) -> str:
+    """Return the hash of a file, of nothing for what is none."""
+    if not path.is_file():
+        return hashlib.sha256().hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _programs(root: Path) -> tuple[Program, ...]:
     """The settings of the repository by which a git command of ours would run something."""
     return tuple(
-        setting
-        for setting in repository_programs(Plumbing(root))
-        if not setting.lower().startswith(NEVER_HEEDED)
+        program
+        for program in repository_programs(Plumbing(root))
+        if program.path or not _is_never_heeded(program.setting.name)
     )
+
+
+def _is_never_heeded(name: str) -> bool:
+    return name in NEVER_HEEDED or name.startswith(ONLY_TYPED)
 
 
 def _is_raised(history: History) -> bool:

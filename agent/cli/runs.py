@@ -257,7 +257,9 @@ def _deletable(places: Sequence[Project], name: str) -> Remains:
     if run is not None and not remains:
         remote, _, branch = run.summary.branch.partition("/")
         message = f"{run.summary.branch} is only a copy of a remote's"
-        raise HistoryFault(message, f"git push {remote} --delete {branch}")
+        raise HistoryFault(
+            message, f"git push {shlex.quote(remote)} --delete {shlex.quote(branch)}"
+        )
     for home in places:
         pid = holder(lock_path(home, tag))
         if pid is not None:

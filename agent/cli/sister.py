@@ -29,7 +29,7 @@ from agent.git.plumbing import Plumbing
 from agent.history.branch import run_tags, tag_of
 from agent.history.history import History
 from agent.history.lineage import MARK
-from agent.history.runs import checked_out_run, first_commit, list_runs, lock_path
+from agent.history.runs import checked_out_run, list_runs, lock_path, readable_first
 from agent.project.around import project_around
 from agent.project.find import Project
 from agent.project.resolve import recorded_caps
@@ -53,7 +53,7 @@ def is_run(where: Path, name: str) -> bool:
     project = project_around(where).project
     git = Plumbing(Path(project.root))
     runs = {run.tag: run for run in list_runs(project)}
-    return tag in runs and first_commit(git, runs[tag].commit) is not None
+    return tag in runs and readable_first(git, runs[tag].commit) is not None
 
 
 def adopt_run(name: str, into: str | None, together: bool, trust: bool, unsafe: bool) -> None:
@@ -148,7 +148,7 @@ def _meant(project: Project, sister: History) -> str:
     parent = sister.run.parent
     others = []
     for run in list_runs(project):
-        first = first_commit(git, run.commit)
+        first = readable_first(git, run.commit)
         if first is None or run.tag == sister.tag:
             continue
         if parent is not None and first == parent.first:

@@ -31,8 +31,6 @@ INTERRUPTED_SECONDS = 120.0
 STEPS = (1, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 TICKS = 7
 DAY = 86400
-# A forged commit may be of any year; the calendar ends here.
-YEAR_10000 = 253_402_300_800
 # Commits have whole seconds.
 RESOLUTION = 1.0
 
@@ -197,15 +195,10 @@ def clock(at: float, form: str) -> str:
 
 def _spans(view: View) -> Iterator[Span]:
     for trial in view.trials:
-        begin = _begun(view, trial.attempt)
+        begin = view.begun.get(trial.attempt)
         if begin is not None and trial.result and trial.at:
             yield _span_of(trial, begin)
     yield from _flying(view)
-
-
-def _begun(view: View, commit: str) -> int | None:
-    at = view.begun.get(commit)
-    return at if at is not None and 0 <= at < YEAR_10000 else None
 
 
 def _span_of(trial: Trial, begin: float) -> Span:
@@ -223,7 +216,7 @@ def _flying(view: View) -> Iterator[Span]:
     if view.pid is None:
         return
     times = [datetime.fromisoformat(trial.at).timestamp() for trial in view.trials if trial.at]
-    begun = [(attempt, _begun(view, attempt.commit)) for attempt in view.in_flight]
+    begun = [(attempt, view.begun.get(attempt.commit)) for attempt in view.in_flight]
     known = [(attempt, at) for attempt, at in begun if at is not None]
     last = max([*times, *(at for _, at in known)], default=0.0)
     for attempt, begin in known:

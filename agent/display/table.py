@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from shlex import quote
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -230,10 +231,10 @@ def next_commands(branch: str, trials: Sequence[Trial], more: bool = True) -> tu
     if failed and (mostly_failed or not kept):
         commands.append(f"autoresearch show {failed[-1].number}")
     if more:
-        commands.append(f"autoresearch resume {branch}")
+        commands.append(f"autoresearch resume {quote(branch)}")
     commands += [
-        f"autoresearch log {branch}",
-        f"autoresearch status {branch}",
+        f"autoresearch log {quote(branch)}",
+        f"autoresearch status {quote(branch)}",
         "autoresearch export --format tsv",
     ]
     return tuple(commands[:3])

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import IO, TypeVar
 
 from agent.errors import HistoryFault
+from agent.git.answers import NoAnswer, await_answer
 from agent.git.plumbing import Plumbing
 
 MAX_WORDS = 10_000
@@ -41,7 +42,11 @@ class Conversation:
             self._running = None  # until it has answered
             try:
                 running.write(question)
+                running.wait()
                 answer = read(running.output)
+            except NoAnswer as error:
+                running.close()
+                raise self._git.unanswered(self._arguments[0], error) from None
             except BaseException:
                 running.close()
                 raise
@@ -72,6 +77,7 @@ class _Running:
             self._words.close()
             raise
         assert process.stdin is not None and process.stdout is not None
+        self._process = process
         self._input = process.stdin
         self.output = process.stdout
         self.close = weakref.finalize(self, _end, process, self._words)
@@ -81,6 +87,10 @@ class _Running:
         with suppress(BrokenPipeError):
             self._input.write(question)
             self._input.flush()
+
+    def wait(self) -> None:
+        """Return once an answer begins or the process has ended; see await_answer."""
+        await_answer(self._process, self.output)
 
     def last_words(self) -> str:
         """Return what the process said about its end."""

@@ -9,15 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
-from typing import IO
+from typing import IO, BinaryIO
 
 import git
 
 from agent.errors import FULL_BYTES, HistoryFault
-from agent.git.programs import LISTING, programs_in, runs_programs, silencing
+from agent.git.answers import Answer, NoAnswer, answer_of
+from agent.git.odd import odd_files
+from agent.git.programs import HOME_OF, LISTING, Setting, programs_in, runs_programs, silencing
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.leftovers import temporary_folder
 from sandbox.ground.redaction import redacted
+from sandbox.ground.text import one_line
 
 # Programs of the user's that git would run, and settings that would change what is read or
 # written here.
@@ -51,7 +54,20 @@ _CONFIG = (
     "safe.bareRepository=explicit",
     # A received one may say that commits have other parents and files than they have.
     "core.commitGraph=false",
+    # Settings by which a command waits, reads or starts processes without end.
+    "log.mailmap=false",
+    "diff.orderFile=/dev/null",
+    "core.filesRefLockTimeout=100",
+    "core.packedRefsTimeout=1000",
+    "core.bigFileThreshold=512m",
+    "checkout.workers=1",
 )
+# Options behind a command: a submodule has settings of its own, and git would start programs that
+# these name. No setting holds against what .git/config may say of single submodules.
+_OPTIONS = {
+    "status": ("--ignore-submodules=all",),
+    "diff": ("--submodule=short", "--no-ext-diff", "--no-textconv"),
+}
 _NAME = "autoresearch"
 _EMAIL = "autoresearch@localhost"
 AUTHOR = f"{_NAME} <{_EMAIL}>"
@@ -97,6 +113,10 @@ _FOREIGN = (
     "GIT_GLOB_PATHSPECS",
     "GIT_NOGLOB_PATHSPECS",
     "GIT_ICASE_PATHSPECS",
+    "GIT_CONFIG",
+    "GIT_ATTR_SOURCE",
+    "GIT_QUARANTINE_PATH",
+    "GIT_INTERNAL_SUPER_PREFIX",
 )
 
 
@@ -110,8 +130,10 @@ class Plumbing:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
         self._git = git.Git(self.folder)
-        self._programs: list[str] | None = None
+        self._programs: list[Setting] | None = None
         """What the repository's settings name, once it matters."""
+        self._home = ""
+        """The repository's folder, likewise."""
 
     def start(
         self, arguments: tuple[str, ...], words: IO[bytes], passed: tuple[int, ...] = ()
@@ -161,32 +183,51 @@ class Plumbing:
             with tempfile.TemporaryFile() as file:
                 file.write(stdin or b"")
                 file.seek(0)
-                out = self._git.execute(
-                    self._command(arguments, environment),
-                    istream=file,
-                    env=environment,
-                    stdout_as_string=False,
-                    strip_newline_in_stdout=False,
-                    # Ctrl-C and the hang-up of a terminal reach us alone, never half a commit.
-                    start_new_session=True,
-                )
+                answer = self._answer(self._command(arguments, environment), environment, file)
         except git.GitCommandNotFound:
             raise HistoryFault(_NO_GIT, "autoresearch doctor") from None
-        except git.GitCommandError as error:
-            text = str(error.stderr).strip().removeprefix("stderr: '").removesuffix("'")
-            raise self.fault(arguments[0], text or f"exit status {error.status}") from None
+        except NoAnswer as error:
+            raise self.unanswered(arguments[0], error) from None
         except OSError as error:
             raise HistoryFault(f"git {arguments[0]} failed: {error}", "df -h .") from None
-        assert isinstance(out, bytes)
-        return out
+        if answer.status:
+            words = answer.words.decode("utf-8", "surrogateescape").strip()
+            raise self.fault(arguments[0], words or f"exit status {answer.status}")
+        return answer.output
+
+    def unanswered(self, command: str, error: NoAnswer) -> HistoryFault:
+        """Return the fault of a command that was ended before it answered."""
+        pipe = next(odd_files(self.folder), None)
+        if pipe is None:
+            return HistoryFault(f"git {command} was ended: {error}", "git fsck")
+        message = f"git {command} was ended: {error}; {one_line(str(pipe))} is no file"
+        return HistoryFault(message, f"rm {quote(str(pipe))}")
+
+    def _answer(self, command: list[str], environment: dict[str, str], file: BinaryIO) -> Answer:
+        """Return the answer of a command that reads from `file`."""
+        begun = self._git.execute(
+            command,
+            istream=file,
+            env=environment,
+            as_process=True,
+            # Ctrl-C and the hang-up of a terminal reach us alone, never half a commit.
+            start_new_session=True,
+        )
+        process = begun.proc
+        begun.proc = None  # it would be ended with the object
+        assert process is not None
+        return answer_of(process)
 
     def _silence(self, arguments: tuple[str, ...]) -> dict[str, str]:
         """Return the environment in which nothing of the repository's is run unasked."""
         if not runs_programs(arguments):
             return {}
         if self._programs is None:
-            self._programs = programs_in(self.try_(*LISTING) or "")
-        return silencing(self._programs)
+            self._programs = programs_in(self(*LISTING))
+        if not self._programs:
+            return {}
+        self._home = self._home or self.try_(*HOME_OF) or ""
+        return silencing(self._programs, self._home)
 
     def _command(self, arguments: tuple[str, ...], environment: dict[str, str]) -> list[str]:
         """Return the whole command line.
@@ -203,7 +244,9 @@ class Plumbing:
         command += ["git", "-C", str(self.folder)]
         for setting in _CONFIG:
             command += ["-c", setting]
-        return [*command, *arguments]
+        first = next((n for n, word in enumerate(arguments) if not word.startswith("-")), 0)
+        more = _OPTIONS.get(arguments[first], ())
+        return [*command, *arguments[: first + 1], *more, *arguments[first + 1 :]]
 
     def try_(self, *arguments: str) -> str | None:
         """Return the standard output without its line end, or None if the command fails."""
@@ -231,6 +274,10 @@ def _next_command(words: str, folder: Path) -> str:
     """Return what to type next: git does not always say that a disk is full."""
     if any(sign in words for sign in _NOT_FETCHED):
         return "git fetch --refetch   # the clone is a partial one"
+    if ".git/packed-refs" in words:
+        return "$EDITOR .git/packed-refs   # take that line out"
+    if "bad shallow line" in words:
+        return "mv .git/shallow .git/shallow.old   # or git fetch --unshallow"
     lock = _LOCKED.search(words)
     if lock:
         return f"rm {quote(lock[1])}   # if no git command is at work: one that was killed left it"

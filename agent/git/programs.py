@@ -7,6 +7,9 @@ settings of the user or of the machine are their owner's.
 import os
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
+
+from sandbox.ground.text import one_line
 
 # Settings by which git runs a program (or reads further settings) in one of the commands that we
 # use, as `git config` spells names: section and key in lower case, what is between them as it was
@@ -36,13 +39,12 @@ _PROGRAMS = re.compile(
     re.DOTALL,
 )
 _SWITCHES = ("", "true", "false", "yes", "no", "on", "off", "0", "1")
-_FILTER = re.compile(r"(filter\..*)\.(clean|smudge|process)=.*", re.DOTALL)
-_HOOK = re.compile(r"(hook\..*\.command)=.*", re.DOTALL)
+_FILTER = re.compile(r"(filter\..*)\.(?:clean|smudge|process)", re.DOTALL)
+_HOOK = re.compile(r"hook\..*\.command", re.DOTALL)
 LISTING = ("config", "--list", "--show-scope", "-z", "--includes")
 """The git command whose output `programs_in` reads."""
 _UNGUARDED = (
     "cat-file",
-    "checkout-index",
     "commit-tree",
     "config",
     "diff-tree",
@@ -57,18 +59,41 @@ _UNGUARDED = (
     "rev-parse",
     "symbolic-ref",
 )
-"""Commands that, as we use them, look at no file of a checkout and move no reference.
+"""Commands that, as we use them, look at no file of a checkout and move no reference."""
 
-`checkout-index` is among them: a trial's copy has what filters make of its files, and is made only
-once the user agreed to them.
-"""
-
-_heeded: set[str] = set()
-"""What this process's user agreed to."""
+HOME_OF = ("rev-parse", "--path-format=absolute", "--git-common-dir")
+"""The git command that says which repository it is: the folder of its objects and settings."""
 
 
-def programs_in(listing: str) -> list[str]:
-    """Return the programs of a LISTING, as `name=value`."""
+class Setting(NamedTuple):
+    """A setting as git has it: a name may hold a `=`, and a value anything."""
+
+    name: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value}"
+
+
+class Program(NamedTuple):
+    """A setting by which git would run a program."""
+
+    home: str
+    """The folder of the repository whose setting it is."""
+    setting: Setting
+    path: str = ""
+    """Of the submodule whose setting it is, in the repository that is asked about."""
+
+    def __str__(self) -> str:
+        return f"{one_line(self.path)}: {self.setting}" if self.path else str(self.setting)
+
+
+_heeded: set[tuple[str, Setting]] = set()
+"""What this process's user agreed to: a repository's folder, and a setting of it."""
+
+
+def programs_in(listing: str) -> list[Setting]:
+    """Return the settings of a LISTING by which git would run a program."""
     parts = listing.split("\0")
     programs = []
     for scope, entry in zip(parts[::2], parts[1::2], strict=False):
@@ -77,13 +102,13 @@ def programs_in(listing: str) -> list[str]:
             continue
         if name == "core.fsmonitor" and value.lower() in _SWITCHES:
             continue
-        programs.append(f"{name}={value}")
+        programs.append(Setting(name, value))
     return programs
 
 
-def heed(program: str) -> None:
-    """Let git run what a setting says: `name=value`, for a submodule behind its path and `: `."""
-    _heeded.add(program)
+def heed(home: str, name: str, value: str) -> None:
+    """Let git run what a setting says in the repository with the folder `home`."""
+    _heeded.add((home, Setting(name, value)))
 
 
 def runs_programs(arguments: tuple[str, ...]) -> bool:
@@ -92,13 +117,14 @@ def runs_programs(arguments: tuple[str, ...]) -> bool:
     return command not in _UNGUARDED
 
 
-def silencing(programs: list[str]) -> dict[str, str]:
+def silencing(programs: list[Setting], home: str) -> dict[str, str]:
     """Return the environment in which git runs no hook, and only filters that the user agreed to.
 
-    Hooks that settings name (git 2.54) are run besides those of core.hooksPath. A setting in the
-    environment holds against one of the repository, also in a submodule.
+    programs: what the settings of the repository with the folder `home` name. Hooks that settings
+    name (git 2.54) are run besides those of core.hooksPath. A setting in the environment holds
+    against one of the repository, also in a submodule.
     """
-    settings = list(dict.fromkeys(_replacements(programs)))
+    settings = list(dict.fromkeys(_replacements(programs, home)))
     count = os.environ.get("GIT_CONFIG_COUNT", "")
     first = int(count) if count.isdecimal() else 0
     environment = {}
@@ -110,16 +136,11 @@ def silencing(programs: list[str]) -> dict[str, str]:
     return environment
 
 
-def _replacements(programs: list[str]) -> Iterator[tuple[str, str]]:
-    for program in programs:
-        hook = _HOOK.fullmatch(program)
-        if hook:
-            yield hook[1], "true"
-        found = _FILTER.fullmatch(program)
-        if found and not _is_heeded(program):
-            yield f"{found[1]}.{found[2]}", ""
-            yield f"{found[1]}.required", "false"
-
-
-def _is_heeded(program: str) -> bool:
-    return any(text == program or text.endswith(f": {program}") for text in _heeded)
+def _replacements(programs: list[Setting], home: str) -> Iterator[tuple[str, str]]:
+    for setting in programs:
+        if _HOOK.fullmatch(setting.name):
+            yield setting.name, "true"
+        driver = _FILTER.fullmatch(setting.name)
+        if driver and (home, setting) not in _heeded:
+            yield setting.name, ""
+            yield f"{driver[1]}.required", "false"

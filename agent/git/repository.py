@@ -8,7 +8,7 @@ from shlex import quote
 from agent.errors import HistoryFault, ProjectFault, UsageFault
 from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
-from agent.git.programs import LISTING, programs_in
+from agent.git.programs import HOME_OF, LISTING, Program, programs_in
 from sandbox.ground.text import one_line
 
 # What git writes in its own folder on our behalf: files and folders.
@@ -30,22 +30,28 @@ _WRITTEN_BELOW = ("refs", "logs", "worktrees")
 
 def git_folder(root: Path) -> Path:
     """Return where the objects and references of a repository lie, also that of a worktree."""
-    return Path(Plumbing(root)("rev-parse", "--path-format=absolute", "--git-common-dir").strip())
+    return _home_of(Plumbing(root))
 
 
-def repository_programs(git: Plumbing) -> tuple[str, ...]:
-    """Return the repository's own settings by which git would run programs, as `name=value`.
+def _home_of(git: Plumbing) -> Path:
+    return Path(git(*HOME_OF).removesuffix("\n"))
+
+
+def repository_programs(git: Plumbing) -> tuple[Program, ...]:
+    """Return the repository's own settings by which git would run programs.
 
     Those by which it would read more settings are included. Only what lies in the repository
     counts (its config, that of the worktree, what these include, and the same of its submodules):
     settings of the user or of the machine are their owner's. A repository unpacked from an archive
     brings its own config along; a clone does not.
     """
-    programs = {*programs_in(git(*LISTING))}
+    home = str(_home_of(git))
+    programs = {Program(home, setting) for setting in programs_in(git(*LISTING))}
     for path in _submodules(git):
-        settings = repository_programs(Plumbing(git.folder / path))
-        programs |= {f"{one_line(path)}: {setting}" for setting in settings}
-    return tuple(sorted(programs))
+        for inner in repository_programs(Plumbing(git.folder / path)):
+            below = f"{path}/{inner.path}" if inner.path else path
+            programs.add(inner._replace(path=below))
+    return tuple(sorted(programs, key=str))
 
 
 def _submodules(git: Plumbing) -> list[str]:
@@ -153,7 +159,8 @@ def _refuse_linked_git(git: Plumbing, root: Path) -> None:
         target = one_line(os.readlink(entry))  # noqa: PTH115
         message = f"{entry} is a symbolic link to {target}: commits would go to that repository"
         raise ProjectFault(message, command)
-    common = Path(git("rev-parse", "--path-format=absolute", "--git-common-dir").removesuffix("\n"))
+    common, own = _folders_of(git)
+    _refuse_others_commits(common, own, command)
     for path in _written(common):
         if path.is_symlink():
             target = one_line(os.readlink(path))  # noqa: PTH115
@@ -161,6 +168,23 @@ def _refuse_linked_git(git: Plumbing, root: Path) -> None:
                 f"{one_line(str(path))} is a symbolic link to {target}: git would write there",
                 command,
             )
+
+
+def _folders_of(git: Plumbing) -> tuple[Path, Path]:
+    """Return the folder of a repository's objects, and that of this checkout's HEAD and index."""
+    lines = git(*HOME_OF, "--git-dir").removesuffix("\n").split("\n")
+    half = len(lines) // 2  # more than one line each where a folder's name has a line feed
+    return Path("\n".join(lines[:half])), Path("\n".join(lines[half:]))
+
+
+def _refuse_others_commits(common: Path, own: Path, command: str) -> None:
+    """Raise ProjectFault if a file `commondir` sends commits and branches to another repository.
+
+    That of a linked worktree has it, in a folder that only whoever made the worktree could write.
+    """
+    if own.resolve() != common.resolve() and own.resolve().parent != common.resolve() / "worktrees":
+        message = f"{own} says that its commits are those of {common}, which is another repository"
+        raise ProjectFault(one_line(message), command)
 
 
 def _written(common: Path) -> Iterator[Path]:

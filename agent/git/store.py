@@ -10,11 +10,16 @@ from types import TracebackType
 from typing import IO, NamedTuple, Self, TypeVar
 
 from agent.errors import HistoryFault
+from agent.git.answers import MAX_ANSWER
 from agent.git.conversation import Conversation
 from agent.git.plumbing import AUTHOR, Plumbing
 
 KEPT_TREES = 4_096
 """Folders, and trees of commits, that are kept: two trials have most of them in common."""
+MAX_FILES = 1_000_000
+"""Files of one commit."""
+MAX_DEPTH = 300
+"""Folders in one another."""
 TREE_MODE = "40000"
 SUBMODULE = "160000"
 """The mode that git has for a submodule."""
@@ -133,9 +138,22 @@ class Store:
         entry = self.find(commit, folder)
         if entry and entry.is_folder:
             prefix = _raw(f"{folder}/") if folder else b""
-            yield from self._listed(entry.name, prefix)
+            for number, file in enumerate(self._listed(entry.name, prefix)):
+                if number == MAX_FILES:
+                    raise _too_much(commit, f"more than {MAX_FILES} files")
+                yield file
+
+    def refuse_endless(self, commit: str) -> None:
+        """Raise HistoryFault for a commit that unpacks to more files than a machine has room for.
+
+        A few folders suffice, each of which holds the next one many times.
+        """
+        for _ in self.files(commit):
+            pass
 
     def _listed(self, tree: str, prefix: bytes) -> Iterator[Listed]:
+        if prefix.count(b"/") > MAX_DEPTH:
+            raise _too_much(tree, f"folders {MAX_DEPTH} deep")
         for part, entry in self._folder(tree).items():
             if entry.is_folder:
                 yield from self._listed(entry.name, prefix + part + b"/")
@@ -271,6 +289,10 @@ def _read(reader: Conversation, name: str) -> tuple[str, str, bytes]:
     return reader.ask(_raw(f"{name}\n"), _read_object)
 
 
+def _too_much(name: str, what: str) -> HistoryFault:
+    return HistoryFault(f"{name[:12]} has {what}", f"git ls-tree {name[:12]}")
+
+
 def _keep(kept: dict[str, Value], name: str, value: Value) -> None:
     """Keep what has a name for the next who asks; in a long night all is forgotten at times."""
     if len(kept) >= KEPT_TREES:
@@ -314,6 +336,11 @@ def _read_object(output: IO[bytes]) -> tuple[str, str, bytes] | None:
     *names, size = head.decode("utf-8", "surrogateescape").split()
     if not size.isdigit() or len(names) != 2:
         return " ".join(names), "missing", b""
+    if int(size) > MAX_ANSWER:
+        raise HistoryFault(
+            f"{names[0]} has {size} bytes, more than is read of an object ({MAX_ANSWER >> 20} MiB)",
+            f"git log --all --find-object={names[0]}",
+        )
     data = output.read(int(size) + 1)
     return (*names, data[:-1]) if len(data) == int(size) + 1 else None  # type: ignore[return-value]
 

@@ -7,7 +7,10 @@ from shlex import quote
 from agent.errors import HistoryFault, unknown
 from agent.git.home import checked, is_tag, worktree_path
 from agent.git.plumbing import Plumbing
+from agent.git.references import names_of, references
 from agent.git.repository import refuse_tracked
+from agent.git.shallow import fault_of_depth
+from agent.history.commits import times_of
 from agent.history.flights import readable_flights
 from agent.history.runs import FLIGHTS, HEADS, tip_of
 from agent.project.find import Project
@@ -39,9 +42,8 @@ def find_tip(git: Plumbing, branch: str) -> str:
 
 def _remote_branches(git: Plumbing, tag: str) -> list[str]:
     """Return the remote-tracking branches of a run."""
-    names = git("for-each-ref", "--format=%(refname)", "refs/remotes").splitlines()
     pattern = re.compile(rf"refs/remotes/.+/autoresearch/{re.escape(tag)}")
-    return [name for name in names if pattern.fullmatch(name)]
+    return [name for name in names_of(git, "refs/remotes") if pattern.fullmatch(name)]
 
 
 def _no_branch(git: Plumbing, tag: str) -> HistoryFault:
@@ -58,17 +60,19 @@ def _no_branch(git: Plumbing, tag: str) -> HistoryFault:
 
 def run_tags(git: Plumbing) -> list[str]:
     """Return the tags of all branches that may be runs, the newest first."""
-    form = ("--sort=-committerdate", "--format=%(refname)")
-    names = git("for-each-ref", *form, HEADS, "refs/remotes").splitlines()
-    tags = [name.rpartition("autoresearch/")[2] for name in names if "/autoresearch/" in name]
+    branches = references(git, HEADS, "refs/remotes")
+    times = times_of(git, {reference.head for reference in branches})
+    branches.sort(key=lambda branch: -times.get(branch.head, 0))
+    names = [branch.name for branch in branches if "/autoresearch/" in branch.name]
+    tags = [name.rpartition("autoresearch/")[2] for name in names]
     return [tag for tag in dict.fromkeys(tags) if is_tag(tag)]
 
 
 def no_run(git: Plumbing, branch: str) -> HistoryFault:
     """Return the fault of a branch that has no run's first commit."""
-    if git("rev-parse", "--is-shallow-repository").strip() == "true":
-        message = f"this clone is too shallow to hold the beginning of {branch}"
-        return HistoryFault(message, "git fetch --unshallow")
+    cut = fault_of_depth(git, branch)
+    if cut is not None:
+        return cut
     return HistoryFault(f"{branch} is not the branch of a run", "autoresearch start")
 
 
@@ -77,7 +81,7 @@ def refuse_taken(git: Plumbing, tag: str) -> None:
     if tip_of(git, HEADS + tag):
         command = f"autoresearch resume {tag}   # or start --tag OTHER"
         raise HistoryFault(f"there is a run {tag} already", command)
-    if git("for-each-ref", "--count=1", f"{FLIGHTS}{tag}/"):
+    if references(git, f"{FLIGHTS}{tag}/", most=1):
         message = f"attempts of an earlier run {tag}, whose branch is gone, are still in flight"
         command = f"autoresearch start --tag OTHER   # git for-each-ref {FLIGHTS}{tag} lists them"
         raise HistoryFault(message, command)
@@ -115,7 +119,7 @@ def refuse_incomplete(
     for path, mode in modes.items():
         if not mode.startswith("100"):
             message = f"{path} is no plain file at the tip of {branch}"
-            raise HistoryFault(message, f"git show {branch}:{quote(path)}")
+            raise HistoryFault(message, f"git show {quote(f'{branch}:{path}')}")
     if not project.program or project.program in modes:
         return []
     command = lost_file(project, branch, tip, start, project.program).next_command

@@ -1,5 +1,6 @@
 """Files out of commits: a trial's copy, and the run's worktree, which follows the branch."""
 
+import os
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from shlex import quote
@@ -31,8 +32,8 @@ def export(
     git = store.git
     folder.parent.mkdir(parents=True, exist_ok=True)
     with scratch_index(folder.parent) as index:
-        git("read-tree", commit, index=index)
         entries = [file for file in store.files(commit, workspace) if not hides(file.path)]
+        git("read-tree", commit, index=index)
         tree = index.parent / "tree"
         (tree / workspace).mkdir(parents=True)
         paths = "\0".join(entry.path for entry in entries).encode("utf-8", "surrogateescape")
@@ -66,9 +67,8 @@ def _refuse_unnamed(root: Path, path: str, git: Plumbing) -> None:
     """
     own = repository_programs(git)
     if own and not named_submodule(Plumbing(root), path):
-        message = (
-            f"{one_line(path)} is a submodule that the index lacks, and names {one_line(own[0])}"
-        )
+        named = one_line(str(own[0]))
+        message = f"{one_line(path)} is a submodule that the index lacks, and names {named}"
         raise HistoryFault(
             message, f"ls -la {quote(str(git.folder))}   # then: git add {quote(path)}"
         )
@@ -81,7 +81,7 @@ def leave_branch(root: Path, branch: str) -> str:
     them for a part of it.
     """
     git = Plumbing(root)
-    options = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
+    options = ("--porcelain", "-z", "--no-renames")
     changed = git("status", *options, "--untracked-files=no").split("\0")[:-1]
     if changed:
         listing = "\n".join(one_line(entry) for entry in changed[:MAX_LISTED])
@@ -100,7 +100,7 @@ def add_worktree(git: Plumbing, place: Path, branch: str) -> None:
     Raise HistoryFault if it is checked out elsewhere, or `place` has another branch.
     """
     head = f"refs/heads/{branch}"
-    own = _is_own(git, place)
+    own = is_checkout(git, place)
     listed = dict(checkouts(git))
     if own and listed.get(place) not in (head, None):
         message = f"{place} is on {listed[place]}, not on {branch}"
@@ -109,13 +109,27 @@ def add_worktree(git: Plumbing, place: Path, branch: str) -> None:
     for path in others:
         _refuse_checkout(git, path, branch)
     if own:
+        _fill(place)
         return
     if place.exists():
         # Of a repository that this one was copied or moved from; the user's work may be in it.
         place.rename(_free(place))
     # Git may still list a checkout that is gone.
     force = ["--force"] if others or place in listed else []
-    git("worktree", "add", *force, str(place), branch)
+    git("worktree", "add", "--no-checkout", *force, str(place), branch)
+    _fill(place)
+
+
+def _fill(place: Path) -> None:
+    """Write the files of a worktree that has none yet.
+
+    `git worktree add` would do so in a process that heeds further settings: those that .git/config
+    includes for this branch or folder alone.
+    """
+    git = Plumbing(place)
+    index = git("rev-parse", "--path-format=absolute", "--git-path", "index").removesuffix("\n")
+    if not os.path.lexists(index):
+        git("read-tree", "--reset", "-u", "HEAD")  # what a killed process wrote is overwritten
 
 
 def follow(place: Path, trees: Collection[str], tip: str) -> None:
@@ -137,7 +151,7 @@ def follow(place: Path, trees: Collection[str], tip: str) -> None:
 def place_of(git: Plumbing, branch: str) -> Path | None:
     """Return the worktree of this repository in which `branch` is checked out, if there is one."""
     places = (path for path, reference in checkouts(git) if reference == f"refs/heads/{branch}")
-    return next((place for place in places if _is_own(git, place)), None)
+    return next((place for place in places if is_checkout(git, place)), None)
 
 
 def move(git: Plumbing, place: Path, to: Path) -> None:
@@ -151,7 +165,7 @@ def checkouts(git: Plumbing) -> Iterator[tuple[Path, str | None]]:
     """Yield each worktree of the repository with the reference that it is on."""
     for block in git("worktree", "list", "--porcelain").split("\n\n"):
         fields = {}
-        for line in block.splitlines():
+        for line in block.split("\n"):
             key, _, value = line.partition(" ")
             fields[key] = value
         if "worktree" in fields:
@@ -164,7 +178,7 @@ def _refuse_checkout(git: Plumbing, path: Path, branch: str) -> None:
     A moved or copied repository lists the old place of our own worktree, which is gone, or
     another repository's.
     """
-    if path.exists() and _is_own(git, path):
+    if path.exists() and is_checkout(git, path):
         message = f"{branch} is checked out in {path}, whose files a run would leave behind"
         raise HistoryFault(message, f"git -C {quote(str(path))} switch --detach")
     if not path.exists() and path.parts[-3:-1] != (HOME, "worktrees"):
@@ -173,7 +187,7 @@ def _refuse_checkout(git: Plumbing, path: Path, branch: str) -> None:
         raise HistoryFault(message, command)
 
 
-def _is_own(git: Plumbing, place: Path) -> bool:
+def is_checkout(git: Plumbing, place: Path) -> bool:
     """Return whether `place` is the top of a worktree of this very repository.
 
     It may be one of a repository that this one was copied from.
@@ -182,7 +196,7 @@ def _is_own(git: Plumbing, place: Path) -> bool:
         return False
     question = ("rev-parse", "--path-format=absolute", "--git-common-dir")
     answer = Plumbing(place).try_(*question, "--show-toplevel")
-    return answer == f"{git(*question).strip()}\n{place}"
+    return answer == f"{git(*question).strip()}\n{place.resolve()}"
 
 
 def _free(place: Path) -> Path:

@@ -108,15 +108,6 @@ class Files:
         answers = self._git("cat-file", "--batch-check=%(objectname)", stdin=question)
         return dict(zip(names, answers.splitlines(), strict=True))
 
-    def times_of(self, commits: Sequence[str]) -> dict[str, int]:
-        """Return when each commit was made, in seconds since 1970, in one call."""
-        if not commits:
-            return {}
-        names = "".join(f"{commit}\n" for commit in commits).encode()
-        listing = self._git("log", "--no-walk=unsorted", "--stdin", "--format=%H %ct", stdin=names)
-        pairs = (line.split(" ") for line in listing.splitlines())
-        return {commit: int(seconds) for commit, seconds in pairs}
-
     def run_differently(self, before: str, after: str) -> bool:
         """Return whether two commits or trees differ in a file that a run sees.
 

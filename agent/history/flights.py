@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from shlex import quote
 
 from agent.errors import HistoryFault
 from agent.git.home import is_tag
 from agent.git.plumbing import Plumbing
+from agent.git.references import kinds_of, names_of, references
 from agent.git.store import Store
 from agent.history.commits import Commit, read_commits
 from agent.history.entries import Measured, Unknown, read_entry
@@ -13,6 +15,7 @@ from agent.history.messages import attempt_message, measured_message
 from agent.history.runs import FLIGHTS, HEADS
 from agent.records.losses import Loss
 from agent.records.results import Attempt, Result
+from sandbox.ground.text import one_line
 
 
 @dataclass(frozen=True)
@@ -77,16 +80,13 @@ def read_flights(git: Plumbing, tag: str) -> tuple[list[Flight], list[Unknown]]:
 
 def _heads(git: Plumbing, tag: str) -> dict[str, str]:
     """Return the commit of each ref that marks an attempt of the run."""
-    form = "--format=%(objectname) %(objecttype) %(refname)"
-    heads = {}
     inputs = f"{FLIGHTS}{tag}/inbox/"
-    for line in git("for-each-ref", form, f"{FLIGHTS}{tag}/").splitlines():
-        name, kind, reference = line.split(" ", 2)
-        if reference.startswith(inputs):
-            continue
-        if kind != "commit":
+    listed = references(git, f"{FLIGHTS}{tag}/")
+    heads = {name: head for name, head in listed if not name.startswith(inputs)}
+    kinds = kinds_of(git, heads.values())
+    for reference, head in heads.items():
+        if kinds.get(head, ("missing", 0))[0] != "commit":
             raise _no_attempt(reference)
-        heads[reference] = name
     return heads
 
 
@@ -112,7 +112,7 @@ def abandoned_tags(git: Plumbing) -> list[str]:
 
     Their branches were renamed or deleted.
     """
-    names = git("for-each-ref", "--format=%(refname)", FLIGHTS, HEADS, "refs/remotes").splitlines()
+    names = names_of(git, FLIGHTS, HEADS, "refs/remotes")
     flying = {_tag_in(name) for name in names if name.startswith(FLIGHTS)}
     alive = {name.rpartition("/autoresearch/")[2] for name in names if not name.startswith(FLIGHTS)}
     return sorted(tag for tag in flying - alive if is_tag(tag))
@@ -123,7 +123,8 @@ def _tag_in(reference: str) -> str:
 
 
 def _no_attempt(reference: str) -> HistoryFault:
-    return HistoryFault(f"{reference} is not an attempt of a run", f"git update-ref -d {reference}")
+    message = f"{one_line(reference)} is not an attempt of a run"
+    return HistoryFault(message, f"git update-ref -d {quote(reference)}")
 
 
 class Flights:

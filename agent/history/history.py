@@ -125,6 +125,7 @@ class History(Reading):
         """Check that the run can go on, and give every attempt in flight its place."""
         start = self.run.start_commit
         self.warnings += refuse_incomplete(self._git, self.project, self.branch, self.tip, start)
+        self._store.refuse_endless(self.tip)
         mend(self._git, self.project, self)
         self.warnings += unlike_remotes(self._git, self.tag, self.tip)
 

@@ -1,14 +1,16 @@
 """Where a repository's runs are: its branches, and local files in each of its checkouts."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.errors import Fault, UsageFault, unknown
+from agent.errors import Fault, HistoryFault, UsageFault, unknown
 from agent.git.home import HOME, run_folder, worktree_path
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign
+from agent.git.shallow import fault_of_cut
 from agent.history.branch import tag_of
-from agent.history.checkout import checkouts
+from agent.history.checkout import checkouts, is_checkout
 from agent.history.runs import HEADS, RunSummary, first_commit, list_runs, tip_of
 from agent.project.find import Project, find_project, root_of
 from agent.project.settings import read_settings
@@ -34,8 +36,11 @@ def homes(where: Path) -> tuple[Project, ...]:
     The runs' own worktrees are none.
     """
     root = root_of(where)
-    others = [path for path, _ in checkouts(Plumbing(root)) if (path / ".git").exists()]
-    places = [path for path in dict.fromkeys((root, *others)) if not _is_own(path)]
+    git = Plumbing(root)
+    # What a received .git lists may be a checkout of another repository of the user's.
+    listed = [path for path, _ in checkouts(git) if not _is_own(path)]
+    others = [path for path in listed if path != root and is_checkout(git, path)]
+    places = dict.fromkeys((root, *others))
     for place in places:
         refuse_foreign(Plumbing(place), place)
     return tuple(_project(place) for place in places)
@@ -45,10 +50,12 @@ def runs_of(places: tuple[Project, ...]) -> list[Run]:
     """Return the runs of the repository with these checkouts, the newest first."""
     git = Plumbing(Path(places[0].root))
     runs = []
+    is_cut = fault_of_cut(git, "a run") is not None
     listings = [{run.tag: run for run in list_runs(home)} for home in places]
     for summary in list_runs(places[0]):
-        if first_commit(git, summary.commit) is None:
-            continue
+        with suppress(HistoryFault):  # what is damaged is listed, and said to be
+            if first_commit(git, summary.commit) is None and not is_cut:
+                continue
         working = (
             Run(listing[summary.tag], home)
             for listing, home in zip(listings, places, strict=True)

@@ -10,7 +10,7 @@ from agent.history.branch import run_tags, tag_of
 from agent.history.commits import read_commits
 from agent.history.entries import is_attempt, read_run
 from agent.history.history import History
-from agent.history.runs import first_commit, list_runs
+from agent.history.runs import first_commit, list_runs, readable_first
 from agent.project.find import Project
 from agent.project.settings import RunSettings
 from agent.records.lineage import Parent
@@ -133,7 +133,7 @@ def first_commits(project: Project) -> Firsts:
     git = Plumbing(Path(project.root))
     firsts: dict[str, list[str]] = {}
     for other in list_runs(project):
-        first = first_commit(git, other.commit)
+        first = readable_first(git, other.commit)
         if first is not None:
             firsts.setdefault(first, []).append(other.tag)
     return firsts

@@ -52,8 +52,8 @@ def read_prior(git: Plumbing, tip: str) -> tuple[PriorTrial, ...]:
     commit = f"{first_commit(git, tip)}^2"
     where = f"{commit}:{FILE if has_file(git, commit, FILE) else OLD_FILE}"
     try:
-        lines = git("cat-file", "blob", where).splitlines()
-        return tuple(PriorTrial.model_validate_json(line) for line in lines)
+        lines = git("cat-file", "blob", where).split("\n")
+        return tuple(PriorTrial.model_validate_json(line) for line in lines if line)
     except ValueError as error:
         message = f"the prior trials in {where} cannot be read: {reason_of(error)}"
         raise HistoryFault(message, f"git show {where}") from None

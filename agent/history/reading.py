@@ -8,8 +8,10 @@ from agent.errors import HistoryFault
 from agent.git.home import worktree_path
 from agent.git.lock import holder
 from agent.git.plumbing import Plumbing
+from agent.git.shallow import fault_of_cut
 from agent.git.store import Store
 from agent.history.branch import tag_of
+from agent.history.commits import times_of
 from agent.history.files import Files
 from agent.history.flights import Flights
 from agent.history.prior import read_prior
@@ -47,14 +49,20 @@ class Reading:
         self._git = Plumbing(Path(project.root))
         self._store = Store(self._git)
         self._files = Files(self._store, project, branch, self.tag)
-        self._timeline = read_timeline(self._git, self._files, branch, self.tag)
-        self.project = self._files.project
-        judged = self._timeline.judged
-        self._flights = Flights(self._store, self.tag, judged, clean=locked)
+        try:
+            self._read(locked)
+        except HistoryFault as fault:
+            raise fault_of_cut(self._git, branch) or fault from None
         unknown = [*self._timeline.unknown, *self._flights.unknown]
         if unknown and locked:
             raise unknown[0].fault()
         self.warnings = [*of_twins(self._timeline.twins), *map(str, unknown)]
+
+    def _read(self, locked: bool) -> None:
+        self._timeline = read_timeline(self._git, self._files, self.branch, self.tag)
+        self.project = self._files.project
+        judged = self._timeline.judged
+        self._flights = Flights(self._store, self.tag, judged, clean=locked)
 
     @property
     def run(self) -> RunSettings:
@@ -224,7 +232,7 @@ class Reading:
     def begun(self) -> dict[str, int]:
         """Return when each attempt was committed, in seconds since 1970: its slot was free then."""
         judged = [trial.attempt for trial in self.trials if trial.attempt]
-        return self._files.times_of([*judged, *(attempt.commit for attempt in self.in_flight)])
+        return times_of(self._git, [*judged, *(attempt.commit for attempt in self.in_flight)])
 
     def export(self, commit: str, folder: Path) -> None:
         """Write the workspace's files as of `commit` to `folder`, those aside that no run sees."""

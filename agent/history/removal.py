@@ -10,6 +10,7 @@ from shlex import quote
 from agent.errors import HistoryFault
 from agent.git.home import no_link, remove_file, run_folder, worktree_path
 from agent.git.plumbing import Plumbing
+from agent.git.references import names_of, references
 from agent.history.checkout import checkouts
 from agent.history.flights import transaction
 from agent.history.homes import is_local
@@ -42,7 +43,7 @@ class Remains:
 def remains_of(homes: Sequence[Project], tag: str) -> Remains:
     """Return what there is of the run in the repository with these checkouts."""
     git = _git(homes)
-    names = git("for-each-ref", "--format=%(refname)", f"{FLIGHTS}{tag}/").splitlines()
+    names = names_of(git, f"{FLIGHTS}{tag}/")
     listed = {path for path, _ in checkouts(git)}
     worktrees = [worktree_path(Path(home.root), tag) for home in homes]
     folders = [run_folder(Path(home.root), tag) for home in homes]
@@ -125,11 +126,8 @@ def _refuse_taken(git: Plumbing, homes: Sequence[Project], old: str, new: str) -
 
 def _move_references(git: Plumbing, old: str, new: str) -> None:
     """Move the branch and the refs of attempts in flight, in one transaction."""
-    form = "--format=%(objectname) %(refname)"
-    lines = git("for-each-ref", form, HEADS + old, f"{FLIGHTS}{old}/").splitlines()
     steps = []
-    for line in lines:
-        commit, reference = line.split(" ", 1)
+    for reference, commit in references(git, HEADS + old, f"{FLIGHTS}{old}/"):
         moved = reference.replace(f"autoresearch/{old}", f"autoresearch/{new}", 1)
         # A killed transaction may have made the new ones: `update` takes those as they are.
         steps.append(f"update {moved} {commit}")

@@ -12,7 +12,10 @@ from agent.errors import HistoryFault
 from agent.git.home import is_tag, remove_file, run_folder, worktree_path
 from agent.git.lock import holder
 from agent.git.plumbing import INDEX, Plumbing
+from agent.git.references import names_of, references
+from agent.git.shallow import fault_of_cut
 from agent.history import format1, format2
+from agent.history.commits import times_of
 from agent.project.find import Project
 from agent.records.patterns import matches
 from sandbox.ground.leftovers import remove_tree, sweep
@@ -48,12 +51,12 @@ def list_runs(project: Project) -> tuple[RunSummary, ...]:
     the same form (`newest` looks closer).
     """
     git = Plumbing(Path(project.root))
-    form = "--format=%(objectname) %(committerdate:unix) %(refname)"
+    branches = references(git, HEADS, _REMOTES)
+    times = times_of(git, {reference.head for reference in branches})
     runs: dict[str, RunSummary] = {}
-    for line in git("for-each-ref", "--sort=-committerdate", form, HEADS, _REMOTES).splitlines():
-        commit, stamp, reference = line.split(" ", 2)
-        local = _LOCAL_BRANCH.fullmatch(reference)
-        match = local or _REMOTE_BRANCH.fullmatch(reference)
+    for name, commit in sorted(branches, key=lambda branch: -times.get(branch.head, 0)):
+        local = _LOCAL_BRANCH.fullmatch(name)
+        match = local or _REMOTE_BRANCH.fullmatch(name)
         if match is None or not is_tag(match[2]):
             continue
         if local is None and match[2] in runs:
@@ -62,7 +65,7 @@ def list_runs(project: Project) -> tuple[RunSummary, ...]:
             tag=match[2],
             branch=match[1],
             commit=commit,
-            at=datetime.fromtimestamp(int(stamp), UTC).isoformat(),
+            at=datetime.fromtimestamp(times.get(commit, 0), UTC).isoformat(),
             pid=holder(lock_path(project, match[2])),
         )
     return tuple(sorted(runs.values(), key=lambda run: run.at, reverse=True))
@@ -71,10 +74,11 @@ def list_runs(project: Project) -> tuple[RunSummary, ...]:
 def newest(project: Project) -> str:
     """Return the branch of the newest run. Raise HistoryFault if there is none."""
     git = Plumbing(Path(project.root))
-    branches = (run.branch for run in list_runs(project) if first_commit(git, run.commit))
+    branches = (run.branch for run in list_runs(project) if readable_first(git, run.commit))
     branch = next(branches, None)
     if branch is None:
-        raise HistoryFault("there is no run here yet", "autoresearch start")
+        none = HistoryFault("there is no run here yet", "autoresearch start")
+        raise fault_of_cut(git, "a run") or none
     return branch
 
 
@@ -85,7 +89,7 @@ def checked_out_run(project: Project, where: Path) -> str | None:
     tip = tip_of(git, reference) if reference.startswith(HEADS) else None
     if tip is None or not is_tag(reference.removeprefix(HEADS)):
         return None
-    return reference.removeprefix("refs/heads/") if first_commit(git, tip) else None
+    return reference.removeprefix("refs/heads/") if readable_first(git, tip) else None
 
 
 def usual_run(project: Project, where: Path) -> str:
@@ -103,11 +107,22 @@ def first_commit(git: Plumbing, tip: str) -> str | None:
     return commit or None
 
 
+def readable_first(git: Plumbing, tip: str) -> str | None:
+    """Return the first commit likewise; None also for a branch that git cannot read.
+
+    For who looks through all branches: one that is damaged is not in the way of the others.
+    """
+    try:
+        return first_commit(git, tip)
+    except HistoryFault:
+        return None
+
+
 def next_tag(project: Project) -> str:
     """Return a free tag for today: nov24, nov24-2, …"""
     today = datetime.now().astimezone().strftime("%b%d").lower()
     git = Plumbing(Path(project.root))
-    flights = git("for-each-ref", "--format=%(refname)", FLIGHTS).splitlines()
+    flights = names_of(git, FLIGHTS)
     taken = {run.tag for run in list_runs(project)}
     taken |= {name.removeprefix(FLIGHTS).split("/")[0] for name in flights}
     tags = (today, *(f"{today}-{number}" for number in range(2, len(taken) + 3)))
@@ -158,8 +173,7 @@ def _unlike_head(git: Plumbing, project: Project) -> Iterator[str]:
     """
     named = (project.train, project.prepare, project.program, *project.evaluator_files)
     own = [path for path in named if path]
-    # A submodule has a config of its own, which none of our settings would reach.
-    options = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
+    options = ("--porcelain", "-z", "--no-renames")
     everything = ("--untracked-files=all", "--ignored")
     yield from git("status", *options, *everything, "--", *own).split("\0")[:-1]
     workspace = project.workspace or "."
@@ -269,15 +283,17 @@ def unlike_remotes(git: Plumbing, tag: str, tip: str) -> list[str]:
     Nothing is merged or set back.
     """
     warnings = []
-    form = "--format=%(objectname) %(refname)"
-    for line in git("for-each-ref", form, _REMOTES).splitlines():
-        commit, reference = line.split(" ", 1)
+    for reference, commit in references(git, _REMOTES):
         if not reference.endswith(f"/autoresearch/{tag}") or commit == tip:
             continue
-        counts = git("rev-list", "--left-right", "--count", f"{tip}...{commit}").split()
-        own = int(counts[0])
-        other = int(counts[1])
         name = reference.removeprefix("refs/remotes/")
+        counts = git.try_("rev-list", "--left-right", "--count", f"{tip}...{commit}")
+        if counts is None:
+            warnings.append(f"{one_line(name)} cannot be read; this goes on without it")
+            continue
+        sides = counts.split()
+        own = int(sides[0])
+        other = int(sides[1])
         if other and own:
             warnings.append(
                 f"{name} has gone another way: {other} commits that are not here, "

@@ -14,7 +14,7 @@ MAX_BYTES = 4 * MAX_CHARACTERS
 """A larger file has more characters than are read."""
 MAX_NAME = 200
 _PLAIN_MODES = ("100644", "100755")
-_PLAIN_DIFF = ("--no-color", "--no-ext-diff", "--no-textconv")
+_PLAIN_DIFF = ("--no-color",)
 
 
 class VisibleFile(NamedTuple):

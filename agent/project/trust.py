@@ -14,11 +14,16 @@ from pathlib import Path
 from typing import Literal
 
 from agent.errors import UsageFault
+from agent.git.programs import Program
 from agent.llm.command import COMMANDS
+from agent.records.inputs import Input, words_of
 from sandbox.ground.record import Record
+from sandbox.ground.text import one_line
 
 NEVER_READABLE = ("/proc", "/sys", "/dev", "/run", "/var/run")
 """Below these lie sockets, devices and other processes, which no read-only mount protects."""
+MAX_SHOWN = 5
+"""Inputs that a line names."""
 SCRIPTED = "scripted:"
 REPLAY = "replay:"
 
@@ -26,7 +31,9 @@ REPLAY = "replay:"
 class Item(Record):
     """One thing that reaches out."""
 
-    kind: Literal["read", "variable", "model", "money", "program", "tracker", "network", "notes"]
+    kind: Literal[
+        "read", "variable", "model", "money", "program", "tracker", "network", "notes", "inputs"
+    ]
     what: tuple[str, ...]
     """Its canonical form, which consent holds for."""
     line: str
@@ -55,8 +62,8 @@ class Reach:
     """Of the repository, resolved."""
     readable: Sequence[str] = ()
     """Paths as they are shown to a training."""
-    programs: Sequence[str] = ()
-    """Settings of the repository's git by which git would run something, as `name=value`."""
+    programs: Sequence[Program] = ()
+    """Settings of the repository's git by which git would run something."""
     variables: Sequence[str] = ()
     """Names of the user's environment that a training gets the values of."""
     asking: Asking | None = None
@@ -97,6 +104,16 @@ def notes_item(branch: str, texts: Sequence[str]) -> Item:
     count = f"{len(texts)} note{'' if len(texts) == 1 else 's'}"
     line = f"the model reads {count} of {branch}, a run that was not started here"
     return Item(kind="notes", what=(branch, digest), line=line)
+
+
+def inputs_item(branch: str, inputs: Sequence[Input]) -> Item:
+    """Return the item of what waits in the inbox of a run that somebody else made."""
+    count = f"{len(inputs)} input{'' if len(inputs) == 1 else 's'}"
+    shown = "; ".join(one_line(words_of(item.ask)) for item in inputs[:MAX_SHOWN])
+    more = ", …" if len(inputs) > MAX_SHOWN else ""
+    line = f"{count} in the inbox of {branch}, a run that was not started here: {shown}{more}"
+    what = (branch, *(item.model_dump_json() for item in inputs))
+    return Item(kind="inputs", what=what, line=line)
 
 
 def digest_of(root: Path, items: Sequence[Item]) -> str:
@@ -198,9 +215,9 @@ def _tracker_item(tracker: tuple[str, str]) -> Item:
     return Item(kind="tracker", what=tracker, line=line)
 
 
-def _program_item(program: str) -> Item:
+def _program_item(program: Program) -> Item:
     return Item(
         kind="program",
-        what=(program,),
+        what=(program.home, *program.setting),
         line=f"git may run what the repository's own configuration says: {program}",
     )

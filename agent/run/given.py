@@ -50,11 +50,14 @@ class Giver:
             "ls-files", "-z", "--others", "--exclude-standard", "--full-name", "--", where
         )
         new = [path for path in listing.split("\0") if self._is_new_file(path)]
+        options = ("--porcelain", "-z", "--no-renames", "--untracked-files=no")
         with scratch_index(self._folder) as index:
             git("read-tree", head, index=index)
-            git("add", "--update", "--", where, index=index)
-            if new:
-                git("add", "--", *new, index=index)
+            changed = git("status", *options, "--", where, index=index).split("\0")[:-1]
+            paths = [*(entry[3:] for entry in changed), *new]
+            # `git add` would run what the settings of a submodule name.
+            names = "\0".join(paths).encode("utf-8", "surrogateescape")
+            git("update-index", "--add", "--remove", "-z", "--stdin", stdin=names, index=index)
             tree = git("write-tree", index=index).strip()
         if tree == git("rev-parse", f"{head}^{{tree}}").strip():
             raise self._unchanged(head)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from agent.errors import HistoryFault
 from agent.git.plumbing import Plumbing
+from agent.git.references import kinds_of, references
 from agent.history import format2
 from agent.history.runs import FLIGHTS
 from agent.project.find import Project
@@ -30,17 +31,16 @@ class SentRefs:
         self._heads: dict[str, str] = {}
 
     def read(self) -> list[Input | Torn]:
-        """Return what the refs hold, the oldest first; at most MAX_WAITING of them."""
-        form = "--format=%(objectname) %(objecttype) %(objectsize) %(refname)"
-        count = f"--count={MAX_WAITING}"
-        listing = self._git("for-each-ref", "--sort=creatordate", count, form, self._place)
+        """Return what the refs hold, by name; at most MAX_WAITING of them."""
+        listed = references(self._git, self._place, most=MAX_WAITING)
+        kinds = kinds_of(self._git, [reference.head for reference in listed])
         self._heads = {}
-        waiting = []
-        for line in listing.splitlines():
-            head, kind, size, reference = line.split(" ", 3)
+        waiting: list[Input | Torn] = []
+        for reference, head in listed:
             name = reference.removeprefix(self._place)
             self._heads[name] = head
-            readable = kind == "commit" and int(size) <= MAX_BYTES
+            kind, size = kinds.get(head, ("missing", 0))
+            readable = kind == "commit" and size <= MAX_BYTES
             waiting.append(self._input(name, head) if readable else Torn(name, "it is no commit"))
         return waiting
 

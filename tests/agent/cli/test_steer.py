@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.reach import _is_raised, _recorded, bounded_run
+from agent.cli.consent import Consent
+from agent.cli.reach import _inputs_wish, _is_raised, _recorded, bounded_run, remember_run
 from agent.cli.steer import _tell
 from agent.errors import UsageFault
 from agent.history.history import History
@@ -14,7 +15,8 @@ from agent.records.edits import AddFile, SetConstant
 from agent.records.inputs import MAX_REMARK, Admitted, Input, Set, Tell
 from agent.records.objective import VAL_BPB
 from agent.run.given import Giver
-from tests.agent.study import TRAIN, study
+from agent.run.inbox import new_input, send
+from tests.agent.study import TRAIN, make_repository, study
 from tests.e2e.researcher import git
 
 
@@ -156,3 +158,35 @@ def test_a_bound_on_cost_that_an_input_raised_is_asked_about(
         asking = _recorded(history, bound_typed=False)
         assert asking
         assert asking.bound == bounded_run(history).max_cost
+
+
+def test_what_waits_for_a_run_that_was_not_started_here_is_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archive brings the folder of inputs along, and with it another bound on cost."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with study(tmp_path / "r", max_cost=1.0, model="opus") as history:
+        consent = Consent(history.project, trusted=False)
+        assert _inputs_wish(history, consent) == ()
+        send(history.project, history.branch, new_input(Set(max_cost=500.0), "somebody"))
+        [item] = _inputs_wish(history, consent)
+        assert item.line.startswith("1 input in the inbox of autoresearch/t")
+        assert "500" in item.line
+        remember_run(consent, history)
+        assert _inputs_wish(history, consent) == ()
+
+
+def test_a_change_is_read_without_entering_a_submodule(tmp_path: Path) -> None:
+    """`git add` would look for changes in it, by programs that its own settings name."""
+    folder = tmp_path / "r"
+    with study(folder) as history:
+        inner = make_repository(folder / "inner")
+        (inner / ".gitattributes").write_text("* filter=x\n")
+        entry = f"160000,{git(inner, 'rev-parse', 'HEAD')},inner"
+        git(folder, "update-index", "--add", "--cacheinfo", entry)
+        git(folder, "commit", "-qm", "a submodule")
+        git(inner, "config", "filter.x.clean", f"sh -c 'touch {tmp_path}/trace; cat'")
+        (inner / "train.py").write_text("changed\n")
+        (folder / "train.py").write_text(TRAIN.replace("LR = 0.1", "LR = 0.25"))
+        giver(history).of_working_tree()
+        assert not (tmp_path / "trace").exists()

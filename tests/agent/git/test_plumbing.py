@@ -37,6 +37,23 @@ def test_a_fault_says_what_git_said(tmp_path: Path) -> None:
         Plumbing(make_repository(tmp_path))("cat-file", "blob", "nonsense")
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "command"),
+    [
+        ("shallow", "nonsense\n", "mv .git/shallow .git/shallow.old"),
+        ("packed-refs", "nonsense\n", "$EDITOR .git/packed-refs"),
+    ],
+)
+def test_a_file_of_gits_own_that_makes_no_sense_is_named(
+    tmp_path: Path, name: str, text: str, command: str
+) -> None:
+    folder = make_repository(tmp_path)
+    (folder / ".git" / name).write_text(text)
+    with pytest.raises(HistoryFault) as fault:
+        Plumbing(folder)("log", "-1", "refs/heads/main", "--")
+    assert str(fault.value.next_command).startswith(command)
+
+
 def test_a_folder_that_is_gone_does_not_send_the_command_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

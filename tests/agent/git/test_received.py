@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 from agent.cli import app
 from agent.errors import HistoryFault, ProjectFault, UsageFault
 from agent.git.plumbing import Plumbing
-from agent.git.programs import heed, silencing
+from agent.git.programs import Setting, heed, silencing
 from agent.git.repository import writable
 from agent.git.store import Store
-from agent.history.checkout import export
+from agent.history.checkout import add_worktree, export
 from tests.agent.study import (
     ListProposer,
     loop_of,
@@ -28,22 +28,83 @@ def test_a_filter_runs_only_once_the_user_agreed(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "r")
     (folder / ".gitattributes").write_text("* filter=a=b\n")
     trace = tmp_path / "trace"
-    program = f"sh -c 'touch {trace}; cat'"
+    program = f"sh -c 'touch {trace}; cat' # .smudge=x"
     git(folder, "config", "filter.a=b.clean", program)
     git(folder, "config", "filter.a=b.required", "true")
     (folder / "train.py").write_text("changed\n")
     plumbing = Plumbing(folder)
     assert "train.py" in plumbing("status", "--porcelain")
     assert not trace.exists()
-    heed(f"filter.a=b.clean={program}")
+    heed(str(folder / ".git"), "filter.a=b.clean", program)
     plumbing("status", "--porcelain")
     assert trace.exists()
+
+
+def test_what_the_user_agreed_to_in_one_repository_holds_there_alone(tmp_path: Path) -> None:
+    """One process may read several: `mcp`, the dashboard, a library."""
+    trace = tmp_path / "trace"
+    program = f"sh -c 'touch {trace}; cat'"
+    for name in ("one", "other"):
+        folder = make_repository(tmp_path / name)
+        (folder / ".gitattributes").write_text("* filter=x\n")
+        git(folder, "config", "filter.x.clean", program)
+        (folder / "train.py").write_text("changed\n")
+    heed(str(tmp_path / "one" / ".git"), "filter.x.clean", program)
+    Plumbing(tmp_path / "other")("status", "--porcelain")
+    assert not trace.exists()
+    Plumbing(tmp_path / "one")("status", "--porcelain")
+    assert trace.exists()
+
+
+@pytest.mark.parametrize("words", [("diff", "HEAD~", "HEAD"), ("status", "--porcelain")])
+@pytest.mark.parametrize("name", ["diff.external", "filter.x.clean"])
+def test_git_starts_nothing_that_a_submodule_names(
+    tmp_path: Path, words: tuple[str, ...], name: str
+) -> None:
+    """Git would enter a submodule, which has settings of its own, as .git/config says."""
+    folder = make_repository(tmp_path / "r")
+    inner = make_repository(folder / "inner")
+    (inner / ".gitattributes").write_text("* filter=x\n")
+    git(inner, "add", ".")
+    git(inner, "commit", "-qm", "attributes")
+    for commit in ("HEAD~", "HEAD"):
+        entry = f"160000,{git(inner, 'rev-parse', commit)},inner"
+        git(folder, "update-index", "--add", "--cacheinfo", entry)
+        git(folder, "commit", "-qm", commit)
+    git(folder, "config", "diff.submodule", "diff")
+    git(folder, "config", "submodule.inner.ignore", "none")
+    trace = tmp_path / "trace"
+    git(inner, "config", name, f"sh -c 'touch {trace}; cat'")
+    (inner / "train.py").write_text("changed\n")
+    Plumbing(folder)(*words)
+    assert not trace.exists()
+
+
+def test_a_worktree_is_filled_without_what_settings_include_for_its_branch(tmp_path: Path) -> None:
+    """They hold in a process that git starts there, and in none that was looked at before."""
+    folder = make_repository(tmp_path / "r")
+    (folder / ".gitattributes").write_text("* filter=x\n")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "attributes")
+    git(folder, "branch", "autoresearch/t")
+    git(folder, "config", "includeIf.onbranch:autoresearch/t.path", "more")
+    program = f"sh -c 'touch {tmp_path}/trace; cat'"
+    (folder / ".git" / "more").write_text(f'[filter "x"]\n\tsmudge = "{program}"\n')
+    place = tmp_path / "place"
+    add_worktree(Plumbing(folder), place, "autoresearch/t")
+    assert not (tmp_path / "trace").exists()
+    assert (place / "train.py").read_text() == (folder / "train.py").read_text()
+    assert Plumbing(place)("status", "--porcelain") == ""
+    Path(git(place, "rev-parse", "--git-path", "index")).unlink()  # as a kill may leave it
+    (place / "train.py").unlink()
+    add_worktree(Plumbing(folder), place, "autoresearch/t")
+    assert (place / "train.py").exists()
 
 
 def test_a_hook_that_settings_name_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Git 2.54 runs it besides those of core.hooksPath."""
     monkeypatch.setenv("GIT_CONFIG_COUNT", "2")
-    assert silencing(["hook.x.command=evil", "core.pager=evil"]) == {
+    assert silencing([Setting("hook.x.command", "evil"), Setting("core.pager", "evil")], "/r") == {
         "GIT_CONFIG_KEY_2": "hook.x.command",
         "GIT_CONFIG_VALUE_2": "true",
         "GIT_CONFIG_COUNT": "3",
@@ -73,6 +134,15 @@ def test_git_writes_through_no_link(tmp_path: Path, name: str) -> None:
         path.rename(outside)
     path.symlink_to(outside)
     with pytest.raises(ProjectFault, match="symbolic link"):
+        project_of(folder)
+
+
+def test_commits_of_another_repository_are_not_used(tmp_path: Path) -> None:
+    """A file `commondir` sends new branches to any repository of the user's."""
+    victim = make_repository(tmp_path / "victim")
+    folder = make_repository(tmp_path / "r")
+    (folder / ".git" / "commondir").write_text(f"{victim}/.git\n")
+    with pytest.raises(ProjectFault, match="another repository"):
         project_of(folder)
 
 

@@ -270,7 +270,7 @@ def test_a_program_in_the_repositorys_own_config_is_named(
     folder = make_repository(tmp_path / "r")
     git(folder, "config", name, value)
     [found] = repository_programs(Plumbing(folder))
-    assert found.lower() == f"{name}={value}".lower()
+    assert str(found).lower() == f"{name}={value}".lower()
 
 
 def test_what_it_includes_and_what_its_worktree_says_count_too(tmp_path: Path) -> None:
@@ -279,11 +279,11 @@ def test_what_it_includes_and_what_its_worktree_says_count_too(tmp_path: Path) -
     git(folder, "config", "include.path", "more")
     git(folder, "config", "extensions.worktreeConfig", "true")
     git(folder, "config", "--worktree", "core.sshCommand", "evil")
-    assert repository_programs(Plumbing(folder)) == (
+    assert [str(program) for program in repository_programs(Plumbing(folder))] == [
         "core.sshcommand=evil",
         "filter.x.smudge=evil",
         "include.path=more",
-    )
+    ]
 
 
 def test_settings_of_the_users_and_switches_are_not_the_repositorys(
@@ -321,7 +321,9 @@ def test_a_submodule_has_a_config_of_its_own(tmp_path: Path) -> None:
     evil.write_text(f"#!/bin/sh\ntouch {trace}\n")
     evil.chmod(0o755)
     git(folder / "library", "config", "core.fsmonitor", str(evil))
-    assert repository_programs(Plumbing(folder)) == (f"library: core.fsmonitor={evil}",)
+    [program] = repository_programs(Plumbing(folder))
+    assert str(program) == f"library: core.fsmonitor={evil}"
+    assert program.home == str(folder / ".git" / "modules" / "library")
     (folder / "library" / "train.py").write_text("changed\n")
     assert head_of(project_of(folder))
     assert not trace.exists()

@@ -7,6 +7,9 @@ import pytest
 
 from agent.errors import HistoryFault
 from agent.git.plumbing import Plumbing
+from agent.git.programs import heed
+from agent.git.store import Store
+from agent.history.checkout import export
 from agent.history.history import History
 from agent.history.mend import bring_worktree
 from tests.agent.study import (
@@ -86,6 +89,10 @@ def test_attributes_of_the_whole_repository_count(tmp_path: Path) -> None:
     git(home, "add", ".")
     git(home, "commit", "-qm", "filtered")
     assert git(home, "cat-file", "blob", "HEAD:workspace/weights.bin") == "PAYLOAD"
+    with Store(Plumbing(home)) as store:
+        export(store, "HEAD", "workspace", tmp_path / "unasked")
+    assert (tmp_path / "unasked" / "weights.bin").read_text() == "PAYLOAD", "nobody agreed"
+    heed(str(home / ".git"), "filter.up.smudge", "tr A-Z a-z")
     got = exported(home, tmp_path / "out")
     assert got["weights.bin"] == b"payload"
     assert "helper.py" in got
@@ -97,6 +104,7 @@ def test_a_filter_that_fails_is_a_fault_with_its_words(tmp_path: Path) -> None:
         (home / ".gitattributes").write_text("*.py filter=lfs\n")
         git(home, "config", "filter.lfs.smudge", "git-lfs-that-is-not-installed smudge")
         git(home, "config", "filter.lfs.required", "true")
+        heed(str(home / ".git"), "filter.lfs.smudge", "git-lfs-that-is-not-installed smudge")
         with pytest.raises(HistoryFault, match="filter lfs failed"):
             history.export(history.tip, tmp_path / "out")
     assert not (tmp_path / "out").exists()

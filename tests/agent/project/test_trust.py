@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agent.errors import TrustFault, UsageFault
+from agent.git.programs import Program, Setting
 from agent.project.trust import Asking, Item, Reach, check_readable, digest_of, network_item
 from agent.project.trust_store import TrustStore
 
@@ -239,7 +240,7 @@ def test_consent_to_a_model_is_to_this_model_bound_and_place(tmp_path: Path) -> 
 
 
 def test_programs_and_trackers_are_listed_and_bound(tmp_path: Path) -> None:
-    program = "core.fsmonitor=./spy"
+    program = Program("/r/.git", Setting("core.fsmonitor", "./spy"))
     tracker = ("wandb/settings", "a" * 64)
     reach = Reach(root=tmp_path, readable=["/opt"], programs=[program], trackers=[tracker])
     assert [item.kind for item in reach.items()] == ["read", "program", "tracker"]
@@ -248,7 +249,8 @@ def test_programs_and_trackers_are_listed_and_bound(tmp_path: Path) -> None:
     assert "wandb/settings" in third and "a" * 16 in third and "a" * 17 not in third
     digests = {
         digest(tmp_path, programs=[program]),
-        digest(tmp_path, programs=["core.fsmonitor=./other"]),
+        digest(tmp_path, programs=[Program("/r/.git", Setting("core.fsmonitor", "./other"))]),
+        digest(tmp_path, programs=[Program("/s/.git", Setting("core.fsmonitor", "./spy"))]),
         digest(tmp_path, trackers=[tracker]),
         digest(tmp_path, trackers=[("wandb/other", "a" * 64)]),
         digest(tmp_path, trackers=[("wandb/settings", "b" * 64)]),
@@ -256,7 +258,7 @@ def test_programs_and_trackers_are_listed_and_bound(tmp_path: Path) -> None:
         digest(tmp_path, readable=["/srv"]),
         digest(tmp_path),
     }
-    assert len(digests) == 8
+    assert len(digests) == 9
 
 
 def test_a_path_whose_link_leads_elsewhere_now_needs_another_consent(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import pytest
 
-from sandbox.ground.fault import SandboxFault
 from sandbox.score.evaluator import evaluate, relay
 from sandbox.score.measure import Measured
 from tests.sandbox.score.evaluator.stage import evaluated, refused
@@ -396,28 +395,3 @@ def test_an_output_in_a_linked_folder_is_refused(best):
     run = "import os; os.mkdir('b'); open('b/left.bin', 'w'); os.symlink('b', 'a')"
     status, detail = refused(best, "report(acc=1)", run=run, outputs=("a/left.bin",))
     assert (status, "symbolic link" in detail) == ("invalid", True)
-
-
-@pytest.mark.parametrize("begins", ["as nothing", "as edits leave it"])
-def test_no_output_is_written_through_a_link_of_the_commits(place, tmp_path, begins):
-    """`out -> your home`, an output `out/profile`: the harness itself would write there."""
-    (tmp_path / "profile").write_text("mine")
-    outputs = ("out/profile",)
-    run = """
-        import os
-
-        os.unlink("out")
-        os.mkdir("out")
-        with open("out/profile", "w") as file:
-            file.write("evil")
-        """
-    with pytest.raises(SandboxFault, match="out is a symbolic link"):
-        evaluated(
-            place,
-            "report(acc=1)",
-            run=run,
-            outputs=outputs,
-            stale=outputs if begins == "as nothing" else (),
-            links={"out": tmp_path},
-        )
-    assert (tmp_path / "profile").read_text() == "mine"

@@ -1,0 +1,138 @@
+"""Takes the answer of a git command: no more than fits, and no longer than it does something.
+
+A received repository may have a pipe where git looks for a file, and objects that unpack to more
+than a machine has.
+"""
+
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, NamedTuple
+
+MAX_ANSWER = 1 << 30
+"""Bytes of one answer; a larger one is not taken."""
+PATIENCE = 30
+"""Looks, a second apart, for which a command may do nothing."""
+PATIENCE_WITH_CHILDREN = 300
+"""Likewise where a program of the user's, such as a filter that downloads, works for it."""
+LOOK_MILLISECONDS = 1_000
+CHUNK = 1 << 16
+_BUSY = ("R", "D")
+"""States of a process that computes, or waits for a disk."""
+
+
+class NoAnswer(Exception):
+    """A command that was ended, and why in words that follow its name."""
+
+
+class Answer(NamedTuple):
+    """What a command that ended has left."""
+
+    status: int
+    output: bytes
+    words: bytes
+    """What it wrote to stderr."""
+
+
+def answer_of(process: "subprocess.Popen[bytes]") -> Answer:
+    """Return what a command prints, once it has ended.
+
+    Raise NoAnswer, and end it with its children, if it prints too much or does nothing for long. On
+    any other exception, such as Ctrl-C, it is left to end by itself: never half a commit.
+    """
+    assert process.stdout is not None and process.stderr is not None
+    with process.stdout as output, process.stderr as words:
+        parts: dict[int, list[bytes]] = {output.fileno(): [], words.fileno(): []}
+        sizes = dict.fromkeys(parts, 0)
+        try:
+            for descriptor, chunk in _chunks(process, list(parts)):
+                parts[descriptor].append(chunk)
+                sizes[descriptor] += len(chunk)
+                if sizes[descriptor] > MAX_ANSWER:
+                    raise NoAnswer(f"its answer has more than {MAX_ANSWER >> 20} MiB")
+        except NoAnswer:
+            _end(process)
+            raise
+        printed = b"".join(parts[output.fileno()])
+        said = b"".join(parts[words.fileno()])
+    return Answer(process.wait(), printed, said)
+
+
+def await_answer(process: "subprocess.Popen[bytes]", output: IO[bytes]) -> None:
+    """Return once a command that stays has begun to answer, or has ended.
+
+    Raise NoAnswer, and end it, if it does nothing for long.
+    """
+    idle = _Idleness(process.pid)
+    poll = select.poll()
+    poll.register(output, select.POLLIN)
+    while not poll.poll(LOOK_MILLISECONDS):
+        if idle.is_over():
+            _end(process)
+            raise NoAnswer(idle.words)
+
+
+def _chunks(
+    process: "subprocess.Popen[bytes]", descriptors: list[int]
+) -> Iterator[tuple[int, bytes]]:
+    """Yield what comes from each descriptor until all have ended."""
+    idle = _Idleness(process.pid)
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    open_ones = set(descriptors)
+    while open_ones:
+        ready = poll.poll(LOOK_MILLISECONDS)
+        for descriptor, _ in ready:
+            chunk = os.read(descriptor, CHUNK)
+            if chunk:
+                yield descriptor, chunk
+            else:
+                poll.unregister(descriptor)
+                open_ones.remove(descriptor)
+        if not ready and idle.is_over():
+            raise NoAnswer(idle.words)
+
+
+class _Idleness:
+    """Counts the looks at which a command, the leader of a session, had done nothing."""
+
+    def __init__(self, session: int) -> None:
+        self._session = session
+        self._before: tuple[int, ...] | None = None
+        self._looks = 0
+        self.words = ""
+
+    def is_over(self) -> bool:
+        """Look once more; return whether the command has done nothing for too long."""
+        processes = list(_processes_of(self._session))
+        now = tuple(sorted(ticks for _, ticks in processes))
+        busy = any(state in _BUSY for state, _ in processes)
+        if busy or not processes or now != self._before:
+            self._before = now
+            self._looks = 0
+            return False
+        self._looks += 1
+        patience = PATIENCE if len(processes) == 1 else PATIENCE_WITH_CHILDREN
+        self.words = f"it did nothing for {self._looks * LOOK_MILLISECONDS // 1_000} s"
+        return self._looks >= patience
+
+
+def _processes_of(session: int) -> Iterator[tuple[str, int]]:
+    """Yield the state and the processor time of each process of a session; none without /proc."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError, IndexError):
+            fields = (entry / "stat").read_bytes().rpartition(b") ")[2].split()
+            if int(fields[3]) == session:
+                yield fields[0].decode(), int(fields[11]) + int(fields[12])
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a command and its children, which are a group of their own."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,117 @@
+"""Answers of git: what never comes, and what would fill the memory, ends in a fault."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from agent.errors import HistoryFault
+from agent.git import answers, store
+from agent.git.plumbing import Plumbing
+from agent.git.store import Store
+from tests.agent.study import make_repository
+from tests.e2e.researcher import git
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "LOOK_MILLISECONDS", 20)
+    monkeypatch.setattr(answers, "PATIENCE", 5)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (".git/config", ("rev-parse", "HEAD")),
+        (".git/packed-refs", ("for-each-ref",)),
+        (".git/refs/heads/autoresearch", ("for-each-ref",)),
+        (".gitignore", ("status", "--porcelain")),
+        ("sub/.gitignore", ("ls-files", "--others", "--exclude-standard")),
+    ],
+)
+def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str, words: tuple[str, ...]) -> None:
+    folder = make_repository(tmp_path / "r")
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    (folder / "train.py").write_text("changed\n")
+    os.mkfifo(path)
+    with pytest.raises(HistoryFault, match="did nothing") as fault:
+        Plumbing(folder)(*words)
+    assert fault.value.next_command == f"rm {path}"
+
+
+def test_a_log_reads_no_list_of_names(tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "r")
+    os.mkfifo(folder / ".mailmap")
+    assert Plumbing(folder)("log", "-1", "--format=%s") == "start\n"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_command_that_stays_is_not_waited_for_either(tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "r")
+    name = git(folder, "rev-parse", "HEAD:train.py")
+    path = folder / ".git" / "objects" / name[:2] / name[2:]
+    data = path.read_bytes()
+    path.unlink()
+    os.mkfifo(path)
+    with Store(Plumbing(folder)) as objects:
+        with pytest.raises(HistoryFault, match="did nothing") as fault:
+            objects.file("HEAD", "train.py")
+        assert fault.value.next_command == f"rm {path}"
+        path.unlink()
+        path.write_bytes(data)
+        assert objects.file("HEAD", "train.py") == (folder / "train.py").read_bytes()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_filter_that_takes_its_time_is_waited_for(tmp_path: Path) -> None:
+    """It is the user's own program, which may download."""
+    folder = make_repository(tmp_path / "r")
+    own = tmp_path / "gitconfig"
+    own.write_text('[filter "slow"]\n\tclean = sleep 0.5; cat\n')
+    (folder / ".gitattributes").write_text("*.py filter=slow\n")
+    (folder / "train.py").write_text("changed\n")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("GIT_CONFIG_GLOBAL", str(own))
+        assert "M train.py" in Plumbing(folder)("status", "--porcelain")
+
+
+def test_more_than_fits_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_repository(tmp_path / "r")
+    (folder / "large").write_bytes(bytes(1 << 22))
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "zeros")
+    monkeypatch.setattr(answers, "MAX_ANSWER", 1 << 20)
+    monkeypatch.setattr(store, "MAX_ANSWER", 1 << 20)
+    with pytest.raises(HistoryFault, match="more than 1 MiB"):
+        Plumbing(folder)("cat-file", "blob", "HEAD:large")
+    with Store(Plumbing(folder)) as objects:
+        with pytest.raises(HistoryFault, match="4194304 bytes, more than is read"):
+            objects.file("HEAD", "large")
+        assert objects.file("HEAD", "train.py")
+
+
+def endless(folder: Path, levels: int) -> str:
+    """Return a commit with 10 to the power of `levels` files, all of them one blob."""
+    entry = f"100644 blob {git(folder, 'rev-parse', 'HEAD:train.py')}"
+    plumbing = Plumbing(folder)
+    for _ in range(levels):
+        lines = "".join(f"{entry}\t{number}\n" for number in range(10))
+        entry = f"040000 tree {plumbing('mktree', stdin=lines.encode()).strip()}"
+    return git(folder, "commit-tree", entry.split()[2], "-m", "endless")
+
+
+def test_a_commit_of_a_few_folders_that_unpacks_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_repository(tmp_path / "r")
+    monkeypatch.setattr(store, "MAX_FILES", 1_000)
+    with Store(Plumbing(folder)) as objects:
+        with pytest.raises(HistoryFault, match="more than 1000 files"):
+            objects.refuse_endless(endless(folder, 10))
+        objects.refuse_endless(endless(folder, 2))
+        monkeypatch.setattr(store, "MAX_DEPTH", 5)
+        with pytest.raises(HistoryFault, match="5 deep"):
+            objects.refuse_endless(endless(folder, 10))
