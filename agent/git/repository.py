@@ -159,8 +159,8 @@ def _refuse_linked_git(git: Plumbing, root: Path) -> None:
         target = one_line(os.readlink(entry))  # noqa: PTH115
         message = f"{entry} is a symbolic link to {target}: commits would go to that repository"
         raise ProjectFault(message, command)
-    common = _home_of(git)
-    _refuse_others_commits(git, common, command)
+    common, own = _folders_of(git)
+    _refuse_others_commits(common, own, command)
     for path in _written(common):
         if path.is_symlink():
             target = one_line(os.readlink(path))  # noqa: PTH115
@@ -170,12 +170,18 @@ def _refuse_linked_git(git: Plumbing, root: Path) -> None:
             )
 
 
-def _refuse_others_commits(git: Plumbing, common: Path, command: str) -> None:
+def _folders_of(git: Plumbing) -> tuple[Path, Path]:
+    """Return the folder of a repository's objects, and that of this checkout's HEAD and index."""
+    lines = git(*HOME_OF, "--git-dir").removesuffix("\n").split("\n")
+    half = len(lines) // 2  # more than one line each where a folder's name has a line feed
+    return Path("\n".join(lines[:half])), Path("\n".join(lines[half:]))
+
+
+def _refuse_others_commits(common: Path, own: Path, command: str) -> None:
     """Raise ProjectFault if a file `commondir` sends commits and branches to another repository.
 
     That of a linked worktree has it, in a folder that only whoever made the worktree could write.
     """
-    own = Path(git("rev-parse", "--absolute-git-dir").removesuffix("\n"))
     if own.resolve() != common.resolve() and own.resolve().parent != common.resolve() / "worktrees":
         message = f"{own} says that its commits are those of {common}, which is another repository"
         raise ProjectFault(one_line(message), command)
