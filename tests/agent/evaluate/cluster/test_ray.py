@@ -70,7 +70,7 @@ def test_both_nodes_run_and_add_little(cluster: Loopback, driver: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     opened = bench(cluster.address, driver, Exporter())
     joined: list[PlaceJoined | PlaceLeft] = []
-    opened.open(joined.append)
+    opened.open(joined.append, threading.Event())
     assert signal.getsignal(signal.SIGTERM) is before
     assert len(joined) == len(opened.slots) == 2
     assert len({slot.place for slot in opened.slots}) == 2
@@ -141,7 +141,7 @@ def test_a_killed_station_is_a_lost_place_whose_node_joins_again(
             again.set()
 
     opened = bench(cluster.address, driver, Exporter(60.0), workers=1)
-    opened.open(listen)
+    opened.open(listen, threading.Event())
     [slot] = opened.slots
 
     def hear(event: Event) -> None:
