@@ -350,7 +350,8 @@ class Frame:
         state = self._state
         pace = state.per_hour()
         noise = noise_of(state.trials, self._formatter.objective.sense).scatter
-        parts = [f"{len(state.trials)} trials, {kept_in(state.trials)} kept"]
+        count = "1 trial" if len(state.trials) == 1 else f"{len(state.trials)} trials"
+        parts = [f"{count}, {kept_in(state.trials)} kept"]
         if state.planned is not None:
             parts.append(f"{state.judged} of {state.planned} this time")
         if pace:
