@@ -161,6 +161,7 @@ def test_a_later_measurement_lists_its_comparisons() -> None:
     assert subject == "ablate #3, #2 against the final state"
     assert lines == [f"#3: {compared}", "without #2: crash"]
     assert (record["record"], len(record["comparisons"])) == ("comparison", 2)
+    assert not any("guards" in each for each in record["comparisons"]), "older versions read it"
 
 
 def test_prose_is_bounded_printable_and_passes_for_no_record() -> None:
