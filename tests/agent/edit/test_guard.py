@@ -99,13 +99,19 @@ def test_no_op_and_already_tried() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("SEED = 42", "SEED = 137"), ("manual_seed(42)", "manual_seed(SEED + 7)")]
+    ("old", "new", "door"),
+    [
+        ("SEED = 42", "SEED = 137", "the seed SEED"),
+        ("manual_seed(42)", "manual_seed(SEED + 7)", "a seeding call"),
+    ],
 )
-def test_a_seed_alone_is_not_an_idea(old: str, new: str) -> None:
-    assert reason(old, new, "passes") == "seed-only"
+def test_a_seed_alone_is_not_an_idea(old: str, new: str, door: str) -> None:
+    alone = guard(BASE, BASE.replace(old, new))
+    assert alone and alone.reason == "seed-only"
+    assert alone.where == "only the random seed would change"
     both = guard(BASE, BASE.replace(old, new).replace("0.001", "0.002"))
     assert both
-    assert both.reason == "seed-only"
+    assert (both.reason, both.where) == ("seed-only", f"{door} would change")
 
 
 @pytest.mark.parametrize(
