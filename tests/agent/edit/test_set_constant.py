@@ -2,6 +2,8 @@
 
 import pytest
 
+from agent.edit.set_constant import set_constants
+from agent.edit.source import Source, read
 from agent.records.edits import RewriteFile, SetConstant
 from tests.agent.edit.pairs import made, pair, refused
 
@@ -124,6 +126,19 @@ def test_edits_are_made_in_turn() -> None:
     rewritten = RewriteFile(code="A = 1\nB = 1\n")
     assert made("x = (", rewritten, *both) == "A = 2\nB = 3\n"
     assert made("A = 1\nB = 1\n", both[0], rewritten, both[1]) == "A = 1\nB = 3\n"
+
+
+def test_constants_are_set_at_once_in_whatever_order_they_are_named() -> None:
+    source = read("A = 1\nB = 2\n")
+    assert isinstance(source, Source)
+    last_first = [SetConstant(name="B", value="4"), SetConstant(name="A", value="3")]
+    assert set_constants(source, last_first) == "A = 3\nB = 4\n"
+
+
+def test_a_value_that_ends_like_a_statement_is_no_expression() -> None:
+    assert refused("A = 1\n", SetConstant(name="A", value="2;")).where == (
+        "`value` is not one expression"
+    )
 
 
 def test_the_nearest_names_are_at_most_three_and_a_few_are_listed_without_any() -> None:
