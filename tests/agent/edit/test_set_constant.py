@@ -40,6 +40,7 @@ from tests.agent.edit.pairs import made, pair, refused
         ),
         ("A, B = 1, 2\nprint(A)\n", "3, 4", "A, B = (3, 4), 2\nprint(A)\n"),
         ("A = 1 \\\n  + 2\n", "4", "A = 4\n"),
+        ("A = os.environ.get('A', 1)\n", "3, 4", "A = os.environ.get('A', (3, 4))\n"),
         ("def f():\n    A = 5\nA = 1\n", "2", "def f():\n    A = 5\nA = 2\n"),
         ("A = 1\n", "(2,  # two\n 3)", "A = (2,  # two\n 3)\n"),
         ("A = 1; B = 2\n", "3  # not this\n", "A = 3; B = 2\n"),
