@@ -231,7 +231,7 @@ def test_what_does_not_parse_is_refused_as_such() -> None:
         ("seeds = [1, 2]", "seeds = [3, 4]"),
         ("SEED, LR = 1, 2", "SEED, LR = 3, 2"),
         ("torch.manual_seed(SEED)", "torch.manual_seed(SEED + 7)"),
-        ("baseSeed = 1", "baseSeed = 2"),
+        ("loaderSeed = 1", "loaderSeed = 2"),
     ],
 )
 def test_a_seed_is_no_idea_by_any_door_and_beside_other_lines(old: str, new: str) -> None:
