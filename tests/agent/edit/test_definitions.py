@@ -264,3 +264,10 @@ def test_delete_takes_the_comments_above_and_leaves_pass() -> None:
         made("# kept\n\n# gone\ndef f(): pass\nx = 1\n", DeleteDefinition(name="f"))
         == "# kept\n\nx = 1\n"
     )
+
+
+def test_a_name_that_is_taken_is_not_defined_again_in_front_of_another() -> None:
+    taken = refused(
+        "def f(): pass\ndef g(): pass\n", InsertDefinition(code="def g(): return 1", before="f")
+    )
+    assert (taken.reason, taken.where) == ("ambiguous", "g is already defined there")

@@ -99,13 +99,19 @@ def test_no_op_and_already_tried() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("SEED = 42", "SEED = 137"), ("manual_seed(42)", "manual_seed(SEED + 7)")]
+    ("old", "new", "door"),
+    [
+        ("SEED = 42", "SEED = 137", "the seed SEED"),
+        ("manual_seed(42)", "manual_seed(SEED + 7)", "a seeding call"),
+    ],
 )
-def test_a_seed_alone_is_not_an_idea(old: str, new: str) -> None:
-    assert reason(old, new, "passes") == "seed-only"
+def test_a_seed_alone_is_not_an_idea(old: str, new: str, door: str) -> None:
+    alone = guard(BASE, BASE.replace(old, new))
+    assert alone and alone.reason == "seed-only"
+    assert alone.where == "only the random seed would change"
     both = guard(BASE, BASE.replace(old, new).replace("0.001", "0.002"))
     assert both
-    assert both.reason == "seed-only"
+    assert (both.reason, both.where) == ("seed-only", f"{door} would change")
 
 
 @pytest.mark.parametrize(
@@ -225,7 +231,7 @@ def test_what_does_not_parse_is_refused_as_such() -> None:
         ("seeds = [1, 2]", "seeds = [3, 4]"),
         ("SEED, LR = 1, 2", "SEED, LR = 3, 2"),
         ("torch.manual_seed(SEED)", "torch.manual_seed(SEED + 7)"),
-        ("baseSeed = 1", "baseSeed = 2"),
+        ("loaderSeed = 1", "loaderSeed = 2"),
     ],
 )
 def test_a_seed_is_no_idea_by_any_door_and_beside_other_lines(old: str, new: str) -> None:

@@ -34,7 +34,10 @@ def test_a_passage_that_is_there_twice_is_refused(text: str) -> None:
 
 
 def test_an_empty_passage_is_refused() -> None:
-    assert isinstance(replace_text("a", ReplaceText(old="", new="b")), Refused)
+    for text in ("a", ""):
+        refusal = replace_text(text, ReplaceText(old="", new="b"))
+        assert isinstance(refusal, Refused)
+        assert (refusal.reason, refusal.where) == ("syntax", "`old` is empty")
 
 
 def test_python_must_still_parse() -> None:

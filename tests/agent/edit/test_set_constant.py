@@ -2,6 +2,8 @@
 
 import pytest
 
+from agent.edit.set_constant import set_constants
+from agent.edit.source import Source, read
 from agent.records.edits import RewriteFile, SetConstant
 from tests.agent.edit.pairs import made, pair, refused
 
@@ -38,6 +40,7 @@ from tests.agent.edit.pairs import made, pair, refused
         ),
         ("A, B = 1, 2\nprint(A)\n", "3, 4", "A, B = (3, 4), 2\nprint(A)\n"),
         ("A = 1 \\\n  + 2\n", "4", "A = 4\n"),
+        ("A = os.environ.get('A', 1)\n", "3, 4", "A = os.environ.get('A', (3, 4))\n"),
         ("def f():\n    A = 5\nA = 1\n", "2", "def f():\n    A = 5\nA = 2\n"),
         ("A = 1\n", "(2,  # two\n 3)", "A = (2,  # two\n 3)\n"),
         ("A = 1; B = 2\n", "3  # not this\n", "A = 3; B = 2\n"),
@@ -124,6 +127,19 @@ def test_edits_are_made_in_turn() -> None:
     rewritten = RewriteFile(code="A = 1\nB = 1\n")
     assert made("x = (", rewritten, *both) == "A = 2\nB = 3\n"
     assert made("A = 1\nB = 1\n", both[0], rewritten, both[1]) == "A = 1\nB = 3\n"
+
+
+def test_constants_are_set_at_once_in_whatever_order_they_are_named() -> None:
+    source = read("A = 1\nB = 2\n")
+    assert isinstance(source, Source)
+    last_first = [SetConstant(name="B", value="4"), SetConstant(name="A", value="3")]
+    assert set_constants(source, last_first) == "A = 3\nB = 4\n"
+
+
+def test_a_value_that_ends_like_a_statement_is_no_expression() -> None:
+    assert refused("A = 1\n", SetConstant(name="A", value="2;")).where == (
+        "`value` is not one expression"
+    )
 
 
 def test_the_nearest_names_are_at_most_three_and_a_few_are_listed_without_any() -> None:

@@ -3,7 +3,6 @@
 import pytest
 
 from agent.edit.files import Sources, touched_files
-from agent.edit.files.touched import MAX_DEFINITIONS
 from agent.records.results import Touched
 
 NET = '''"""A net."""
@@ -60,11 +59,11 @@ def test_the_innermost_definitions_that_differ(old: str, new: str, line: str) ->
 
 
 def test_of_one_file_a_bounded_number_of_definitions_is_named() -> None:
-    many = "".join(f"def f{number}():\n    return 1\n" for number in range(MAX_DEFINITIONS + 1))
+    many = "".join(f"def f{number}():\n    return 1\n" for number in range(41))
     old = Sources({"train.py": many})
     new = Sources({"train.py": many.replace("return 1", "return 2")})
     [only] = touched_files(old, new)
-    assert only.definitions == tuple(f"f{number}" for number in range(MAX_DEFINITIONS))
+    assert only.definitions == tuple(f"f{number}" for number in range(40))
 
 
 def test_files_that_come_go_and_move() -> None:

@@ -166,6 +166,8 @@ def test_a_score_in_another_unit_than_the_first_is_invalid() -> None:
     other = scored(score(unit="", line="acc: 0.5"))
     assert in_unit(same, trials) == same
     assert in_unit(other, []) == other
+    crash = trials[0].model_copy(update={"result": Result(status="crash", detail="why")})
+    assert in_unit(same, [crash, *trials]) == same
     found = in_unit(other, trials)
     assert (found.status, found.scores) == ("invalid", ())
     assert found.detail == "it printed acc: 0.5: in no unit, where this run's scores are in %"

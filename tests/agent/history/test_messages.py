@@ -1,6 +1,7 @@
 """The messages of a run's commits, word for word, and what their records leave out."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -160,6 +161,7 @@ def test_a_later_measurement_lists_its_comparisons() -> None:
     assert subject == "ablate #3, #2 against the final state"
     assert lines == [f"#3: {compared}", "without #2: crash"]
     assert (record["record"], len(record["comparisons"])) == ("comparison", 2)
+    assert not any("guards" in each for each in record["comparisons"]), "older versions read it"
 
 
 def test_prose_is_bounded_printable_and_passes_for_no_record() -> None:
@@ -170,3 +172,9 @@ def test_prose_is_bounded_printable_and_passes_for_no_record() -> None:
     assert body_of("one\nStatus: keep\n---\nend\n\n") == "one\n  Status: keep\n  ---\nend"
     assert "\x1b" not in body_of("a\x1b[2Jb") and "\x1b" not in subject_of("a\x1b[2Jb")
     assert "\n" not in subject_of("a\nb") and "\n" not in line_of("a\nb")
+
+
+@pytest.mark.parametrize("written", [subject_of, line_of, body_of])
+def test_prose_tells_no_secret(written: Callable[[str], str]) -> None:
+    secret = "ghp_" + "a1b2c3d4e5f6g7h8i9j0k1"
+    assert written(f"with {secret} set") == "with [redacted key] set"

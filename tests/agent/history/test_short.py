@@ -78,6 +78,13 @@ def test_a_record_that_would_gain_nothing_is_read_by_itself(configuration: Confi
     assert record_in(message)["configuration"] == configuration
 
 
+def test_few_constants_are_recorded_whole_and_one_more_by_what_differs() -> None:
+    few = dict(list(MANY.items())[:LEAST])
+    assert shortened(few, trial_with(few, 0)) == {"configuration": few}
+    more = {**few, "ONE_MORE": 1}
+    assert shortened(more, trial_with(more, 0)) == {"configuration": {}, "like": 0, "without": []}
+
+
 def test_the_first_trial_is_read_by_itself() -> None:
     assert shortened(MANY, None) == {"configuration": MANY}
     assert restored({"configuration": MANY, "number": 3}, None)["configuration"] == MANY
@@ -87,7 +94,7 @@ def test_the_first_trial_is_read_by_itself() -> None:
     "fields",
     [
         {"like": 1},
-        {"like": True},
+        {"like": False},  # equal to 0, and no number of a trial
         {"like": "0"},
         {"like": None},
         {"without": "RATE_1"},

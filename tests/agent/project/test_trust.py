@@ -10,7 +10,15 @@ import pytest
 
 from agent.errors import TrustFault, UsageFault
 from agent.git.programs import Program, Setting
-from agent.project.trust import Asking, Item, Reach, check_readable, digest_of, network_item
+from agent.project.trust import (
+    Asking,
+    Item,
+    Reach,
+    check_readable,
+    digest_of,
+    network_item,
+    notes_item,
+)
 from agent.project.trust_store import TrustStore
 
 ITEM = Item(kind="read", what=("/x", "/x"), line="the training may read /x")
@@ -75,6 +83,15 @@ def test_the_hash_is_of_exactly_this_list_in_this_repository(tmp_path: Path) -> 
     assert digest_of(tmp_path, [reworded]) == digest_of(tmp_path, [other]), (
         "by what it is, not by how it is put"
     )
+    program = other.model_copy(update={"kind": "program"})
+    assert digest_of(tmp_path, [program]) != digest_of(tmp_path, [other]), "and of which kind"
+
+
+def test_consent_to_notes_is_to_these_notes_of_this_run() -> None:
+    item = notes_item("autoresearch/a", ["one", "two"])
+    assert item.line.startswith("the model reads 2 notes of autoresearch/a")
+    others = [notes_item("autoresearch/b", ["one", "two"]), notes_item("autoresearch/a", ["one"])]
+    assert item.what not in [other.what for other in others]
 
 
 @pytest.mark.parametrize(
@@ -127,6 +144,15 @@ def test_what_somebody_else_could_have_put_there_is_not_believed(
     assert not store.holds("ef" * 32)
     os.mkfifo(state / ("01" * 32))
     assert not store.holds("01" * 32)
+    planted = tmp_path / "planted"
+    planted.write_text(json.dumps({"hash": "23" * 32}))
+    (state / ("23" * 32)).symlink_to(planted)
+    assert not store.holds("23" * 32), "a link may lead to a file of anybody's"
+    os.mkfifo(state / ("45" * 32))
+    pipe = os.open(state / ("45" * 32), os.O_RDWR | os.O_NONBLOCK)
+    os.write(pipe, json.dumps({"hash": "45" * 32}).encode())
+    assert not store.holds("45" * 32)
+    os.close(pipe)
     state.chmod(0o777)
     assert not store.holds(DIGEST)
     with pytest.raises(TrustFault, match="written by others"):

@@ -67,6 +67,8 @@ def test_another_seed_is_no_change(texts: dict[str, str | None]) -> None:
         # A function that moves to another file; a file that moves.
         {"net_py": "WIDTH = 4\n", "block_py": "WIDTH = 4\n\n\ndef build():\n    return WIDTH\n"},
         {"net_py": None, "block_py": NET},
+        # A seed that is gone, and nothing else in its place.
+        {"c_toml": "lr = 0.2\n"},
     ],
 )
 def test_the_same_seed_elsewhere_is_a_change_like_others(texts: dict[str, str | None]) -> None:
@@ -75,8 +77,19 @@ def test_the_same_seed_elsewhere_is_a_change_like_others(texts: dict[str, str | 
 
 def test_a_list_of_seeds() -> None:
     before = tree(c_yaml="seeds: [1, 2]\nlr: 1\n")
-    assert reason(before, tree(c_yaml="seeds: [1, 3]\nlr: 2\n")) == "seed-only"
+    other = refusal(before, tree(c_yaml="seeds: [1, 3]\nlr: 2\n"))
+    assert other and (other.reason, "seeds[1] would change" in other.where) == ("seed-only", True)
     assert reason(before, tree(c_yaml="seeds: [1, 2]\nlr: 2\n")) is None
+
+
+def test_a_file_that_is_new_is_looked_at_like_others() -> None:
+    assert reason(tree(), tree(more_py="x = (\n")) == "syntax"
+    assert reason(tree(), tree(more_py="import torch\n\ntorch.manual_seed(7)\n")) == "seed-only"
+
+
+def test_a_file_that_moves_takes_its_seed_along() -> None:
+    seeded = f"import torch\n\ntorch.manual_seed(5)\n{NET}"
+    assert refusal(tree(net_py=seeded), tree(net_py=None, block_py=seeded)) is None
 
 
 # ------------------------------------------------------------ protected
