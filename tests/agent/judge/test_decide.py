@@ -9,7 +9,6 @@ from agent.judge.decide import (
     ALLOWANCE,
     BEYOND_DOUBT,
     LOOKS,
-    SCREEN,
     Case,
     Rule,
     allowance_of,
@@ -53,7 +52,7 @@ def trial(
         ((0.001,), KNOWN, Discard),  # worse
         ((-0.006,), KNOWN, Discard),  # better, within the noise
         ((-0.012,), KNOWN, Rerun),  # near the threshold
-        ((-SCREEN * 0.01,), KNOWN, Rerun),  # just passes the screen
+        ((-0.00795,), KNOWN, Rerun),  # just passes the screen
         ((-0.060,), KNOWN, Keep),  # beyond doubt
         ((-0.060,), Noise(), Rerun),  # beyond doubt, were the noise known
         ((-0.500,), Noise(sd=0.01, degrees=2), Rerun),  # nor is it by two degrees of freedom

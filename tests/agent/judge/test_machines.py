@@ -164,6 +164,9 @@ def test_the_interval_is_as_wide_as_its_own_pairs_leave_it() -> None:
     assert width(screened) == pytest.approx(2 * critical(0.025, 3) * error), (
         "well-known machines make the noise of pairs no better known"
     )
+    two = Noise(sd=0.01, degrees=20, spread=Spread(effect=0.02, machines=2))
+    hardly = screened.model_copy(update={"noise": two})
+    assert width(hardly) > 3 * width(screened), "two machines tell little of a third"
     known = Noise(sd=0.01, degrees=20, spread=well)
     confirmed = Case(differences=(0.1, 0.1), noise=known, across=((A, B), None))
     alone = Case(differences=(0.1, 0.1), noise=known.model_copy(update={"spread": None}))

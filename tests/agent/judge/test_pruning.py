@@ -127,7 +127,7 @@ def test_only_curves_of_machines_alike_and_of_the_present_data_are_rivals() -> N
         there.append(made.model_copy(update={"result": result}))
     assert rivals_of(there, MORE, is_alike=lambda machine: machine != "m") == ()
     assert len(rivals_of(there, MORE, is_alike=lambda machine: machine == "m")) == 6
-    anew = curved(6, 1.0).model_copy(update={"status": "baseline", "new_data": True})
+    anew = curved(6, 1.0, DEPTH=30).model_copy(update={"new_data": True})
     assert rivals_of((*NIGHT, anew), MORE) == ()
     nothing = MORE.model_copy(update={"edits": ()})
     assert rivals_of(NIGHT, nothing) == (), "a proposal that edits nothing sets no constants"
