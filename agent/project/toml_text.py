@@ -21,7 +21,7 @@ def plain_text(path: Path) -> str:
         raise ValueError("a symbolic link; settings are read from the file itself")
     data = start_of(path, MAX_BYTES + 1)
     if data is None:
-        raise ValueError("not a plain file")
+        raise ValueError("a directory or a device, not a plain file")
     if len(data) > MAX_BYTES:
         raise ValueError(f"longer than {MAX_BYTES} bytes, which no file of settings is")
     return data.decode("utf-8-sig")
