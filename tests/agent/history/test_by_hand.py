@@ -6,13 +6,13 @@ import pytest
 
 from agent.errors import HistoryFault
 from agent.git.plumbing import Plumbing
-from agent.history.brief import brief_otherwise
+from agent.history.brief import brief_difference
 from agent.history.by_hand import new_commits
 from agent.history.commits import read_commits
 from agent.history.history import History
 from agent.history.neutral import perturbed_order
-from agent.history.standing import Standing
 from agent.history.text import line_of, prose
+from agent.history.unstarted import Unstarted
 from agent.project.settings import RunSettings
 from agent.records.results import Order, Result, Role, Score, Trial
 from tests.agent.history.nights import commit
@@ -83,16 +83,16 @@ def test_only_another_text_is_another_brief(tmp_path: Path) -> None:
     with study(tmp_path) as history:
         checkout = project_of(tmp_path)
         path = tmp_path / "program.md"
-        assert brief_otherwise(history, checkout) == []
+        assert brief_difference(history, checkout) == []
         path.write_bytes(BRIEF.replace("\n", "\r\n").encode())
-        assert brief_otherwise(history, checkout) == []
+        assert brief_difference(history, checkout) == []
         path.write_text(f"{BRIEF}Be bold.\n")
-        [line] = brief_otherwise(history, checkout)
+        [line] = brief_difference(history, checkout)
         assert "`autoresearch brief t --from-checkout`" in line
         path.unlink()
-        assert brief_otherwise(history, checkout) == []
+        assert brief_difference(history, checkout) == []
         path.symlink_to("train.py")
-        assert brief_otherwise(history, checkout) == [], "a link is not followed"
+        assert brief_difference(history, checkout) == [], "a link is not followed"
 
 
 # ---------------------------------------------------------------- perturbations
@@ -139,7 +139,7 @@ def test_a_project_as_it_stands_is_read_and_nothing_is_written(tmp_path: Path) -
     project = project_of(make_repository(tmp_path / "r"))
     run: RunSettings = settings_of(project)
     before = git(tmp_path / "r", "for-each-ref")
-    standing = Standing(project, run)
+    standing = Unstarted(project, run)
     assert (standing.tag, standing.tip) == ("t", run.start_commit)
     assert standing.file_at(standing.tip, "program.md") == BRIEF
     standing.export(standing.tip, tmp_path / "copy")

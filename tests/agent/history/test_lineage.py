@@ -8,7 +8,7 @@ import pytest
 from agent.errors import HistoryFault, UsageFault
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
-from agent.history.homes import branch_exists, find_run, homes, is_local, runs_of
+from agent.history.homes import find_run, homes, is_local, runs_of
 from agent.history.lineage import (
     find_state,
     first_commits,
@@ -183,7 +183,6 @@ def test_a_run_is_found_by_its_tag_or_branch_wherever_its_files_are(here: Path) 
     assert find_run(runs, "b").home.root == str(other), "which has its local files"
     assert find_run(runs, "autoresearch/a").home.root == str(here)
     assert is_local(places[1], "b") and not is_local(places[0], "b")
-    assert branch_exists(places[0], "b") and not branch_exists(places[0], "zz")
     with pytest.raises(UsageFault, match="Unknown run 'aa'"):
         find_run(runs, "aa")
     with pytest.raises(UsageFault, match="There is no run 'a' here"):

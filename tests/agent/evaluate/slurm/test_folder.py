@@ -58,13 +58,13 @@ def test_a_file_is_whole_on_the_disk_before_it_has_its_name(
 
 def test_what_the_job_printed_is_its_end_and_never_a_links(tmp_path: Path) -> None:
     folder = Folder.new("night")
-    assert folder.said() == ""
+    assert folder.output_end() == ""
     folder.log.write_text("x" * 3000 + "\nthe end \n")
-    assert folder.said().endswith("the end") and len(folder.said()) < 2000
+    assert folder.output_end().endswith("the end") and len(folder.output_end()) < 2000
     folder.log.unlink()
     (tmp_path / "secret").write_text("a secret")
     folder.log.symlink_to(tmp_path / "secret")
-    assert folder.said() == ""
+    assert folder.output_end() == ""
 
 
 def test_a_folder_that_others_can_write_is_refused() -> None:
