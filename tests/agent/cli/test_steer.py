@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli.consent import Consent
-from agent.cli.reach import _inputs_wish, _is_raised, _recorded, bounded_run, remember_run
+from agent.cli.reach import _is_raised, _items_of_inputs, _recorded, bounded_run, remember_run
 from agent.cli.steer import _tell
 from agent.errors import UsageFault
 from agent.history.history import History
@@ -167,13 +167,13 @@ def test_what_waits_for_a_run_that_was_not_started_here_is_asked_about(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     with study(tmp_path / "r", max_cost=1.0, model="opus") as history:
         consent = Consent(history.project, trusted=False)
-        assert _inputs_wish(history, consent) == ()
+        assert _items_of_inputs(history, consent) == ()
         send(history.project, history.branch, new_input(Set(max_cost=500.0), "somebody"))
-        [item] = _inputs_wish(history, consent)
+        [item] = _items_of_inputs(history, consent)
         assert item.line.startswith("1 input in the inbox of autoresearch/t")
         assert "500" in item.line
         remember_run(consent, history)
-        assert _inputs_wish(history, consent) == ()
+        assert _items_of_inputs(history, consent) == ()
 
 
 def test_a_change_is_read_without_entering_a_submodule(tmp_path: Path) -> None:

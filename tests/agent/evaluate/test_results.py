@@ -12,7 +12,8 @@ from agent.evaluate.results import (
     check_record,
     crashed,
     failed_result,
-    in_unit,
+    first_score,
+    in_units,
     on_scale,
     pruned_result,
     scored_result,
@@ -164,11 +165,11 @@ def test_a_score_in_another_unit_than_the_first_is_invalid() -> None:
     trials = [trial(0), trial(1, score(unit="%"))]
     same = scored(score(unit="%"))
     other = scored(score(unit="", line="acc: 0.5"))
-    assert in_unit(same, trials) == same
-    assert in_unit(other, []) == other
+    assert in_units(same, first_score(trials, None), ()) == same
+    assert in_units(other, first_score([], None), ()) == other
     crash = trials[0].model_copy(update={"result": Result(status="crash", detail="why")})
-    assert in_unit(same, [crash, *trials]) == same
-    found = in_unit(other, trials)
+    assert in_units(same, first_score([crash, *trials], None), ()) == same
+    found = in_units(other, first_score(trials, None), ())
     assert (found.status, found.scores) == ("invalid", ())
     assert found.detail == "it printed acc: 0.5: in no unit, where this run's scores are in %"
 
