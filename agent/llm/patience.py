@@ -212,7 +212,7 @@ def _limited(error: Transient, seconds: float | None) -> ModelLimited:
 
 def _dead(error: Transient) -> ModelUnavailable:
     so_far = "nobody has answered there"
-    if not error.astray:
+    if not error.unreached:
         so_far = "nothing else has come from there"
     return ModelUnavailable(
         f"{error}; {so_far} since this command began, so it is not asked again",

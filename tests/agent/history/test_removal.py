@@ -146,8 +146,9 @@ def test_the_new_tag_is_on_the_disk_before_anything_moves(
     fsync = os.fsync
 
     def watched(descriptor: int) -> None:
-        mark = tmp_path / ".autoresearch" / "runs" / "t" / RENAMED
-        seen.append((mark.read_text(), set(references(tmp_path))))
+        draft = Path(f"/proc/self/fd/{descriptor}")
+        assert draft.readlink().match(f".autoresearch/runs/t/.{RENAMED}.*")
+        seen.append((draft.read_text(), set(references(tmp_path))))
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", watched)

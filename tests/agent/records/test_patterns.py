@@ -34,7 +34,7 @@ def test_an_evaluator_names_no_glob_that_a_disk_is_searched_for_without_end(fiel
         ("/etc/*.py", "inside the project"),
         ("../*.py", "inside the project"),
         ("model/", "inside the project"),
-        ("**/a/**/b/**", "two **"),
+        ("**/a/**/b/**", "at most 2 **"),
         (".git/*", "hidden files"),
         ("", "empty"),
     ],
