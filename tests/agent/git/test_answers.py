@@ -9,7 +9,7 @@ from agent.errors import HistoryFault
 from agent.git import answers, store
 from agent.git.plumbing import Plumbing
 from agent.git.store import Store
-from tests.agent.study import make_repository
+from tests.agent.study import change, make_repository
 from tests.e2e.researcher import git
 
 
@@ -35,7 +35,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str, words: tuple[str, .
     path = folder / name
     path.parent.mkdir(exist_ok=True)
     path.unlink(missing_ok=True)
-    (folder / "train.py").write_text("changed\n")
+    change(folder / "train.py")
     os.mkfifo(path)
     with pytest.raises(HistoryFault, match="did nothing") as fault:
         Plumbing(folder)(*words)
@@ -72,7 +72,7 @@ def test_a_filter_that_takes_its_time_is_waited_for(tmp_path: Path) -> None:
     own = tmp_path / "gitconfig"
     own.write_text('[filter "slow"]\n\tclean = sleep 0.5; cat\n')
     (folder / ".gitattributes").write_text("*.py filter=slow\n")
-    (folder / "train.py").write_text("changed\n")
+    change(folder / "train.py")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("GIT_CONFIG_GLOBAL", str(own))
         assert "M train.py" in Plumbing(folder)("status", "--porcelain")

@@ -15,6 +15,7 @@ from agent.git.store import Store
 from agent.history.checkout import add_worktree, export
 from tests.agent.study import (
     ListProposer,
+    change,
     loop_of,
     make_repository,
     project_of,
@@ -31,7 +32,7 @@ def test_a_filter_runs_only_once_the_user_agreed(tmp_path: Path) -> None:
     program = f"sh -c 'touch {trace}; cat' # .smudge=x"
     git(folder, "config", "filter.a=b.clean", program)
     git(folder, "config", "filter.a=b.required", "true")
-    (folder / "train.py").write_text("changed\n")
+    change(folder / "train.py")
     plumbing = Plumbing(folder)
     assert "train.py" in plumbing("status", "--porcelain")
     assert not trace.exists()
@@ -48,7 +49,7 @@ def test_what_the_user_agreed_to_in_one_repository_holds_there_alone(tmp_path: P
         folder = make_repository(tmp_path / name)
         (folder / ".gitattributes").write_text("* filter=x\n")
         git(folder, "config", "filter.x.clean", program)
-        (folder / "train.py").write_text("changed\n")
+        change(folder / "train.py")
     heed(str(tmp_path / "one" / ".git"), "filter.x.clean", program)
     Plumbing(tmp_path / "other")("status", "--porcelain")
     assert not trace.exists()
@@ -75,7 +76,7 @@ def test_git_starts_nothing_that_a_submodule_names(
     git(folder, "config", "submodule.inner.ignore", "none")
     trace = tmp_path / "trace"
     git(inner, "config", name, f"sh -c 'touch {trace}; cat'")
-    (inner / "train.py").write_text("changed\n")
+    change(inner / "train.py")
     Plumbing(folder)(*words)
     assert not trace.exists()
 

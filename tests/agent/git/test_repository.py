@@ -17,6 +17,7 @@ from agent.history.runs import head_of, list_runs, trackers_folder
 from agent.project.settings import Settings
 from tests.agent.study import (
     ListProposer,
+    change,
     loop_of,
     make_repository,
     project_of,
@@ -324,7 +325,7 @@ def test_a_submodule_has_a_config_of_its_own(tmp_path: Path) -> None:
     [program] = repository_programs(Plumbing(folder))
     assert str(program) == f"library: core.fsmonitor={evil}"
     assert program.home == str(folder / ".git" / "modules" / "library")
-    (folder / "library" / "train.py").write_text("changed\n")
+    change(folder / "library" / "train.py")
     assert head_of(project_of(folder))
     assert not trace.exists()
 
