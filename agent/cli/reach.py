@@ -41,7 +41,7 @@ from agent.project.trust import (
     notes_item,
 )
 from agent.project.unseen import hidden_on_disk
-from agent.records.inputs import Input
+from agent.records.inputs import Input, Set
 from agent.records.notes import notes_of
 from agent.records.steering import steering_of
 from agent.run.inbox import Inbox
@@ -167,18 +167,23 @@ def items_of_notes(history: History, consent: Consent) -> tuple[Item, ...]:
 
 
 def _items_of_inputs(history: History, consent: Consent) -> tuple[Item, ...]:
-    """Return the items to agree to before a run with a model takes in what waits for it.
+    """Return the items to agree to before inputs that wait raise what a run with a model may spend.
 
-    An archive brings inputs along, and they count as the word of whoever types here: they set the
-    bound on cost.
+    An archive may bring them along.
     """
     if consent.is_own(_first(history)):
         return ()
     waiting = Inbox(history.project, history.tag).read()
-    asked = [item for item in waiting if isinstance(item, Input)]
+    asked = [item for item in waiting if isinstance(item, Input) and _raises_cost(item)]
     if not asked:
         return ()
     return (inputs_item(history.branch, asked),)
+
+
+def _raises_cost(asked: Input) -> bool:
+    """Return whether an input sets or lifts the bound on cost."""
+    ask = asked.ask
+    return isinstance(ask, Set) and (ask.max_cost is not None or "max_cost" in ask.lift)
 
 
 def items_of_network(

@@ -167,6 +167,7 @@ def test_what_waits_for_a_run_that_was_not_started_here_is_asked_about(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     with study(tmp_path / "r", max_cost=1.0, model="opus") as history:
         consent = Consent(history.project, trusted=False)
+        send(history.project, history.branch, new_input(Tell(text="go on"), "somebody"))
         assert _items_of_inputs(history, consent) == ()
         send(history.project, history.branch, new_input(Set(max_cost=500.0), "somebody"))
         [item] = _items_of_inputs(history, consent)
