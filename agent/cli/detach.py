@@ -82,7 +82,7 @@ def renew(log: RunLog, renewal: Renewal, words: Sequence[str]) -> NoReturn:
 def tell_ready() -> None:
     """Tell the command that started this background process that its session has begun.
 
-    A second time nobody listens.
+    Further calls do nothing.
     """
     descriptor = os.environ.pop(READY, "")
     if descriptor.isdigit():

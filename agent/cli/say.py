@@ -1,4 +1,4 @@
-"""Prints one line for the user, whoever wrote its words."""
+"""Prints one line for the user, with control characters escaped."""
 
 from agent.display.format import formatter_for, open_console
 

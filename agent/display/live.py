@@ -41,7 +41,7 @@ TRIAL_LINES = 3
 WIDE = 120
 # Below this width a verdict has no duration: its hypothesis needs the room.
 NARROW = 60
-# Cells of a hypothesis that are shown whatever stands behind it.
+# Least width of a hypothesis, however long the columns after it are.
 LEAST_MIDDLE = 8
 VERDICT_COLUMNS: Sequence[AlignMethod] = ("right", "left", "right", "right", "right")
 HINTS = (

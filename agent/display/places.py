@@ -53,7 +53,7 @@ class Gone(Record):
 
     @property
     def state(self) -> str:
-        """What became of it, in two words."""
+        """`was refused` or `is gone`."""
         return "was refused" if self.why.startswith(REFUSED) else "is gone"
 
 

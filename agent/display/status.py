@@ -93,7 +93,7 @@ def watch_page(
 
     A terminal that is too low for all of it has fewer verdicts, and then less of the status.
 
-    said: what was said to the run and holds now. places: as in status_page. log: its path.
+    said: lines on the inputs that hold now. places: as in status_page. log: its path.
     """
     formatter = formatter_for(console)
     progress = [

@@ -8,7 +8,7 @@ SEED_NAME = re.compile(
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r"[a-z](Seed|RandomState)s?$")
-# Calls that seed everything whoever offers them, by their last name.
+# Last names of calls that seed everything, of whichever library.
 EVERYTHING = frozenset(
     {
         *("manual_seed_all", "seed_all", "seed_everything", "set_seed", "set_random_seed"),

@@ -1,4 +1,4 @@
-"""What a node says, held against what it was asked: the driver believes no more than that."""
+"""Checks the answers of a node against what the driver asked for."""
 
 import hashlib
 import threading
@@ -14,17 +14,17 @@ DIGITS = 8
 
 
 def check_ending(ending: Ending, assignment: Assignment, cancel: threading.Event) -> None:
-    """Raise Unfit for the end of a run that is not that of what was ordered.
+    """Raise Unfit if the end of a run does not fit the order.
 
-    A run ends without anything only where it was called off: a node that ends one of itself, since
-    it heard nobody for long say, has lost it.
+    Only a run that was cancelled ends without a result. A node that ended it for another reason,
+    such as a long silence of the driver, has lost the run.
     """
     if ending.fault:
         raise Unfit(ending.fault)
     order = assignment.order
     outcome = ending.checks if order.checks else ending.result
     if outcome is None and not cancel.is_set():
-        raise Unfit("it ended a run that nobody called off")
+        raise Unfit("it ended a run that was not cancelled")
     wanted = (assignment.slot.machine, order.seed, order.role)
     for score in ending.result.scores if ending.result else ():
         if (score.machine, score.seed, score.role) != wanted:
@@ -32,10 +32,7 @@ def check_ending(ending: Ending, assignment: Assignment, cancel: threading.Event
 
 
 def checked_slots(standing: Standing, asked: int) -> tuple[Slot, ...]:
-    """Return the slots of a place. Raise Unfit where there are none, or more than were asked for.
-
-    asked: how many.
-    """
+    """Return the slots of a place. Raise Unfit if there are none, or more than `asked`."""
     count = len(standing.slots)
     if not 1 <= count <= asked:
         raise Unfit(f"it says that it has {count} slots, where {asked} were asked for")

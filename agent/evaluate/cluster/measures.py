@@ -34,7 +34,7 @@ LATE_SECONDS = 30.0
 """How much longer than for the first place a session waits for others before it begins."""
 WAIT_SECONDS = 1.0
 MOST_THREADS = 4096
-"""Of nodes that join or are asked at once: a hanging one keeps nobody else waiting."""
+"""Threads that prove or ping nodes: enough that a node that hangs delays no other."""
 GATHER_SECONDS = 12.0
 """How long a session without a place waits for nodes: a cluster may be coming up just now."""
 NEVER = float("inf")

@@ -25,4 +25,4 @@ class Member:
     again_at: float = 0.0
     standing: Standing | None = field(default=None, repr=False)
     joining: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    """Held while it proves itself: whoever else wants that waits for the outcome."""
+    """Held while the node proves itself; a second caller waits for the outcome."""
