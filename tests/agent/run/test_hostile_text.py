@@ -27,22 +27,13 @@ from agent.space import Space, changes, read_constants, read_space
 from sandbox.ground.redaction import redacted
 from sandbox.ground.text import one_line, printable
 from sandbox.score.printed import parse_progress, parse_summary
+from tests.timing import seconds
 
 SOURCE = "LR = 0.1  # [0.01 .. 1 log]\nDEPTH = 4\n\n\ndef f():\n    return 1\n"
 N = 100_000
 # Adversarial text may take this many times as long as harmless text of the same length; what is
 # quadratic takes thousands of times.
 TIMES = 60
-
-
-def seconds(work: Callable[[str], object], text: str) -> float:
-    """Return the least processor time of two calls."""
-    spent = []
-    for _ in range(2):
-        began = time.process_time()
-        work(text)
-        spent.append(time.process_time() - began)
-    return min(spent)
 
 
 def reply(text: str) -> object:
@@ -238,10 +229,10 @@ def test_front_matter_is_plain(matter: str) -> None:
 )
 def test_settings_that_make_no_sense_are_refused_at_once(tmp_path: Path, text: str) -> None:
     (tmp_path / "autoresearch.toml").write_text(text, encoding="utf-8")
-    began = time.process_time()
+    began = time.thread_time()
     with pytest.raises(UsageFault):
         read_settings(tmp_path)
-    assert time.process_time() - began < 5
+    assert time.thread_time() - began < 60  # what is quadratic takes minutes
 
 
 EDITS = '"edits": [{"kind": "set_constant", "name": "LR", "value": "0.2"}]'

@@ -99,9 +99,9 @@ def test_a_long_log_is_read_in_pieces_and_no_number_is_cut(tmp_path):
 def test_no_text_takes_long_to_read(tmp_path, piece):
     log = tmp_path / "log"
     log.write_text(piece * ((8 << 20) // len(piece)))
-    began = time.process_time()
+    began = time.thread_time()
     read_curve(log), read_summary(log), tail(log), last_words(log)
-    assert time.process_time() - began < 4
+    assert time.thread_time() - began < 60  # what is quadratic takes hours
 
 
 def test_a_log_that_is_not_there(tmp_path):
