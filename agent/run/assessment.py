@@ -171,12 +171,7 @@ class Assessment:
         if result.detail:  # the incumbent failed when it was run again
             return Discard(reason=result.detail)
         if self._is_slow(attempt, evidence):
-            return Order(
-                commit=evidence.incumbent.attempt,
-                seed=result.own[-1].seed,
-                role="incumbent",
-                why="is the machine still itself?",
-            )
+            return _beside(evidence, "is the machine still itself?")
         judgement = self._judge(attempt, evidence)
         late = self._overtime(attempt, result, evidence.incumbent, machine)
         if late and not isinstance(judgement, Discard):
@@ -185,6 +180,8 @@ class Assessment:
             return overtaken(judgement, self._is_tried_again(attempt))
         match judgement:
             case Keep() | Simplify():
+                if self._may_be_faster(evidence):
+                    return _beside(evidence, "is the machine faster than before?")
                 return self._admitted(attempt, evidence, judgement)
             case Rerun():
                 broken = self._guarding.already_broken(evidence, judgement)
@@ -242,12 +239,20 @@ class Assessment:
             return Order(commit=attempt.commit, seed=seed, why=f"implausible: {why}", audit="full")
         return None
 
+    def _may_be_faster(self, evidence: Evidence) -> bool:
+        """Return whether the machine, and not the candidate, may be what is better.
+
+        True until the incumbent has run beside it: where trainings end at a time, a machine that
+        another program has left makes any code look better.
+        """
+        is_sequential = self._history.run.verdict != "greedy"
+        return self.is_timed and is_sequential and not _has_rerun(evidence.result)
+
     def _is_slow(self, attempt: Attempt, evidence: Evidence) -> bool:
         """Return whether the incumbent should be run again to check the machine's speed."""
         result = evidence.result
-        rerun = any(score.role == "incumbent" for score in result.scores)
         greedy = self._history.run.verdict == "greedy"
-        if rerun or greedy or not self.is_timed or len(result.own) > 1:
+        if _has_rerun(result) or greedy or not self.is_timed or len(result.own) > 1:
             return False
         if overdue(self._history.trials, evidence.incumbent.number):
             return True
@@ -361,6 +366,17 @@ class Assessment:
             if trial.result:
                 seeds += [score.seed for score in trial.result.scores]
         return tuple(seeds)
+
+
+def _has_rerun(result: Result) -> bool:
+    """Return whether the incumbent was run again for a trial."""
+    return any(score.role == "incumbent" for score in result.scores)
+
+
+def _beside(evidence: Evidence, why: str) -> Order:
+    """Return a run of the incumbent under the seed of the candidate's newest run."""
+    seed = evidence.result.own[-1].seed
+    return Order(commit=evidence.incumbent.attempt, seed=seed, role="incumbent", why=why)
 
 
 def _audit(attempt: Attempt) -> Audit:

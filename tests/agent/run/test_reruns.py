@@ -181,6 +181,26 @@ def test_a_slow_machine_is_told_from_a_slow_idea(tmp_path: Path) -> None:
     assert trial.delta == pytest.approx(-0.2, abs=0.02)
 
 
+def test_a_faster_machine_is_told_from_a_good_idea(tmp_path: Path) -> None:
+    """Another program ends after the baseline: timed trainings make more steps from then on."""
+    ran: list[str] = []
+
+    def relieved(spec: RunSpec) -> tuple[Outcome, str]:
+        ran.append(source_of(spec))
+        fast = len(ran) > 3
+        outcome, log = noisy(spec)
+        value = float(log.split("val_bpb: ")[1]) - (0.5 if fast else 0.0)
+        return outcome, f"---\nval_bpb: {value}\nnum_steps: {200 if fast else 100}\n"
+
+    with study(
+        tmp_path, verdict="sequential", baseline_repeats=3, budget=Budget(amount=3)
+    ) as history:
+        work_on(history, [proposal(LR=0.05)], relieved, trials=1)
+        trial = history.trials[1]
+    assert trial.status == "discard", "worse than the incumbent at equal speed"
+    assert "incumbent" in {role for _, role in scores(trial)}
+
+
 def work_reported(spec: RunSpec, share: float, loss: float) -> tuple[Outcome, str]:
     """Print steps and tokens a second; LR 0.9 makes a sixteenth of the steps at `share` work."""
     outcome, log = noisy(spec)
