@@ -11,7 +11,6 @@ from agent.project.commands import MAKEFILES, Use, program_command, uses_in
 from agent.project.evolved import evolved_in
 from agent.project.measured import measured_in
 from agent.project.numbers import likely, numbers_in, words_of
-from agent.project.plain_files import start_of
 from agent.project.scripts import (
     TRAINS,
     calls_of,
@@ -22,6 +21,7 @@ from agent.project.scripts import (
     texts_of,
     tree_of,
 )
+from sandbox.ground.plain_files import start_of
 from sandbox.ground.record import Record
 from sandbox.ground.text import is_plain
 

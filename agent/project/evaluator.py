@@ -6,8 +6,8 @@ from shlex import quote
 
 from agent.errors import ProjectFault
 from agent.git.repository import refuse_links
-from agent.project.plain_files import start_of
 from agent.records.evaluator import Evaluator
+from sandbox.ground.plain_files import start_of
 
 FILE = "autoresearch.toml"
 MAX_BYTES = 1 << 20

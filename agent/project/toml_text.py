@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from agent.project.plain_files import start_of
+from sandbox.ground.plain_files import start_of
 
 MAX_BYTES = 1 << 16
 """A larger file is no file of settings."""

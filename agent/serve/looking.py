@@ -75,7 +75,7 @@ class Researcher:
         """Return the looks of one proposal."""
         meter = LookMeter(self._bounds, asker.awaited)
         probes = ProbeTools(asker, self._probing, meter) if self._probing else None
-        return RunLooks(self._calls(probes), meter, probes, asker)
+        return RunLooks(self._calls(probes), meter, asker)
 
     def _calls(self, probes: ProbeTools | None) -> dict[str, Callable[..., Any]]:
         reading = ReadTools(self._repository, Grant.READ)
@@ -105,12 +105,10 @@ class RunLooks:
         self,
         calls: Mapping[str, Callable[..., Any]],
         meter: LookMeter,
-        probes: ProbeTools | None,
         asker: Asker,
     ) -> None:
         self.meter = meter
         self._calls = calls
-        self._probes = probes
         self._asker = asker
         self._looked: list[Looked] = []
         self._shown: list[dict[str, Any]] = []

@@ -3,11 +3,11 @@
 import compileall
 import os
 import re
-import stat
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from sandbox.ground.plain_files import start_of
 from sandbox.ground.record import Record
 
 HOOK = str(Path(__file__).parent / "hook")
@@ -130,7 +130,7 @@ def read_seed_calls(scratch: Path) -> SeedCalls:
     counts: dict[tuple[str, str, str], int] = {}
     places: dict[str, dict[str, None]] = {}
     kept: dict[str, dict[str, None]] = {}
-    for line in _text(scratch / RECORD).splitlines():
+    for line in _record_in(scratch).splitlines():
         match = _LINE.fullmatch(line)
         if match is None:
             continue
@@ -157,16 +157,10 @@ def read_seed_calls(scratch: Path) -> SeedCalls:
     )
 
 
-def _text(path: Path) -> str:
-    """Return the start of a plain file that untrusted code wrote; "" for anything else."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+def _record_in(scratch: Path) -> str:
+    """Return the start of the record that the hook wrote; "" for none, or for no plain file."""
     try:
-        descriptor = os.open(path, flags)
+        data = start_of(scratch / RECORD, MAX_BYTES)
     except OSError:
         return ""
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return ""
-        return os.read(descriptor, MAX_BYTES).decode("ascii", "replace")
-    finally:
-        os.close(descriptor)
+    return (data or b"").decode("ascii", "replace")

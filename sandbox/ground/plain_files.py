@@ -1,4 +1,4 @@
-"""Reads plain files of a checkout: a link may lead anywhere, and a pipe may never end."""
+"""Reads plain files that others wrote: a link may lead anywhere, and a pipe may never end."""
 
 import os
 import stat

@@ -1,9 +1,9 @@
-"""Plain files of a checkout: links and pipes are not read."""
+"""Plain files that others wrote: links and pipes are not read."""
 
 import os
 from pathlib import Path
 
-from agent.project.plain_files import start_of
+from sandbox.ground.plain_files import start_of
 
 
 def test_start_of_a_file(tmp_path: Path) -> None:
