@@ -22,7 +22,7 @@ ANY_PORT = "autoresearch start --no-look   # without looking"
 
 
 class Served(Protocol):
-    """What is served: agent/serve/looking.py."""
+    """What is served; agent/serve/looking.py has it."""
 
     @property
     def tools(self) -> tuple[Tool, ...]:
@@ -36,7 +36,7 @@ class Served(Protocol):
 
 @contextmanager
 def serving(looks: Served) -> Iterator[Door]:
-    """Serve the tools of one proposal for the block; its token ends with it."""
+    """Serve the tools of one proposal until the block ends; its token ends with it."""
     server: MCPServer[Any] = MCPServer(
         NAME,
         instructions=RULE,

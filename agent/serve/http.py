@@ -1,4 +1,4 @@
-"""Serves streamable HTTP on loopback, to who has the token; Origin and Host are checked."""
+"""Serves streamable HTTP on loopback to clients with the token; checks Origin and Host."""
 
 import secrets
 import socket
@@ -14,14 +14,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 HOST = "127.0.0.1"
 PATH = "/mcp"
 NAMES = (HOST, "localhost")
-"""By which this machine may be called; any other Host is somebody's DNS that points here."""
+"""Host names that requests may use; any other one is somebody's DNS name that points here."""
 STOP_SECONDS = 2
 
 
 class TokenGuard:
-    """ASGI middleware: no request is read further that does not begin with the token.
+    """ASGI middleware: refuses a request without the token before its body is read.
 
-    It is in the Authorization header, never in a URL, which logs and histories would keep.
+    The token is in the Authorization header, never in a URL, which logs and histories would keep.
     """
 
     def __init__(self, app: ASGIApp, token: str) -> None:

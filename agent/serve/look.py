@@ -29,7 +29,7 @@ MAX_TRIED = 60
 
 
 class LookTools:
-    """What a researcher looks at, besides what any agent may read."""
+    """Tools of the researcher, in addition to those that any agent may use."""
 
     def __init__(self, repository: Repository, machine: MachinePage | None = None) -> None:
         self._repository = repository
@@ -56,7 +56,7 @@ class LookTools:
         ],
         run: Run = None,
     ) -> ConstantTrials:
-        """List the trials that changed one constant: its values, and what each came to."""
+        """List the trials that changed one constant, with its values and their results."""
         with self._repository.reading(run) as served:
             tried = [
                 (trial, change)

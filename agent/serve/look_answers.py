@@ -1,4 +1,4 @@
-"""What the researcher's own tools answer: trials side by side, a constant, notes, the machine."""
+"""Answers of the researcher's own tools: trials side by side, a constant, notes, the machine."""
 
 from agent.records.proposals import Value
 from agent.serve.quoted import Block
@@ -68,12 +68,12 @@ class NoteLine(Answer):
 
 
 class Notes(Answer):
-    """The notes that hold, oldest first."""
+    """The notes that are not dropped, oldest first."""
 
     run: str
     notes: tuple[NoteLine, ...]
     most: int
-    """How many may hold at once."""
+    """The most notes that a run keeps at once."""
 
 
 class MachineText(Text):
@@ -81,7 +81,7 @@ class MachineText(Text):
 
     system: str
     accelerators: tuple[str, ...]
-    """Of one trial each has its share."""
+    """All accelerators of the machine; each trial gets its share of them."""
     packages: dict[str, str]
     """Main packages of the trainings' Python, and their versions."""
 
@@ -92,11 +92,11 @@ class MachinePage(Answer):
     slots: int
     """Trials that run at once."""
     cores: int
-    """Of one trial."""
+    """CPU cores of one trial."""
     memory_gb: float
     """Main memory of the machine."""
     trial_memory_gb: float | None
-    """That one trial may use."""
+    """Main memory that one trial may use; None for no limit."""
     python: str
     """Version of the trainings' Python."""
     untrusted: MachineText

@@ -47,7 +47,7 @@ MAIN = (
     "numba",
     "cupy",
 )
-"""Packages that experiments depend on; the others are not named."""
+"""Packages that experiments depend on; only these are listed."""
 
 
 def about_machine(
@@ -56,7 +56,9 @@ def about_machine(
     slots: Sequence[Slot] | None = None,
     trial_bytes: int | None = None,
 ) -> MachinePage:
-    """Return what the trials of a project run on here. slots: those of a session, if one works.
+    """Return what the trials of a project run on here.
+
+    slots: the slots of the session; None if no process works on the run.
 
     Nothing of the project is started: versions are read from the folders of its packages.
     """

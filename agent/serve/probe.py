@@ -35,7 +35,7 @@ class ProbeTools:
             float, Field(gt=0, le=3_600, description="How long it may run; the bound is lower.")
         ] = 30.0,
     ) -> ProbePage:
-        """Run the incumbent, or it with edits, for a short time on training data.
+        """Run the incumbent, or the incumbent with edits, for a short time on training data.
 
         It waits for a free slot, shows what the code prints, and gives no score: use it to see
         whether code runs, how fast a step is, or a value that you print yourself.

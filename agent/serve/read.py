@@ -55,7 +55,7 @@ MAX_PAIRS = 50
 MAX_POINTS = 40
 MAX_NOTES = 20
 LOG = 4_000
-"""Characters of the end of one log."""
+"""The most characters of the end of one log."""
 # What a training printed; logs of scoring were written beside hidden data.
 OF_TRAINING = re.compile(r"(smoke|(train|incumbent|baseline|neutral)-\d{1,12})\.log")
 
@@ -310,7 +310,7 @@ class ReadTools:
 
 
 def _words(trial: Trial) -> str:
-    """Return what a trial is searched by."""
+    """Return the text of a trial that the filter `words` searches."""
     proposal = trial.proposal
     return "\n".join((proposal.hypothesis, proposal.rationale, trial.reason)).casefold()
 

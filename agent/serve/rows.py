@@ -23,11 +23,11 @@ from agent.serve.tool_answers import (
 )
 
 CHANGES = 12
-"""Changes that are named in a row."""
+"""The most changes that a row lists."""
 WARNINGS = 5
 PLACES = 64
 NAME = 100
-"""Characters of a name."""
+"""The most characters of a name."""
 
 
 def row_of(entry: Trial | Attempt, formatter: Formatter) -> Row:
@@ -62,7 +62,7 @@ def row_of(entry: Trial | Attempt, formatter: Formatter) -> Row:
 
 
 def flying(attempt: Attempt, progress: float | None, view: View) -> InFlight:
-    """Return a trial without a verdict, and how far it is."""
+    """Return a trial in flight, and how far its training is."""
     waiting = {waits.number: waits.run for waits in view.places.waiting}
     return InFlight(
         number=attempt.number,
@@ -73,7 +73,7 @@ def flying(attempt: Attempt, progress: float | None, view: View) -> InFlight:
 
 
 def places_of(view: View) -> Iterator[PlaceNow]:
-    """Yield the places of a run, those that are gone last."""
+    """Yield the machines of a run; those that left come last."""
     for place in view.places.present[:PLACES]:
         text = PlaceText(name=line(place.name, NAME), machine=line(place.machine, NAME))
         slots = len(place.slots)
@@ -84,7 +84,7 @@ def places_of(view: View) -> Iterator[PlaceNow]:
 
 
 def text_of(view: View, history: History) -> NowText:
-    """Return what others wrote about a run as a whole."""
+    """Return the untrusted texts about a run as a whole."""
     run = view.run
     return NowText(
         metric=line(run.goal.metric, NAME),

@@ -27,7 +27,7 @@ def without_run(call: Callable[..., Any], run: str) -> Callable[..., Any]:
 
 
 def arguments_of(call: Callable[..., Any]) -> type[BaseModel]:
-    """Return the record of a function's arguments, which checks them."""
+    """Return a record class that has a function's arguments as fields and validates them."""
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(call).parameters.items():
         required = parameter.default is inspect.Parameter.empty

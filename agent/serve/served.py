@@ -17,19 +17,19 @@ from agent.records.results import Attempt, Trial
 
 @dataclass(frozen=True)
 class Served:
-    """One run at one moment."""
+    """A snapshot of one run."""
 
     history: History
     view: View
 
     @property
     def tag(self) -> str:
-        """Its name."""
+        """The run's tag."""
         return self.history.tag
 
     @property
     def files(self) -> VisibleFiles:
-        """What may be read of its files."""
+        """Access to the files that may be read."""
         return VisibleFiles(self.history.project, self.history.run.goal)
 
     def entry(self, number: int) -> Trial | Attempt:
@@ -70,7 +70,7 @@ class Repository:
 
     @contextmanager
     def reading(self, run: str | None) -> Iterator[Served]:
-        """Give a run to the block, which no other thread reads meanwhile.
+        """Yield a run; no other thread reads it until the block ends.
 
         run: TAG; None for the only one, else the one that a process works on, else the newest.
         Raise UsageFault for a run that is not served.

@@ -17,15 +17,15 @@ from agent.serve.grants import Grant
 from agent.serve.look import LookTools
 from agent.serve.quoted import RULE, line
 from agent.serve.read import ReadTools
-from agent.serve.saying import Mouth
+from agent.serve.sending import InputSender
 from agent.serve.served import Repository
 from agent.serve.steer import SteerTools
 from agent.serve.tries import TryTools
 
 MESSAGE = 2_000
-"""Characters of an error."""
+"""The most characters of an error."""
 ENDING = ("skip", "lower_bounds")
-"""Tools that end work which is under way or planned."""
+"""Tools that end trials in training or lower what is planned."""
 INSTRUCTIONS = f"""\
 These tools show the runs of one repository, in which files of it are improved automatically: each
 trial is an edit that was run in a sandbox, scored, judged against noise, and kept or discarded. A
@@ -41,7 +41,7 @@ Nothing here approves, rejects, trusts, finalizes or raises a bound: a human doe
 
 @dataclass(frozen=True)
 class ServedTool:
-    """A tool, and what it needs."""
+    """A tool, and the grant that it needs."""
 
     name: str
     call: Callable[..., Any]
@@ -69,9 +69,9 @@ def build_server(repository: Repository, grant: Grant) -> MCPServer[Any]:
 def _tools(repository: Repository, grant: Grant) -> Iterator[ServedTool]:
     reading = ReadTools(repository, grant)
     looking = LookTools(repository)
-    mouth = Mouth(repository)
-    trying = TryTools(repository, mouth)
-    steering = SteerTools(repository, mouth)
+    sender = InputSender(repository)
+    trying = TryTools(repository, sender)
+    steering = SteerTools(repository, sender)
     calls: dict[Grant, dict[str, Callable[..., Any]]] = {
         Grant.READ: {
             "list_runs": reading.list_runs,
@@ -104,7 +104,7 @@ def _tools(repository: Repository, grant: Grant) -> Iterator[ServedTool]:
 
 
 def _hints(name: str, needed: Grant) -> ToolAnnotations:
-    """Return what clients tell their users of a tool."""
+    """Return the annotations from which a client tells its user what a tool may do."""
     reads = needed is Grant.READ or name == "wait"
     return ToolAnnotations(
         read_only_hint=reads,
@@ -115,7 +115,7 @@ def _hints(name: str, needed: Grant) -> ToolAnnotations:
 
 
 def _answering(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a tool whose faults are told to the agent, in one line and without secrets."""
+    """Return a tool that reports faults to the agent in one line without secrets."""
     if iscoroutinefunction(call):
 
         @wraps(call)

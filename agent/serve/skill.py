@@ -27,7 +27,7 @@ class Client(StrEnum):
 
 
 FOLDERS: Mapping[Client, str] = {Client.CLAUDE: ".claude", Client.CODEX: ".agents"}
-"""Below a repository, or a home folder: each client reads skills/NAME/SKILL.md in it."""
+"""Where each client looks for skills/NAME/SKILL.md, below a repository or a home folder."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Place:
 
     client: Client
     base: Path
-    """A repository, or the folder of a user."""
+    """The repository or the user's home folder."""
     inside: str
     """The path below it."""
     in_repository: bool
@@ -48,7 +48,7 @@ class Place:
 
 
 def skill_text() -> str:
-    """Return the skill as an install writes it: its text, and a line that tells it unchanged."""
+    """Return the skill as an install writes it: its text, and a line with a hash of it."""
     package = Path(__file__).parents[1]
     folder = package / "_plugin"
     if not folder.is_dir():
@@ -81,9 +81,9 @@ def places_of_user(clients: Iterable[Client], environment: Mapping[str, str]) ->
 
 
 def to_write(places: Iterable[Place]) -> list[Place]:
-    """Return the places whose file is missing, or of another version.
+    """Return the places whose file is missing or has another version.
 
-    Raise UsageFault where a file is in the way that no install wrote, or that was changed.
+    Raise UsageFault for a file that no install wrote, or that was changed since.
     """
     text = skill_text()
     wanted = []
@@ -108,7 +108,7 @@ def write(place: Place) -> None:
 
 
 def to_remove(places: Iterable[Place]) -> tuple[list[Place], list[Place]]:
-    """Return the places whose file an install wrote, and those that were changed since."""
+    """Return the places with an unchanged file of an install, and those with a changed one."""
     ours: list[Place] = []
     changed: list[Place] = []
     for place in places:

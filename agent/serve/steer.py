@@ -9,18 +9,18 @@ from agent.errors import UsageFault
 from agent.records.inputs import Go, Pause, Set, Skip, Tell, Withdraw
 from agent.records.steering import Remark, steering_of
 from agent.serve.read import Number, Run
-from agent.serve.saying import AGENT, Mouth
+from agent.serve.sending import AGENT, InputSender
 from agent.serve.served import Repository
-from agent.serve.tool_answers import Said
+from agent.serve.tool_answers import InputState
 from agent.serve.tries import Id, Words, client_of
 
 
 class SteerTools:
-    """What an agent may say to a run."""
+    """The tools of an agent that steers a run."""
 
-    def __init__(self, repository: Repository, mouth: Mouth) -> None:
+    def __init__(self, repository: Repository, sender: InputSender) -> None:
         self._repository = repository
-        self._mouth = mouth
+        self._sender = sender
 
     def tell(
         self,
@@ -31,10 +31,10 @@ class SteerTools:
         ] = None,
         run: Run = None,
         id: Id = None,
-    ) -> Said:
+    ) -> InputState:
         """Tell the run something that its model is shown with its next questions."""
         ask = Tell(text=text, trials=trials)
-        return self._mouth.say(run, ask, client_of(context), id)
+        return self._sender.send(run, ask, client_of(context), id)
 
     def withdraw(
         self,
@@ -42,29 +42,29 @@ class SteerTools:
         remark: Annotated[int, Field(ge=1, le=10**6, description="Its number.")],
         run: Run = None,
         id: Id = None,
-    ) -> Said:
-        """Take back a remark that an agent told the run; those of people are theirs."""
+    ) -> InputState:
+        """Withdraw a remark of an agent. Remarks of people cannot be withdrawn here."""
         with self._repository.reading(run) as served:
             inputs = served.history.inputs
             remarks = steering_of(inputs, len(served.view.trials)).remarks
         match = next((other for other in remarks if other.number == remark), None)
         if match is None or not _is_agents(match):
             raise UsageFault(f"There is no remark {remark} of an agent's that holds.")
-        return self._mouth.say(run, Withdraw(number=remark), client_of(context), id)
+        return self._sender.send(run, Withdraw(number=remark), client_of(context), id)
 
-    def pause(self, context: Context[Any, Any], run: Run = None, id: Id = None) -> Said:
+    def pause(self, context: Context[Any, Any], run: Run = None, id: Id = None) -> InputState:
         """Let the run start nothing new; what trains ends and is judged."""
-        return self._mouth.say(run, Pause(), client_of(context), id)
+        return self._sender.send(run, Pause(), client_of(context), id)
 
-    def go(self, context: Context[Any, Any], run: Run = None, id: Id = None) -> Said:
+    def go(self, context: Context[Any, Any], run: Run = None, id: Id = None) -> InputState:
         """Let a paused run go on."""
-        return self._mouth.say(run, Go(), client_of(context), id)
+        return self._sender.send(run, Go(), client_of(context), id)
 
     def skip(
         self, context: Context[Any, Any], number: Number, run: Run = None, id: Id = None
-    ) -> Said:
+    ) -> InputState:
         """End a trial that is in training without a verdict on it: no failure, and not counted."""
-        return self._mouth.say(run, Skip(number=number), client_of(context), id)
+        return self._sender.send(run, Skip(number=number), client_of(context), id)
 
     def lower_bounds(
         self,
@@ -78,12 +78,12 @@ class SteerTools:
         ] = None,
         run: Run = None,
         id: Id = None,
-    ) -> Said:
+    ) -> InputState:
         """Lower bounds of the run. One that would rise stays as it is: only people raise bounds."""
         if trials is None and hours is None and max_cost is None:
             raise UsageFault("Name a bound: trials, hours or max_cost.")
         ask = Set(trials=trials, hours=hours, max_cost=max_cost, only_down=True)
-        return self._mouth.say(run, ask, client_of(context), id)
+        return self._sender.send(run, ask, client_of(context), id)
 
 
 def _is_agents(remark: Remark) -> bool:

@@ -1,4 +1,4 @@
-"""The token of an HTTP server: from a file of the user's, from the environment, or a new one."""
+"""The token of an HTTP server: from a file, from the environment, or a new one."""
 
 import os
 import secrets
@@ -13,12 +13,12 @@ from agent.git.home import no_link
 MCP = "AUTORESEARCH_MCP_TOKEN"
 CONTROL = "AUTORESEARCH_CONTROL_TOKEN"
 LEAST = 24
-"""Characters of a token that nobody guesses."""
+"""The fewest characters of a token; a shorter one could be guessed."""
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def token_of(file: Path | None, environment: Mapping[str, str], variable: str) -> tuple[str, bool]:
-    """Return the token, and whether it is a new one that nobody has been told yet.
+    """Return the token, and whether it is a new one that must be shown to the user.
 
     variable: the one that may hold it. A file that is missing is made, for its owner only. Raise
     UsageFault for a token that is short, and for a file that others may read.

@@ -1,4 +1,4 @@
-"""What the tools answer: our own words and numbers, and below `untrusted` the texts of others."""
+"""The tools' answers: our own words and numbers, and texts of others below `untrusted`."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ from sandbox.ground.record import Record
 
 
 class Answer(Record):
-    """The base: what stands behind a field is its description in the schema of a tool."""
+    """The base class. The text below a field is its description in the schema of a tool."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -36,7 +36,7 @@ class RunLine(Answer):
     run: str
     state: Literal["running", "stopped", "unreadable"]
     trials: int = 0
-    """Measured ones, without baselines."""
+    """Measured trials, without baselines."""
     kept: int = 0
     best: float | None = None
     direction: str = ""
@@ -96,7 +96,7 @@ class LedgerPage(Answer):
     run: str
     rows: tuple[Row, ...]
     total: int
-    """Trials that the filters let through."""
+    """The number of trials that match the filters."""
     next_offset: int | None
     """Where the next page begins; None on the last."""
 
@@ -110,9 +110,9 @@ class NowText(Text):
     learnt: str
     """What the run has taught so far, in one sentence."""
     warnings: tuple[str, ...] = ()
-    """What is odd about the branch."""
+    """Warnings about the branch."""
     said: tuple[str, ...] = ()
-    """What people and agents told the run and still holds."""
+    """The remarks of people and agents that still hold."""
 
 
 class InFlight(Answer):
@@ -127,7 +127,7 @@ class InFlight(Answer):
 
 
 class PlaceText(Text):
-    """What a machine says of itself."""
+    """The names that a machine reports."""
 
     name: str
     machine: str = ""
@@ -142,7 +142,7 @@ class PlaceNow(Answer):
     slots: int
     """How many trials may train there at once."""
     trials: tuple[int, ...] = ()
-    """Those that train there now."""
+    """The trials that train there now."""
     untrusted: PlaceText
 
 
@@ -153,7 +153,7 @@ class Now(Answer):
     running: bool
     paused: bool
     held: bool
-    """What would be kept waits for a human's word."""
+    """Whether trials that would be kept wait for a human's decision."""
     in_flight: tuple[InFlight, ...]
     places: tuple[PlaceNow, ...] = ()
     """The machines of a run on several; none where that is this machine alone, or none works."""
@@ -164,12 +164,12 @@ class Now(Answer):
     direction: str
     scale: str
     budget: str
-    """Of one trial."""
+    """The time budget or limit of one trial."""
     baseline: float | None
     best: float | None
     best_number: int | None
     gain: str
-    """Of the best one over the baseline, as a change of the metric."""
+    """The best trial's gain over the baseline, as a change of the metric."""
     noise: float | None
     """Standard deviation of the losses of equal code."""
     trials_planned: int | None
@@ -205,15 +205,15 @@ class TrialText(Text):
     diff: Block
     """What they changed in the files."""
     detail: str
-    """Of a failure, in one line."""
+    """The failure in one line; empty without one."""
     tail: str
     """The end of the failure's log."""
     facts: dict[str, str]
-    """What the training said about itself."""
+    """Facts that the training printed about itself."""
     logs: tuple[Log, ...]
-    """Of trainings on this machine only."""
+    """Logs of trainings on this machine only."""
     notes: tuple[str, ...] = ()
-    """Of people and agents, on this trial."""
+    """Notes of people and agents on this trial."""
 
 
 class TrialPage(Answer):
@@ -222,17 +222,17 @@ class TrialPage(Answer):
     run: str
     row: Row
     starred: bool
-    """By somebody who wants it seen."""
+    """Whether somebody marked it with a star."""
     attempt: str
     """The commit that ran."""
     expected: float | None
     """The delta that its proposer predicted."""
     interval: tuple[float, float] | None
-    """Of delta, at 95 %."""
+    """95 % interval of delta."""
     pairs: tuple[tuple[int, float, float], ...]
-    """Seed, its own score, the incumbent's."""
+    """Each pair: the seed, the trial's score, the incumbent's score."""
     scores: tuple[tuple[int, float, str], ...]
-    """Seed, score, and who computed it."""
+    """Each score: its seed, value, and who computed it."""
     curve: Curve
     peak_memory_mb: float | None
     untrusted: TrialText
@@ -257,7 +257,7 @@ class Comparison(Answer):
 
     columns: tuple[Column, ...]
     differ_in: tuple[str, ...]
-    """With any of these, scores are not comparable."""
+    """The conditions that differ; with any of them scores are not comparable."""
 
 
 class ConstantText(Text):
@@ -339,22 +339,22 @@ class BriefText(Text):
 
 
 class Brief(Answer):
-    """What a human asked of a run."""
+    """The brief of a run: program.md."""
 
     run: str
     untrusted: BriefText
 
 
-class SaidText(Text):
-    """An input in words, which may quote others."""
+class InputText(Text):
+    """An input in words; it may quote untrusted text."""
 
     what: str
     why: str
     """Why it was refused, or what follows from it."""
 
 
-class Said(Answer):
-    """What became of something that was said to a run."""
+class InputState(Answer):
+    """The state of an input to a run."""
 
     run: str
     id: str
@@ -363,19 +363,19 @@ class Said(Answer):
     """waiting: no process has read it yet; `autoresearch resume` reads it otherwise."""
     running: bool
     """Whether a process works on the run."""
-    untrusted: SaidText
+    untrusted: InputText
 
 
 class Waited(Answer):
-    """What happened while one waited."""
+    """What happened during a wait."""
 
     run: str
     running: bool
     happened: bool
-    """False: nothing did in this time; call again."""
+    """False if nothing happened in this time; call again."""
     verdicts: int
     """How many trials have a verdict now; give it to the next call."""
     rows: tuple[Row, ...]
     """The new verdicts, oldest first."""
-    inputs: tuple[Said, ...] = ()
+    inputs: tuple[InputState, ...] = ()
     """The input that was waited for, once it has an answer."""

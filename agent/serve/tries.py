@@ -16,9 +16,9 @@ from agent.records.inputs import MAX_REMARK, Comment, InputId, Try
 from agent.records.proposals import Value
 from agent.serve.read import Run
 from agent.serve.rows import row_of
-from agent.serve.saying import Mouth, said
+from agent.serve.sending import InputSender, input_state
 from agent.serve.served import Repository
-from agent.serve.tool_answers import Said, Waited
+from agent.serve.tool_answers import InputState, Waited
 
 MAX_EDITS = 100
 MAX_PATCH = 200_000
@@ -41,11 +41,11 @@ def client_of(context: Context[Any, Any]) -> str | None:
 
 
 class TryTools:
-    """What an agent may add to a run."""
+    """The tools of an agent that adds trials and notes to a run."""
 
-    def __init__(self, repository: Repository, mouth: Mouth) -> None:
+    def __init__(self, repository: Repository, sender: InputSender) -> None:
         self._repository = repository
-        self._mouth = mouth
+        self._sender = sender
 
     def try_(
         self,
@@ -68,17 +68,17 @@ class TryTools:
         ] = None,
         run: Run = None,
         id: Id = None,
-    ) -> Said:
+    ) -> InputState:
         """Have edits of yours run as the next trial: a patch, typed edits, or constants.
 
-        It is isolated, scored and judged like any other; what it came to is in the ledger.
+        It is isolated, scored and judged like any other; its result is in the ledger.
         Edits to files that edits may not touch, and what was tried already, are refused.
         """
         every = [*self._changes(run, patch, constants or {}), *edits]
         if not every:
             raise UsageFault("There is nothing to try: give a patch, edits or constants.")
         ask = Try(hypothesis=hypothesis, edits=tuple(every))
-        return self._mouth.say(run, ask, client_of(context), id)
+        return self._sender.send(run, ask, client_of(context), id)
 
     def _changes(
         self, run: str | None, patch: str | None, constants: dict[str, Value]
@@ -107,10 +107,10 @@ class TryTools:
         ] = None,
         run: Run = None,
         id: Id = None,
-    ) -> Said:
+    ) -> InputState:
         """Write a note into the run's record, on a trial or on the run. No proposal sees it."""
         ask = Comment(text=text, number=trial)
-        return self._mouth.say(run, ask, client_of(context), id)
+        return self._sender.send(run, ask, client_of(context), id)
 
     async def wait(
         self,
@@ -133,27 +133,28 @@ class TryTools:
         """Wait until a trial has its verdict, or an input its answer; or the run is over."""
         tag = await run_sync(self._repository.tag, run)
         look = partial(self._look, tag, input)
-        known = verdicts
+        count = verdicts
         deadline = time.monotonic() + seconds
         while True:
-            waited = await run_sync(look, known)
+            waited = await run_sync(look, count)
             if waited.happened or not waited.running or time.monotonic() >= deadline:
                 return waited
-            known = waited.verdicts if known is None else known
+            if count is None:
+                count = waited.verdicts
             await anyio.sleep(LOOK_SECONDS)
 
-    def _look(self, tag: str, input: str | None, known: int | None) -> Waited:
-        """Return what there is now; known: the verdicts that the caller has seen."""
-        answered = None if input is None else self._mouth.answer(tag, input)
+    def _look(self, tag: str, input: str | None, count: int | None) -> Waited:
+        """Return the new verdicts and answers. count: how many verdicts the caller has seen."""
+        answered = None if input is None else self._sender.answer(tag, input)
         with self._repository.reading(tag) as served:
             trials = served.view.trials
-            new = trials[len(trials) if known is None else known :]
+            new = trials[len(trials) if count is None else count :]
             rows = [row_of(trial, served.view.formatter) for trial in new[:MAX_NEW]]
             running = served.view.pid is not None
             heard = []
             if answered:
                 asked = answered.input
-                heard.append(said(tag, asked.id, asked.ask, answered, running))
+                heard.append(input_state(tag, asked.id, asked.ask, answered, running))
             happened = bool(answered) if input else bool(rows)
             return Waited(
                 run=tag,

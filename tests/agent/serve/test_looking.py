@@ -26,9 +26,9 @@ from agent.run.probing import Probing
 from agent.serve.looking import OVER, Researcher, RunLooks
 from agent.serve.machine import about_machine
 from agent.serve.notes import MOST_AT_ONCE
-from agent.serve.saying import Mouth
+from agent.serve.sending import InputSender
 from agent.serve.served import Repository
-from agent.serve.tool_answers import Said, SaidText
+from agent.serve.tool_answers import InputState, InputText
 from tests.agent.history.test_hidden import FILES, SECRET
 from tests.agent.serve.client import http
 from tests.agent.serve.conftest import ORDER, settle
@@ -126,14 +126,14 @@ def test_a_proposal_writes_a_few_notes_and_no_flood_of_commits(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    text = SaidText(what="", why="")
-    answer = Said(run="t", id="1", state="waiting", running=False, untrusted=text)
+    text = InputText(what="", why="")
+    answer = InputState(run="t", id="1", state="waiting", running=False, untrusted=text)
 
-    def say_as(_mouth: Mouth, _run: str | None, ask: Remember, _sender: str) -> Said:
+    def send_as(_self: InputSender, _run: str | None, ask: Remember, _sender: str) -> InputState:
         said.append(ask.text)
         return answer
 
-    monkeypatch.setattr(Mouth, "say_as", say_as)
+    monkeypatch.setattr(InputSender, "send_as", send_as)
     shown = looks(home)
     answers = [shown.call("note", {"text": f"note {number}"}) for number in range(9)]
     assert len(said) == MOST_AT_ONCE

@@ -19,7 +19,7 @@ from agent.project.settings import read_settings
 from agent.records.inputs import Set
 from agent.run.bounds import Bounds, Meter
 from agent.run.inbox import Inbox
-from agent.serve.saying import sender_of
+from agent.serve.sending import sender_of
 from tests.agent.serve.client import Call, data, error, inside, talk
 from tests.e2e.researcher import TRAIN, git, ledger, miniature, start_typing, wait_for
 from tests.e2e.test_bad_days import START

@@ -1,4 +1,4 @@
-"""Says things to a run for an agent: each is one input, recorded with its answer by the run."""
+"""Sends an agent's inputs to a run, which records each of them with its answer."""
 
 import re
 from pathlib import Path
@@ -9,23 +9,23 @@ from agent.records.inputs import Admitted, Ask, words_of
 from agent.run.inbox import NotSent, answer_of, new_input, send, wait_for_answer
 from agent.serve.quoted import line
 from agent.serve.served import Repository
-from agent.serve.tool_answers import Said, SaidText
+from agent.serve.tool_answers import InputState, InputText
 from sandbox.ground.text import shortened
 
 ANSWER_SECONDS = 10.0
 """How long a tool waits for the run's answer."""
 AGENT = "mcp"
 MAX_AGENT = 60
-"""Characters of what an agent's client calls itself."""
+"""The most characters of the name of an agent's client."""
 
 
 def sender_of(client: str | None) -> str:
-    """Return who speaks: `mcp`, and what the agent's client calls itself."""
+    """Return the sender of an input: `mcp`, and the name of the agent's client."""
     name = shortened(re.sub(r"[^\w .+-]", "", client or ""), MAX_AGENT)
     return f"{AGENT} {name}".strip()
 
 
-class Mouth:
+class InputSender:
     """Sends inputs to the runs of a repository."""
 
     def __init__(self, repository: Repository) -> None:
@@ -36,19 +36,24 @@ class Mouth:
         places = homes(Path(self._repository.around.project.root))
         return find_run(runs_of(places), self._repository.tag(run))
 
-    def say(self, run: str | None, ask: Ask, client: str | None, id: str | None = None) -> Said:
-        """Send an input, and return its answer, or that it waits. Raise UsageFault if it cannot."""
-        return self.say_as(run, ask, sender_of(client), id)
+    def send(
+        self, run: str | None, ask: Ask, client: str | None, id: str | None = None
+    ) -> InputState:
+        """Send an agent's input and wait for its answer; see `send_as`. client: its name."""
+        return self.send_as(run, ask, sender_of(client), id)
 
-    def say_as(self, run: str | None, ask: Ask, sender: str, id: str | None = None) -> Said:
-        """Do the same. sender: who says it."""
+    def send_as(self, run: str | None, ask: Ask, sender: str, id: str | None = None) -> InputState:
+        """Send an input, and return its state: answered, or waiting after ANSWER_SECONDS.
+
+        run: TAG, or None as in Repository.tag. sender: as recorded. id: makes a repeated call count
+        once. Raise UsageFault if the input cannot be sent."""
         target = self.home(run)
         asked = new_input(ask, sender, id)
         sent = send(target.home, target.tag, asked)
         if isinstance(sent, NotSent):
             raise UsageFault(sent.reason, sent.next_command)
         answer = wait_for_answer(target.home, target.tag, asked.id, ANSWER_SECONDS)
-        return said(target.tag, asked.id, ask, answer, sent.pid is not None)
+        return input_state(target.tag, asked.id, ask, answer, sent.pid is not None)
 
     def answer(self, run: str | None, id: str) -> Admitted | None:
         """Return the answer to an input, once it has one."""
@@ -56,11 +61,13 @@ class Mouth:
         return answer_of(target.home, target.tag, id)
 
 
-def said(run: str, id: str, ask: Ask, answer: Admitted | None, running: bool) -> Said:
-    """Return what became of an input: of the first one with its id, if there were two."""
+def input_state(run: str, id: str, ask: Ask, answer: Admitted | None, running: bool) -> InputState:
+    """Return the state of an input, given its answer or None.
+
+    Where the answer is about an earlier input with the same id, the state describes that one."""
     if answer is None:
-        text = SaidText(what=line(words_of(ask)), why="")
-        return Said(run=run, id=id, state="waiting", running=running, untrusted=text)
-    text = SaidText(what=line(words_of(answer.input.ask)), why=line(answer.why))
+        text = InputText(what=line(words_of(ask)), why="")
+        return InputState(run=run, id=id, state="waiting", running=running, untrusted=text)
+    text = InputText(what=line(words_of(answer.input.ask)), why=line(answer.why))
     state = "accepted" if answer.accepted else "refused"
-    return Said(run=run, id=id, state=state, running=running, untrusted=text)
+    return InputState(run=run, id=id, state=state, running=running, untrusted=text)
