@@ -45,6 +45,7 @@ from agent.run.drafting import Staff
 from agent.run.ledger import Ledger
 from agent.run.loop import Loop
 from agent.space import read_constants, read_space
+from benchmarks.means import at_least_one
 from benchmarks.writers import LOOK_SECONDS, NOISE, Clock, Moves, repository, settings
 
 IDLE = "IDLE = 0.5  # [0 .. 1]\n"
@@ -241,8 +242,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--slots", type=int, default=16)
-    parser.add_argument("--machines", type=int, default=16)
+    parser.add_argument("--slots", type=at_least_one, default=16)
+    parser.add_argument("--machines", type=at_least_one, default=16)
     parser.add_argument("--answer", type=float, default=60.0, help="seconds of an answer")
     parser.add_argument("--trial", type=float, default=310.0, help="seconds of a training")
     parser.add_argument("--writers", default="auto")
@@ -252,6 +253,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--one", action="store_true", help="one slot first, to compare with")
     options = parser.parse_args()
+    if options.trials <= options.slots:
+        parser.error(f"{options.slots} slots need more than {options.slots} --trials")
     one = night(options, 1, 1) if options.one else None
     if one:
         print(json.dumps(one), flush=True)

@@ -22,6 +22,7 @@ from agent.judge.noise import Noise
 from agent.judge.target import needs_more, proof_of
 from agent.records.guards import Finding, Guard
 from agent.records.objective import Sense
+from benchmarks.means import at_least_one
 
 CANDIDATES = 20
 REPEATS = 3
@@ -125,7 +126,7 @@ def target_table(nights: int, first: int) -> None:
 def main() -> None:
     """Print every table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--nights", type=int, default=300)
+    parser.add_argument("--nights", type=at_least_one, default=300)
     parser.add_argument("--first", type=int, default=0, help="seed of the first night")
     arguments = parser.parse_args()
     for guard in (ABSOLUTE, RELATIVE):

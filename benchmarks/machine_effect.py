@@ -11,7 +11,7 @@ than its incumbent it proposes another one that changes nothing, after others mo
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
-from statistics import fmean, variance
+from statistics import fmean
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from agent.judge.machines import Spread, spread_of
 from agent.judge.noise import Noise, Sample, noise_in
 from agent.judge.pairing import next_run, next_seed
 from agent.records.results import Across
+from benchmarks.means import Mean
 
 REPEATS = 3
 TAU = sqrt(2)
@@ -228,15 +229,11 @@ def print_fleet(
             shares.append(fmean(kept[9::10]))
             nothing = [was for was, true in zip(kept, effects, strict=True) if not true]
             mixed.append(100 * sum(nothing) / max(1, len(nothing)))
-        powers.append(_mean(shares, ".1%"))
+        powers.append(f"{Mean.of(shares):.1%}")
     print(
         f"{machines} machines, effect {effect:g} tau, {proposals}: "
-        f"{_mean(false, '.2f')} false keeps, {_mean(spoilt, '.0%')} of nights;",
-        f"mixed {_mean(mixed, '.2f')}; power {', '.join(powers)};",
+        f"{Mean.of(false):.2f} false keeps, {Mean.of(spoilt):.0%} of nights;",
+        f"mixed {Mean.of(mixed):.2f}; power {', '.join(powers)};",
         f"{fmean(repeats):.0%} of runs repeat, {fmean(crossed):.0%} of pairs across",
         flush=True,
     )
-
-
-def _mean(samples: Sequence[float], form: str) -> str:
-    return f"{fmean(samples):{form}} ±{sqrt(variance(samples) / len(samples)):{form}}"

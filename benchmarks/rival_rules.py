@@ -25,7 +25,8 @@ from statistics import fmean, stdev
 import numpy as np
 
 from agent.judge.decide import Rule
-from benchmarks.verdicts import Effects, Mean, nights, nothing_but, one_in_ten
+from benchmarks.means import Mean, at_least_one
+from benchmarks.verdicts import Effects, nights, nothing_but, one_in_ten
 
 NOISE_RUNS = 5
 Played = tuple[list[float], list[bool], int]
@@ -135,7 +136,7 @@ def row(play: Play, which: range) -> str:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="our verdicts beside those of named tools")
-    parser.add_argument("--nights", type=int, default=200)
+    parser.add_argument("--nights", type=at_least_one, default=200)
     parser.add_argument("--first", type=int, default=400_000, help="the seed of the first night")
     options = parser.parse_args()
     which = range(options.first, options.first + options.nights)

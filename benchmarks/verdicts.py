@@ -53,6 +53,7 @@ from agent.judge.pairing import next_seed
 from benchmarks.families import Family as ScatterFamily
 from benchmarks.families import Name, Noisy, family_of
 from benchmarks.machine_effect import PROPOSALS, print_fleet
+from benchmarks.means import Mean, at_least_one
 from benchmarks.other_noise import FAMILIES, Family
 
 Decide = Callable[[Case, Rule], Judgement]
@@ -193,21 +194,6 @@ class Night:
 
 
 @dataclass(frozen=True)
-class Mean:
-    """A mean over nights, and its standard error."""
-
-    value: float
-    error: float
-
-    @classmethod
-    def of(cls, samples: Sequence[float]) -> "Mean":
-        return cls(fmean(samples), sqrt(variance(samples) / len(samples)))
-
-    def __format__(self, form: str) -> str:
-        return f"{self.value:{form}} ±{self.error:{form.lstrip('+')}}"
-
-
-@dataclass(frozen=True)
 class Row:
     """The figures of one rule; see the module's docstring."""
 
@@ -273,7 +259,7 @@ def measure(
         power.append(Mean.of([fmean(kept[9::10]) for _, kept in mixed]))
     history = [effect / sigma for effect in published_effects()]
     published = nights(
-        name, rule, lambda _: history, which[: len(which) // 2], seeds, scatter=scatter
+        name, rule, lambda _: history, which[: (len(which) + 1) // 2], seeds, scatter=scatter
     )
     return Row(
         false_keeps=Mean.of([sum(kept) for _, kept in idle]),
@@ -322,7 +308,7 @@ def options_of() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--nights", type=int, default=400)
+    parser.add_argument("--nights", type=at_least_one, default=400)
     parser.add_argument(
         "--first",
         type=int,
@@ -356,7 +342,7 @@ def options_of() -> argparse.Namespace:
     parser.add_argument(
         "--family", choices=[*FAMILIES, "all"], help="our rule alone, on this kind of noise"
     )
-    parser.add_argument("--machines", type=int, help="our rule alone, on so many machines")
+    parser.add_argument("--machines", type=at_least_one, help="our rule alone, on so many machines")
     parser.add_argument(
         "--effect", type=float, default=0.0, help="what a machine does to every score, in tau"
     )

@@ -18,7 +18,8 @@ from agent.judge.noise import Noise, noise_of
 from agent.records.objective import LOWER
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Pair, Result, Role, Score, Trial
-from benchmarks.verdicts import Mean, nights
+from benchmarks.means import Mean
+from benchmarks.verdicts import nights
 
 
 def score(value: float, seed: int, role: Role = "candidate") -> Score:
