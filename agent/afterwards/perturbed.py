@@ -18,8 +18,11 @@ class PerturbingBench:
 
     bench: Measures
     history: Reading
-    slots: tuple[Slot, ...]
-    """Those of the bench in which it measures; a place that joins later is none of them."""
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The slots of the present places."""
+        return self.bench.slots
 
     @property
     def is_seeking(self) -> bool:

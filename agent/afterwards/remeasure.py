@@ -1,46 +1,20 @@
 """Trains states of a run again, side by side under fresh seeds, for `replicate` and `ablate`."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pydantic import FiniteFloat
-
-from agent.errors import HistoryFault
-from agent.evaluate.bench import Assignment, Measures
+from agent.afterwards.side_by_side import Scored, Scores, SideBySide, State, Tell, Timing
+from agent.errors import HistoryFault, PlaceLost
+from agent.evaluate.bench import Measures
 from agent.evaluate.results import Units
-from agent.evaluate.watch import Listener
 from agent.judge.comparison import Comparison
 from agent.judge.guards import weigh
 from agent.judge.noise import Noise
 from agent.records.guards import Guard
-from agent.records.proposals import Proposal, Provenance
-from agent.records.results import Attempt, Order, Pair, Result, Role, Trial
-from agent.records.slots import Slot
-from sandbox.ground.deadline import Usual
-from sandbox.ground.record import Record
+from agent.records.results import Order, Pair, Role, Trial
 from sandbox.ground.text import one_line
 from sandbox.score.evaluator.evaluation import Split
-
-
-class Scored(Record):
-    """A state's score under one seed."""
-
-    value: FiniteFloat | None
-    failure: str = ""
-    """Why there is no score."""
-    also: dict[str, FiniteFloat] = {}
-    """The metrics beside it."""
-
-
-@dataclass(frozen=True)
-class State:
-    """A state of the run that can be trained."""
-
-    name: str
-    commit: str
-    number: int
-    """Of the trial whose state it is."""
 
 
 @dataclass(frozen=True)
@@ -73,88 +47,72 @@ def state_of(trial: Trial) -> State:
     return State(f"#{trial.number} {trial.proposal.hypothesis}", trial.attempt, trial.number)
 
 
+@dataclass(frozen=True)
+class Compared:
+    """Comparisons of states that were trained side by side."""
+
+    comparisons: tuple[Comparison, ...]
+    machine: str
+    """Where; several machines of one kind, if places were lost; empty if no seed was finished."""
+    seeds: int
+    """How many seeds were finished."""
+    lost: PlaceLost | None
+    """Why further seeds were not: no place was left."""
+
+
 def compare(
     bench: Measures,
     candidates: Sequence[State],
     reference: State,
     seeds: Sequence[int],
-    listen: Listener,
+    tell: Tell,
     cancel: threading.Event,
-    usual: Usual | None,
+    timing: Timing | None,
     split: Split = "val",
     limits: Limits | None = None,
-) -> Iterator[Comparison]:
+) -> Compared:
     """Train every state under every seed, and compare each candidate with the reference.
 
-    All of it in one slot. The runs are interleaved by seed so that machine drift affects all states
-    equally. A state that failed is not trained again. usual: how long the run's baseline trains on
-    this machine. limits: what each candidate is held to; their baseline is trained like the other
-    states.
+    limits: what each candidate is held to; their baseline is trained like the other states. Others
+    as for SideBySide. Raise HistoryFault where the run's baseline fails.
     """
-    slot = bench.slots[0]
     limits = limits or Limits()
     states = [reference, *candidates]
     if limits.needs_baseline_beside(reference):
         states.append(limits.baseline_or(reference))
     judged = {state.commit for state in candidates} - {reference.commit}
-    scores: dict[str, dict[int, Scored]] = {state.commit: {} for state in states}
+
+    def order_of(state: State, seed: int) -> Order:
+        role: Role = "candidate" if state.commit in judged else "incumbent"
+        return Order(commit=state.commit, seed=seed, role=role, split=split)
+
     units = Units(tuple(guard.metric for guard in limits.guards))
-    for turn, seed in enumerate(seeds):
-        for state in states if turn % 2 == 0 else reversed(states):
-            own = scores[state.commit]
-            if any(score.failure for score in own.values()):
-                continue
-            role: Role = "candidate" if state.commit in judged else "incumbent"
-            order = Order(commit=state.commit, seed=seed, role=role, split=split)
-            run = bench.run(_assignment(slot, state, order, turn, usual), listen, cancel)
-            own[seed] = _scored(units.held(run) if run else None)
-            if cancel.is_set():
-                return
+    training = SideBySide(bench, states, seeds, order_of, tell, cancel, timing, units)
+    lost: PlaceLost | None = None
+    try:
+        training.train()
+    except PlaceLost as none_left:
+        lost = none_left
+    compared = _compared(training.scores, candidates, reference, limits)
+    machine = " and ".join(dict.fromkeys(training.machines.values()))
+    return Compared(compared, machine, len(training.machines), lost)
+
+
+def _compared(
+    scores: Scores, candidates: Sequence[State], reference: State, limits: Limits
+) -> tuple[Comparison, ...]:
     first = scores[limits.baseline_or(reference).commit] if limits.is_relative else {}
+    comparisons = []
     for state in candidates:
         own = scores[state.commit]
         compared = _comparison(state, own, scores[reference.commit])
-        yield compared if compared.failure else _held(compared, limits.guards, own, first)
+        if not compared.failure:
+            compared = _held(compared, limits.guards, own, first)
+        comparisons.append(compared)
+    return tuple(comparisons)
 
 
-def time_baseline(
-    bench: Measures, baseline: State, seed: int, listen: Listener, cancel: threading.Event
-) -> Usual | None:
-    """Return how long the run's baseline trains on this machine; None if that was stopped.
-
-    Raise HistoryFault where the baseline fails here.
-    """
-    order = Order(commit=baseline.commit, seed=seed, role="baseline")
-    run = bench.run(_assignment(bench.slots[0], baseline, order, 0, None), listen, cancel)
-    if run is None:
-        return None
-    if run.status != "scored":
-        message = f"the baseline fails on this machine ({run.status}): {run.detail}"
-        raise HistoryFault(message, "autoresearch log")
-    [score] = run.scores
-    stepping = None if score.startup is None else run.seconds - score.startup
-    return Usual(seconds=run.seconds, stepping=stepping)
-
-
-def _assignment(
-    slot: Slot, state: State, order: Order, turn: int, usual: Usual | None
-) -> Assignment:
-    proposal = Proposal(hypothesis=state.name, by=Provenance(method="remeasure", origin="replay"))
-    attempt = Attempt(
-        number=state.number, commit=state.commit, parent=state.commit, proposal=proposal
-    )
-    return Assignment(attempt, order, slot, turn + 1, usual)
-
-
-def _scored(run: Result | None) -> Scored:
-    if run is None:
-        return Scored(value=None, failure="stopped")
-    if run.status != "scored":
-        return Scored(value=None, failure=f"{run.status}: {run.detail}")
-    return Scored(value=run.scores[0].value, also=run.scores[0].also)
-
-
-def _comparison(state: State, own: dict[int, Scored], other: dict[int, Scored]) -> Comparison:
+def _comparison(state: State, own: Mapping[int, Scored], other: dict[int, Scored]) -> Comparison:
     for score in (*own.values(), *other.values()):
         if score.failure:
             return Comparison(what=state.name, trial=state.number, failure=score.failure)
@@ -169,8 +127,8 @@ def _comparison(state: State, own: dict[int, Scored], other: dict[int, Scored]) 
 def _held(
     compared: Comparison,
     guards: Sequence[Guard],
-    own: dict[int, Scored],
-    baseline: dict[int, Scored],
+    own: Mapping[int, Scored],
+    baseline: Mapping[int, Scored],
 ) -> Comparison:
     """Return a comparison with the results of the guards, from these runs alone."""
     results = []
@@ -189,5 +147,5 @@ def _held(
     )
 
 
-def _values(scores: dict[int, Scored], metric: str) -> dict[int, float]:
+def _values(scores: Mapping[int, Scored], metric: str) -> dict[int, float]:
     return {seed: score.also[metric] for seed, score in scores.items() if metric in score.also}

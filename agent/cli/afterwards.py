@@ -60,18 +60,9 @@ def replicate(
     on the run's branch.
     """
     from agent.afterwards.remeasure import state_of
-    from agent.cli.lab import (
-        baseline_of,
-        lab,
-        measured,
-        open_test,
-        print_measurement,
-        record,
-        trial_of,
-    )
+    from agent.cli.lab import Question, baseline_of, lab, measure, open_test, trial_of
 
     with lab(branch, unsafe, trust, on) as (history, bench):
-        machine = bench.slots[0].machine
         trial = trial_of(history, number)
         reference = state_of(baseline_of(history))
         states = [state_of(trial)]
@@ -79,10 +70,9 @@ def replicate(
         if test:
             split = "test"
             open_test(history, "replicate", [*states, reference])
-        comparisons = measured(history, bench, states, reference, seeds, split)
         against = f"the baseline #{reference.number}"
-        measurement = record(history, "replicate", comparisons, against, machine, split)
-        print_measurement(history, measurement, as_json)
+        question = Question("replicate", states, reference, against, split)
+        measure(history, bench, question, seeds, as_json)
 
 
 @app.command(epilog=epilog("autoresearch ablate --seeds 4"))
@@ -100,11 +90,10 @@ def ablate(
     difference could go. The results are recorded on the run's branch.
     """
     from agent.afterwards.ablation import kept_changes
-    from agent.afterwards.remeasure import State
-    from agent.cli.lab import ablations, lab, measured, print_measurement, record
+    from agent.afterwards.side_by_side import State
+    from agent.cli.lab import Question, ablations, lab, measure
 
     with lab(branch, unsafe, trust, on) as (history, bench):
-        machine = bench.slots[0].machine
         kept = kept_changes(history.trials)
         if not kept:
             raise UsageFault(
@@ -114,10 +103,10 @@ def ablate(
         best = incumbent_of(history.trials)
         assert best is not None
         final = State("the final state", history.tip, best.number)
-        comparisons = measured(history, bench, parts.states, final, seeds)
-        everything = [*comparisons, *parts.impossible]
-        measurement = record(history, "ablate", everything, "the final state", machine)
-        print_measurement(history, measurement, as_json)
+        question = Question(
+            "ablate", parts.states, final, "the final state", impossible=parts.impossible
+        )
+        measure(history, bench, question, seeds, as_json)
 
 
 @app.command(epilog=epilog("autoresearch finalize --drop 7 --to tuned"))

@@ -5,10 +5,9 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +15,8 @@ import typer
 
 from agent.afterwards.ablation import without
 from agent.afterwards.perturbed import PerturbingBench
-from agent.afterwards.remeasure import Limits, State, compare, state_of, time_baseline
+from agent.afterwards.remeasure import Compared, Limits, compare, state_of
+from agent.afterwards.side_by_side import State, Timing
 from agent.cli.build import (
     Kit,
     bench_of,
@@ -29,6 +29,7 @@ from agent.cli.build import (
 from agent.cli.consent import Consent
 from agent.cli.reach import agreed_run
 from agent.display.format import formatter_for, open_console
+from agent.display.places import lost_line
 from agent.display.waiting import waiting
 from agent.errors import HistoryFault, PlaceLost, UsageFault
 from agent.evaluate.bench import Measures
@@ -43,12 +44,26 @@ from agent.judge.overtime import patient
 from agent.judge.pairing import fresh_seeds
 from agent.judge.yardstick import usual_of, yardstick_of
 from agent.project.resolve import recorded_caps
-from agent.records.events import Event, TrialStarted
+from agent.records.events import Event, TrainingLost, TrialStarted
 from agent.records.opening import Opening
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Trial
 from sandbox.ground.deadline import Usual
 from sandbox.score.evaluator.evaluation import Split
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be measured again."""
+
+    kind: Literal["replicate", "ablate"]
+    states: Sequence[State]
+    reference: State
+    against: str
+    """The reference, in words."""
+    split: Split = "val"
+    impossible: tuple[Comparison, ...] = ()
+    """What cannot be trained, each with the reason."""
 
 
 @contextmanager
@@ -57,7 +72,7 @@ def lab(
 ) -> Iterator[tuple[History, Measures]]:
     """Yield a run, and a bench that trains its states as its trials were trained.
 
-    on: the value of --on. Everything is trained in one slot, hence on one machine.
+    on: the value of --on. There is one slot, and another one once its place is lost.
     """
     where = _lasting(on)
     place = place_around(Path.cwd())
@@ -77,7 +92,7 @@ def lab(
             elsewhere = elsewhere_of(where, 1, unsafe, history.sources.code)
             bench = bench_of(history, Kit(place.settings, slots, sandbox, data, caps, elsewhere))
             with _opened(bench, where):
-                yield history, PerturbingBench(bench, history, _one_slot(bench))
+                yield history, PerturbingBench(bench, history)
 
 
 def _lasting(on: str | None) -> Where:
@@ -92,14 +107,6 @@ def _lasting(on: str | None) -> Where:
     return where
 
 
-def _one_slot(bench: Measures) -> tuple[Slot, ...]:
-    """Return the slot that everything is trained in. Raise PlaceLost where it is gone already."""
-    slots = bench.slots[:1]
-    if not slots:
-        raise PlaceLost("it left before anything was trained")
-    return slots
-
-
 @contextmanager
 def _opened(bench: Measures, where: Where) -> Iterator[None]:
     """Open the bench for the block; on a cluster this waits for a place."""
@@ -111,57 +118,88 @@ def _opened(bench: Measures, where: Where) -> Iterator[None]:
     try:
         yield
     except PlaceLost as lost:
-        message = f"the place was lost, and this measurement with it: {lost.message}"
-        raise PlaceLost(message, f"autoresearch doctor --on {where}") from None
+        again = f"autoresearch doctor --on {where}   # once a node is fit, the same command again"
+        raise PlaceLost(lost.message, again) from None
     finally:
         bench.close()
 
 
-def measured(
-    history: History,
-    bench: Measures,
-    states: Sequence[State],
-    reference: State,
-    seeds: int,
-    split: Split = "val",
-) -> list[Comparison]:
-    """Return the comparison of each state with `reference`, under `seeds` fresh seeds."""
-    if not states:
-        return []
+def measure(
+    history: History, bench: Measures, question: Question, seeds: int, as_json: bool = False
+) -> None:
+    """Train the states of a question under fresh seeds; record and print the comparisons.
+
+    Raise PlaceLost where no place was left for all seeds. What was finished is recorded before.
+    """
     fresh = fresh_seeds(history.trials, seeds, history.run.seed)
-    usual = _usual(history, bench)
+    comparisons = question.impossible
+    machine = bench.slots[0].machine if bench.slots else ""
+    lost: PlaceLost | None = None
+    if question.states:
+        compared = _compared(history, bench, question, fresh)
+        comparisons = (*compared.comparisons, *question.impossible)
+        machine = compared.machine
+        if compared.lost is not None:
+            lost = _ended_early(compared.lost, compared.seeds, len(fresh))
+    if lost is None or machine:
+        measurement = record(history, question, comparisons, machine)
+        print_measurement(history, measurement, as_json)
+    if lost is not None:
+        raise lost
+
+
+def _ended_early(lost: PlaceLost, finished: int, wanted: int) -> PlaceLost:
+    recorded = "which are recorded" if finished else "so nothing is recorded"
+    why = f"the last place was lost after {finished} of {wanted} seeds, {recorded}"
+    return PlaceLost(f"{why}: {lost.message}")
+
+
+def _compared(
+    history: History, bench: Measures, question: Question, fresh: Sequence[int]
+) -> Compared:
+    """Train the states of a question, and compare them; say what is trained."""
     console = open_console(stderr=True)
+    line = formatter_for(console).line
     limits = Limits(history.run.goal.guards, state_of(baseline_of(history)))
-    if limits.needs_baseline_beside(reference):
+    if limits.needs_baseline_beside(question.reference):
         console.print("a guard is held against the first baseline, which is trained beside them")
-    trained = len(states) + 1 + limits.needs_baseline_beside(reference)
-    total = len(fresh) * trained + (usual is None)
-    number = count(1)
 
-    def listen(event: Event) -> None:
-        if isinstance(event, TrialStarted):
-            what = formatter_for(console).line(event.attempt.proposal.hypothesis)
-            console.print(f"training {next(number)} of {total}, seed {event.seed}: {what}")
+    def tell(event: Event, number: int, total: int) -> None:
+        match event:
+            case TrialStarted(attempt, seed=seed):
+                what = line(attempt.proposal.hypothesis)
+                console.print(f"training {number} of {total}, seed {seed}: {what}")
+            case TrainingLost(attempt, place=place, why=why):
+                console.print(line(lost_line(attempt.number, place, why)))
 
-    cancel = threading.Event()
-    if usual is None:
-        usual = time_baseline(bench, _yardstick(history), fresh[0], listen, cancel)
-    usual = patient(usual, history.run.budget, history.run.goal.time_limit)
-    compared = compare(bench, states, reference, fresh, listen, cancel, usual, split, limits)
-    return [pair.model_copy(update={"sense": history.run.sense}) for pair in compared]
+    compared = compare(
+        bench,
+        question.states,
+        question.reference,
+        fresh,
+        tell,
+        threading.Event(),
+        _timing(history),
+        question.split,
+        limits,
+    )
+    pairs = [pair.model_copy(update={"sense": history.run.sense}) for pair in compared.comparisons]
+    return replace(compared, comparisons=tuple(pairs))
 
 
-def _usual(history: History, bench: Measures) -> Usual | None:
-    """Return how long the run's baseline trains on the bench's machine, if known."""
+def _timing(history: History) -> Timing:
+    """Return how long the run's baseline trains, as far as the run has recorded it."""
     yardstick = yardstick_of(history.trials)
-    if yardstick is None:
-        return None
-    slot = bench.slots[0]
-    return usual_of(yardstick, history.trials, (), slot.machine, len(slot.cpus) or None)
 
+    def known(slot: Slot) -> Usual | None:
+        if yardstick is None:
+            return None
+        return usual_of(yardstick, history.trials, (), slot.machine, len(slot.cpus) or None)
 
-def _yardstick(history: History) -> State:
-    return state_of(yardstick_of(history.trials) or baseline_of(history))
+    def stretch(usual: Usual | None) -> Usual | None:
+        return patient(usual, history.run.budget, history.run.goal.time_limit)
+
+    return Timing(state_of(yardstick or baseline_of(history)), known, stretch)
 
 
 def open_test(
@@ -198,16 +236,13 @@ def test_branch(
 ) -> None:
     """Compare a finalized branch with the baseline on the test split, and print the outcome."""
     with lab(branch, unsafe, trust, on) as (history, bench):
-        machine = bench.slots[0].machine
         reference = state_of(baseline_of(history))
         best = incumbent_of(history.trials)
         assert best is not None, "a finalized run has a baseline"
         final = State(f"the branch {name}", commit_of(history.project, name), best.number)
         open_test(history, "finalize", [final, reference])
-        comparisons = measured(history, bench, [final], reference, seeds, "test")
         against = f"the baseline #{reference.number}"
-        measurement = record(history, "replicate", comparisons, against, machine, "test")
-        print_measurement(history, measurement, as_json=False)
+        measure(history, bench, Question("replicate", [final], reference, against, "test"), seeds)
 
 
 @dataclass(frozen=True)
@@ -216,7 +251,7 @@ class Ablations:
 
     states: Sequence[State]
     """Those that can be trained."""
-    impossible: Sequence[Comparison]
+    impossible: tuple[Comparison, ...]
     """Changes that later ones build on, each with the reason why it cannot be taken out."""
 
 
@@ -233,24 +268,19 @@ def ablations(history: History, kept: Sequence[Trial]) -> Ablations:
         by = Provenance(method="ablate", origin="replay", replays=trial.number)
         draft = history.draft(trial.number, Proposal(hypothesis=name, by=by), taken.sources)
         states.append(State(name, draft.commit, trial.number))
-    return Ablations(states, impossible)
+    return Ablations(states, tuple(impossible))
 
 
 def record(
-    history: History,
-    kind: Literal["replicate", "ablate"],
-    comparisons: Sequence[Comparison],
-    against: str,
-    machine: str,
-    split: Split = "val",
+    history: History, question: Question, comparisons: Sequence[Comparison], machine: str
 ) -> Measurement:
     """Write the comparisons to the run's branch, and return the record."""
     measurement = Measurement(
-        kind=kind,
-        against=against,
+        kind=question.kind,
+        against=question.against,
         comparisons=tuple(comparisons),
         machine=machine,
-        split=split,
+        split=question.split,
         command=" ".join(["autoresearch", *sys.argv[1:]]),
         versions={"python": sys.version.split()[0], **_versions("torch", "numpy")},
         at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -8,7 +8,8 @@ import pytest
 
 from agent.afterwards.ablation import Without, kept_changes, without
 from agent.afterwards.finalize import finalize_run
-from agent.afterwards.remeasure import Limits, State, compare, state_of, time_baseline
+from agent.afterwards.remeasure import Limits, compare, state_of
+from agent.afterwards.side_by_side import State, Timing
 from agent.errors import HistoryFault, UsageFault
 from agent.evaluate.bench import Bench, Plan
 from agent.evaluate.slots import make_slots
@@ -17,6 +18,7 @@ from agent.history.history import History
 from agent.judge.comparison import Comparison, Measurement, replication_of
 from agent.judge.pairing import fresh_seeds
 from agent.records.edits import ReplaceStatements
+from agent.records.events import Event
 from agent.records.guards import Guard
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Pair
@@ -59,7 +61,11 @@ def compared(
     """Return the comparisons of states with a reference, with no bound on their time."""
     bench = bench_of(history, script)
     cancel = threading.Event()
-    return list(compare(bench, states, reference, seeds, lambda _: None, cancel, None))
+    return [*compare(bench, states, reference, seeds, unheard, cancel, None).comparisons]
+
+
+def unheard(event: Event, number: int, total: int) -> None:
+    """Hear what is trained, and say nothing."""
 
 
 def no_op(name: str) -> Proposal:
@@ -141,8 +147,8 @@ def held(history: History, script: Script) -> Comparison:
     final = State("all", best.commit, 4)
     without = State("without #2", history.tip, 2)
     cancel = threading.Event()
-    [found] = compare(bench, [without], final, (5, 6), lambda _: None, cancel, None, limits=limits)
-    return found
+    found = compare(bench, [without], final, (5, 6), unheard, cancel, None, limits=limits)
+    return found.comparisons[0]
 
 
 GUARDS = (Guard.model_validate("latency_ms <= baseline + 1"),)
@@ -180,7 +186,7 @@ def test_a_guard_whose_baseline_fails_is_said_to_be_unjudged(planted: History) -
 
 def test_a_state_is_held_to_its_budget_and_the_machine_may_be_slow_once(planted: History) -> None:
     """A candidate that takes too long has failed; the reference is measured again."""
-    slow = iter([9.0, 1.0, 1.0, 9.0])
+    slow = iter([1.0, 9.0, 1.0, 1.0, 9.0])
     ran: list[str] = []
 
     def timed(spec: RunSpec) -> tuple[Outcome, str]:
@@ -190,15 +196,19 @@ def test_a_state_is_held_to_its_budget_and_the_machine_may_be_slow_once(planted:
 
     baseline, best = planted.trials[:2]
     bench = bench_of(planted, timed, Budget(amount=1))
-    usual = time_baseline(
-        bench_of(planted), state_of(baseline), 5, lambda _: None, threading.Event()
-    )
-    assert usual == Usual(seconds=1.0)
     reference = state_of(baseline)
-    [comparison] = compare(
-        bench, [state_of(best)], reference, (5, 6), lambda _: None, threading.Event(), usual
-    )
-    assert ["LR = 0.3" in source for source in ran] == [False, False, True, True, False]
+    timed_here: list[Usual | None] = []
+
+    def noted(usual: Usual | None) -> Usual | None:
+        timed_here.append(usual)
+        return usual
+
+    timing = Timing(reference, lambda _: None, noted)
+    cancel = threading.Event()
+    found = compare(bench, [state_of(best)], reference, (5, 6), unheard, cancel, timing)
+    [comparison] = found.comparisons
+    assert timed_here == [Usual(seconds=1.0)]
+    assert ["LR = 0.3" in source for source in ran] == [False, False, False, True, True, False]
     assert comparison.failure == (
         "invalid: trained 9.0 s, where the budget of 1 s and the baseline's start-up of 0.0 s "
         "allow 2.0 s; "

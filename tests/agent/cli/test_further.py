@@ -129,18 +129,16 @@ def test_a_kept_state_that_is_measured_again_is_held_to_the_guards(home: Path) -
         slots = make_slots(1, (0,), ())
         bench = Bench(plan, ScriptedRunner(script), slots, home / "again", history.export)
         states = [state_of(kept), state_of(guarded)]
-        found = list(
-            compare(
-                bench,
-                states,
-                state_of(baseline),
-                (5, 6, 7),
-                lambda _: None,
-                threading.Event(),
-                None,
-                limits=Limits(GOAL.guards),
-            )
-        )
+        found = compare(
+            bench,
+            states,
+            state_of(baseline),
+            (5, 6, 7),
+            lambda *_: None,
+            threading.Event(),
+            None,
+            limits=Limits(GOAL.guards),
+        ).comparisons
     assert [comparison.guards[0].finding for comparison in found] == ["inside", "outside"]
     assert str(found[1]).endswith("; latency_ms <= 20: outside")
 

@@ -8,6 +8,7 @@ import pytest
 
 from agent.afterwards.perturbed import PerturbingBench
 from agent.afterwards.remeasure import compare, state_of
+from agent.afterwards.side_by_side import Timing
 from agent.evaluate.bench import Bench, Plan
 from agent.evaluate.slots import make_slots
 from agent.history.history import History
@@ -119,15 +120,15 @@ def test_a_smooth_score_is_kept_by_its_gain_and_measured_again_with_an_interval(
         assert (kept.status, worse.status) == ("keep", "discard")
         bench = bench_of(history, smooth)
         found = compare(
-            PerturbingBench(bench, history, bench.slots),
+            PerturbingBench(bench, history),
             [state_of(kept)],
             state_of(baseline),
             (10, 11, 12),
-            lambda event: None,
+            lambda *_: None,
             threading.Event(),
-            Usual(seconds=1.0),
+            Timing(state_of(baseline), lambda _: Usual(seconds=1.0)),
         )
-        [comparison] = found
+        [comparison] = found.comparisons
     assert comparison.verdict == "better"
     assert comparison.interval is not None
     low, high = comparison.interval
