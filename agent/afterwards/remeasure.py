@@ -112,7 +112,7 @@ def _compared(
     return tuple(comparisons)
 
 
-def _comparison(state: State, own: Mapping[int, Scored], other: dict[int, Scored]) -> Comparison:
+def _comparison(state: State, own: Mapping[int, Scored], other: Mapping[int, Scored]) -> Comparison:
     for score in (*own.values(), *other.values()):
         if score.failure:
             return Comparison(what=state.name, trial=state.number, failure=score.failure)

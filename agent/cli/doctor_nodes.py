@@ -16,6 +16,7 @@ from agent.display.waiting import waiting
 from agent.errors import Fault, SandboxFault, UsageFault
 from agent.evaluate.cluster.examination import Demands, Examined, examine
 from agent.evaluate.cluster.line import NO_NODE
+from agent.evaluate.cluster.packages import differences
 from agent.evaluate.cluster.software import software
 from agent.evaluate.engines import read_where
 from agent.project.interpreter import interpreter_of
@@ -146,5 +147,17 @@ def _remarks(node: Examined, others: Sequence[Examined]) -> list[str]:
     if len(models) > 1:
         device = standing.device or "no accelerator"
         remarks.append(f"{node.name}: {device}; trials are compared on one model only")
+    usual = _usual(others)
+    if usual.standing and usual.standing.packages != standing.packages:
+        packages = differences(standing.packages, usual.standing.packages)
+        why = "trials are compared on the same packages only"
+        remarks.append(f"{node.name}: other packages than {usual.name} ({packages}); {why}")
     remarks += [f"{node.name}: would be sent {quote(path)}" for path in node.absent]
     return remarks
+
+
+def _usual(nodes: Sequence[Examined]) -> Examined:
+    """Return a node with the packages that most nodes have."""
+    sets = [node.standing.packages if node.standing else None for node in nodes]
+    fit = [packages for packages in sets if packages is not None]
+    return nodes[sets.index(max(fit, key=fit.count))]

@@ -18,7 +18,7 @@ from agent.errors import ProjectFault
 from agent.project.find import Project
 from agent.project.settings import FILE, Settings
 from sandbox.ground.record import Record
-from sandbox.walls.mounts import interpreter_paths, read_venv
+from sandbox.walls.mounts import PACKAGES, interpreter_paths, package_folders, read_venv
 
 OWN_FOLDERS = (".venv", "venv")
 """Where a project keeps its environment."""
@@ -26,7 +26,6 @@ ACTIVE = ("VIRTUAL_ENV", "CONDA_PREFIX")
 """What names an environment that the user has activated."""
 CONDA_BASE = "base"
 """The environment that conda activates by itself."""
-PACKAGES = ("site-packages", "dist-packages")
 MAX_PATHS = 1 << 16
 """Bytes of a file of paths that are read."""
 MAPPED = re.compile(r"""'(/[^'\\\n]+)'""")
@@ -167,7 +166,7 @@ def _checked(path: Path, origin: Origin, project: Project) -> Interpreter:
         oldest = ".".join(map(str, OLDEST))
         raise ProjectFault(f"{path} is Python {version}; trainings need {oldest} or newer.", repair)
     binds = interpreter_paths(str(path))
-    packages = tuple(_packages(path.parent.parent, venv is not None and venv.sees_system))
+    packages = package_folders(path.parent.parent)
     _refuse_detours(binds, repair)
     return Interpreter(
         path=str(path),
@@ -225,16 +224,6 @@ def _version_of(program: Path) -> str:
 def _libraries(prefix: Path) -> Iterator[str]:
     for path in (prefix / "lib").glob("python3*"):
         yield path.name
-
-
-def _packages(prefix: Path, sees_system: bool) -> Iterator[str]:
-    """Yield where the packages of an environment lie; those of the system's too if it sees them."""
-    for name in PACKAGES:
-        for path in sorted(prefix.glob(f"lib/python3*/{name}")):
-            yield str(path)
-    if sees_system:
-        for path in sorted(Path("/usr/lib/python3").glob("dist-packages")):
-            yield str(path)
 
 
 def _sources(packages: tuple[str, ...]) -> Iterator[str]:

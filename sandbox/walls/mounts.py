@@ -56,6 +56,7 @@ DEVICE_LINKS = (
     ("/dev/stdout", "/proc/self/fd/1"),
     ("/dev/stderr", "/proc/self/fd/2"),
 )
+PACKAGES = ("site-packages", "dist-packages")
 PREFIX_PARTS = ("bin", "lib", "lib32", "lib64", "libexec", "include", "pyvenv.cfg")
 """What an installation prefix is bound for.
 
@@ -209,6 +210,19 @@ def read_venv(prefix: Path) -> Venv | None:
     version = re.match(r"\d+\.\d+(\.\d+)?", values.get("version") or values.get("version_info", ""))
     sees_system = values.get("include-system-site-packages", "").lower() == "true"
     return Venv(values["home"], version[0] if version else "", sees_system)
+
+
+def package_folders(prefix: Path) -> tuple[str, ...]:
+    """Return where the packages of an environment lie; the system's too if it sees them."""
+    folders: list[Path] = []
+    for name in PACKAGES:
+        folders += sorted(prefix.glob(f"lib/python3*/{name}"))
+        if prefix == Path("/usr"):  # where Debian's pip installs
+            folders += sorted(prefix.glob(f"local/lib/python3*/{name}"))
+    venv = read_venv(prefix)
+    if venv and venv.sees_system:
+        folders += sorted(Path("/usr/lib/python3").glob("dist-packages"))
+    return tuple(map(str, folders))
 
 
 def _parts_of_prefix(prefix: Path) -> list[str]:

@@ -2,10 +2,11 @@
 
 import hashlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from agent.evaluate.bench import Assignment
 from agent.evaluate.cluster.line import Unfit
+from agent.evaluate.cluster.packages import digest_of
 from agent.evaluate.cluster.wire import Ending, Standing
 from agent.records.slots import Slot
 
@@ -39,16 +40,36 @@ def checked_slots(standing: Standing, asked: int) -> tuple[Slot, ...]:
     return standing.slots
 
 
-def own_machine(standing: Standing, others: Iterable[Standing]) -> str:
-    """Return the name of a place's machine, under which no other machine is known.
+class Machines:
+    """The names of the machines of a session, by which scores are compared.
 
     Machines that were made of one image may have one identity. Taken for one, they would be
-    compared without the error of a comparison across machines; so one that comes beside another
-    host of its name gets a name that its host is a part of, the same one each time.
+    compared without the error of a comparison across machines; so one that comes after another host
+    of its name gets a name that its host is a part of. One with other packages than the driver's is
+    another kind of machine: scores of two kinds are not compared.
     """
-    machine = standing.machine
-    if all(other.machine != machine or other.host == standing.host for other in others):
-        return machine
+
+    def __init__(self, packages: Mapping[str, str]) -> None:
+        """packages: the driver's, with their versions."""
+        self._packages = packages
+        # By machine and host, as they say themselves.
+        self._names: dict[tuple[str, str], str] = {}
+
+    def name(self, standing: Standing) -> str:
+        """Return the name of a place's machine, the same one each time in this session."""
+        key = (self._kind(standing), standing.host)
+        if key not in self._names:
+            is_new = key[0] not in self._names.values()
+            self._names[key] = key[0] if is_new else _named_by_host(*key)
+        return self._names[key]
+
+    def _kind(self, standing: Standing) -> str:
+        if standing.packages == self._packages:
+            return standing.machine
+        return f"{standing.machine}, packages {digest_of(standing.packages)}"
+
+
+def _named_by_host(machine: str, host: str) -> str:
     _, space, model = machine.partition(" ")
-    digits = hashlib.sha256(f"{machine} {standing.host}".encode()).hexdigest()[:DIGITS]
+    digits = hashlib.sha256(f"{machine} {host}".encode()).hexdigest()[:DIGITS]
     return f"{digits}{space}{model}"

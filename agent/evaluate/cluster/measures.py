@@ -10,12 +10,20 @@ from pathlib import Path
 
 from agent.errors import PlaceLost
 from agent.evaluate.bench import Assignment, PlaceListener, Plan
-from agent.evaluate.cluster.believed import check_ending, checked_slots, own_machine
+from agent.evaluate.cluster.believed import Machines, check_ending, checked_slots
 from agent.evaluate.cluster.line import NO_NODE, Cluster, Gone, Node, Unfit, unreachable
 from agent.evaluate.cluster.member import Member
+from agent.evaluate.cluster.packages import packages_of
 from agent.evaluate.cluster.place import Place
 from agent.evaluate.cluster.sending import Sending
-from agent.evaluate.cluster.terms import Terms, free_name, needs_of, setup_of, share_of
+from agent.evaluate.cluster.terms import (
+    Terms,
+    free_name,
+    needs_of,
+    python_of,
+    setup_of,
+    share_of,
+)
 from agent.evaluate.cluster.wire import Ending, Standing
 from agent.evaluate.folders import Export
 from agent.evaluate.watch import Listener
@@ -104,6 +112,7 @@ class ClusterBench:
             sent = self._stack.enter_context(temporary_folder("sent", self._folder))
             self._sending = Sending(sent, self._export, self._export_whole)
             self._needs = needs_of(self._plan, self._terms, self._sending)
+            self._machines = Machines(packages_of(python_of(self._terms, self._plan)))
             self._cluster = self._connect()
             self._stack.callback(self._cluster.close)
             self._joining = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="join")
@@ -261,9 +270,7 @@ class ClusterBench:
                 raise Gone(CLOSED)
             if self._members.get(member.node.key) is not member:
                 raise Gone("its node is gone")
-            others = [other.standing for other in self._places.values() if other.standing]
-            machine = own_machine(standing, others)
-            ours = {"place": place.name, "machine": machine}
+            ours = {"place": place.name, "machine": self._machines.name(standing)}
             slots = tuple(
                 slot.model_copy(update={**ours, "number": next(self._numbers)})
                 for slot in checked_slots(standing, member.share)

@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
 from shlex import quote
@@ -18,8 +19,8 @@ from agent.evaluate.bench import Bench
 from agent.evaluate.cluster.cache import Cache, usual_root
 from agent.evaluate.cluster.cores import claim
 from agent.evaluate.cluster.localised import localised, to_send
+from agent.evaluate.cluster.packages import packages_of
 from agent.evaluate.cluster.running import Running
-from agent.evaluate.cluster.slow import Slow
 from agent.evaluate.cluster.software import software, speed
 from agent.evaluate.cluster.trees import Tree
 from agent.evaluate.cluster.wire import (
@@ -68,7 +69,7 @@ class Station:
     def __init__(
         self,
         scratch: Path | None = None,
-        says: Mapping[str, str] | None = None,
+        says: Mapping[str, object] | None = None,
         leave: Callable[[], None] | None = None,
     ) -> None:
         """Make a place that is not set up yet.
@@ -90,7 +91,9 @@ class Station:
         self._preparing = threading.Lock()
         self._standing: Standing | None = None
         self._needs: Needs | None = None
-        self._comparing: dict[str, Slow[tuple[str, ...]]] = {}
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="read")
+        self._stack.callback(self._reading.shutdown, wait=False)
+        self._comparing: dict[str, Future[tuple[str, ...]]] = {}
 
     def ask(self, name: str, question: str, blobs: Sequence[bytes] = ()) -> Answer:
         """Answer a question. Exceptions become answers."""
@@ -164,6 +167,7 @@ class Station:
                 "tier": self._chosen.tier,
                 "clock": time.time(),
                 "speed": speed(),
+                "packages": packages_of(python),
                 "slots": slots,
                 **self._says,
             }
@@ -188,18 +192,19 @@ class Station:
         return Empty()
 
     def absent(self, asked: Paths) -> Absent:
-        """Return which of these paths the driver has to send, or `more` while they are read."""
+        """Return which of these paths the driver has to send, or `more` while they are read.
 
-        def compare() -> tuple[str, ...]:
-            return to_send(asked.digests, asked.hidden, asked.checkout)
-
+        A large data set takes minutes to read, and a node that is silent for long counts as dead.
+        """
         question = asked.model_dump_json()
         with self._lock:
             if question not in self._comparing:
-                self._comparing[question] = Slow(compare)
+                self._comparing[question] = self._reading.submit(
+                    to_send, asked.digests, asked.hidden, asked.checkout
+                )
             comparing = self._comparing[question]
-        paths = comparing.within(READ_SECONDS)
-        return Absent(more=True) if paths is None else Absent(paths=paths)
+        wait((comparing,), READ_SECONDS)
+        return Absent(paths=comparing.result()) if comparing.done() else Absent(more=True)
 
     def missing(self, asked: Hashes) -> Hashes:
         """Return which of these files are missing."""

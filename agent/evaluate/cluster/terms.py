@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,11 @@ def needs_of(plan: Plan, terms: Terms, sending: Sending) -> Needs:
         data=data,
         sent=sent,
     )
+
+
+def python_of(terms: Terms, plan: Plan) -> str:
+    """Return the interpreter of the trainings, as it would be on this machine."""
+    return sys.executable if terms.own_python else plan.python
 
 
 def setup_of(terms: Terms, plan: Plan, slots: int, cpus: int) -> Setup:

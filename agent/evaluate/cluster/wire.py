@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from agent.evaluate.bench import Assignment, Plan
+from agent.evaluate.cluster.packages import MOST
 from agent.evaluate.cluster.trees import Hash, Tree
 from agent.evaluate.slots import Slot
 from agent.records.guards import Checks
@@ -70,6 +71,8 @@ class Standing(Record):
     """Its time of day, in seconds since 1970."""
     speed: float = Field(ge=0)
     """Megabytes a second that one core hashes: what tells a slow machine from its like."""
+    packages: dict[Name, Name] = Field(default={}, max_length=MOST)
+    """The versions of what trainings may import there."""
     slots: tuple[Slot, ...] = Field(max_length=256)
     """Numbered from 0; the driver gives them numbers of its own."""
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from agent.evaluate.bench import Plan
 from agent.evaluate.cluster.line import Gone, Node, Silent
@@ -69,6 +70,8 @@ class DirectCluster:
         self.is_cut_off = False
         self.has_hosts = False
         """Whether each node is a host of its own, as clones of one machine are."""
+        self.says: dict[str, dict[str, Any]] = {}
+        """What a node of this name says of itself, for what is true."""
         self.held: dict[str, threading.Event] = {}
         """What a node of this name waits for before its station starts."""
         self.started: list[str] = []
@@ -88,7 +91,8 @@ class DirectCluster:
         folder = self.scratch / node.key
         folder.mkdir(exist_ok=True)
         folder.chmod(0o755)
-        says = {"host": node.name} if self.has_hosts else {}
+        says: dict[str, Any] = {"host": node.name} if self.has_hosts else {}
+        says |= self.says.get(node.name, {})
         self.lines[node.name] = DirectLine(Station(folder, says), stutters=self.stutters)
         return self.lines[node.name]
 

@@ -10,7 +10,7 @@ import pytest
 
 from agent.errors import PlaceLost
 from agent.evaluate.bench import Assignment, Bench
-from agent.evaluate.cluster.believed import checked_slots, own_machine
+from agent.evaluate.cluster.believed import Machines, checked_slots
 from agent.evaluate.cluster.examination import Demands, examine
 from agent.evaluate.cluster.line import Node, Unfit
 from agent.evaluate.cluster.place import Place
@@ -18,6 +18,7 @@ from agent.evaluate.cluster.running import Running
 from agent.evaluate.cluster.station import Station
 from agent.evaluate.cluster.wire import Follow, Paths, Standing
 from agent.evaluate.watch import Listener
+from agent.judge.machines import model_of
 from agent.records.events import Event, PlaceJoined, PlaceLeft, Progress
 from agent.records.slots import Slot
 from tests.agent.evaluate.cluster.direct import DirectCluster, DirectLine, bench_on, printed_plan
@@ -206,14 +207,30 @@ def standing(host: str, machine: str = "3f9a01c2 NVIDIA H100", slots: int = 1) -
 
 
 def test_machines_of_one_image_are_not_taken_for_one() -> None:
+    machines = Machines({})
     first = standing("a")
-    assert own_machine(first, []) == first.machine
-    assert own_machine(standing("a"), [first]) == first.machine, "two places of one host"
-    copy = own_machine(standing("b"), [first])
+    assert machines.name(first) == first.machine
+    assert machines.name(standing("a")) == first.machine, "two places of one host"
+    copy = machines.name(standing("b"))
     assert copy != first.machine and copy.partition(" ")[2] == "NVIDIA H100"
-    assert own_machine(standing("b"), [first]) == copy, "and so it is called each time"
-    assert own_machine(standing("c"), [first]) not in (copy, first.machine)
-    assert own_machine(standing("b", "00000000 x86_64"), [first]) == "00000000 x86_64"
+    assert machines.name(standing("b")) == copy, "and so it is called each time"
+    assert machines.name(first) == first.machine, "also once it comes back"
+    assert machines.name(standing("c")) not in (copy, first.machine)
+    assert machines.name(standing("b", "00000000 x86_64")) == "00000000 x86_64"
+
+
+def test_machines_with_other_packages_are_of_another_kind() -> None:
+    driver = {"numpy": "2.2.0", "python": "3.11.9"}
+    older = {**driver, "numpy": "2.1.0"}
+    machines = Machines(driver)
+
+    def kind(host: str, packages: dict[str, str]) -> str:
+        said = standing(host).model_copy(update={"packages": packages})
+        return model_of(machines.name(said))
+
+    assert kind("a", driver) == "NVIDIA H100"
+    assert kind("b", older) == kind("c", older) != "NVIDIA H100"
+    assert kind("d", {"python": "3.11.9"}) not in (kind("a", driver), kind("b", older))
 
 
 @pytest.mark.parametrize("slots", [0, 3])
