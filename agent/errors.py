@@ -10,8 +10,9 @@ Fault (1)                  sandbox/ground/fault.py: the harness or its surroundi
 │   └── BranchMoved (3)    somebody committed to the branch meanwhile
 ├── TrustFault (6)         what reaches out of the project is not confirmed
 └── ModelFault (5)         the model cannot be used: key, name, money
-    ├── ModelUnavailable (5)   it did not answer in time; trying later may work
-    ├── ModelLimited (5)   its provider refuses questions until a limit lifts
+    ├── ModelUnavailable (5)   it did not answer in time, and never has
+    ├── ModelAway (5)      it cannot be asked for a while; a run goes on without it
+    │   └── ModelLimited (5)   its provider refuses questions until a limit lifts
     ├── MoneySpent (5)     the next question would cost more than the run may still spend
     └── NoneLeft (5)       the method has nothing more to propose
 
@@ -56,6 +57,7 @@ __all__ = [
     "BranchMoved",
     "Fault",
     "HistoryFault",
+    "ModelAway",
     "ModelFault",
     "ModelLimited",
     "ModelUnavailable",
@@ -118,16 +120,20 @@ class ModelFault(Fault):
 
 
 class ModelUnavailable(ModelFault):
-    """The model did not answer within the deadline; trying later may work."""
+    """The model did not answer within the deadline, or was called off."""
 
 
-class ModelLimited(ModelFault):
-    """The model's provider refuses questions until a limit lifts; a run waits for that."""
+class ModelAway(ModelFault):
+    """The model, which is there, cannot be asked for a while: a run goes on without it."""
 
     def __init__(self, message: str, next_command: str, until: datetime) -> None:
         super().__init__(message, next_command)
         self.until = until
-        """When it lifts, as far as the provider says; aware."""
+        """When to ask it again; aware."""
+
+
+class ModelLimited(ModelAway):
+    """The model's provider refuses questions until a limit lifts, as far as it says when."""
 
 
 class MoneySpent(ModelFault):

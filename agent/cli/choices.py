@@ -13,7 +13,7 @@ from agent.cli.news import News
 from agent.cli.reach import kept_from_models
 from agent.display.format import formatter_for, open_console
 from agent.display.waiting import waiting
-from agent.errors import ModelLimited, UsageFault
+from agent.errors import ModelAway, UsageFault
 from agent.history.history import History
 from agent.history.runs import transcripts_of
 from agent.llm.deferred import Deferred
@@ -161,7 +161,7 @@ def build_proposer(
     """Return the method, with its model behind one retry layer.
 
     `replay:BRANCH` as a model stands for the proposals on that branch. news: hears of retries.
-    A model whose provider refuses to name it for a limit is asked for its name later. Raise
+    A model whose provider cannot name it for now is asked for its name later. Raise
     ModelFault for an unknown model or a missing key.
     """
     model = asked.model
@@ -188,24 +188,24 @@ def build_proposer(
 
 
 def _opened_or_deferred(name: str, opened: Callable[[float], Model]) -> Model:
-    """Return the model, or one that is opened later if the provider's limit prevents it now.
+    """Return the model, or one that is opened later if its provider cannot name it now.
 
-    Until the limit lifts, the run goes on without its model. opened: opens the model; its argument
-    is how many seconds the list of models may take.
+    Until then the run goes on without its model. opened: opens the model; its argument is how many
+    seconds the list of models may take.
     """
     try:
         return opened(LISTING_SECONDS)
-    except ModelLimited as limit:
+    except ModelAway as away:
         # No one waits at the terminal by then, so the list may take as long as an answer.
-        return Deferred(name, lambda: opened(MODEL_DEADLINE_SECONDS), limit)
+        return Deferred(name, lambda: opened(MODEL_DEADLINE_SECONDS), away)
 
 
 def _say_deferred(model: Deferred) -> None:
     now = datetime.now(UTC)
-    limit = model.limit
-    reason = formatter_for(open_console(stderr=True)).line(limit.message)
+    away = model.away
+    reason = formatter_for(open_console(stderr=True)).line(away.message)
     typer.echo(
-        f"{model.name} is asked from {clock_text(limit.until, now)} on, when its limit lifts; the "
-        f"run begins without it ({reason})",
+        f"{model.name} is asked from {clock_text(away.until, now)} on; the run begins without it "
+        f"({reason})",
         err=True,
     )

@@ -13,7 +13,7 @@ EXAMPLE = """\
 [notify]
 command = "notify-send autoresearch"
 apprise = ["mailto://USER:PASSWORD@gmail.com", "tgram://BOT_TOKEN/CHAT_ID"]
-events = ["keep", "plateau", "money", "hold", "error", "end"]
+events = ["keep", "plateau", "money", "hold", "wait", "error", "end"]
 """
 
 

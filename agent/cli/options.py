@@ -357,9 +357,9 @@ NotifyCommand = Annotated[
     typer.Option(
         "--notify",
         metavar="COMMAND",
-        help="Run this command at a keep, a plateau, a hold, an error, the end, and once three "
-        "quarters of the money are spent; $AUTORESEARCH_TEXT holds the message. For mail and "
-        "chats see `autoresearch notify`. `none` tells nobody.",
+        help="Run this command at a keep, a plateau, a hold, an error, the end, when the model is "
+        "away, and once three quarters of the money are spent; $AUTORESEARCH_TEXT holds the "
+        "message. For mail and chats see `autoresearch notify`. `none` tells nobody.",
     ),
 ]
 

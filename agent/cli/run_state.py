@@ -80,9 +80,9 @@ class State(Record):
     """What was said to the run, with the answers."""
     paused: bool
     model_until: str | None
-    """Until when its model is not asked for a limit of the provider's; None if it is asked."""
+    """Until when its model is not asked, for a limit or an outage; None if it is asked."""
     model_reason: str | None
-    """What the provider says of the limit."""
+    """What its provider says, or why it does not answer."""
     held: bool
     """Whether what would be kept waits for a human's word."""
     waiting: int

@@ -1,4 +1,4 @@
-"""What is said of a run whose model is not asked until a limit of its provider lifts."""
+"""What is said of a run whose model is not asked for a while: a limit, or an outage."""
 
 from datetime import UTC, datetime
 
@@ -11,6 +11,6 @@ def wait_words(until: str, reason: str) -> str:
     until: ISO 8601; empty once the model is asked again.
     """
     if not until:
-        return "the limit should have lifted: the model is asked again"
+        return "the model is asked again"
     moment = datetime.fromisoformat(until)
     return f"waiting for the model until {clock_text(moment, datetime.now(UTC))}: {reason}"

@@ -1,4 +1,4 @@
-"""Records in a local file that a run waits for its model's provider, for `status` to show."""
+"""Records in a local file that a run waits for its model, for `status` to show."""
 
 import json
 from contextlib import suppress
@@ -21,7 +21,7 @@ MAX_CHARACTERS = 4_000
 
 
 class Awaited(Record):
-    """A provider's limit that the run waits for."""
+    """A model that the run waits for."""
 
     until: str = Field(max_length=MAX_CHARACTERS)
     """When the model is asked again, as ISO 8601 with its zone."""
@@ -73,7 +73,7 @@ class Waits:
 
 
 def awaited_by(project: Project, tag: str) -> Awaited | None:
-    """Return the limit that a run waits for; None if it waits for none.
+    """Return what a run waits for at its model; None if it waits for nothing.
 
     A killed process leaves the file behind, so this holds only while a process works on the run.
     """

@@ -18,10 +18,10 @@ from agent.llm.clients import making_client
 from agent.llm.effort import EFFORTS, MOST_STRETCH, STRETCH, THINKING_SHARE, Effort
 from agent.llm.faults import PASSING, failed, fault_of
 from agent.llm.limits import allowed_output
-from agent.llm.model import DECLINED, Call, LooksBy, Reply, Request, Tool, Turn
+from agent.llm.model import DECLINED, Call, LooksBy, Reply, Request, Tool, Turn, declined
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import ANTHROPIC, cost_of
-from agent.llm.refusals import reason_in, reason_of, status_of, told_headers
+from agent.llm.refusals import is_withheld, reason_in, reason_of, status_of, told_headers
 from agent.llm.slips import object_of
 
 T = TypeVar("T")
@@ -108,7 +108,10 @@ class Anthropic:
             try:
                 return await self._stream(client, limited, self._able, begun)
             except anthropic.BadRequestError as error:
-                most = allowed_output(reason_in(error.response.text), asked)
+                reason = reason_in(error.response.text)
+                if is_withheld(error.status_code, reason):
+                    return Reply(model=self.name, text=declined(reason))
+                most = allowed_output(reason, asked)
                 if not most:
                     raise
                 self._most = most
@@ -146,7 +149,7 @@ class AnthropicApi:
     def ask(self, call: Callable[[AsyncAnthropic], Coroutine[Any, Any, T]]) -> T:
         """Return `await call(client)`, with retries.
 
-        The SDK's exceptions become ModelFault or ModelUnavailable.
+        The SDK's exceptions become those of Model.
         """
 
         async def once() -> T:

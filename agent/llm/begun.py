@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from agent.errors import ModelUnavailable
+from agent.errors import ModelAway, ModelLimited, ModelUnavailable
 from agent.llm.model import CalledOff, Reply
 
 MOST_CHARACTERS_A_TOKEN = 8
@@ -28,11 +28,11 @@ class Begun:
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """Turn a fault of the block into CalledOff where an answer had begun."""
+        """Turn a fault of the block, but a limit, into CalledOff where an answer had begun."""
         try:
             yield
-        except ModelUnavailable as fault:
-            if self._reply is None:
+        except (ModelUnavailable, ModelAway) as fault:
+            if self._reply is None or isinstance(fault, ModelLimited):
                 raise
             raise CalledOff(fault, self._reply) from None
 

@@ -11,10 +11,21 @@ from agent.llm.model import Call
 _THOUGHTS = r"think|thinking|thought|reasoning"
 _THOUGHT = re.compile(rf"<({_THOUGHTS})>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _END_OF_THOUGHT = re.compile(rf"\A.*</(?:{_THOUGHTS})>", re.DOTALL | re.IGNORECASE)
-_FINAL_CHANNEL = re.compile(r"\A.*<\|channel\|>\s*final\s*<\|message\|>", re.DOTALL)
+_FINAL_CHANNEL = re.compile(
+    r"\A(?:.*<\|channel\|>\s*final\s*<\|message\|>|analysis.*assistantfinal)", re.DOTALL
+)
+_ANALYSIS = re.compile(
+    r"<\|channel\|>\s*analysis\s*<\|message\|>.*?(?:<\|end\|>|(?=<\|start\|>|<\|channel\|>)|\Z)",
+    re.DOTALL,
+)
+"""What gpt-oss thinks, where its server does not read its channels."""
 ONLY_THOUGHT = "(the model thought, and gave no answer)"
 KIND = "chat.completion"
 CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
+BROKEN = frozenset(
+    {"abort", "aborted", "cancelled", "error", "insufficient_system_resource", "timeout"}
+)
+"""Reasons of an end that is the server's failure; what came until then is no answer."""
 WITHHELD = ("content_filter", "safety", "recitation", "prohibited", "blocklist", "refusal")
 """Beginnings of reasons."""
 
@@ -99,6 +110,12 @@ class Answer:
         return self.finish.lower() in CUT_OFF
 
     @property
+    def broke_off(self) -> bool:
+        """Whether the server ended it before there was a call."""
+        has_failed = self.finish.lower() in BROKEN
+        return (has_failed or not self.ended) and not self.arguments
+
+    @property
     def withheld(self) -> bool:
         """Whether the provider let nothing through."""
         return not self.choices or self.finish.lower().startswith(WITHHELD)
@@ -160,7 +177,7 @@ def without_thoughts(text: str) -> str:
     Thoughts are between tags; some servers cut off the first tag, and a model that was cut off
     never writes the second.
     """
-    text = _FINAL_CHANNEL.sub("", text)
+    text = _ANALYSIS.sub("", _FINAL_CHANNEL.sub("", text))
     text = _THOUGHT.sub("", text)
     return _END_OF_THOUGHT.sub("", text).strip()
 

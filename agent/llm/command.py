@@ -29,8 +29,9 @@ from agent.llm.claude_code import CLAUDE_CODE
 from agent.llm.codex import CODEX
 from agent.llm.dialects import TOKEN, Call, failure_of
 from agent.llm.effort import Effort
-from agent.llm.model import Door, LooksBy, Reply, Request
+from agent.llm.model import Door, LooksBy, Reply, Request, declined
 from agent.llm.patience import Patience, Transient, persist
+from agent.llm.refusals import is_withheld
 from sandbox.ground.text import one_line
 from sandbox.walls.mask import check_mask, masked
 
@@ -178,6 +179,8 @@ class Command:
             # Its own words come first: some commands end with an error code behind a full answer.
             return self._dialect.read(out)
         except ModelFault as fault:
+            if is_withheld(None, fault.message):
+                return Reply(model=self.name, text=declined(fault.message))
             raise self._with_left_out(fault) from None
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             if not code:

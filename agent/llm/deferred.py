@@ -1,27 +1,27 @@
-"""A model that is opened by its first question: a limit kept its provider from naming it before."""
+"""A model that is opened by its first question: its provider could not name it before."""
 
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
-from agent.errors import ModelLimited
+from agent.errors import ModelAway
 from agent.llm.model import LooksBy, Model, Reply, Request, looks_by
 
 
 class Deferred:
-    """The model that `open` returns; each question raises `limit` until that has lifted.
+    """The model that `open` returns; each question raises `away` until that is over.
 
     name: what the user typed, which is its name until it is open.
     """
 
     origin: Literal["llm"] = "llm"
 
-    def __init__(self, name: str, open: Callable[[], Model], limit: ModelLimited) -> None:
+    def __init__(self, name: str, open: Callable[[], Model], away: ModelAway) -> None:
         self._typed = name
         self._open = open
-        self.limit = limit
-        """What its provider said last."""
+        self.away = away
+        """Why it could not be opened the last time."""
         self._model: Model | None = None
         self._lock = threading.Lock()  # several writers ask at the same time
 
@@ -50,11 +50,11 @@ class Deferred:
             return self._model
 
     def _asked(self) -> Model:
-        """Open the model; raise the limit as long as it holds, without asking."""
-        if datetime.now(UTC) < self.limit.until:
-            raise self.limit
+        """Open the model; until it may be asked again, raise why not, without asking."""
+        if datetime.now(UTC) < self.away.until:
+            raise self.away
         try:
             return self._open()
-        except ModelLimited as limit:
-            self.limit = limit
+        except ModelAway as away:
+            self.away = away
             raise

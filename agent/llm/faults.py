@@ -10,6 +10,7 @@ from agent.errors import ModelFault
 from agent.llm.lifting import is_limit, lifts_at, lifts_by_words
 from agent.llm.limits import is_too_long
 from agent.llm.patience import Patience, Transient
+from sandbox.ground.redaction import without
 from sandbox.ground.text import one_line
 
 MAX_MESSAGE_CHARACTERS = 300
@@ -19,11 +20,19 @@ NO_MONEY = (
     "billing",
     "exceeded your current quota",
     "budget has been exceeded",
+    "over budget",
+    "have any credits",
+    "out of credits",
+    "not enough credits",
+    "insufficient balance",
+    "insufficient credit",
+    "insufficient funds",
 )
 # Statuses after which another attempt may succeed, besides 500 and above.
-PASSING = frozenset({408, 409, 425, 429})
-LIMITED = frozenset({429, 529})
-"""Statuses of a limit that lifts: of the account's, or of all that a provider can answer."""
+PASSING = frozenset({408, 409, 424, 425, 429, 498})
+LIMITED = frozenset({429, 498, 529})
+"""Statuses of a limit that lifts: of the account's, or of all that a provider can answer (498 is
+Groq's)."""
 TOO_LARGE = 413
 _NEVER = re.compile(r"\blimit: ?0\b(?![.,]\d)")
 """Gemini's, of a model that an account may not ask; it says when to try again all the same."""
@@ -83,7 +92,7 @@ def fault_of(
         return Transient(text, seconds, limited=limited)
     if status in (401, 403) or _WRONG_KEY.search(message):
         return ModelFault(f"{text} (is {variable} right?)", f"export {variable}=…")
-    if status == 404:
+    if status in (404, 405):
         return _not_there(text, provider, who)
     return ModelFault(text, "autoresearch start --model none")
 
@@ -94,6 +103,11 @@ def _not_there(text: str, provider: str, who: str | None) -> ModelFault:
         known = "no such model, or not for this key"
         return ModelFault(f"{text} ({known})", "autoresearch start --model opus")
     variable = f"{provider.upper()}_BASE_URL"
+    if ".azure." in f"{who}":
+        known = (
+            f"Azure wants --model DEPLOYMENT and {variable}=https://NAME.openai.azure.com/openai/v1"
+        )
+        return ModelFault(f"{text} ({known})", f"export {variable}=…")
     known = f"no such model there, or {variable} is not to end so: most addresses end in /v1"
     return ModelFault(f"{text} ({known})", "autoresearch models")
 
@@ -108,6 +122,7 @@ def failed(
         tidy(_reason(provider, address, causes, patience), key),
         unreached="SSLError" not in kinds and not kinds.isdisjoint(_UNREACHED),
         astray=not kinds.isdisjoint(_ASTRAY),
+        silent="ReadTimeout" in kinds,
     )
 
 
@@ -154,6 +169,4 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def tidy(message: str, key: str) -> str:
     """Return `message` in one printable line without `key`, at most MAX_MESSAGE_CHARACTERS long."""
-    if key:
-        message = message.replace(key, "***")
-    return one_line(message, MAX_MESSAGE_CHARACTERS)
+    return one_line(without(message, key), MAX_MESSAGE_CHARACTERS)

@@ -12,25 +12,29 @@ LONGEST = timedelta(days=32)
 JUST_PASSED = timedelta(minutes=10)
 """A time of day that was so short ago is meant, and not the one of tomorrow."""
 AGAIN_AFTER = timedelta(minutes=15)
-"""When to ask again where a limit names no time."""
+"""When to ask again where a limit names no time, and after an outage."""
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = r"(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))? ?(?P<half>[ap]\.?m\b)?"
+_SAYS = r"(?:resets?|try again|available again|retry)(?: at| on)?:? "
 _DAY = r"(?P<month>[a-z]{3})[a-z]* (?P<day>\d{1,2})(?:st|nd|rd|th)?(?:,? (?P<year>\d{4}))?,?"
 _ZONE = r"(?: \((?P<zone>[\w+/-]{1,40})\)| (?P<utc>utc|gmt)\b)?"
 _MOMENT = re.compile(
-    rf"(?:resets?|try again|available again|retry)(?: at| on)? (?:{_DAY} (?:at )?)?{_CLOCK}{_ZONE}",
+    rf"{_SAYS}(?:{_DAY} (?:at )?)?{_CLOCK}{_ZONE}",
     re.IGNORECASE,
 )
 _DATE = re.compile(
-    r"(?:access|resets?|again|retry|available)(?: at| on| after)? (?P<date>\d{4}-\d\d-\d\d)"
+    r"(?:access|resets?|again|retry|available)(?: at| on| after)?:? (?P<date>\d{4}-\d\d-\d\d)"
     r"(?:T| at | )(?P<time>\d\d:\d\d)(?::\d\d)?(?:\.\d{1,9})?(?P<offset>[+-]\d\d:\d\d)?",
     re.IGNORECASE,
 )
 _EPOCH = re.compile(r"limit[^|\d]{0,40}\|(\d{10})\b", re.IGNORECASE)
 _SPAN = re.compile(
-    r"(?:again|retry|resets?|wait|available)(?: in| after| for)?(?: about| approximately)? "
+    r"(?:again|retry|resets?|wait|available)(?: in| after| for)?:?(?: about| approximately)? "
     r"((?:\d{1,9}(?:\.\d{1,9})? ?(?:d|h|m|s)[a-z]{0,12}[,. ]*(?:and )?)+)",
     re.IGNORECASE,
+)
+_BARE = re.compile(
+    r"retry[ _-]after[\"']?[:= ]+(\d{1,9})(?:\.\d{1,9})?(?![\w:.-]| ?[dhms])", re.IGNORECASE
 )
 _PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(ms|[dhms])", re.IGNORECASE)
 _SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -38,7 +42,8 @@ _LIMIT = re.compile(
     r"\b(?:daily|weekly|monthly|hourly|usage|session|rate|5-hour)[ -](?:[\w-]{1,20} ){0,3}?"
     r"(?:limit|quota|cap|allowance)"
     r"|(?:hit|reached|exceeded) your (?:[\w-]{1,20} ){0,3}(?:limit|quota)"
-    r"|too many requests|rate_limit|overloaded|quota will be replenished",
+    r"|too many requests|too many tokens,? (?:please wait|per )|rate_limit|rate exceeded"
+    r"|throttl|overloaded|quota will be replenished",
     re.IGNORECASE,
 )
 """How providers and their clients call a limit that lifts, also without a time or a status."""
@@ -60,7 +65,7 @@ def lifts_by_words(message: str, now: datetime) -> datetime | None:
     """Return when a limit lifts by the words of a refusal; None if they do not say."""
     if not _ABOUT_LIMITS.search(message):
         return None
-    for read in (_epoch, _date, _moment, _span, _replenished):
+    for read in (_epoch, _date, _moment, _span, _bare, _replenished):
         with suppress(ValueError, OverflowError):
             moment = read(message, now)
             if moment is not None and moment - now <= LONGEST:
@@ -136,6 +141,12 @@ def _span(message: str, now: datetime) -> datetime | None:
     return now + timedelta(seconds=_seconds_of(match[1])) if match else None
 
 
+def _bare(message: str, now: datetime) -> datetime | None:
+    """Read `Retry-After: 30`, a header that a gateway writes into its words."""
+    match = _BARE.search(message)
+    return now + timedelta(seconds=float(match[1])) if match else None
+
+
 def _replenished(message: str, now: datetime) -> datetime | None:
     """Read `Quota will be replenished in 1.10:30:00` of Azure: days, hours, minutes, seconds."""
     match = _REPLENISHED.search(message)
@@ -160,25 +171,31 @@ def _by_retry_after(headers: Mapping[str, str], now: datetime) -> datetime | Non
     with suppress(ValueError, OverflowError):
         milliseconds = headers.get("retry-after-ms")
         if milliseconds:
-            return _after(float(milliseconds) / 1_000, now)
+            return now + timedelta(seconds=_positive(milliseconds) / 1_000)
     text = headers.get("retry-after", "")
     with suppress(ValueError, OverflowError):
-        return _after(float(text), now)
-    with suppress(ValueError, OverflowError):
         return max(now, _aware(parsedate_to_datetime(text)))
+    first = text.partition(",")[0].strip()  # two proxies in a row may each have added one
+    with suppress(ValueError, OverflowError):
+        return max(now, _end_of_window(first, now))
     return None
 
 
-def _after(seconds: float, now: datetime) -> datetime | None:
-    return now + timedelta(seconds=seconds) if seconds >= 0 else None
+def _positive(text: str) -> float:
+    number = float(text)
+    if not number >= 0:
+        raise ValueError(f"{text!r} is no span of time")
+    return number
 
 
 def _by_windows(headers: Mapping[str, str], now: datetime) -> datetime | None:
     """Return when the last of the windows opens that are used up; None if none is named.
 
-    A header of a window's end counts unless the one beside it says that something remains.
+    A header of a window's end counts unless the one beside it says that something remains. One
+    header may have both: `ratelimit: "default";r=0;t=50`.
     """
-    moments = []
+    both = _BOTH.search(headers.get("ratelimit", ""))
+    moments = [now + timedelta(seconds=int(both[1]))] if both else []
     for name, value in headers.items():
         lowered = name.lower()
         is_end = "ratelimit" in lowered and "reset" in lowered
@@ -191,6 +208,7 @@ def _by_windows(headers: Mapping[str, str], now: datetime) -> datetime | None:
     return max([now, *moments]) if moments else None
 
 
+_BOTH = re.compile(r"\b(?:r|remaining) ?= ?0\b.{0,80}?\b(?:t|reset) ?= ?(\d{1,9})\b")
 _EPOCH_SECONDS = 1e9
 _EPOCH_MILLISECONDS = 1e12
 
@@ -198,7 +216,7 @@ _EPOCH_MILLISECONDS = 1e12
 def _end_of_window(value: str, now: datetime) -> datetime:
     """Read an epoch in seconds or milliseconds, seconds from now, `6m0s`, or a date of RFC 3339."""
     readers: tuple[Callable[[], datetime], ...] = (
-        lambda: _of_number(float(value), now),
+        lambda: _of_number(_positive(value), now),
         lambda: _aware(datetime.fromisoformat(value)),
         lambda: now + timedelta(seconds=_seconds_of(value)),
     )

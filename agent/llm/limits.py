@@ -51,11 +51,12 @@ _TOO_LONG = re.compile(
     r"|longer than the model'?s context|too large for model with|maximum prompt length"
     r"|exceeded model token limit|context window exceeds limit"
     r"|reduce the length of the (?:messages|input|prompt)"
+    r"|must have less than \d{1,9} tokens"
     r"|tokens to keep from the initial prompt|keep the first \d+ tokens",
     re.IGNORECASE,
 )
 """As OpenAI, Anthropic, Bedrock, Gemini, Mistral, xAI, Moonshot, Groq, GitHub, vLLM, SGLang,
-llama.cpp and LM Studio say it."""
+TGI, llama.cpp and LM Studio say it."""
 _MINUTE = re.compile(rf"limit:? {_NUMBER}, requested:? {_NUMBER}", re.IGNORECASE)
 """OpenAI's and Groq's, of a question that is larger than what an account may ask in a minute."""
 _SUM = re.compile(rf"{_NUMBER} \+ {_NUMBER} > {_NUMBER}")

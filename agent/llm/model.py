@@ -5,21 +5,25 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field, FiniteFloat, field_validator
 
-from agent.errors import ModelUnavailable
+from agent.errors import ModelAway, ModelFault, ModelUnavailable
 from sandbox.ground.record import Record
-from sandbox.ground.text import shortened
+from sandbox.ground.text import one_line, shortened
 
 # Of a tool's arguments; a proposal needs five levels.
 MAX_JSON_DEPTH = 32
 MAX_NAME = 200
 """Characters of a model's name."""
+MAX_REASON = 300
+"""Characters of why a provider withheld an answer."""
 MAX_TOKENS = 10**9
 MAX_DOLLARS = 1e6
 # UTF-8 bytes per token: safe for prose, code and numbers with every provider's tokenizer.
 CHARACTERS_A_TOKEN = 3
 # For a model without tools.
 DECLINED = "(the provider declined to answer this question)"
-"""The text of an answer that a provider withheld."""
+"""The beginning of an answer that a provider withheld."""
+UNREAD = "(its server could not read this call of a tool)"
+"""The beginning of an answer whose call was no call."""
 AS_JSON = """\
 There is no tool here. Answer only with a JSON object, the argument of `{name}`, of this schema:"""
 
@@ -160,6 +164,11 @@ class Reply(Record):
         return None if deeper(arguments, MAX_JSON_DEPTH) else arguments
 
 
+def declined(reason: str) -> str:
+    """Return the text of an answer that a provider withheld for this reason."""
+    return f"{DECLINED}: {one_line(reason, MAX_REASON)}"
+
+
 def deeper(data: Any, depth: int) -> bool:
     """Return whether JSON-like data is nested deeper than `depth`. Does not recurse."""
     level = [data]
@@ -177,11 +186,13 @@ def _inside(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-class CalledOff(ModelUnavailable):
+class CalledOff(ModelFault):
     """A question was called off, or its time was up, after its answer had begun."""
 
-    def __init__(self, fault: ModelUnavailable, reply: Reply) -> None:
+    def __init__(self, fault: ModelUnavailable | ModelAway, reply: Reply) -> None:
         super().__init__(fault.message, fault.next_command)
+        self.fault = fault
+        """What ended the question."""
         self.reply = reply
         """What had come of the answer; its cost is a lower bound, or None if nothing is known."""
 
@@ -222,7 +233,7 @@ class Model(Protocol):
     def complete(self, request: Request) -> Reply:
         """Ask once, with retries.
 
-        Raise ModelFault (key, name, money) or ModelUnavailable (deadline passed, cancelled), and
-        CalledOff where an answer had begun.
+        Raise ModelFault (key, name, money), ModelUnavailable (no answer, cancelled) or ModelAway
+        (no answer for now), and CalledOff where an answer had begun.
         """
         ...

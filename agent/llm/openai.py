@@ -30,8 +30,8 @@ from agent.llm.effort import STRETCH, Effort
 from agent.llm.events import values_in
 from agent.llm.faults import failed, fault_of
 from agent.llm.listing import Listed, listed_in
-from agent.llm.model import AS_JSON, DECLINED, LooksBy, Reply, Request, Tool
-from agent.llm.openai_reply import FAILED, reply_of, response_reply, take
+from agent.llm.model import AS_JSON, DECLINED, UNREAD, LooksBy, Reply, Request, Tool
+from agent.llm.openai_reply import FAILED, answer_in, reply_of, response_reply, take
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import OPENAI, cost_of
 from agent.llm.refusals import Refusal, reason_in, reason_of, status_of, told_headers
@@ -40,6 +40,10 @@ from agent.llm.ways import Limit, Ways, chat_arguments
 T = TypeVar("T")
 PROVIDER = "OpenAI"
 PROVIDER_ADDRESS = "api.openai.com"
+API_VERSION = "api-version"
+"""What only addresses of Azure ask for; they know a key by another header."""
+TOKEN = "eyJ"
+"""How a token begins that stands for a user; Azure takes it as everybody does."""
 LEAST_READ = 0.3
 """The share of a question's estimated tokens that no tokenizer falls short of."""
 
@@ -118,14 +122,18 @@ class OpenAI:
             except openai.APIStatusError as error:
                 reason = reason_in(error.response.text)
                 headers = told_headers(error.response.headers, error.body)
-                refusal = Refusal(error.status_code, reason, headers)
+                refusal = Refusal(error.status_code, reason, headers, error.body)
             except openai.APIError as error:
                 # The SDK raises what a stream says after a good beginning.
                 if isinstance(error, openai.APIConnectionError) or not error.body:
                     raise
-                refusal = Refusal(status_of(error.body, FAILED), reason_of(error.body), {})
+                status = status_of(error.body, FAILED)
+                refusal = Refusal(status, reason_of(error.body), {}, error.body)
             except Refusal as inside:
                 refusal = inside
+            answer = answer_in(refusal, self.name, request)
+            if answer is not None:
+                return answer
             if self._ways == asked and not self._ways.learn(refusal, request.max_output_tokens):
                 raise refusal
 
@@ -138,7 +146,7 @@ class OpenAI:
                     take(answer, data)
         if not (answer.choices or (answer.is_answer and answer.ended)):
             raise Transient(f"{self._api.who}'s answer is not a chat completion", astray=True)
-        if not answer.ended and not answer.arguments:
+        if answer.broke_off:
             raise Transient(f"{self._api.who}'s answer broke off")
         return reply_of(answer, self.name, request, self._url)
 
@@ -226,9 +234,17 @@ def _is_silent(reply: Reply) -> bool:
 
 def _ignores_the_tool(reply: Reply) -> bool:
     """Return whether the model wrote prose; a cut-off call or thought may have been a call."""
-    if reply.arguments is not None or reply.calls or reply.text in (ONLY_THOUGHT, DECLINED):
+    if reply.arguments is not None or reply.calls:
+        return False
+    if reply.text.startswith((ONLY_THOUGHT, DECLINED, UNREAD)):
         return False
     return not (reply.cut_off and (reply.text.strip() or "{").startswith(("{", "<", "[")))
+
+
+async def _as_azure(request: httpx2.Request) -> None:
+    """Hand the key over as Azure's addresses with a version want it."""
+    bearer = request.headers.pop("Authorization", "")
+    request.headers["api-key"] = bearer.removeprefix("Bearer ")
 
 
 class OpenAIApi:
@@ -244,7 +260,7 @@ class OpenAIApi:
     def ask(self, call: Callable[[AsyncOpenAI], Coroutine[Any, Any, T]]) -> T:
         """Return `await call(client)`, with retries.
 
-        The SDK's exceptions become ModelFault or ModelUnavailable.
+        The SDK's exceptions become those of Model.
         """
 
         async def once() -> T:
@@ -278,8 +294,10 @@ class OpenAIApi:
 
     def _client(self) -> AsyncOpenAI:
         address, query = without_query(self._base_url) if self._base_url else (None, {})
+        is_azure = API_VERSION in query and not self._key.startswith(TOKEN)
+        hooks = {"request": [_as_azure]} if is_azure else {}
         with making_client(PROVIDER):
-            http = openai.DefaultAsyncHttpxClient()
+            http = openai.DefaultAsyncHttpxClient(event_hooks=hooks)
         silence = openai.Timeout(self._patience.silence, connect=self._patience.connecting)
         return AsyncOpenAI(
             api_key=self._key,

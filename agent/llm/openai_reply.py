@@ -6,10 +6,17 @@ from typing import Any
 from agent.llm.chat_answer import Answer
 from agent.llm.conversation import native_message
 from agent.llm.events import DONE
-from agent.llm.model import DECLINED, Call, Reply, Request
+from agent.llm.model import DECLINED, UNREAD, Call, Reply, Request, declined
 from agent.llm.patience import Transient
 from agent.llm.pricing import OPENAI, cost_of, dollars_in
-from agent.llm.refusals import Refusal, error_in, reason_of, status_of, told_headers
+from agent.llm.refusals import (
+    Refusal,
+    error_in,
+    is_withheld,
+    reason_of,
+    status_of,
+    told_headers,
+)
 from agent.llm.written_calls import call_in
 
 FAILED = 502
@@ -25,7 +32,8 @@ def take(answer: Answer, data: Any) -> None:
         return
     error = error_in(data)
     if error is not None:
-        raise Refusal(status_of(error, FAILED), reason_of(error), told_headers({}, error))
+        headers = told_headers({}, error)
+        raise Refusal(status_of(error, FAILED), reason_of(error), headers, error)
     answer.add(data)
     if answer.length > MAX_CHARACTERS:
         raise Transient(f"an answer of more than {MAX_CHARACTERS} characters")
@@ -49,6 +57,22 @@ def reply_of(answer: Answer, asked: str, request: Request, url: str | None) -> R
         cut_off=answer.cut_off,
         **_usage(answer.usage, model, url),
     )
+
+
+def answer_in(refusal: Refusal, model: str, request: Request) -> Reply | None:
+    """Return the answer that a refusal stands for, or None.
+
+    It quotes what the model wrote, or says that this question is not answered.
+    """
+    if refusal.written is not None:
+        answer = Answer(text=[refusal.written])
+        reply = reply_of(answer, model, request, None)
+        is_read = reply.arguments is not None or reply.calls
+        text = reply.text if is_read else f"{UNREAD} {refusal.written}"
+        return reply.model_copy(update={"text": text})
+    if is_withheld(refusal.status, refusal.reason):
+        return Reply(model=model, text=declined(refusal.reason))
+    return None
 
 
 def _written_looks(text: str, request: Request) -> tuple[Call, ...]:

@@ -1,7 +1,7 @@
 """The one retry layer: backoff with jitter, the server's retry-after, one deadline, cancelling.
 
-A limit that lifts later than a question should wait is no failure of the question: whoever asked
-hears when to ask again (ModelLimited).
+A limit that lifts later than a question should wait is no failure of the question, nor is an
+outage of a server that has answered: whoever asked hears when to ask again (ModelAway).
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from tenacity import (
 )
 from tenacity.wait import wait_exponential_jitter
 
-from agent.errors import ModelLimited, ModelUnavailable
+from agent.errors import ModelAway, ModelLimited, ModelUnavailable
 from agent.llm.lifting import AGAIN_AFTER, clock_text
 
 T = TypeVar("T")
@@ -55,6 +55,7 @@ class Transient(Exception):
         limited: bool = False,
         unreached: bool = False,
         astray: bool = False,
+        silent: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -65,10 +66,15 @@ class Transient(Exception):
         """Whether nobody answered at all."""
         self.astray = astray or unreached
         """Whether this may be a wrong address or command: nothing came that is an answer of it."""
+        self.silent = silent
+        """Whether nothing came at all, so that nobody knows who listens there."""
 
 
 class _OutOfTime(Transient):
     """The deadline ended an attempt, which says nothing of the server."""
+
+    def __init__(self) -> None:
+        super().__init__("no complete answer before the deadline", silent=True)
 
 
 @dataclass(frozen=True)
@@ -102,9 +108,9 @@ class Patience:
 def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Patience) -> T:
     """Return what `call` returns; if it raises Transient, call it again after a wait.
 
-    who: what is asked, for messages. Raise ModelUnavailable at the deadline or when cancelled,
-    ModelLimited for a limit that lifts later than a question waits, and any other exception at
-    once.
+    who: what is asked, for messages. Raise ModelUnavailable when cancelled, and at the deadline if
+    nobody has ever answered, else ModelAway; ModelLimited for a limit that lifts later than a
+    question waits, and any other exception at once.
     """
     return _Question(who, patience).ask(call)
 
@@ -156,9 +162,9 @@ class _Question:
         """Raise the fault that ends the question where no further attempt would help."""
         if (error.retry_after or 0.0) > LONGEST_PAUSE_SECONDS:
             raise _limited(error, error.retry_after) from None
-        if not error.astray and not isinstance(error, _OutOfTime):
+        if not error.astray and not error.silent:
             self._patience.answered.set()
-        dead = time.monotonic() - self._began > DEAD_SECONDS
+        dead = error.astray and time.monotonic() - self._began > DEAD_SECONDS
         if dead and not self._patience.answered.is_set():
             raise _dead(error) from None
 
@@ -182,7 +188,7 @@ class _Question:
             f"gives up in {_span(end - time.monotonic())})"
         )
 
-    def _failure(self, last: Transient) -> ModelUnavailable | ModelLimited:
+    def _failure(self, last: Transient) -> ModelUnavailable | ModelAway:
         """Return the fault of a question that ran out of time; `last` ended its last attempt."""
         reason: BaseException = last
         if self._reason is not None and isinstance(last, _OutOfTime):
@@ -193,7 +199,10 @@ class _Question:
             f"{self._who} gave no answer within {self._patience.seconds:.0f} s; "
             f"the last attempt: {reason}"
         )
-        return ModelUnavailable(message, "autoresearch resume")
+        if not self._patience.answered.is_set():
+            return ModelUnavailable(message, "autoresearch resume")
+        again = "autoresearch resume   # once it answers again"
+        return ModelAway(message, again, datetime.now(UTC) + AGAIN_AFTER)
 
 
 def _error_of(state: RetryCallState) -> BaseException | None:
@@ -259,6 +268,6 @@ async def _race(call: Coroutine[Any, Any, T], end: float, cancel: threading.Even
                 await task
             if cancel.is_set():
                 raise ModelUnavailable("the request was cancelled", "autoresearch resume")
-            raise _OutOfTime("no complete answer before the deadline")
+            raise _OutOfTime
         await asyncio.wait({task}, timeout=min(left, POLL_SECONDS))
     return task.result()

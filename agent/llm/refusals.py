@@ -36,22 +36,47 @@ TELLING = (
     "error_message",
     "error_description",
     "reason",
+    "Message",
+    "title",
 )
 """Keys with a reason, the outermost first; a number or a flag there is none."""
 MAX_DEPTH = 8
 NO_REASON = "no reason given"
+_WITHHELD = re.compile(
+    r"content management policy|content.filter|content violates|safety_check|prohibited_content"
+    r"|limited access to this content|violat\w{1,5} (?:\w{1,20} ){0,3}(?:polic|guidelines)"
+    r"|(?:prompt|input|request|content|output|response)s? (?:was|were|is|has been) "
+    r"(?:flagged|blocked|filtered)",
+    re.IGNORECASE,
+)
+"""As Azure, OpenAI, Anthropic, xAI, Gemini and OpenRouter say that they do not answer a question;
+the next one may be answered."""
+_ABOUT_A_QUESTION = frozenset({400, 403, 422, 451})
 MAX_BODY = 2**16
 """Characters of a body that are read for the reason."""
 
 
 class Refusal(Exception):
-    """A server answered with an error: by its HTTP status, or inside an answer with status 200."""
+    """A server answered with an error: by its HTTP status, or inside an answer with status 200.
 
-    def __init__(self, status: int, reason: str, headers: Mapping[str, str]) -> None:
+    error: what it said, as JSON.
+    """
+
+    def __init__(
+        self, status: int, reason: str, headers: Mapping[str, str], error: object = None
+    ) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
         self.headers = headers
+        written = error.get("failed_generation") if isinstance(error, dict) else None
+        self.written: str | None = written if isinstance(written, str) else None
+        """What the model wrote that its server could not read, as Groq quotes it."""
+
+
+def is_withheld(status: int | None, reason: str) -> bool:
+    """Return whether a refusal is about what this one question says, and no fault of the set-up."""
+    return (status is None or status in _ABOUT_A_QUESTION) and bool(_WITHHELD.search(reason))
 
 
 def reason_in(body: str) -> str:

@@ -110,9 +110,8 @@ def open_model(
     see; validation data is always among it. tell: is told of each failed attempt, from the thread
     that asks. effort: how hard it is asked to think; None to leave that to it, as scripted models
     and those of packages always do. listing_seconds: how long the list may take in which a short
-    name is looked up. Raise ModelFault (no key, no such model), ModelUnavailable (the provider does
-    not answer) or ModelLimited (it lists nothing until a limit lifts), and UsageFault for a broken
-    plug-in.
+    name is looked up. Raise ModelFault (no key, no such model), ModelUnavailable (nobody answers)
+    or ModelAway (the provider lists nothing for now), and UsageFault for a broken plug-in.
     """
     listing_seconds = min(deadline_seconds, listing_seconds)
     patience = Patience(deadline_seconds, cancel, listing_seconds=listing_seconds)

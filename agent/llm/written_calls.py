@@ -11,9 +11,11 @@ _MARK = re.compile(
     r"|<\|tool_call\|>|functools(?=\[)"
 )
 """What templates put in front of calls: of Hermes, Mistral, Llama, Granite, Phi."""
-_BETWEEN = r"(?::\d{1,4})?(?:\s|<[^<>]{1,60}>|\[ARGS\]|json|```){0,8}(?=\{)"
+_DEEPSEEK = "｜DSML｜"
+"""What DeepSeek's newer models put into each of their tags."""
+_BETWEEN = r"(?::\d{1,4})?(?:\s|<[^<>]{1,60}>|\[ARGS\]|commentary|json|```){0,8}(?=\{)"
 """What templates put between a tool's name and its arguments."""
-_PARAMETER = re.compile(r"<parameter(?:=| +name=\")([\w.-]{1,64})\"?>")
+_PARAMETER = re.compile(r"<parameter(?:=| +name=\")([\w.-]{1,64})\"?(?: [^<>]{0,60})?>")
 _KEY = re.compile(r"<arg_key>\s*([\w.-]{1,64})\s*</arg_key>\s*<arg_value>")
 
 
@@ -24,6 +26,7 @@ def call_in(text: str, tool: str) -> dict[str, Any] | None:
     `<function=NAME>{…}`, the object alone, a name with its arguments behind it as DeepSeek, Kimi,
     gpt-oss and Mistral write it, and parameters as tags (Qwen, GLM).
     """
+    text = text.replace(_DEEPSEEK, "")
     mark = _MARK.search(text)
     behind = text[mark.end() :] if mark else text
     value = first_value(behind)

@@ -63,11 +63,9 @@ def unfinished(fault: ModelFault, replies: Sequence[Reply], by: Provenance) -> M
 
     by: the provenance of these replies, with their cost.
     """
-    last = fault.reply if isinstance(fault, CalledOff) else None
-    if not replies and last is None:
-        return fault
-    if last is None:
-        return Unfinished(fault, by)
+    if not isinstance(fault, CalledOff):
+        return Unfinished(fault, by) if replies else fault
+    last = fault.reply
     every = [*replies, last]
     costs = [reply.cost for reply in every if reply.cost is not None]
     changed = {
@@ -80,7 +78,7 @@ def unfinished(fault: ModelFault, replies: Sequence[Reply], by: Provenance) -> M
         "calls": len(every),
         "exchanges": tuple(reply.exchange for reply in every if reply.exchange),
     }
-    return Unfinished(fault, by.model_copy(update=changed))
+    return Unfinished(fault.fault, by.model_copy(update=changed))
 
 
 def questions_asked(context: Context) -> int:

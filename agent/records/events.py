@@ -58,7 +58,7 @@ class Proposed:
 
 @dataclass(frozen=True)
 class ModelWaited:
-    """The model's provider refuses questions until a limit lifts; the run goes on without it."""
+    """The model is away: a limit of its provider, or an outage. The run goes on without it."""
 
     until: str
     """When it is asked again, as ISO 8601; empty once it is."""

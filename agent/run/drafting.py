@@ -5,7 +5,7 @@ long. Drafts that are being written count as pending. Several writers get differ
 know those of the others. Their number follows from the number of slots, the time of an answer and
 the time of a trial.
 
-Filling in: while the model writes, or while its provider refuses questions until a limit lifts, a
+Filling in: while the model writes, or while it is away (a limit of its provider, an outage), a
 search method proposes for a slot that nothing is in stock for. The slot must have been free for
 GRACE_SECONDS, or for GRACE_SHARE of a trial's time if that is longer. Filling in needs a baseline
 and constants to search; the proposals are recorded as the search method's. `--fill none` turns it
@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
 
-from agent.errors import ModelFault, ModelLimited, MoneySpent, UsageFault
+from agent.errors import ModelAway, ModelFault, MoneySpent, UsageFault
 from agent.project.staffing import MAX_WRITERS, NOBODY
 from agent.propose import Context, Proposer, Unreadable
 from agent.propose.assignments import next_assignment
@@ -99,28 +99,28 @@ class Drafting:
         """Why the run has to end; None while it may go on."""
         self._refusals = 0
         self._alone = False  # money is left for one writer at most
-        self._probing = False  # the first question after a limit is asked alone
-        self._limited_until: datetime | None = None
+        self._probing = False  # the first question to a model that was away is asked alone
+        self._away_until: datetime | None = None
         self._idle_since: float | None = None
         self._fills_refused = 0
 
     @property
     def goes_on(self) -> bool:
-        """Whether to wait for a proposal: one is being written, or a limit or people hold it up.
+        """Whether to wait for a proposal: one is in writing, the model is away, or people propose.
 
         False once a bound is reached, since nothing more would be started.
         """
         if self._over(0):
             return False
-        awaits = self._limited_until is not None or self._staff.writers == NOBODY
+        awaits = self._away_until is not None or self._staff.writers == NOBODY
         return bool(self._writers.writing) or awaits
 
     # ------------------------------------------------------------ asking
 
     def ask(self, demand: Demand) -> Iterator[Event]:
         """Ask the method, and if need be the search method that fills in, for new proposals."""
-        yield from self._look_at_limit()
-        while self._limited_until is None and self._is_wanted(demand):
+        yield from self._look_again()
+        while self._away_until is None and self._is_wanted(demand):
             self._ask(demand)
             yield Proposing(self._proposer.name, len(self._writers.drafts))
         if self._is_to_fill(demand) and self._staff.filler:
@@ -128,10 +128,10 @@ class Drafting:
             self._writers.ask(filler, self._context(demand), fills=True)
             yield Proposing(filler.name, len(self._writers.drafts))
 
-    def _look_at_limit(self) -> Iterator[Event]:
-        """Allow questions again once the provider's limit has lifted."""
-        if self._limited_until is not None and datetime.now(UTC) >= self._limited_until:
-            self._limited_until = None
+    def _look_again(self) -> Iterator[Event]:
+        """Allow questions again once the model may be asked again."""
+        if self._away_until is not None and datetime.now(UTC) >= self._away_until:
+            self._away_until = None
             yield ModelWaited("", "")
 
     def _is_wanted(self, demand: Demand) -> bool:
@@ -188,14 +188,14 @@ class Drafting:
         under_way = len(demand.begun) + len(self.staged) + len(self._writers.writing)
         if self._over(under_way):
             return False
-        return self._limited_until is not None or self._has_waited
+        return self._away_until is not None or self._has_waited
 
     @property
     def _may_fill(self) -> bool:
         """Whether a filler, constants to search and a model that is waited for are there."""
         if self._staff.filler is None or self._fills_refused >= MAX_REFUSALS_IN_A_ROW:
             return False
-        waits = bool(self._writers.drafts) or self._limited_until is not None
+        waits = bool(self._writers.drafts) or self._away_until is not None
         return waits and bool(self._ledger.space.parameters)
 
     @property
@@ -257,20 +257,20 @@ class Drafting:
         if failed.draft.fills and isinstance(error, UsageFault):  # nothing is left to try
             self._fills_refused = MAX_REFUSALS_IN_A_ROW
             yield Note(f"free slots wait for the model from now on: {error.message}")
-        elif isinstance(error, ModelLimited):
+        elif isinstance(error, ModelAway):
             yield from self._wait(error)
         elif isinstance(error, MoneySpent) and failed.draft.context.assignment is not None:
             self._alone = True  # its share was too small; all that is left may do for one
         else:
             self.fault = self.fault or error
 
-    def _wait(self, limit: ModelLimited) -> Iterator[Event]:
-        """Pause the questions until a limit lifts. After that a single question goes first."""
+    def _wait(self, away: ModelAway) -> Iterator[Event]:
+        """Pause the questions while the model is away. Then a single question goes first."""
         self._probing = True
-        if self._limited_until is not None and limit.until <= self._limited_until:
+        if self._away_until is not None and away.until <= self._away_until:
             return
-        self._limited_until = limit.until
-        yield ModelWaited(limit.until.isoformat(timespec="seconds"), limit.message)
+        self._away_until = away.until
+        yield ModelWaited(away.until.isoformat(timespec="seconds"), away.message)
 
     def refused(self, trial: Trial) -> Iterator[Event]:
         """Report a refused proposal. Set `fault` after too many of the method's in a row."""

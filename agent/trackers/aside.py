@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from agent.display.waiting import waiting
-from agent.records.events import Event, Heard, Judged, RunFinished, RunStarted
+from agent.records.events import Event, Heard, Judged, ModelWaited, RunFinished, RunStarted
 from agent.trackers.tracker import Hearing, Tracker
 from sandbox.ground.text import one_line
 
@@ -67,6 +67,9 @@ class Aside:
             case Heard(admitted) if isinstance(self._tracker, Hearing):
                 hearing = self._tracker
                 self._work.put(lambda: self._while_open(lambda: hearing.heard(admitted)))
+            case ModelWaited() if isinstance(self._tracker, Hearing):
+                hearing = self._tracker
+                self._work.put(lambda: self._while_open(lambda: hearing.waited(event)))
             case RunFinished(reason):
                 self._reason = reason
 

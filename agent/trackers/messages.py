@@ -11,9 +11,10 @@ from agent.display.claims import change_text
 from agent.display.format import Formatter
 from agent.display.scores import gain_text
 from agent.display.state import baseline_of
+from agent.display.waits import wait_words
 from agent.judge.decide import incumbent_of
 from agent.propose.code.policy import plateau_of
-from agent.records.events import RunStarted
+from agent.records.events import ModelWaited, RunStarted
 from agent.records.inputs import Admitted, Set
 from agent.records.results import TAKEN, Trial
 from agent.records.spending import spending_of
@@ -21,7 +22,7 @@ from sandbox.ground.record import Record
 from sandbox.ground.redaction import redacted
 from sandbox.ground.text import one_line
 
-Occasion = Literal["keep", "plateau", "money", "hold", "error", "end"]
+Occasion = Literal["keep", "plateau", "money", "hold", "wait", "error", "end"]
 OCCASIONS: tuple[Occasion, ...] = get_args(Occasion)
 WAITING = frozenset({"held", "suspect"})
 """Trials with these statuses wait for `autoresearch approve` or `reject`."""
@@ -95,11 +96,14 @@ class Messages:
         self._run = run
         self._trials = list(run.trials)
         self._formatter = Formatter(objective=run.objective)
+        self._is_away = False
 
     def of_verdict(self, trial: Trial) -> Iterator[Message]:
         """Yield the messages that a verdict causes."""
         spent = self._dollars
         self._trials.append(trial)
+        by = trial.proposal.by
+        self._is_away = self._is_away and (not by.calls or by.called_off)
         if trial.status in TAKEN:
             yield self._of_trial("keep", trial, "kept", f"autoresearch show {trial.number}")
         elif trial.status in WAITING:
@@ -121,6 +125,21 @@ class Messages:
             self._run,
             max_cost=None if "max_cost" in ask.lift else bound,
             patience=ask.patience or self._run.patience,
+        )
+
+    def of_wait(self, waited: ModelWaited) -> Iterator[Message]:
+        """Yield the message that the model is away; once, until it has answered again."""
+        if not waited.until or self._is_away:
+            return
+        self._is_away = True
+        tag = self._run.tag
+        yield Message(
+            event="wait",
+            title=self._title("goes on without its model"),
+            text=f"{tag} is {wait_words(waited.until, waited.reason)}",
+            details=(self._best(), self._measured()),
+            next_command=f"autoresearch status {tag}",
+            about=self._names(),
         )
 
     def of_end(self, reason: str, failed: bool) -> Message:

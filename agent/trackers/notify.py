@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from agent.errors import Fault, UsageFault
-from agent.records.events import RunStarted
+from agent.records.events import ModelWaited, RunStarted
 from agent.records.inputs import Admitted
 from agent.records.results import Trial
 from agent.trackers.messages import MAX_CHARACTERS, OCCASIONS, Message, Messages, Occasion
@@ -52,6 +52,12 @@ class Notify:
         """See Hearing."""
         assert self._messages, "a session is opened first"
         self._messages.hear(admitted)
+
+    def waited(self, event: ModelWaited) -> None:
+        """See Hearing."""
+        assert self._messages, "a session is opened first"
+        for message in self._messages.of_wait(event):
+            self._send(message)
 
     def close(self, reason: str, failed: bool) -> None:
         """See Tracker."""

@@ -3,7 +3,7 @@
 import re
 from typing import Protocol, runtime_checkable
 
-from agent.records.events import RunStarted
+from agent.records.events import ModelWaited, RunStarted
 from agent.records.inputs import Admitted
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.results import FAILED, TAKEN, Trial, also_of
@@ -27,10 +27,14 @@ class Tracker(Protocol):
 
 @runtime_checkable
 class Hearing(Protocol):
-    """A tracker that also hears what people say to the run."""
+    """A tracker that also hears what people say to the run, and that its model is away."""
 
     def heard(self, admitted: Admitted) -> None:
         """Record an input with its answer."""
+        ...
+
+    def waited(self, event: ModelWaited) -> None:
+        """Record that the model is away, or asked again."""
         ...
 
 

@@ -24,8 +24,10 @@ _SHAPES = {
         r"sk-(?=[A-Za-z_-]{0,200}[0-9])[A-Za-z0-9_-]{20,}"
         r"|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}"
         r"|glpat-[A-Za-z0-9_-]{20,}|hf_[A-Za-z0-9]{20,}"
-        r"|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{35}"
-        r"|xox[abprs]-[A-Za-z0-9-]{10,})"
+        r"|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20,}"
+        r"|xox[abprs]-[A-Za-z0-9-]{10,}"
+        r"|(?:gsk|r8|npm|fw|dckr_pat|tgp_v1|[sr]k_live|lsv2_[ps][tk])_[A-Za-z0-9_-]{20,}"
+        r"|(?:xai|nvapi|pplx|csk|pypi)-[A-Za-z0-9_-]{20,}|dapi[0-9a-f]{32})"
     ),
     # Begins nowhere inside a word of its own letters: else each would be read to its end again.
     "web token": re.compile(
@@ -64,6 +66,20 @@ def redacted(text: str, environment: Mapping[str, str] | None = None) -> str:
             text = text.replace(value, f"[redacted {name}]")
     for name, shape in _SHAPES.items():
         text = shape.sub(f"[redacted {name}]", text)
+    return text
+
+
+def without(text: str, secret: str) -> str:
+    """Return `text` with `***` for a secret in each form that `redacted` knows, or cut short.
+
+    Servers quote the beginning of a key that they do not know. A secret that is as short as a word
+    stays.
+    """
+    for form in sorted(_forms(secret), key=len, reverse=True):
+        if len(form) >= MIN_CHARACTERS:
+            text = text.replace(form, "***")
+    for length in range(len(secret) - 1, max(MIN_CHARACTERS, len(secret) // 2) - 1, -1):
+        text = text.replace(secret[:length], "***")
     return text
 
 

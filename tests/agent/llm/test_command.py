@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from agent.errors import ModelFault, ModelUnavailable
+from agent.errors import ModelFault
 from agent.llm.command import Command, passed_on_of
-from agent.llm.model import Reply, Request
+from agent.llm.model import CalledOff, Reply, Request
 from agent.llm.patience import Patience
 from agent.llm.resolve import open_model
 from agent.propose.code.code import Code
@@ -171,7 +171,7 @@ time.sleep(600)
         cancel.set()
 
     threading.Thread(target=cancel_when_started, daemon=True).start()
-    with pytest.raises(ModelUnavailable, match="cancelled"):
+    with pytest.raises(CalledOff, match="cancelled"):
         model.complete(REQUEST)
     for _ in range(100):
         if not any(seconds in line for line in command_lines()):

@@ -94,7 +94,7 @@ def test_nobody_is_asked_before_and_the_reason_stays(
         for ask in (model.estimate, model.complete):
             with pytest.raises(ModelLimited, match=WINDOW) as caught:
                 ask(REQUEST)
-        assert len(server.requests) == before and caught.value.until == model.limit.until
+        assert len(server.requests) == before and caught.value.until == model.away.until
 
 
 def test_a_later_refusal_counts_from_then_on() -> None:
@@ -110,4 +110,4 @@ def test_a_later_refusal_counts_from_then_on() -> None:
         server.refuse = limited(7_200)
         with pytest.raises(ModelLimited, match=WINDOW):
             model.complete(REQUEST)
-    assert model.limit.until > over.until
+    assert model.away.until > over.until

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.errors import ModelFault, ModelLimited, ModelUnavailable
+from agent.errors import ModelAway, ModelFault, ModelLimited, ModelUnavailable
 from agent.llm import patience as patience_module
 from agent.llm.anthropic import Anthropic
 from agent.llm.claude_code import CLAUDE_CODE
@@ -19,7 +19,7 @@ from agent.llm.openai import OpenAI
 from agent.llm.patience import LONGEST_PAUSE_SECONDS, Patience, Transient
 from tests.loopback.anthropic_server import AnthropicServer
 from tests.loopback.openai_server import OpenAIServer
-from tests.loopback.wire import Loopback, Status, ToolCall
+from tests.loopback.wire import Hang, Loopback, Status, ToolCall
 
 NOW = datetime(2026, 11, 29, 17, 7, tzinfo=UTC)
 REQUEST = Request(
@@ -46,6 +46,10 @@ def at(text: str) -> datetime:
         ("usage limit. try again in 3 days 4 hours 12 minutes.", "2026-12-02T21:19"),
         ("Rate limit reached. Please try again in 6m0s.", "2026-11-29T17:13"),
         ("You exceeded your current quota. Please retry in 34.5s.", "2026-11-29T17:07:34.500000"),
+        ("Rate limit exceeded. Limit resets at: 2026-11-30 06:00:46 UTC", "2026-11-30T06:00"),
+        ("rate limit, Retry-After: 90", "2026-11-29T17:08:30"),
+        ('{"limit": 3, "retry_after": 90}', "2026-11-29T17:08:30"),
+        ("usage limit; retry after: 2h", "2026-11-29T19:07"),
     ],
 )
 def test_the_words_of_providers_say_when(words: str, moment: str) -> None:
@@ -196,8 +200,28 @@ def test_a_server_that_answered_before_is_waited_for(
     with serve([ToolCall({"hypothesis": "h"})]) as server:
         opened = model(server.url, quick(1.0))
         opened.complete(REQUEST)
-    with pytest.raises(ModelUnavailable, match="no answer within 1 s"):
+    with pytest.raises(ModelAway, match="no answer within 1 s") as caught:
         opened.complete(REQUEST)
+    assert type(caught.value) is ModelAway and caught.value.until > datetime.now(UTC)
+
+
+@BOTH
+def test_an_outage_is_waited_for_also_where_nothing_was_ever_answered_but_errors(
+    serve: type[Loopback], model: Any
+) -> None:
+    down = Status(500, "internal error")
+    with serve([down] * 500) as server, pytest.raises(ModelAway, match="internal error") as caught:
+        model(server.url, quick(1.0)).complete(REQUEST)
+    assert not isinstance(caught.value, ModelLimited)
+    assert caught.value.next_command.startswith("autoresearch resume")
+
+
+@BOTH
+def test_a_server_that_never_said_a_word_is_not_waited_for(
+    serve: type[Loopback], model: Any
+) -> None:
+    with serve([Hang(5.0)] * 10) as server, pytest.raises(ModelUnavailable, match="was silent"):
+        model(server.url, quick(1.0)).complete(REQUEST)
 
 
 # ---------------------------------------------------------------- the clients' output

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.errors import ModelFault, ModelLimited, ModelUnavailable
+from agent.errors import ModelAway, ModelFault, ModelLimited, ModelUnavailable
 from agent.llm.anthropic import Anthropic
 from agent.llm.limits import allowed_output, is_too_long
 from agent.llm.openai import OpenAI
@@ -233,7 +233,7 @@ def test_reasons_stand_in_many_places(body: str, reason: str) -> None:
 
 @pytest.mark.parametrize("body", ["[" * 300 + "]" * 300, '{"error":' * 300 + "1" + "}" * 300])
 def test_no_depth_of_an_answer_is_a_traceback(body: str) -> None:
-    with pytest.raises(ModelUnavailable):
+    with pytest.raises((ModelAway, ModelUnavailable)):
         asked([Nonsense(body)], again=False)
 
 
@@ -305,7 +305,7 @@ def in_stream(kind: str, words: str = "no") -> Events:
         ("request_too_large", ModelFault),
         ("rate_limit_error", ModelLimited),
         ("overloaded_error", ModelLimited),
-        ("api_error", ModelUnavailable),
+        ("api_error", ModelAway),
         ("something_new", ModelLimited),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.errors import ModelUnavailable
+from agent.errors import ModelAway, ModelUnavailable
 from agent.llm import patience as patience_module
 from agent.llm.anthropic import Anthropic
 from agent.llm.chat_answer import ONLY_THOUGHT
@@ -61,7 +61,7 @@ def test_an_event_may_have_several_lines_and_letters_that_end_lines_elsewhere() 
 )
 def test_an_error_in_a_stream_is_told_in_its_words(event: str) -> None:
     body = f"data: {SAID}\n\n{event}"
-    with pytest.raises(ModelUnavailable, match="the model crashed"):
+    with pytest.raises(ModelAway, match="the model crashed"):
         asked([Nonsense(body, "text/event-stream")], again=False)
 
 
@@ -73,7 +73,7 @@ def test_an_end_without_a_reason_is_an_end_and_a_silence_is_none() -> None:
     for begun in (f"data: {SAID}\n\n", f'data: {SAID}\n\ndata: {{"choices": [{{"del'):
         (reply,), questions = asked([Nonsense(begun, "text/event-stream"), GOOD])
         assert reply.arguments == IDEA and len(questions) == 2
-        with pytest.raises(ModelUnavailable, match="broke off"):
+        with pytest.raises(ModelAway, match="broke off"):
             asked([Nonsense(begun, "text/event-stream")], again=False)
 
 

@@ -14,7 +14,7 @@ import pytest
 from agent.errors import Fault, TrustFault, UsageFault
 from agent.project.program import read_program
 from agent.project.settings import FILE, read_settings
-from agent.records.events import RunStarted
+from agent.records.events import ModelWaited, RunStarted
 from agent.records.inputs import Admitted, Input, Set
 from agent.records.objective import Objective
 from agent.records.results import Trial
@@ -131,6 +131,24 @@ def test_the_end_says_what_the_night_came_to(failed: bool, event: str) -> None:
     assert "best: val_acc 0.830000 by #1, " in message.body
     assert message.body.count("raise LR") == 1
     assert "trials: 1 measured, 1 kept" in message.body
+
+
+def test_a_model_that_is_away_is_told_once_until_it_answers_again() -> None:
+    messages = Messages(RUN)
+    list(messages.of_verdict(BASELINE))
+
+    def waits(until: str = "2026-11-24T23:15:00+00:00") -> list[Message]:
+        return list(messages.of_wait(ModelWaited(until, "OpenAI answered 503: down" * bool(until))))
+
+    [message] = waits()
+    assert (message.event, message.title) == ("wait", "nov24: goes on without its model")
+    assert "nov24 is waiting for the model until" in message.text
+    assert "OpenAI answered 503: down" in message.text
+    assert message.next_command == "autoresearch status nov24"
+    list(messages.of_verdict(trial(1, "discard", 0.7, 0.1)))
+    assert waits("") == waits() == []
+    list(messages.of_verdict(paid(2, 0.1)))
+    assert len(waits()) == 1
 
 
 def test_nobody_is_called_together_by_what_a_model_wrote() -> None:

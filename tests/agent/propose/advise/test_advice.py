@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agent.edit import Applied, apply
-from agent.errors import ModelFault, ModelUnavailable, MoneySpent
+from agent.errors import ModelAway, ModelFault, MoneySpent
 from agent.llm.model import Reply, Request
 from agent.llm.resolve import open_model
 from agent.llm.scripted import Scripted
@@ -199,7 +199,7 @@ class TestOnTheWire:
     def test_api_trouble_is_raised_and_never_a_proposal(self, provider: str) -> None:
         with pytest.raises(ModelFault):
             self.answer(provider, Status(401))
-        with pytest.raises(ModelUnavailable):
+        with pytest.raises(ModelAway):
             self.answer(provider, Status(500), seconds=0.2)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.edit import Applied, apply, fingerprint
-from agent.errors import ModelFault, ModelUnavailable
+from agent.errors import ModelAway, ModelFault
 from agent.llm.model import Reply
 from agent.llm.resolve import open_model
 from agent.llm.scripted import Scripted
@@ -96,7 +96,7 @@ class TestOnTheWire:
     def test_api_trouble_is_raised_and_never_a_proposal(self, provider: str) -> None:
         with pytest.raises(ModelFault):
             answer(provider, Status(401))
-        with pytest.raises(ModelUnavailable):
+        with pytest.raises(ModelAway):
             answer(provider, Status(500), seconds=0.2)
 
 
