@@ -1,4 +1,4 @@
-"""The text under a figure: how its scores were measured, and the command that began the run."""
+"""The caption of a figure: how its scores were measured, and the run's command."""
 
 from agent.dashboard.view import View
 from agent.display.format import noise_text
@@ -22,7 +22,7 @@ def conditions(view: View) -> str:
 
 
 def kind_of(view: View) -> str:
-    """Return who computed the scores of a run, in a word or two."""
+    """Return the kinds of a run's scores, such as `sealed`."""
     kinds = kinds_of(view.trials)
     if not kinds:
         return KINDS[view.run.score]
@@ -30,7 +30,7 @@ def kind_of(view: View) -> str:
 
 
 def seeds(view: View) -> str:
-    """Return the seeds that anything was measured under, the first SEEDS of them."""
+    """Return the seeds of the run's scores, the first SEEDS of them."""
     used = sorted({score.seed for score in view.scores})
     if not used:
         return "none yet"

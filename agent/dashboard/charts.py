@@ -24,14 +24,14 @@ CLIP_QUANTILE = 0.8
 # Beyond this ratio of its largest to its smallest value a constant is drawn on a logarithmic axis.
 LOG_RATIO = 20.0
 SLICES = 12
-# Of the names at the two ends of a slice, with "log" between them.
+# Characters of the names at both ends of a slice, which has "log" between them.
 END_WIDTH = 96.0
 # With more trials than this their dots are drawn smaller.
 MANY = 250
 # The largest gains are named, at full length or shorter where there is no room.
 NAMED = 5
 NAME_WIDTHS = (300.0, 180.0, 90.0)
-# Of the claim in a tooltip: every chart repeats it.
+# Characters of the claim in a tooltip, which every chart repeats.
 TITLE_WIDTH = 620.0
 FORMATTER = Formatter()
 # A time axis is in hours from this many on.
@@ -73,9 +73,9 @@ class Dot:
     y: float
     trial: Trial
     clipped: bool = False
-    """Its score is beyond the edge that it is drawn at."""
+    """Its score is outside the chart, and it is drawn at the edge."""
     low: bool = False
-    """That edge is the lower one."""
+    """It is drawn at the lower edge."""
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,12 @@ class Staircase:
 
     @property
     def many(self) -> bool:
-        """Return whether the dots would hide each other."""
+        """Return whether there are so many dots that they would hide each other."""
         return len(self._view.trials) > MANY
 
     @property
     def empty(self) -> bool:
-        """Return whether nothing has a score yet."""
+        """Return whether no trial has a score yet."""
         return not self._view.incumbents
 
     def _range(self) -> tuple[float, float]:
@@ -277,7 +277,7 @@ class Slice:
 
     @property
     def named(self) -> bool:
-        """Return whether its values are names, which no scale orders."""
+        """Return whether its values are names, which have no order on a scale."""
         return self._places is not None
 
     @property
@@ -354,7 +354,7 @@ def title_of(trial: Trial) -> str:
 
 
 def _round_values(low: float, high: float) -> list[tuple[float, str]]:
-    """Return about five round values between low and high, with labels that differ."""
+    """Return about five round values between low and high, with distinct labels."""
     if not high > low:
         return [(low, f"{low:g}")]
     raw = (high - low) / TICKS

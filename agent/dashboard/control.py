@@ -1,4 +1,4 @@
-"""The dashboard's controls, with `--control` only: what a browser may say to a run, and how."""
+"""The dashboard's controls, with `--control` only: the inputs that a browser may send."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,20 +29,20 @@ ANSWER_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a press."""
+    """The result of pressing a control."""
 
     title: str
-    """What was asked for, in one line."""
+    """The input in one line."""
     state: str
     """accepted, refused, or waiting."""
     why: str
     again: bool = False
-    """The page is to be loaded again: the run has not answered yet."""
+    """The run has not answered yet: the page is loaded again."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A press that is asked for again before anything happens."""
+    """A pressed control that has to be confirmed."""
 
     action: str
     title: str
@@ -57,14 +57,14 @@ class Control:
     """The routes behind the controls of one repository."""
 
     def __init__(self, project: Project, watch: Watch, token: str, sender: str) -> None:
-        """sender: who is recorded as having said what is pressed."""
+        """sender: recorded as the sender of the inputs."""
         self._project = project
         self._watch = watch
         self._sender = sender
         self.sessions = Sessions(token)
 
     def routes(self, page: Page) -> list[BaseRoute]:
-        """Return the routes; `page` renders what they have to say."""
+        """Return the routes; `page` renders their outcomes and questions."""
         return [
             Route("/control/login", self._login, methods=["POST"]),
             Route("/control/logout", self._logout, methods=["POST"]),
@@ -111,7 +111,7 @@ class Control:
         return await run_sync(page, request, tag, step)
 
     def _do(self, tag: str, action: str, form: Form) -> Outcome | Question | str:
-        """Do what a form asks for. Return the id of the input that was sent, or what to show."""
+        """Carry out a form. Return the id of the input that was sent, or the page's content."""
         sure = form.get("sure") == "1"
         if action in DECISIONS:
             title = f"{action} #{form.get('number', '')}"
@@ -134,7 +134,7 @@ class Control:
         return asked.id
 
     def _said(self, request: Request, page: Page) -> Response:
-        """Return the page of one input: what was answered, or that it waits."""
+        """Return the page of one input: its answer, or that it waits."""
         tag = checked(request.path_params["tag"])
         id = request.path_params["id"]
         if not is_input_id(id):
@@ -172,7 +172,7 @@ async def _form(request: Request) -> Form | None:
 
 
 def _page_of(tag: str) -> str:
-    """Return the path of a run's page; that of all runs for what is no tag."""
+    """Return the path of a run's page; the path of all runs if `tag` is invalid."""
     try:
         return f"/run/{checked(tag)}"
     except UsageFault:

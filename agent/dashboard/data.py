@@ -38,7 +38,7 @@ def csv_of(name: str, view: View, flights: Sequence[Flight]) -> str:
 
 
 def hrefs_of(view: View, flights: Sequence[Flight], embedded: bool) -> Mapping[str, str]:
-    """Return what each figure's link to its data leads to: the data itself where `embedded`."""
+    """Return the target of each figure's link to its data: the data itself if `embedded`."""
     if not embedded:
         return {name: f"/run/{view.run.tag}/data/{name}.csv" for name in NAMES}
     return {name: _embedded(csv_of(name, view, flights)) for name in NAMES}

@@ -30,7 +30,7 @@ HEIGHT = 5.0
 RESOLUTION = 160
 CAPTION_COLUMNS = 150
 CURVES = 12
-# Characters of a constant's name beside its bar.
+# The most characters of a constant's name beside its bar.
 NAME = 32
 # Okabe and Ito (2008), told apart with any kind of sight; lines differ in their dashes too.
 BLUE = "#0072b2"
@@ -241,7 +241,7 @@ def _stacked(count: int, height: float = 2.6) -> tuple[Figure, list[Axes]]:
 
 
 def _dots(axes: Axes, places: Sequence[tuple[float, float, Trial]]) -> None:
-    """Draw trials by what became of them."""
+    """Draw trials as dots, by status."""
     kinds = {"kept": (GREEN, "o"), "guarded": (AMBER, "x"), "discarded": (GREY, ".")}
     for name, (colour, marker) in kinds.items():
         chosen = [(x, y) for x, y, trial in places if _kind(trial) == name]
@@ -355,17 +355,17 @@ def _name(axes: Axes, trial: Trial, text: str) -> None:
 
 
 def _words(text: str, length: int) -> str:
-    """Return text that somebody else wrote as one short line."""
+    """Return untrusted text as one short line."""
     return textwrap.shorten(FORMATTER.line(text), length, placeholder="…")
 
 
 def _label(text: str, length: int) -> str:
-    """Return the same for places where matplotlib takes dollar signs for a formula."""
+    """Return untrusted text for places where matplotlib reads dollar signs as a formula."""
     return _words(text, length).replace("$", r"\$")
 
 
 def _title(text: str) -> str:
-    """Return the title of an axis, with the name that somebody else gave the metric."""
+    """Return the title of an axis; the metric's name in it is untrusted."""
     return FORMATTER.line(text).replace("$", r"\$")
 
 

@@ -1,4 +1,4 @@
-"""The trials in training, as far as their logs tell."""
+"""The trials in training, read from their logs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from sandbox.score.printed import Point
 
 @dataclass(frozen=True)
 class Flight:
-    """A trial in training, as far as its log tells."""
+    """A trial in training, read from its log."""
 
     attempt: Attempt
     curve: Curve = ()
@@ -35,14 +35,14 @@ class Flight:
 
     @property
     def ahead(self) -> float | None:
-        """Return its loss minus the incumbent's at the same share; negative is better."""
+        """Return its loss minus the incumbent's at this share of the budget, or None."""
         if not self.incumbent:
             return None
         return self.loss - held_loss_at(self.incumbent, self.fraction)
 
 
 def flights_of(view: View, curves: Mapping[int, tuple[Point, ...]]) -> list[Flight]:
-    """Return the attempts in flight with their `curves` so far, which are given by number."""
+    """Return the attempts in flight. curves: their training curves so far, by number."""
     best = curve_of(view.best)
     return [Flight(attempt, curves.get(attempt.number, ()), best) for attempt in view.in_flight]
 

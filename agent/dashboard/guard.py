@@ -1,4 +1,4 @@
-"""The dashboard's access control: for known hosts, with a token beyond loopback; reading only."""
+"""The dashboard's access control: known hosts only, and a token beyond loopback; read-only."""
 
 import ipaddress
 import re
@@ -21,16 +21,16 @@ HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
 }
 CONTROLS = re.compile(r"/control/[a-z]+|/run/[^/]+/control/[a-z]+")
-"""Paths that are posted to."""
+"""Paths that accept POST."""
 
 
 class Guard:
     """ASGI middleware in front of every request.
 
-    A name that someone else's DNS points at this machine is refused (rebinding), and so is a
-    request that another page makes. host: what the server listens on. token: what a visitor must
-    present once; None on loopback. controlled: paths of controls may be posted to, which check for
-    themselves who does.
+    It refuses host names that somebody's DNS points at this machine (rebinding), and requests of
+    another site's pages. host: what the server listens on. token: what a visitor must present
+    once; None on loopback. controlled: the paths of controls accept POST; they check the visitor
+    themselves.
     """
 
     def __init__(

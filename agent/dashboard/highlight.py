@@ -1,4 +1,4 @@
-"""A unified diff as lines of HTML: coloured as Python, marked as added or removed, escaped."""
+"""Renders a unified diff as lines of HTML: coloured, marked as added or removed, escaped."""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ class Line:
     html: Markup
     old: int | None = None
     new: int | None = None
-    """Its line numbers before and after the change, if it has them."""
+    """Its line numbers before and after the change; None on a side where it does not exist."""
 
 
 def diff_lines(diff: str) -> list[Line]:
@@ -95,7 +95,7 @@ def _escaped(lines: list[str]) -> list[Markup]:
 
 
 def _python(lines: list[str]) -> list[Markup]:
-    """Return the lines in colours; pygments escapes what it is given."""
+    """Return the lines in colours, escaped by pygments."""
     painted = highlight("\n".join(lines) + "\n", _LEXER, _FORMATTER).split("\n")
     if len(painted) != len(lines) + 1:
         return _escaped(lines)

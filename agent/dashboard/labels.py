@@ -1,11 +1,11 @@
-"""Labels in charts: how wide a text is, how it is shortened, and where it touches no other."""
+"""Labels in charts: the width of a text, its short form, and a place without overlap."""
 
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-# Of a text of 12 pixels, as the widest usual system font draws it.
+# Widths in a text of 12 pixels, in the widest usual system font.
 HEIGHT = 14.0
 NARROW = 4.2
 USUAL = 7.4
@@ -47,7 +47,7 @@ class Label:
 
 
 def width_of(text: str) -> float:
-    """Return how wide a text is drawn at most."""
+    """Return an upper bound on the width of a text, in pixels."""
     return sum(map(_width, text))
 
 
@@ -62,7 +62,7 @@ def _width(character: str) -> float:
 
 
 def shortened(text: str, width: float) -> str:
-    """Return a text that fits `width`: its end is left out."""
+    """Return a text without its end, such that it fits `width`."""
     if width_of(text) <= width:
         return text
     kept = text
@@ -72,7 +72,7 @@ def shortened(text: str, width: float) -> str:
 
 
 def squeezed(name: str, width: float) -> str:
-    """Return a name that fits `width`: its last parts, or its two ends, as names differ there."""
+    """Return a name that fits `width`: its last parts or its two ends, where names differ."""
     if width_of(name) <= width:
         return name
     for dot in re.finditer("[.:]", name):
@@ -92,7 +92,7 @@ def squeezed(name: str, width: float) -> str:
 def placed(choices: Iterable[Sequence[Label]], inside: Box) -> list[Label]:
     """Return a label of each group of `choices`: the first that lies inside and touches no other.
 
-    A group without such a label has none.
+    A group without such a label gets none.
     """
     taken: list[Label] = []
     for labels in choices:

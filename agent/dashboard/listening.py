@@ -1,4 +1,4 @@
-"""Listens on an address for a server of ours."""
+"""Opens the listening socket of a server."""
 
 import socket
 
@@ -8,7 +8,7 @@ from agent.errors import UsageFault
 def listener(host: str, port: int, otherwise: str) -> socket.socket:
     """Return a socket that listens on host and port.
 
-    Raise UsageFault if they are not available; otherwise: the command that it then names.
+    Raise UsageFault if they are not available. otherwise: the next command of that fault.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]

@@ -1,4 +1,4 @@
-"""What only the machine that ran a trial has of it."""
+"""The files about a trial that only the machine that ran it has."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from agent.llm.recorded import Exchange
 
 @dataclass(frozen=True)
 class Local:
-    """The part of a trial that only this machine has."""
+    """The files about a trial that only this machine has."""
 
     logs: tuple[tuple[str, str], ...] = ()
     """Name and tail of each training log."""
     exchanges: tuple[Exchange, ...] = ()
-    """With the model."""
+    """Questions to the model and its answers."""
     traces: tuple[Traces, ...] = ()
-    """What each training took of the machine."""
+    """The resources that each training used."""

@@ -1,4 +1,4 @@
-"""A run as Markdown for a pull request; whatever others wrote in it is inert."""
+"""Renders a run as Markdown for a pull request; untrusted text in it is inert."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ def markdown_report(view: View) -> str:
 
 
 def as_markdown(text: str) -> str:
-    """Return `text` as one line that Markdown shows as it is, without links, mentions or HTML."""
+    """Return `text` as one line of plain text in Markdown: no links, mentions or HTML."""
     return _SPECIAL.sub(lambda match: _entity(match[0]), Formatter().line(text))
 
 
@@ -70,7 +70,7 @@ def _best(view: View) -> str:
 
 
 def _metric(view: View) -> str:
-    """Return the metric's name, which Markdown shows as it is."""
+    """Return the metric's name as plain text in Markdown."""
     name = view.formatter.metric
     return name if _WORDS.fullmatch(name) else as_markdown(name)
 
@@ -111,7 +111,7 @@ def _failure_row(trial: Trial) -> tuple[str, ...]:
 
 
 def _said(view: View) -> Iterator[str]:
-    """Yield what people and agents said to the run; nothing where nobody did."""
+    """Yield the inputs of people and agents to the run; nothing without any."""
     if not view.inputs:
         return
     yield f"<details><summary>{len(view.inputs)} inputs while it worked</summary>"

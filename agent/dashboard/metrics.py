@@ -1,4 +1,4 @@
-"""The charts of further metrics: over the trials with their limits, and two of them at once."""
+"""The charts of further metrics: over the trials, and one metric against the main one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from agent.records.guards import Guard
 from agent.records.results import KEPT, Trial, on_newest_data
 
 MOST = 6
-"""Metrics that are drawn."""
+"""The most metrics that are drawn."""
 ROOM = 0.06
 """Share of a range that is left free at both ends."""
 
@@ -23,7 +23,7 @@ class Limit:
     y: float
     text: str
     text_y: float
-    """Where the text stands: above the line, or lower where another limit's text is there."""
+    """The height of the text: above the line, or lower if another limit's text is there."""
 
 
 class Series:
@@ -109,12 +109,12 @@ class Cloud:
 
     @property
     def rings(self) -> list[Dot]:
-        """Return the places of the front, each to be ringed."""
+        """Return the dots on the front, which get a ring."""
         return [Dot(self.x(point.x), self.y(point.y), point.trial) for point in self.front]
 
     @property
     def steps(self) -> str:
-        """Return the edge of what is dominated, as an SVG path."""
+        """Return the edge of the dominated area, as an SVG path."""
         places = [(self.x(point.x), self.y(point.y)) for point in self.front]
         if not places:
             return ""
@@ -140,7 +140,7 @@ def clouds_of(view: View) -> list[Cloud]:
 
 
 def _limit(view: View, guard: Guard) -> float | None:
-    """Return the number that a guard stands for; None before the first baseline."""
+    """Return the limit of a guard as a number; None before the first baseline."""
     if guard.limit is not None:
         return guard.limit
     if view.baseline is None:

@@ -27,7 +27,7 @@ SHADES = 5
 # Up to this many values are named beside an axis, else only its ends.
 NAMED = 6
 LABEL_HEIGHT = 14.0
-# Between two texts.
+# The least distance between two texts.
 GAP = 14.0
 FORMATTER = Formatter()
 
@@ -38,13 +38,13 @@ class Axis:
 
     name: str
     label: str
-    """The name, as far as it fits above the axis."""
+    """The name, shortened to fit above the axis."""
     x: float
     ticks: tuple[tuple[float, str], ...]
     """Heights and labels."""
     log: bool = False
     lacks: bool = False
-    """Some trial lacks it."""
+    """Some trials do not have it."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class Parallel:
 
 
 def _height_of(line: Line) -> tuple[bool, int]:
-    """Return what lines are sorted by: the highest is drawn on top."""
+    """Return the sort key of a line; the highest is drawn on top."""
     return line.kept, -(SHADES if line.shade is None else line.shade)
 
 
@@ -187,7 +187,7 @@ class _Heights:
 
 
 def _apart(ticks: list[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
-    """Return the ticks whose labels do not touch: both ends, and others between with room."""
+    """Return the ticks whose labels do not touch: both ends, and those between that fit."""
     kept = ticks[:1]
     for place, label in ticks[1:-1]:
         if min(abs(place - kept[-1][0]), abs(place - ticks[-1][0])) >= LABEL_HEIGHT:

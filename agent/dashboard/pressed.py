@@ -1,4 +1,4 @@
-"""What a control of the dashboard asks for: an input to the run, or a command that decides."""
+"""The action of a control of the dashboard: an input to the run, or a command."""
 
 import shlex
 import subprocess
@@ -15,22 +15,22 @@ from sandbox.ground.text import printable
 Form = Mapping[str, str]
 DECISIONS = ("approve", "reject")
 ASKED_AGAIN = (*DECISIONS, "try")
-"""What is done only once a second page was agreed to."""
+"""Actions that have to be confirmed on a second page."""
 SECONDS = 20.0
-"""How long a command has to say why it cannot; an approval then goes on in the background."""
+"""How long to wait for a command to fail; after that an approval goes on in the background."""
 MAX_DIGITS = 9
 MAX_OUTPUT = 4_000
 
 
 def ask_of(action: str, form: Form, history: History) -> Ask:
-    """Return the input that a control asks for. Raise UsageFault where it makes no sense."""
+    """Return the input of a control. Raise UsageFault if the form is invalid."""
     if action not in INPUTS:
         raise UsageFault(f"There is no control {action[:20]!r}.")
     return INPUTS[action](form, history)
 
 
 def number_of(form: Form, name: str = "number") -> int:
-    """Return a number of a form. Raise UsageFault where it is none."""
+    """Return a number in a form. Raise UsageFault if it is not a number."""
     text = form.get(name, "").strip()
     if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
         raise UsageFault(f"Not a number: {text[:20]!r}.")
@@ -76,9 +76,9 @@ INPUTS: Mapping[str, Callable[[Form, History], Ask]] = {
 
 
 def decide(action: str, form: Form, tag: str, folder: Path) -> tuple[bool, str]:
-    """Run `autoresearch approve` or `reject` as its owner would type it, without a terminal.
+    """Run `autoresearch approve` or `reject` as the owner's command, without a terminal.
 
-    Return whether it went well, or is still at work, and what it said.
+    Return whether it succeeded or is still at work, and its output.
     """
     words = [action, str(number_of(form)), "--branch", tag]
     because = form.get("text", "").strip()

@@ -1,4 +1,4 @@
-"""The methods and models that proposed in a run, side by side, from the ledger alone."""
+"""Compares the methods and models that proposed in a run, by the ledger alone."""
 
 from dataclasses import dataclass
 
@@ -17,16 +17,16 @@ class Row:
     kept: int
     refused: int
     failed: float | None
-    """Share of the trials that were trained; None if none was."""
+    """Share of failures among the trained trials; None if none was trained."""
     best: float | None
     gain: float
     """The largest gain, and all of them, as differences of losses; positive is better."""
     hours: float
-    """Of proposing, training and scoring, summed over workers."""
+    """Hours of proposing, training and scoring, summed over workers."""
     tokens: tuple[int, int]
-    """Into models, and out of them."""
+    """Input tokens and output tokens of models."""
     spent: str
-    """Dollars, in words."""
+    """The cost in dollars, as text."""
 
     @property
     def per_hour(self) -> float | None:
@@ -37,7 +37,7 @@ class Row:
 def proposers(view: View) -> tuple[Row, ...]:
     """Return a row for each method with its model, the largest gain first.
 
-    A trial that repeats another counts for who proposed that one.
+    A trial that repeats another one counts for the other one's proposer.
     """
     groups: dict[str, list[Trial]] = {}
     for trial in view.trials:

@@ -1,4 +1,4 @@
-"""Renders views as HTML: whole pages, and parts of them; everything printed is escaped."""
+"""Renders views as HTML pages and parts of pages; everything printed is escaped."""
 
 import json
 import secrets
@@ -72,10 +72,10 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Controls:
-    """What a visitor may press: nothing but the way to sign in without a `secret`."""
+    """The controls of a visitor; without a `secret` only the form to sign in."""
 
     secret: str
-    """What every form of the session carries."""
+    """The secret in every form of the session."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Row:
 
 
 def report(view: View, diffs: Mapping[int, str]) -> str:
-    """Return the whole run as one file that loads nothing; `diffs` are unified diffs by number."""
+    """Return a run as one HTML file that loads nothing else. diffs: unified diffs, by number."""
     details = [
         (trial.number, trial_part(view, trial, diffs.get(trial.number, "")))
         for trial in view.trials
@@ -109,8 +109,8 @@ def run_page(
 ) -> str:
     """Return a run's page, live unless it has the `details` of every trial.
 
-    nonce: names the page's own style and script to its security policy. control: None without
-    anything to press.
+    nonce: names the page's own style and script to its security policy. control: None for a page
+    without controls.
     """
     spent, _, unknown = spending(view.proposed).partition(" (")
     shares, unimportant = _importances(view)
@@ -148,7 +148,7 @@ def run_page(
 
 
 def runs_page(views: Sequence[View], nonce: str) -> str:
-    """Return the page of all runs of a repository, a line each."""
+    """Return the page of a repository's runs, a line for each."""
     return page("runs.html", nonce, False, views=views)
 
 
@@ -163,7 +163,7 @@ def compare_page(views: Sequence[View], nonce: str) -> str:
 
 
 def now_part(view: View, flights: Sequence[Flight]) -> str:
-    """Return the part of a page that tells what is running."""
+    """Return the part of a page that shows what is running."""
     return environment().get_template("now.html").render(view=view, flights=flights)
 
 
@@ -174,7 +174,7 @@ def trial_part(
     local: Local | None = None,
     control: Controls | None = None,
 ) -> Markup:
-    """Return one trial in full; `local` is None in a file that may be read on any machine."""
+    """Return one trial in full. local: None for a file that is read on other machines."""
     incumbent = view.beaten_by(trial)
     curve = curve_of(trial)
     template = environment().get_template("trial.html")
@@ -293,7 +293,7 @@ def _columns(view: View) -> Iterator[tuple[str, str, str]]:
 
 
 def _unit_of_gains(view: View) -> str:
-    """Return a sentence that says what the numbers of gains are."""
+    """Return a sentence on the unit of the gains."""
     goal = view.run.goal
     if goal == VAL_BPB:
         return "Gains are in bits per byte."
@@ -314,7 +314,7 @@ def _importances(view: View) -> tuple[dict[str, float], str]:
 
 
 def _beside(view: View, trial: Trial) -> int | None:
-    """Return the number of the trial that it is compared with first, if there is another."""
+    """Return the number of the trial to compare it with by default; None if there is no other."""
     others = [view.beaten_by(trial), view.best, view.baseline]
     numbers = [other.number for other in others if other and other.number != trial.number]
     return numbers[0] if numbers else None
@@ -342,7 +342,7 @@ BEFORE_ANY = {
     "evaluated": WORDS["evaluated"],
     "printed": "self-reported by train.py",
 }
-"""Who computes the scores of a run that has none yet."""
+"""Names of the kinds of score, for a run without one yet."""
 
 
 def _conditions(view: View) -> Iterator[tuple[str, str]]:

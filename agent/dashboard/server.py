@@ -1,4 +1,4 @@
-"""The dashboard: a repository's runs as live pages, on a small server; it reads, unless asked."""
+"""The dashboard's server: a repository's runs as live pages, read-only unless asked."""
 
 import asyncio
 import json
@@ -39,13 +39,13 @@ WHAT = {
     "approve": "Its edits become a new trial on the newest state; the verdict on that one decides.",
     "reject": "The record says that it is not taken. Nothing else changes.",
 }
-"""What a press that is asked for again does."""
+"""What a control does that has to be confirmed."""
 
 
 class Dashboard:
     """The pages of one repository; `stopping` tells open streams that the server is ending.
 
-    control: what may be pressed; None for pages that are only read.
+    control: the controls; None for read-only pages.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Dashboard:
         return Controls(self._control.sessions.secret(request)) if self._control else None
 
     def _step(self, request: Request, tag: str, step: Outcome | Question) -> Response:
-        """Return the page about something that was pressed."""
+        """Return the page about a control that was pressed."""
         nonce = secrets.token_urlsafe(16)
         names = {"tag": tag, "step": step, "question": isinstance(step, Question), "what": WHAT}
         html = page("outcome.html", nonce, False, control=self._controls(request), **names)
@@ -172,7 +172,7 @@ def serve(
     say: Callable[[str], None],
     control: Control | None = None,
 ) -> None:
-    """Serve until Ctrl-C; `say` gets the address to open.
+    """Serve until Ctrl-C. say: called with the address to open.
 
     Raise UsageFault if host and port are not available.
     """

@@ -1,4 +1,4 @@
-"""Who may press the controls of the dashboard: the token once, then a cookie and a secret."""
+"""Sessions of the dashboard's controls: the token once, then a cookie and a secret."""
 
 import hashlib
 import secrets
@@ -12,7 +12,7 @@ COOKIE_SECONDS = 12 * 3600
 
 
 class Sessions:
-    """The browsers that have presented the token.
+    """The sessions of browsers that have presented the token.
 
     The token comes in a header or once in a form, never in a URL. A cookie alone presses nothing:
     a page of another port of this machine would send it too. So each form carries a secret that
@@ -51,7 +51,7 @@ class Sessions:
         return self._forms.get(_digest(request.cookies.get(_cookie(request), "")), "")
 
     def refusal(self, request: Request, form: Mapping[str, str]) -> str:
-        """Return why a request may press nothing; empty if it may."""
+        """Return why a request may not use a control; "" if it may."""
         header = request.headers.get("authorization")
         if header is not None:
             # No page can make a browser send this header elsewhere without being asked first.
@@ -67,7 +67,7 @@ class Sessions:
 
 
 def from_elsewhere(request: Request) -> bool:
-    """Return whether no page of our own made a request, as the browser tells."""
+    """Return whether the browser says that another site's page made a request."""
     if request.headers.get("origin") is None:
         return True
     return request.headers.get("sec-fetch-site", "same-origin") != "same-origin"

@@ -1,4 +1,4 @@
-"""When each slot trained which trial: lanes over time, with gaps where nothing trained.
+"""Lanes of slots over time: when each trained which trial, with gaps where nothing trained.
 
 The ledger has when an attempt was committed (its slot was free then), when it was judged, and how
 long it trained; it does not have the slot. Lanes are those that the loop fills: a trial takes the
@@ -19,12 +19,12 @@ from agent.display.format import rough_time
 from agent.records.results import Attempt, Trial
 
 LANE = 30
-# Beside the number in a bar.
+# Space beside the number in a bar.
 ROOM = 6.0
 # A gap in which no lane worked is cut out of the axis if it is longer than both of these.
 BREAK_SECONDS = 600.0
 BREAK_TRIALS = 3.0
-# Of the axis, for what was cut out.
+# Width of the axis for a part that was cut out.
 CUT = 46.0
 # A trial that took this much longer than it trained was interrupted, and went on at a resume.
 INTERRUPTED = 3.0
@@ -42,7 +42,7 @@ class Span:
 
     trial: Trial | None
     attempt: Attempt | None
-    """Instead of a trial: still in training."""
+    """Set instead of `trial` while it trains."""
     begin: float
     end: float
     trained: float
@@ -73,11 +73,11 @@ class Cut:
     """A pause of the whole run, cut out of the axis."""
 
     x: float
-    """Its middle."""
+    """The x of its middle."""
     text: str
     """How long the run paused."""
     named: bool
-    """Whether the text touches no other one above the lanes."""
+    """Whether the text is shown: it touches no other one above the lanes."""
 
 
 class Slots:
@@ -99,7 +99,7 @@ class Slots:
 
     @property
     def empty(self) -> bool:
-        """Return whether nothing is known to have trained."""
+        """Return whether no training is known."""
         return not self.spans
 
     @property
@@ -130,7 +130,7 @@ class Slots:
 
     @property
     def numbers(self) -> list[Label]:
-        """Return the numbers of the trials, if the usual bar is wide enough for its own."""
+        """Return the numbers of the trials; none if most bars are too narrow for them."""
         labels = [self._number(bar) for bar in self.bars]
         rooms = [bar.width - width_of(f"#{bar.span.number}") for bar in self.bars]
         if not labels or median(rooms) < ROOM:
@@ -175,11 +175,11 @@ class Slots:
 
     @property
     def first(self) -> str:
-        """Return when it began, as text."""
+        """Return the time of the first span, as text."""
         return clock(self.spans[0].begin, "%Y-%m-%d %H:%M UTC")
 
     def x(self, at: float) -> float:
-        """Return the place of a time."""
+        """Return the x of a time."""
         place = float(self.frame.left)
         for begin, end in self._sessions:
             if at <= end:
@@ -232,7 +232,7 @@ def _span_of(trial: Trial, begin: float) -> Span:
 
 
 def _flying(view: View) -> Iterator[Span]:
-    """Yield a span for each attempt in training, up to the last time that anything has."""
+    """Yield a span for each attempt in training, up to the latest known time."""
     if view.pid is None:
         return
     times = [datetime.fromisoformat(trial.at).timestamp() for trial in view.trials if trial.at]
@@ -244,7 +244,7 @@ def _flying(view: View) -> Iterator[Span]:
 
 
 def _packed(spans: Sequence[Span]) -> list[int]:
-    """Return the lane of each span: the one that became free last, or a new one."""
+    """Return the lane of each span: the lane that became free last, or a new one."""
     ends: list[float] = []
     lanes = []
     for span in spans:
@@ -259,7 +259,7 @@ def _packed(spans: Sequence[Span]) -> list[int]:
 
 
 def _sessions(spans: Sequence[Span]) -> list[tuple[float, float]]:
-    """Return the times in which the run worked: between them, nothing did for long."""
+    """Return the periods in which the run worked, without its long pauses."""
     if not spans:
         return [(0.0, 0.0)]
     usual = median(span.end - span.begin for span in spans)

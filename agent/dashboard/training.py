@@ -1,4 +1,4 @@
-"""The training curves of a run as data that the page's script draws one over another."""
+"""The training curves of a run as data, which the page's script draws in one chart."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict
@@ -8,7 +8,7 @@ from agent.display.format import Formatter
 from agent.records.curves import Curve
 from agent.records.proposals import Proposal
 
-# Shown where nobody has chosen: the baseline, and the newest of what was kept.
+# The curves shown at first: the baseline and the newest keeps.
 SHOWN = 4
 # More of a hypothesis does not fit on a line of the legend.
 CHARACTERS = 200
@@ -16,7 +16,7 @@ FORMATTER = Formatter()
 
 
 class Drawn(TypedDict):
-    """One curve, with what its legend says."""
+    """One curve with its legend."""
 
     number: int
     status: str
@@ -25,7 +25,7 @@ class Drawn(TypedDict):
 
 
 class Training(TypedDict):
-    """Every curve of a run, and the numbers of those that are shown first."""
+    """Every curve of a run, and the numbers of those that are shown at first."""
 
     curves: list[Drawn]
     shown: list[int]
@@ -40,7 +40,7 @@ def training(view: View, flights: Mapping[int, Curve]) -> Training:
 
 
 def _some(kept: Sequence[int]) -> list[int]:
-    """Return the first and the newest ones."""
+    """Return the first one and the newest ones."""
     return list(kept) if len(kept) <= SHOWN else [kept[0], *kept[1 - SHOWN :]]
 
 

@@ -12,7 +12,7 @@ from agent.records.results import KEPT, Attempt, Trial
 # Distance of levels, while the chart is no taller than a screen.
 STEP = 30.0
 TALLEST = 620.0
-# How far a tie hangs below its ends, at most.
+# How far a tie may hang below its ends.
 SAG = 26.0
 
 
@@ -22,9 +22,9 @@ class Level:
 
     trial: Trial
     x0: float
-    """Of the trial that made it."""
+    """The x of the trial that made it."""
     x1: float
-    """Of the last trial that was proposed on it."""
+    """The x of the last trial that was proposed on it."""
     y: float
     came_from: float | None
     """The height of the level that it was proposed on, if any."""
@@ -127,7 +127,7 @@ class Tree:
 
     @cached_property
     def labels(self) -> list[Label]:
-        """Return the numbers of the levels, the newest first, those that touch no other."""
+        """Return labels with the levels' numbers that do not touch, the newest first."""
         names = [
             [Label(level.x0 - 9, level.y + 4, f"#{level.trial.number}", left=True)]
             for level in reversed(self.levels)
@@ -136,7 +136,7 @@ class Tree:
 
     @cached_property
     def _homes(self) -> dict[int, int]:
-        """Return the level of each trial: a kept one's own, another's that it was proposed on."""
+        """Return each trial's level: its own if it was kept, else that of its parent state."""
         homes = {}
         for trial in self._view.trials:
             parent = trial if trial.number in self._levels else self._view.parents[trial.number]

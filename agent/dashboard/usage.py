@@ -1,4 +1,4 @@
-"""What each training took of the machine, as this machine has noted it beside the log."""
+"""The resources that each training used, from the file beside its log on this machine."""
 
 import base64
 import csv
@@ -11,7 +11,7 @@ from agent.dashboard.charts import Frame, Scale
 from sandbox.limits.usage import COLUMNS, SUFFIX
 
 MAX_BYTES = 1 << 20
-"""Of a file: ours have a hundredth."""
+"""The most bytes of a file that are read; our files have a hundredth."""
 TITLES = {
     "cores": "busy cores",
     "memory_mb": "memory, MB",
@@ -42,17 +42,17 @@ class Trace:
 
 @dataclass(frozen=True)
 class Traces:
-    """What one training took."""
+    """The resources that one training used, over time."""
 
     name: str
-    """Of its file."""
+    """The name of its file."""
     href: str
-    """The file itself."""
+    """The link to the file."""
     charts: tuple[Trace, ...]
 
 
 def traces_in(paths: list[Path]) -> tuple[Traces, ...]:
-    """Return what the trainings with these files took; files that are no traces are left out."""
+    """Return the traces in these files, without files that are not valid."""
     every = [_read(path) for path in paths]
     return tuple(traces for traces in every if traces and traces.charts)
 

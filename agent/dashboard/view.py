@@ -1,4 +1,4 @@
-"""The view of one run that pages show, computed from its ledger: best, gains, noise, cost."""
+"""A run as pages show it, computed from its ledger: best, gains, noise, cost."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -60,18 +60,18 @@ class View:
     pid: int | None = None
     """The process that works on it, if any."""
     measurements: tuple[Measurement, ...] = ()
-    """What was measured afterwards, oldest first."""
+    """Later measurements, oldest first."""
     begun: Mapping[str, int] = field(default_factory=dict)
     """When each attempt was committed, which is when its slot began to work on it: seconds since
     1970, by commit."""
     parent: str = ""
     """The state of another run that it began at, in words."""
     inputs: tuple[Admitted, ...] = ()
-    """What was said to the run, oldest first."""
+    """The inputs to the run, oldest first."""
     places: Places = HERE
-    """Where it trains what now; none where that is this machine alone."""
+    """What trains where now; no places for a run on this machine alone."""
     losses: Mapping[int, tuple[Loss, ...]] = field(default_factory=dict)
-    """Places that were lost under attempts in flight, by number."""
+    """Places that were lost during the runs of attempts in flight, by number."""
 
     @property
     def paused(self) -> bool:
@@ -85,7 +85,7 @@ class View:
 
     @cached_property
     def state(self) -> list[str]:
-        """Return what was said and holds now: a pause, a hold, remarks."""
+        """Return lines on what holds now: a pause, a hold, remarks."""
         return state_lines(steering_of(self.inputs, len(self.trials)))
 
     @cached_property
@@ -94,7 +94,7 @@ class View:
         return list(map(self.formatter.line, place_lines(self.places)))
 
     def doing(self, number: int) -> str:
-        """Return whether an attempt in flight trains, waits in a pause, or was interrupted."""
+        """Return the state of an attempt in flight: it trains, waits, or was interrupted."""
         if self.pid is None:
             return "interrupted"
         for waits in self.places.waiting:
@@ -104,12 +104,12 @@ class View:
 
     @cached_property
     def formatter(self) -> Formatter:
-        """Return what writes scores and changes of the run's metric."""
+        """Return the formatter of the run's metric."""
         return Formatter(objective=self.run.goal)
 
     @cached_property
     def about(self) -> str:
-        """Return which way scores are better and who computed them; see about_scores."""
+        """Return which way scores are better and who computed them, in words; see about_scores."""
         return about_scores(self.trials, self.formatter)
 
     @cached_property
@@ -143,7 +143,7 @@ class View:
 
     @property
     def share(self) -> float | None:
-        """Return the gain as a share of the baseline's score, where that says something."""
+        """Return the gain as a share of the baseline's score; None where share_of gives none."""
         if self.best is None or self.baseline is None:
             return None
         return share_of(self.best, self.baseline, self.formatter)
@@ -254,7 +254,7 @@ class View:
 
     @property
     def proposed(self) -> tuple[Trial | Attempt, ...]:
-        """Whatever was proposed: trials with a verdict, and attempts in flight."""
+        """Everything that was proposed: trials with a verdict, and attempts in flight."""
         return (*self.trials, *self.in_flight)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The present state of a repository's runs, read again only if a ref has moved."""
+"""Reads the state of a repository's runs, again only if a ref has moved."""
 
 import threading
 import time
@@ -110,7 +110,7 @@ class Watch:
 
 
 def _changed(path: Path) -> str:
-    """Return when a file was changed; empty where there is none."""
+    """Return when a file was changed; "" if it does not exist."""
     try:
         return str(path.stat().st_mtime_ns)
     except OSError:

@@ -1,4 +1,4 @@
-"""Shows runs: listens to the events of one, and draws trials. It never decides anything."""
+"""Shows runs: displays listen to a run's events and draw its trials; they decide nothing."""
 
 from types import TracebackType
 from typing import Protocol, Self
@@ -15,7 +15,7 @@ __all__ = ["Display", "LinesDisplay", "LiveDisplay", "PlainDisplay", "choose_dis
 
 
 class Display(Protocol):
-    """Listens to one run's events, from one thread, between `__enter__` and `__exit__`."""
+    """Listens to the events of one run, in one thread, between `__enter__` and `__exit__`."""
 
     def __enter__(self) -> Self: ...
 
@@ -27,12 +27,14 @@ class Display(Protocol):
     ) -> None: ...
 
     def handle(self, event: Event) -> None:
-        """Take in one event."""
+        """Update the display with one event."""
         ...
 
 
 def choose_display(json_lines: bool = False, console: Console | None = None) -> Display:
-    """Return the live view, or lines of text if the console cannot redraw; JSON lines if asked."""
+    """Return the live view, or lines of text if the console cannot redraw.
+
+    json_lines: return a display that writes JSON lines instead."""
     console = console or open_console()
     if json_lines:
         return LinesDisplay(console)

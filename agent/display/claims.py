@@ -1,4 +1,4 @@
-"""Compares a hypothesis with what was recorded: what changed, and numbers that do not agree."""
+"""Compares a hypothesis with the record: what changed, and numbers that contradict it."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ _UP = {
 
 
 def recorded(trial: Trial) -> list[str]:
-    """Return what an attempt changed, as the harness read it: constants, files, definitions."""
+    """Return the constants, files and definitions that differ, as read by the harness."""
     lines = [change_text(change) for change in trial.changes]
     for touched in trial.touched:
         if touched.how != "changed":
@@ -46,7 +46,7 @@ def recorded(trial: Trial) -> list[str]:
 
 
 def _is_covered(definition: str, changes: Sequence[Change]) -> bool:
-    """Return whether a changed constant, `Config.width`, shows already how its class differs."""
+    """Return whether a changed constant, `Config.width`, already shows a class's change."""
     return any(split_name(c.name)[1].startswith(f"{definition}.") for c in changes)
 
 
@@ -69,9 +69,9 @@ def written(value: Value | None) -> str:
 
 
 def contradictions(trial: Trial, incumbent: Trial | None) -> tuple[str, ...]:
-    """Return a line for each part of the hypothesis that the measurements contradict.
+    """Return a line for each part of the hypothesis that the record contradicts.
 
-    Silence proves nothing: only what can be compared is compared.
+    No line proves nothing: only what can be compared is compared.
     """
     claim = trial.proposal.hypothesis[:MAX_CHARACTERS]
     lines = [*_numbers(claim, _facts(trial))]
@@ -83,7 +83,7 @@ def contradictions(trial: Trial, incumbent: Trial | None) -> tuple[str, ...]:
 def _facts(trial: Trial) -> dict[str, Value]:
     """Return constants as in the files, and sizes as train.py printed them, by lower-case name.
 
-    A constant goes by the name that its file has for it, unless another file has that name too.
+    The name of a constant is the one in its file, unless another file has the same name.
     """
     facts = dict(trial.result.facts) if trial.result else {}
     short = short_names(trial.configuration)
@@ -102,7 +102,7 @@ def _numbers(claim: str, facts: Mapping[str, Value]) -> Iterator[str]:
 
 
 def _claimed(claim: str, name: str) -> Iterator[float]:
-    """Yield the numbers that the prose gives for a name; of "64 to 32" the last one."""
+    """Yield the numbers that the prose states for a name; for "64 to 32" it is the last one."""
     spoken = re.sub("[_-]+", " ", name).strip()
     words = {name, spoken, spoken.replace(" ", "_"), name.removeprefix("model_")} - {""}
     names = "|".join(map(re.escape, sorted(words)))
@@ -124,7 +124,7 @@ def _directions(claim: str, trial: Trial, incumbent: Trial) -> Iterator[str]:
 
 
 def _quantities(trial: Trial, incumbent: Trial) -> dict[str, tuple[float, float]]:
-    """Return what both measured: the trial's value and the incumbent's."""
+    """Return the quantities that both measured: the trial's value and the incumbent's."""
     mine = trial.result
     other = incumbent.result
     if mine is None or other is None:
@@ -144,7 +144,7 @@ def _speed(result: Result) -> float | None:
 
 
 def flops_per_token(trial: Trial) -> float | None:
-    """Return training FLOPs per token: 6 per parameter (Kaplan et al. 2020), attention left out."""
+    """Return training FLOPs per token: 6 per parameter (Kaplan et al. 2020), without attention."""
     if trial.result is None or not trial.result.parameters:
         return None
     return 6.0 * trial.result.parameters

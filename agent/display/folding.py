@@ -1,6 +1,6 @@
-"""Tables that lose nothing of their cells in a narrow terminal: a word too long for it is folded.
+"""Tables that show their cells whole in a narrow terminal: words that are too long are folded.
 
-A table of rich cuts such a word instead, and what is cut is what somebody would type: a path, a
+Rich's own tables cut such words, which users need to copy: a path, a
 model, a constant.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from rich.table import Table
 
 GAP = 2
-"""Between two columns."""
+"""Spaces between two columns."""
 
 
 def folding_table(heads: Sequence[str], right: Collection[str] = ()) -> Table:

@@ -1,4 +1,4 @@
-"""Data, trusted or not, as text that a terminal can show: sparklines, bars, numbers, colours."""
+"""Formats data, trusted or not, for a terminal: sparklines, bars, numbers, colours."""
 
 import sys
 from collections.abc import Sequence
@@ -78,26 +78,26 @@ _ASCII_TWINS = str.maketrans(
 
 
 def allowance_words(allowance: str) -> str:
-    """Return `budget 300s` or `limit 1.1x`: what bounds the time of a training, in words."""
+    """Return `budget 300s` or `limit 1.1x`: the bound on a training's time, in words."""
     return allowance if allowance.startswith("limit ") else f"budget {allowance}"
 
 
 class Formatter(Record):
-    """What a console can show."""
+    """Formats values for one console and one objective."""
 
     ascii_only: bool = False
-    """It does not speak UTF-8."""
+    """The console's encoding is not UTF-8."""
     plain: bool = False
-    """It is no terminal."""
+    """The console is not a terminal."""
     objective: Objective = VAL_BPB
-    """What is measured: scores and differences are written as its readers expect."""
+    """The metric, which decides how scores and differences are written."""
 
     def line(self, text: str) -> str:
-        """`text`, whoever wrote it, as one line without control characters."""
+        """Return untrusted `text` as one line without control characters."""
         return self._draw(flat(text))
 
     def block(self, text: str) -> str:
-        """`text`, whoever wrote it, with its line ends, without other control characters."""
+        """Return untrusted `text` with its line ends and no other control characters."""
         return self._draw(printable(text).expandtabs(4))
 
     def _draw(self, text: str) -> str:
@@ -144,11 +144,11 @@ class Formatter(Record):
         return self._draw(shortened(self.objective.metric, HEAD))
 
     def score(self, value: float | None) -> str:
-        """Return a score, or nothing if there is none."""
+        """Return a score as text; "" if it is None."""
         return "" if value is None else score_text(value)
 
     def change(self, delta: float | None) -> str:
-        """Return a difference of losses as a change of the metric, or nothing."""
+        """Return a difference of losses as a change of the metric; "" if it is None."""
         if delta is None:
             return ""
         return self.objective.sense.change_text(delta)
@@ -160,7 +160,7 @@ class Formatter(Record):
         return self.change(low), self.change(high)
 
     def gain(self, size: float, form: str = "") -> str:
-        """Return by how much less a loss is, as a gain of the metric; a negative one is worse."""
+        """Return a reduction of the loss as a gain of the metric; a negative one is a worsening."""
         text = f"{size:{form}}" if form else amount_text(size)
         match self.objective.scale:
             case "log":
@@ -196,7 +196,7 @@ class Formatter(Record):
 
 
 USUAL = Formatter()
-"""Of val_bpb, in UTF-8."""
+"""Formats val_bpb for a console with UTF-8."""
 
 
 def formatter_for(console: Console, objective: Objective = VAL_BPB) -> Formatter:
@@ -241,7 +241,7 @@ def _level(loss: float, low: float, high: float, levels: int) -> int:
 
 
 def times(multiple: float, form: str = ".1f") -> str:
-    """Return a multiple of the noise; a huge one is not written out, as it says no more."""
+    """Return a multiple of the noise as text; huge ones are shown as a lower bound."""
     if abs(multiple) >= MANY_TIMES:
         return f">{MANY_TIMES}" if multiple > 0 else f"<-{MANY_TIMES}"
     return f"{multiple:{form}}"
@@ -258,7 +258,7 @@ def duration(seconds: float) -> str:
 
 
 def rough_time(seconds: float) -> str:
-    """Return a time in few letters: `12 s`, `40 min`, `13 h` or `3 d`."""
+    """Return a duration in few characters: `12 s`, `40 min`, `13 h` or `3 d`."""
     if seconds < 120:
         return f"{max(0.0, seconds):.0f} s"
     if seconds < 2 * 3600:
@@ -283,7 +283,7 @@ def memory(megabytes: float | None) -> str:
 
 
 def proposer(by: Provenance) -> str:
-    """Return who proposed: the method, its model if it has one, and the trial that it repeats."""
+    """Return the proposer in words: the method, its model if any, and the trial that it repeats."""
     name = f"{by.method}/{by.model}" if by.model else by.method
     if by.adopts is not None:
         return f"{name} {by.adopts}"
@@ -313,7 +313,7 @@ def noise_text(noise: Noise, formatter: Formatter = USUAL) -> str:
 
 
 def pace_text(pace: Pace) -> str:
-    """Return `1:30 of training in 2:04; 10.4 trials per hour`, as far as it is known."""
+    """Return `1:30 of training in 2:04; 10.4 trials per hour`, without unknown parts."""
     text = f"{duration(pace.training)} of training"
     if pace.elapsed is not None:
         text += f" in {duration(pace.elapsed)}"
@@ -330,7 +330,7 @@ def dollars(amount: float) -> str:
 
 
 def spending(trials: Sequence[Trial | Attempt]) -> str:
-    """Return what the proposals cost in US dollars: `$1.23`, or a lower bound with its reason."""
+    """Return the cost of the proposals: `$1.23`, or a lower bound in dollars with its reason."""
     spent = spending_of(trial.proposal for trial in trials)
     amount = dollars(spent.dollars)
     if not spent.unpriced:

@@ -1,4 +1,4 @@
-"""What a run holds its keeps to (guards, checks, a target) and how they fare, in words."""
+"""Describes a run's conditions for a keep (guards, checks, a target) and how they are met."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,7 +11,7 @@ from agent.records.results import Trial, also_of
 def guard_lines(trials: Sequence[Trial], objective: Objective) -> Iterator[tuple[str, str]]:
     """Yield a line for each guard, with the best trial's metric and how many broke it.
 
-    One for the checks and one for the target follow; each has a name in front.
+    One for the checks and one for the target follow; each begins with a name.
     """
     best = incumbent_of(trials)
     values = also_of(best) if best else {}

@@ -1,4 +1,4 @@
-"""What a run has taught, in one sentence: what was better, what was worse, what did not fit."""
+"""Sums a run up in one sentence: what was better, what was worse, what did not fit."""
 
 from collections.abc import Callable, Sequence
 
@@ -47,7 +47,7 @@ def learnt(trials: Sequence[Trial], formatter: Formatter) -> str:
 
 
 def _largest(kept: Sequence[Trial]) -> list[Trial]:
-    """Return the keeps that gained most, in the order of the run."""
+    """Return the keeps with the largest gains, in the order of the run."""
     by_gain = sorted(kept, key=lambda trial: trial.delta or 0.0)[:NAMED]
     return [trial for trial in kept if trial in by_gain]
 
@@ -62,7 +62,7 @@ def _of_kept(trial: Trial, describe: Describe, formatter: Formatter) -> str:
 
 
 def _of_guarded(trial: Trial, describe: Describe, formatter: Formatter) -> str:
-    """Return what a guarded trial would have gained, and what it broke."""
+    """Return the gain that a guarded trial would have had, and the guard that it broke."""
     broken = next((result for result in trial.guards if result.finding == "outside"), None)
     what = f"broke {broken.guard}" if broken else "failed a check"
     gain = f" was better by {_size(trial, formatter)}, but" if trial.delta is not None else ""
@@ -70,7 +70,7 @@ def _of_guarded(trial: Trial, describe: Describe, formatter: Formatter) -> str:
 
 
 def _of_nearest(lost: Sequence[Trial], describe: Describe, formatter: Formatter) -> str:
-    """Return how near the best of what was discarded came."""
+    """Return how close the best discarded trial came."""
     nearest = min(lost, key=_delta)
     what = describe(nearest)
     size = _size(nearest, formatter)
@@ -82,7 +82,7 @@ def _of_nearest(lost: Sequence[Trial], describe: Describe, formatter: Formatter)
 
 
 def _of_worst(lost: Sequence[Trial], describe: Describe, formatter: Formatter) -> list[str]:
-    """Return what cost most; nothing where nothing cost."""
+    """Return the worst change, as a list of at most one phrase."""
     if not lost:
         return []
     worst = max(lost, key=_delta)
@@ -124,7 +124,7 @@ def _pairs(trial: Trial) -> str:
 
 
 def _size(trial: Trial, formatter: Formatter) -> str:
-    """Return by how much a trial was better or worse."""
+    """Return the size of a trial's change of the metric."""
     return formatter.gain(-_delta(trial), ".2g").removeprefix("-")
 
 

@@ -39,9 +39,9 @@ VERDICTS = 8
 TRIAL_LINES = 3
 # From this width on there is room for both curves of a trial, and for reasons of verdicts.
 WIDE = 120
-# Below this width a verdict has no duration: its hypothesis needs the room.
+# Below this width a verdict shows no duration, since its hypothesis needs the room.
 NARROW = 60
-# Least width of a hypothesis, however long the columns after it are.
+# The least width of a hypothesis, however long the columns after it are.
 LEAST_MIDDLE = 8
 VERDICT_COLUMNS: Sequence[AlignMethod] = ("right", "left", "right", "right", "right")
 HINTS = (
@@ -97,7 +97,7 @@ class LiveDisplay:
 
 
 class Rank(IntEnum):
-    """What a frame gives up last, to what it gives up first, where a terminal is too low."""
+    """Which lines a low terminal keeps: the first ones longest."""
 
     TITLE = 0
     BEST = 1
@@ -149,7 +149,7 @@ class Frame:
         return [self._fit(lines[place].text) for place in kept]
 
     def _fit(self, line: Text) -> Text:
-        """Return `line`, cut to the width: a wrapped line would move all below it."""
+        """Return `line` cut to the width; a wrapped line would move everything below it."""
         line.truncate(self._width, overflow=self._overflow)
         line.no_wrap = True
         return line
@@ -191,7 +191,7 @@ class Frame:
         return "1 worker" if count == 1 else f"{count} workers"
 
     def _places(self) -> Iterator[Line]:
-        """Yield where trials run, if that is not this machine alone."""
+        """Yield the lines about the machines, unless this one is the only one."""
         words = brief_words(self._state.places)
         for line in self._wrapped("at    ", words) if words else ():
             yield Line(Rank.PLACES, line)
@@ -200,7 +200,7 @@ class Frame:
         return Text(self._dot.join(map(self._formatter.line, parts)))
 
     def _wrapped(self, label: str, parts: Sequence[str]) -> Iterator[Text]:
-        """Yield `parts` behind a label, on as many lines as they need; none is split."""
+        """Yield `parts` after a label, on as many lines as they need; no part is split."""
         line = Text.assemble((label, "bold"))
         indent = len(label)
         for part in map(self._formatter.line, parts):
@@ -214,7 +214,7 @@ class Frame:
         yield line
 
     def _between(self, start: Text, middle: str, end: Text) -> Text:
-        """Return a line whose middle is cut where the end would not be seen."""
+        """Return a line whose middle is cut if the end would not fit."""
         text = Text(self._formatter.line(middle))
         room = max(LEAST_MIDDLE, self._width - start.cell_len - end.cell_len)
         text.truncate(room, overflow=self._overflow)
@@ -368,7 +368,7 @@ class Frame:
             yield Line(Rank.HINT, line)
 
     def _held(self) -> Iterator[Line]:
-        """Yield what keeps are held to, on as many lines as it needs."""
+        """Yield the conditions for a keep, on as many lines as they need."""
         conditions = guard_lines(self._state.trials, self._formatter.objective)
         texts = [text for _, text in conditions]
         for line in self._wrapped("held  ", texts) if texts else ():

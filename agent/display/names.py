@@ -1,4 +1,4 @@
-"""Names of constants where there is little room: without the file as long as nobody misreads it."""
+"""Short names of constants: without the file where they stay unambiguous."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ ELLIPSIS = "…"
 def short_names(names: Iterable[str]) -> Mapping[str, str]:
     """Return each whole name in short: `optim.lr`, `base.yaml:optim.lr`, or as it is.
 
-    The shortest of these that no other of the names has.
+    It is the shortest of these that none of the other names shares.
     """
     whole = list(dict.fromkeys(names))
     locals_of = {name: split_name(name)[1] for name in whole}

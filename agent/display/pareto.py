@@ -14,7 +14,7 @@ from sandbox.ground.text import shortened
 
 COLUMNS = 64
 LEAST_COLUMNS = 24
-"""Width of the picture, as far as the terminal has room, and at least."""
+"""The least width of the picture in characters."""
 ROWS = 16
 HEAD = 16
 MARKS = {
@@ -23,7 +23,7 @@ MARKS = {
     "guarded": ("x", "x", "yellow"),
 }
 ORDER = ("other", "guarded", "front")
-"""What is drawn over what, the last on top."""
+"""The kinds of points in the order of drawing; the last is on top."""
 
 
 def pareto_page(
@@ -51,7 +51,7 @@ def pareto_page(
 
 
 def points_json(points: Sequence[Point], axes: tuple[Axis, Axis]) -> dict[str, Any]:
-    """Return the same for programs."""
+    """Return the points and the front as JSON data."""
     x, y = axes
     trials = [
         {

@@ -1,4 +1,4 @@
-"""The places of a run on several machines: who trains where, and what was lost."""
+"""The places of a run on several machines: what trains where, and what was lost."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -17,7 +17,7 @@ from agent.records.events import (
 from sandbox.ground.record import Record
 
 SHOWN = 16
-"""More places than this are counted and not listed."""
+"""The most places that are listed; further ones are counted."""
 
 
 class SlotState(Record):
@@ -66,15 +66,15 @@ class Waits(Record):
 
 
 class Places(Record):
-    """Where a run trains what, as its events tell; no place where it runs on this machine."""
+    """What trains where, by the run's events; no places for a run on this machine alone."""
 
     present: tuple[PlaceState, ...] = ()
     gone: tuple[Gone, ...] = ()
-    """Those that left and are not back, the last one last."""
+    """Places that left and have not returned; the newest is last."""
     lost: int = 0
-    """How many trainings were lost with their places."""
+    """The number of trainings that were lost with their places."""
     waiting: tuple[Waits, ...] = ()
-    """What waits because the run is paused, on this machine too."""
+    """Attempts that wait because the run is paused, those of this machine included."""
 
     @property
     def slots(self) -> int:
@@ -83,7 +83,7 @@ class Places(Record):
 
 
 HERE = Places()
-"""Of a run on this machine alone."""
+"""The places of a run on this machine alone."""
 
 
 def after(places: Places, event: Event) -> Places:
@@ -183,17 +183,17 @@ def place_lines(places: Places) -> Iterator[str]:
 
 
 def waits_line(number: int, run: int) -> str:
-    """Return that a trial without a verdict waits in a pause."""
+    """Return a line that a trial waits because the run is paused."""
     return f"#{number} waits before its run {run}, for the run is paused"
 
 
 def left_line(place: str, why: str) -> str:
-    """Return that a place left, or that a node was refused."""
+    """Return a line that a place left, or that a node was refused."""
     return f"{place} was {why}" if why.startswith(REFUSED) else f"{place} left: {why}"
 
 
 def lost_line(number: int, place: str, why: str) -> str:
-    """Return that a training was lost with its place."""
+    """Return a line that a training was lost with its place."""
     where = f" with {place}" if place else ""
     return f"#{number} was lost{where}, and is first in line elsewhere: {why}"
 

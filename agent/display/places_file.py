@@ -1,4 +1,4 @@
-"""A file that says where a run on several machines trains what, for `status` to read.
+"""A file with what trains where in a run on several machines, for `status` to read.
 
 It is written by the session that works on the run, and is useful, never needed.
 """
@@ -17,10 +17,10 @@ MAX_BYTES = 2**22
 
 
 class PlacesFile:
-    """Listens to a run, and writes its places down; no file where it has none but this machine."""
+    """Writes the places of a run to a file; none for a run on this machine alone."""
 
     def __init__(self, root: Path, tag: str) -> None:
-        """Begin anew. root: of the repository."""
+        """Remove the file of an earlier session. root: the repository's top folder."""
         self._path = places_path(root, tag)
         self._places = HERE
         with suppress(OSError):
@@ -36,7 +36,7 @@ class PlacesFile:
 
 
 def read_places(root: Path, tag: str) -> Places:
-    """Return where the process that works on a run trains what; nothing if it does not say."""
+    """Return the places of the process that works on a run; none if it wrote no file."""
     try:
         with open(places_path(root, tag), "rb", opener=no_link) as file:
             return Places.model_validate_json(file.read(MAX_BYTES))

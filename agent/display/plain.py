@@ -41,7 +41,7 @@ OTHER_RUNS = {
     "reference": ", the first baseline for its guards,",
     "fresh": ", for the target,",
 }
-"""What is said of a run that is not one more of the attempt itself."""
+"""Words for a run of another code than the attempt's, by its role."""
 
 
 class PlainDisplay:
@@ -90,7 +90,7 @@ class PlainDisplay:
 
 
 def describe(event: Event, formatter: Formatter) -> str:
-    """Return one line about `event`, with whatever a model or a training wrote in it."""
+    """Return one line about `event`. It may contain untrusted text, which the caller escapes."""
     match event:
         case RunStarted():
             about = about_scores(event.trials, formatter)

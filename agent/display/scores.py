@@ -1,4 +1,4 @@
-"""Which way scores are better, who computed them, and how far the best one has come, in words."""
+"""Describes scores: which way is better, who computed them, and the best one's gain."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ WORDS: dict[ScoreKind, str] = {
 
 
 def kinds_of(trials: Sequence[Trial]) -> tuple[ScoreKind, ...]:
-    """Return who computed the scores of these trials, the least to be trusted last."""
+    """Return who computed the scores of these trials; the least trustworthy is last."""
     present: set[ScoreKind] = set()
     for trial in trials:
         if trial.result:
@@ -47,9 +47,9 @@ def axis_title(trials: Sequence[Trial], formatter: Formatter, so_far: bool = Fal
 
 
 def gain_text(best: Trial, baseline: Trial, formatter: Formatter) -> str:
-    """Return `+0.031000 (+3.82%)`: how far the best one is from the baseline.
+    """Return `+0.031000 (+3.82%)`: the difference of the best one from the baseline.
 
-    Empty where one has no score that the metric's scale has.
+    Empty if one of them has no score, or none that is on the metric's scale.
     """
     size = gain_of(best, baseline, formatter)
     if size is None:
@@ -60,7 +60,7 @@ def gain_text(best: Trial, baseline: Trial, formatter: Formatter) -> str:
 
 
 def gain_of(best: Trial | None, baseline: Trial | None, formatter: Formatter) -> float | None:
-    """Return by how much less the loss of the best one is than the baseline's."""
+    """Return the baseline's loss minus the loss of the best one; None without both."""
     if best is None or baseline is None or best.value is None or baseline.value is None:
         return None
     sense = formatter.objective.sense
@@ -72,7 +72,7 @@ def gain_of(best: Trial | None, baseline: Trial | None, formatter: Formatter) ->
 def share_of(best: Trial, baseline: Trial, formatter: Formatter) -> float | None:
     """Return the change as a share of the baseline's score.
 
-    None where it says nothing: of a baseline of 0, and on a scale on which changes are shares.
+    None for a baseline of 0, and on a scale on which changes are shares already.
     """
     if not baseline.value or best.value is None or formatter.objective.scale == "log":
         return None

@@ -33,7 +33,7 @@ def trial_page(
     """Return everything that the ledger records of `trial`.
 
     diff: of its attempt against its parent. log: the path of its log on this machine. incumbent:
-    what its claim is compared with. again: what was measured afterwards.
+    what its claim is compared with. again: later measurements of it.
     """
     formatter = formatter_for(console, objective)
     refused = trial.status == "refused"
@@ -192,7 +192,7 @@ def _named_facts(
 
 
 def looked(proposal: Proposal) -> Iterator[tuple[str, str]]:
-    """Yield what the proposer looked at, a line each, and what else it thought of."""
+    """Yield a line for each thing that the proposer looked at, and its other ideas."""
     for look in proposal.by.looked[:LOOKS]:
         seconds = f" ({duration(look.seconds)})" if look.seconds else ""
         yield "looked at", f"{look}{seconds}"
@@ -203,14 +203,14 @@ def looked(proposal: Proposal) -> Iterator[tuple[str, str]]:
 
 
 def _claimed_elsewhere(claim: Claim) -> Iterator[tuple[str, str]]:
-    """Yield what is claimed of a trial that did not run here."""
+    """Yield the claims about a trial that did not run here."""
     memory_used = f", {claim.memory_gb:g} GB" if claim.memory_gb is not None else ""
     yield "they say", f"{claim}{memory_used}"
     yield "their commit", f"{claim.commit} {claim.at}"
 
 
 def _compared(trial: Trial, formatter: Formatter) -> Iterator[tuple[str, str]]:
-    """Yield what the verdict rests on, seed by seed."""
+    """Yield the comparison behind the verdict, seed by seed."""
     for pair in trial.pairs:
         difference = f"{_difference(pair, formatter)}  seed {pair.seed}"
         theirs = f"#{trial.against}'s {formatter.score(pair.incumbent)}"
@@ -224,7 +224,7 @@ def _compared(trial: Trial, formatter: Formatter) -> Iterator[tuple[str, str]]:
 
 
 def conditions_met(trial: Trial) -> Iterator[tuple[str, str]]:
-    """Yield what was found of each guard, check and the target."""
+    """Yield the results of the guards, the checks and the target."""
     for result in trial.guards:
         yield "guard", f"{result.guard}: {result.finding}, {result.words}"
     for check in trial.result.checks if trial.result else ():
@@ -245,7 +245,7 @@ def _printed_by_checks(trial: Trial, formatter: Formatter) -> Iterator[Text]:
 
 
 def _difference(pair: Pair, formatter: Formatter) -> str:
-    """Return how far the candidate's score is from the incumbent's."""
+    """Return the difference of the candidate's score from the incumbent's."""
     sense = formatter.objective.sense
     if not (sense.has(pair.candidate) and sense.has(pair.incumbent)):
         return f"outside of the scale {sense.scale}"
@@ -257,11 +257,11 @@ AUDITS = {
     "evaluated": "by the project's evaluator",
     "self-reported": "without an audit",
 }
-"""How a score was measured again, by its kind."""
+"""How a score was measured again, by the kind of score."""
 
 
 def measured(result: Result, formatter: Formatter) -> Iterator[tuple[str, str]]:
-    """Yield what was measured, as name and text; the text is empty if it is unknown."""
+    """Yield each measurement as name and text; the text is empty if it is unknown."""
     for score in result.scores:
         yield "score", _score(score, formatter)
         yield "read from", f'"{score.line.strip()}"' if score.line else ""

@@ -54,7 +54,7 @@ class Running:
         self._seconds = float(budget.amount) if budget and budget.unit == "s" else None
 
     def hear(self, fraction: float, loss: float, now: float) -> None:
-        """Take in the progress that train.py printed."""
+        """Add the progress that train.py printed."""
         if self._first is None:
             self._first = (now, fraction)
         if not self.curve or fraction > self.curve[-1][0]:
@@ -102,18 +102,18 @@ class RunState:
         self.run: RunStarted | None = None
         self.trials: list[Trial] = []
         self.running: dict[int, Running] = {}
-        """What trains, by the number of its slot; a baseline does so in several at once."""
+        """What trains, by slot number; a baseline may train in several slots at once."""
         self.asked: tuple[str, float] | None = None
         """The method that is writing a proposal, and since when."""
         self.writing = 0
         """How many drafts the method is writing."""
         self.model_until: tuple[str, str] | None = None
-        """Until when the model is not asked, and why; None while it is asked."""
+        """Until when the model is not asked (ISO 8601), and why; None while it is asked."""
         self.waiting: list[Proposal] = []
         self.places = HERE
         self.notes: deque[str] = deque(maxlen=NOTES)
         self.inputs: list[Admitted] = []
-        """What was said to the run."""
+        """The inputs to the run, oldest first."""
         self.planned: int | None = None
         """How many trials of this session may be measured."""
         self.began = clock()
@@ -177,11 +177,11 @@ class RunState:
 
     @property
     def steering(self) -> Steering:
-        """What was said to the run, added up."""
+        """The state that the inputs have led to."""
         return steering_of(self.inputs, len(self.trials))
 
     def _check(self, event: TrialStarted, command: str, now: float) -> None:
-        """Take in that a check begins, perhaps of a trial that an earlier session trained."""
+        """Register the start of a check, perhaps of a trial that an earlier session trained."""
         budget = self._budget()
         running = self._in_slot(event.attempt.number, event.slot)
         if running is None:
@@ -197,14 +197,14 @@ class RunState:
         return running if running and running.attempt.number == number else None
 
     def _drop(self, number: int) -> bool:
-        """Forget the trainings of a trial; return whether there were any."""
+        """Remove the trainings of a trial; return whether there were any."""
         slots = [slot for slot, own in self.running.items() if own.attempt.number == number]
         for slot in slots:
             del self.running[slot]
         return bool(slots)
 
     def _written(self, writing: int) -> None:
-        """Take in that a draft has arrived, and how many others are in writing."""
+        """Register that a draft has arrived. writing: how many others are being written."""
         self.writing = writing
         if not writing:
             self.asked = None
@@ -229,7 +229,7 @@ class RunState:
 
     @property
     def proposed(self) -> tuple[Trial | Attempt, ...]:
-        """Return what was paid for: the trials, and the attempts in training."""
+        """Return everything that was proposed: the trials, and the attempts in training."""
         running = {own.attempt.number: own.attempt for own in self.running.values()}
         return (*self.trials, *running.values())
 
@@ -239,5 +239,5 @@ class RunState:
 
 
 def baseline_of(trials: Sequence[Trial]) -> Trial | None:
-    """Return the first baseline on the run's present data: gains are counted from it."""
+    """Return the first baseline on the run's present data, from which gains are counted."""
     return next((trial for trial in on_newest_data(trials) if trial.status == "baseline"), None)

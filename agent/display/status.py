@@ -1,4 +1,4 @@
-"""What a run is doing and how far it is."""
+"""The page of `status`: what a run is doing and how far it is."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain, repeat
@@ -17,9 +17,9 @@ from agent.records.results import Attempt, Trial
 
 CURVE_CELLS = 24
 LAST = 8
-"""Verdicts below a status that is watched."""
+"""The number of newest verdicts in the watched page."""
 LEAST = 2
-"""Lines of their table that a low terminal shows too: its head and the newest one."""
+"""The fewest lines of their table, in a low terminal: the head and the newest verdict."""
 
 
 def status_page(
@@ -36,7 +36,8 @@ def status_page(
     """Return a page about the run on `branch`.
 
     pid: the process that works on it, or None. warm: a line about its prior trials. losses: places
-    that were lost under the attempts in flight, by number. places: where it runs, if not here.
+    that were lost under the attempts in flight, by number. places: where it runs, if on other
+    machines.
     """
     formatter = formatter_for(console, objective)
     running = pid is not None
@@ -62,7 +63,7 @@ def status_page(
 
 
 def _doing(number: int, running: bool, places: Places) -> tuple[str, str]:
-    """Return the label of an attempt's line, and which run it waits for in a pause, if it does."""
+    """Return the label of an attempt's line, and which run it waits for if the run is paused."""
     if not running:
         return " " * 8, ""
     for waits in places.waiting:
@@ -85,7 +86,7 @@ def watch_page(
     curves: Mapping[int, Curve],
     console: Console,
     objective: Objective = VAL_BPB,
-    said: Sequence[str] = (),
+    remarks: Sequence[str] = (),
     places: Places = HERE,
     log: str = "",
 ) -> RenderableType:
@@ -93,7 +94,7 @@ def watch_page(
 
     A terminal that is too low for all of it has fewer verdicts, and then less of the status.
 
-    said: lines on the inputs that hold now. places: as in status_page. log: its path.
+    remarks: lines on the inputs that hold now. places: as in status_page. log: its path.
     """
     formatter = formatter_for(console)
     progress = [
@@ -104,7 +105,7 @@ def watch_page(
     above = Group(
         status_page(branch, pid, in_flight, trials, console, objective=objective, places=places),
         *progress,
-        *(Text(f"said    {formatter.line(line)}") for line in said),
+        *(Text(f"said    {formatter.line(line)}") for line in remarks),
         Text(""),
     )
     below = Group(*((Text(f"log     {formatter.line(log)}", "dim"),) if log else ()))

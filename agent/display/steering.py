@@ -1,4 +1,4 @@
-"""What was said to a run, as lines of text: its remarks, its state, and each input."""
+"""The inputs to a run as lines of text: remarks, the state, and each input."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def input_line(admitted: Admitted) -> str:
 
 
 def remark_lines(steering: Steering) -> list[str]:
-    """Return a line about each remark that holds."""
+    """Return a line for each remark that holds."""
     return [_remark_line(remark) for remark in steering.remarks]
 
 
@@ -32,7 +32,7 @@ def _remark_line(remark: Remark) -> str:
 
 
 def state_lines(steering: Steering) -> list[str]:
-    """Return what holds now: a pause, a hold, remarks."""
+    """Return lines on what holds now: a pause, a hold, remarks."""
     lines = []
     if steering.paused:
         lines.append(f"paused{_by(steering.paused)}: `autoresearch go` lets it go on")

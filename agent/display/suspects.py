@@ -6,7 +6,7 @@ from agent.judge.suspicion import Rejection, approved_by
 from agent.records.results import Trial
 
 AWAITING = frozenset({"suspect", "held"})
-"""A trial of these statuses waits for a decision."""
+"""Statuses of trials that wait for a decision."""
 
 
 def fate_of(number: int, trials: Sequence[Trial], rejections: Sequence[Rejection]) -> str:

@@ -36,7 +36,7 @@ from sandbox.ground.text import shortened
 
 CURVE_CELLS = 10
 GIVEN_UP = {"method": 40, "memory": 28, "curve": 24, "time": 16, "delta": 8}
-"""Columns that a narrow terminal does without, the first one first, where a hypothesis would have
+"""Columns that a narrow terminal leaves out, the first one first, if a hypothesis would have
 less room than this: no number is ever cut."""
 
 _RIGHT = frozenset({"#", "score", "delta", "time", "memory"})
@@ -78,7 +78,7 @@ def trial_table(
 
 
 def _columns(rows: Sequence[dict[str, Text]], formatter: Formatter, width: int) -> list[str]:
-    """Return the columns for which a terminal of this width has room; without empty ones."""
+    """Return the columns that fit a terminal of this width, without empty ones."""
     cells = {name: max(row[name].cell_len for row in rows) for name in rows[0]}
     columns = [name for name in cells if cells[name] or name not in GIVEN_UP]
     widths = {name: max(cells[name], cell_len(_head(name, formatter))) for name in columns}
@@ -92,7 +92,7 @@ def _columns(rows: Sequence[dict[str, Text]], formatter: Formatter, width: int) 
 
 
 def _column(metric: str) -> str:
-    """Return the name of a further metric's column, which no other column has."""
+    """Return the name of a further metric's column; no other column has it."""
     return f"also.{metric}"
 
 
@@ -162,9 +162,9 @@ def summary(
     more: bool = True,
     objective: Objective = VAL_BPB,
 ) -> RenderableType:
-    """Return what ends a run: the table, best, noise, counts, cost, lesson, and what to type next.
+    """Return the end of a run: the table, best, noise, counts, cost, lesson, and next commands.
 
-    more: False if resuming makes no sense.
+    more: False if the run cannot be resumed usefully.
     """
     formatter = formatter_for(console, objective)
     commands = next_commands(branch, trials, more)
@@ -181,7 +181,7 @@ def summary(
 
 
 def lesson(trials: Sequence[Trial], formatter: Formatter) -> tuple[Text, ...]:
-    """Return the line that says what the run has taught; none where nothing was tried."""
+    """Return a line with what the run has shown; none if nothing was tried."""
     sentence = learnt(trials, formatter)
     return (Text(f"learnt  {sentence}"),) if sentence else ()
 
@@ -196,7 +196,7 @@ def warm_text(prior: Sequence[PriorTrial], source: str) -> str:
 def outcome(
     trials: Sequence[Trial], formatter: Formatter, in_flight: Sequence[Attempt] = ()
 ) -> tuple[Text, ...]:
-    """Return best and gain, what scores are, noise, counts, time and cost, a line each."""
+    """Return a line each for best and gain, kind of score, noise, counts, time and cost."""
     about = about_scores(trials, formatter)
     noise = noise_of(trials, formatter.objective.sense)
     return (
@@ -234,7 +234,7 @@ def counts(trials: Sequence[Trial]) -> str:
 
 
 def next_commands(branch: str, trials: Sequence[Trial], more: bool = True) -> tuple[str, ...]:
-    """Return the three commands most worth typing now."""
+    """Return the three most useful next commands."""
     best = incumbent_of(trials)
     failed = [trial for trial in trials if trial.status in FAILED or trial.status == "refused"]
     kept = best if best and best.status in TAKEN else None

@@ -1,4 +1,4 @@
-"""Says on stderr what a command waits for, and why, as soon as the wait is long.
+"""Tells on stderr what a command waits for, and why, once the wait is long.
 
 A terminal shows one line that is kept current (a narrow one folds it), with a bar where the share
 that is done is known; elsewhere plain lines are printed, ever more rarely. Nothing is written to
@@ -18,18 +18,18 @@ from agent.display.format import duration, formatter_for, open_console
 from agent.records.stage import Stage
 
 SAID_SECONDS = 2.0
-"""A shorter wait is not worth a line."""
+"""Shorter waits are not mentioned."""
 EXPLAINED_SECONDS = 10.0
-"""From then on the usual reason is given, where nothing better is known."""
+"""After this time the usual reason is given if no other is known."""
 REPEATED_SECONDS = 60.0
-"""When a wait is mentioned again outside a terminal; each later time is twice as late."""
+"""When a wait is mentioned again outside a terminal; the interval doubles each time."""
 LOOK_SECONDS = 0.25
 BAR_CELLS = 24
 MAX_LINES = 3
-"""Of a narrow terminal, for what is said of one wait."""
+"""The most lines of a narrow terminal for one wait."""
 
 Look = Callable[[], Stage | None]
-"""Returns how far that which is waited for has come; None while that is unknown."""
+"""Returns the progress of what is waited for; None while it is unknown."""
 
 
 class Wait:
@@ -43,7 +43,7 @@ class Wait:
         self._began = time.monotonic()
 
     def because(self, reason: str) -> None:
-        """Take in the latest reason."""
+        """Replace the reason."""
         self._reason = reason
 
     @property
@@ -59,16 +59,16 @@ class Wait:
         return self._usually
 
     def stage(self) -> Stage | None:
-        """Return how far that which is waited for has come, where that is known."""
+        """Return the progress of what is waited for; None if it is unknown."""
         return self._look() if self._look else None
 
     def line(self) -> str:
-        """Return `waiting for the sandbox (12 s): reason`, with what an untrusted log says."""
+        """Return `waiting for the sandbox (12 s): reason`; it may quote an untrusted log."""
         waited = f" ({duration(self.seconds)})" if self.seconds >= EXPLAINED_SECONDS else ""
         return ": ".join(filter(None, (f"waiting for {self._what}{waited}", self.details())))
 
     def details(self) -> str:
-        """Return how far it has come and why it takes so long, as far as that is known."""
+        """Return the progress and the reason of the wait, as far as they are known."""
         parts = []
         if stage := self.stage():
             parts.append(stage.what)
@@ -81,10 +81,10 @@ class Wait:
 def waiting(
     what: str, usually: str = "", look: Look | None = None, console: Console | None = None
 ) -> Iterator[Wait]:
-    """Say what this block waits for, if it takes long; `what` completes "waiting for …".
+    """Tell what this block waits for, if it takes long; `what` completes "waiting for …".
 
-    usually: the reason to give after EXPLAINED_SECONDS if the wait is told none. Nothing else may
-    be printed by the block.
+    usually: the reason to give after EXPLAINED_SECONDS if `because` was not called. Nothing else
+    may be printed by the block.
     """
     wait = Wait(what, usually, look)
     over = threading.Event()

@@ -1,1 +1,1 @@
-"""Language models: one question, one answer; a file a provider, one retry layer for all."""
+"""Language models: one question, one answer; a file for each provider, one retry layer for all."""

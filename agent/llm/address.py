@@ -1,4 +1,4 @@
-"""Addresses of providers: checked before anything is asked, and told without their passwords."""
+"""Addresses of providers: checked before they are used, and shown without passwords."""
 
 from collections.abc import Mapping
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -8,13 +8,13 @@ from sandbox.ground.redaction import SECRET_NAME, conceal
 from sandbox.ground.text import is_plain, one_line
 
 _ENDPOINTS = ("/chat/completions", "/responses", "/messages")
-"""What is asked below an address; some write it behind theirs."""
+"""Paths of the APIs; some users append one to the address."""
 
 
 def address_in(variable: str, environment: Mapping[str, str]) -> str | None:
     """Return the address that a variable such as OPENAI_BASE_URL names, or None.
 
-    Its secrets are removed from every text from now on. Raise ModelFault for what is no address.
+    Its secrets are removed from every text from now on. Raise ModelFault if it is not an address.
     """
     text = environment.get(variable, "").strip()
     if not text:
@@ -38,13 +38,13 @@ def address_in(variable: str, environment: Mapping[str, str]) -> str | None:
 
 
 def without_query(address: str) -> tuple[str, dict[str, str]]:
-    """Return an address for a client, and what it asks for with each question."""
+    """Return an address without its query, and the query's parameters."""
     url = urlsplit(address)
     return url._replace(query="", fragment="").geturl(), dict(parse_qsl(url.query))
 
 
 def host_in(variable: str, environment: Mapping[str, str]) -> str | None:
-    """Return the host of such an address; None where there is none."""
+    """Return the host of the address that a variable names; None if it is not set."""
     url = _split(environment.get(variable, "").strip())
     return url.hostname if url else None
 

@@ -21,7 +21,7 @@ from agent.llm.limits import allowed_output
 from agent.llm.model import DECLINED, Call, LooksBy, Reply, Request, Tool, Turn, declined
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import ANTHROPIC, cost_of
-from agent.llm.refusals import is_withheld, reason_in, reason_of, status_of, told_headers
+from agent.llm.refusals import all_headers, is_withheld, reason_in, reason_of, status_of
 from agent.llm.slips import object_of
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ _CACHED_SHORTLY = {"cache_control": {"type": "ephemeral"}}
 
 @dataclass(frozen=True)
 class _Able:
-    """How a model may think."""
+    """What kinds of thinking a model supports."""
 
     thinking: _Thinking
     efforts: frozenset[Effort] = frozenset()
@@ -50,7 +50,7 @@ class _Able:
 
 
 class Anthropic:
-    """One model of Anthropic's by its full `name`."""
+    """An Anthropic model, by its full `name`."""
 
     origin: Literal["llm"] = "llm"
     looks: LooksBy = "calls"
@@ -69,9 +69,9 @@ class Anthropic:
         self._able: _Able | None = None
         self._effort = effort
         self._stretch = STRETCH[effort]
-        """Times the output tokens of a question, for a model that spends them on thoughts."""
+        """Factor on the output tokens of a question, for a model that spends them on thoughts."""
         self._most: int | None = None
-        """The most output tokens that the model allows; None if it never said."""
+        """The most output tokens that the model allows; None while it is not known."""
 
     def estimate(self, request: Request) -> float | None:
         """See Model; the whole question may have to be written to the cache."""
@@ -91,13 +91,13 @@ class Anthropic:
         return reply.model_copy(update={"seconds": time.monotonic() - began})
 
     def _tokens(self, request: Request) -> int:
-        """Return the bound on output tokens: thoughts count as output."""
+        """Return the limit on output tokens, in which thoughts count."""
         thinks = self._able is None or self._able.thinking != "not"
         tokens = request.max_output_tokens * (self._stretch if thinks else 1)
         return tokens if self._most is None else min(tokens, self._most)
 
     async def _ask(self, client: AsyncAnthropic, request: Request, begun: Begun) -> Reply:
-        """Ask, with fewer output tokens if the model refuses so many, and remember it."""
+        """Ask. If the model refuses so many output tokens, ask for fewer, now and later."""
         if self._able is None:
             self._able = await _ability_of(client, self.name)
             if self._effort and self._effort not in self._able.efforts:
@@ -163,7 +163,7 @@ class AnthropicApi:
                     inner = body.get("error", body) if isinstance(body, dict) else body
                     status = status_of(inner, OVERLOADED)
                 reason = reason_of(error.body) if error.body else error.message
-                headers = told_headers(error.response.headers, error.body)
+                headers = all_headers(error.response.headers, error.body)
                 raise fault_of(status, reason, headers, PROVIDER, self._key) from None
             except (anthropic.APIError, httpx2.HTTPError, ValueError, RecursionError) as error:
                 # No connection, or the body is not the API's JSON.
@@ -187,7 +187,7 @@ class AnthropicApi:
     def newest(self, family: str, models: list[ModelInfo] | None = None) -> str | None:
         """Return the full name of the newest model of `family` (opus, sonnet, haiku), if any.
 
-        models: those to choose from; all by default.
+        models: the ones to choose from; by default all that the key may use.
         """
         members = [model for model in models or self.models() if _belongs(model, family)]
         if not members:
@@ -277,7 +277,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
 
 
 def _turns(request: Request) -> list[dict[str, Any]]:
-    """Return what was looked up as messages: the answer as it was, and the results of its calls."""
+    """Return the turns as messages: each answer as it was, and the results of its calls."""
     messages: list[dict[str, Any]] = []
     for turn in request.turns:
         messages.append({"role": "assistant", "content": turn.native or _written(turn)})
@@ -295,7 +295,7 @@ def _turns(request: Request) -> list[dict[str, Any]]:
 
 
 def _written(turn: Turn) -> list[dict[str, Any]]:
-    """Return an answer of another provider's in this one's form."""
+    """Return an answer of another provider in the form of this one."""
     return [
         {"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments}
         for call in turn.calls
@@ -307,7 +307,7 @@ def _call(id: str, name: str, arguments: object) -> Call:
 
 
 def _object(arguments: object) -> dict[str, Any] | None:
-    """Return arguments, which a server of another's may encode twice."""
+    """Return the arguments of a call, which some servers encode twice."""
     if isinstance(arguments, str):
         return object_of(arguments)
     return arguments if isinstance(arguments, dict) else None
@@ -324,7 +324,7 @@ def _belongs(model: ModelInfo, family: str) -> bool:
 
 
 def _so_far(stream: AsyncMessageStream, name: str) -> Reply:
-    """Return what has come of an answer; the question is counted at its beginning."""
+    """Return the part of an answer that has arrived, with all of its input tokens."""
     try:
         message = stream.current_message_snapshot
     except AssertionError:  # it has not begun
@@ -337,7 +337,7 @@ def _so_far(stream: AsyncMessageStream, name: str) -> Reply:
 
 
 def _text_of(block: ContentBlock) -> str:
-    """Return what a block of an answer has of text: said, thought, or in a call."""
+    """Return the text of a block of an answer: prose, thoughts, or a call's arguments."""
     match block.type:
         case "text":
             return block.text
@@ -350,7 +350,7 @@ def _text_of(block: ContentBlock) -> str:
 
 
 def _broken(stream: AsyncMessageStream, name: str, request: Request, error: str) -> Reply:
-    """Return an answer whose call is no JSON: its text, for the model to be told."""
+    """Return an answer whose call is not JSON, as text, so that the model can be told."""
     written = error.partition(" JSON: ")[2]
     block = stream.current_message_snapshot.content[-1]
     is_answer = block.type == "tool_use" and block.name == request.tool.name
@@ -379,7 +379,7 @@ def _reply(message: Message, request: Request) -> Reply:
 
 
 def _told(model: str, usage: Usage, **fields: Any) -> Reply:
-    """Return what an answer said, with what it used. fields: further ones of the Reply."""
+    """Return a Reply with the tokens and cost of an answer. fields: its other fields."""
     read = _count(usage.cache_read_input_tokens)
     write = _count(usage.cache_creation_input_tokens)
     fresh = _count(usage.input_tokens)
@@ -395,5 +395,5 @@ def _told(model: str, usage: Usage, **fields: Any) -> Reply:
 
 
 def _count(value: object) -> int:
-    """Return a number of tokens; 0 for what a server of another's did not count."""
+    """Return a number of tokens; 0 if the server did not count them."""
     return value if isinstance(value, int) and value >= 0 else 0

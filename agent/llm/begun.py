@@ -1,4 +1,4 @@
-"""What had come of an answer when its question was called off, for the record of what was spent."""
+"""The part of an answer that had arrived when its question was called off: it was paid for."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -8,18 +8,18 @@ from agent.errors import ModelAway, ModelLimited, ModelUnavailable
 from agent.llm.model import CalledOff, Reply
 
 MOST_CHARACTERS_A_TOKEN = 8
-"""Of a text that a model wrote: with so many its tokens are not overestimated."""
+"""Characters per token of a model's text, at most: a count by it is never too high."""
 
 
 class Begun:
-    """The answer to one question, as far as it had come when it was called off."""
+    """The part of an answer that had arrived when its question was called off."""
 
     def __init__(self) -> None:
         self._reply: Reply | None = None
 
     @contextmanager
     def kept(self, so_far: Callable[[], Reply]) -> Iterator[None]:
-        """Keep what `so_far` returns where the task of the block is cancelled."""
+        """Store the result of `so_far` if the task is cancelled inside the block."""
         try:
             yield
         except asyncio.CancelledError:
@@ -38,5 +38,5 @@ class Begun:
 
 
 def least_tokens(text: str) -> int:
-    """Return how many tokens a text has at least."""
+    """Return a lower bound on the number of tokens of a text."""
     return len(text) // MOST_CHARACTERS_A_TOKEN

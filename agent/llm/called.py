@@ -7,7 +7,7 @@ from typing import Any
 from agent.llm.slips import object_of
 
 MAX_CALLS = 64
-"""Of one answer; what goes beyond is left out."""
+"""The most calls of one answer; further ones are left out."""
 
 KNOWN = frozenset({"index", "id", "type", "function"})
 """Keys of a call; a server that has more wants them back."""
@@ -18,7 +18,7 @@ class CalledTool:
     """One call of a tool, as far as it has arrived."""
 
     index: int | None
-    """Its number by the server; None if the server numbers none."""
+    """The number that the server gave it; None if it numbers none."""
     id: str
     name: str = ""
     pieces: list[str] = field(default_factory=list)
@@ -29,12 +29,12 @@ class CalledTool:
 
     @property
     def written(self) -> str:
-        """The arguments as they were written."""
+        """The arguments as text."""
         return "".join(self.pieces)
 
     @property
     def arguments(self) -> dict[str, Any] | None:
-        """The arguments; None if they are no JSON object."""
+        """The arguments; None if they are not a JSON object."""
         return self.whole if self.whole is not None else object_of(self.written)
 
 
@@ -42,11 +42,11 @@ class Calls(list[CalledTool]):
     """The calls of one answer."""
 
     def begin(self, piece: Mapping[str, Any]) -> int:
-        """Take in a call that came at once; return its length."""
+        """Add a call that arrived whole; return its length in characters."""
         return self._take(self._new(piece), piece)
 
     def go_on(self, piece: Mapping[str, Any]) -> int:
-        """Take in a piece of a stream; return its length."""
+        """Add a piece of a streamed call; return its length in characters."""
         return self._take(self._continued(piece) or self._new(piece), piece)
 
     def _new(self, piece: Mapping[str, Any]) -> CalledTool:
@@ -56,7 +56,7 @@ class Calls(list[CalledTool]):
         return call
 
     def _continued(self, piece: Mapping[str, Any]) -> CalledTool | None:
-        """Return the call that a piece goes on with; None where it begins another one.
+        """Return the call that a piece belongs to; None if it begins a new one.
 
         Some servers give every piece another id, some number all calls alike, some begin to count
         anywhere, and some send no id.

@@ -1,4 +1,4 @@
-"""What can be asked from here: the models of each key, server, command and plug-in, with prices."""
+"""The models that can be used here, by key, server, command and plug-in, with prices."""
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -19,20 +19,20 @@ MILLION = 1_000_000
 
 
 class Offer(Record):
-    """One line of the catalogue."""
+    """A line of the catalogue."""
 
     provider: str
     """Who answers: a company, the address of a server, a command, or a package with a plug-in."""
     model: str
-    """What to type behind --model."""
+    """The value for --model."""
     dollars: tuple[float, float] | None = None
     """List prices of a million tokens in and out; None if they are not known."""
     note: str = ""
-    """The short name that stands for it today, or why nothing can be listed."""
+    """The short name that means it today, or why nothing can be listed."""
 
 
 def offers(environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
-    """Yield what can be asked, in the order in which `start` without --model looks."""
+    """Yield the models, in the order in which `start` without --model looks for one."""
     if claude := key_of("ANTHROPIC_API_KEY", environment):
         yield from _listed("Anthropic", lambda: _anthropic(claude, environment, patience))
     gpt = key_of("OPENAI_API_KEY", environment)

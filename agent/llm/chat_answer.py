@@ -1,4 +1,4 @@
-"""Reads a chat answer as servers really send it: whole or in chunks, with thoughts and slips."""
+"""Reads chat answers as servers send them: whole or in chunks, with thoughts and mistakes."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -38,26 +38,26 @@ class Answer:
     thought: bool = False
     """Whether the server sent thoughts beside the text."""
     thoughts: list[str] = field(default_factory=list)
-    """Those that some servers want back in the next question of a conversation."""
+    """Thoughts that some servers require back in the conversation's next question."""
     tool: str = ""
-    """The one whose call is the answer; empty where there is no other."""
+    """The tool whose call is the answer; empty if every call is."""
     calls: Calls = field(default_factory=Calls)
     details: list[Any] = field(default_factory=list)
-    """What a router wants back of the thoughts of a model behind it, as it came."""
+    """Thoughts in a router's own form, which it requires back unchanged."""
     finish: str = ""
     model: str = ""
     usage: Mapping[str, Any] = field(default_factory=dict)
     choices: int = 0
-    """How many chunks had a choice; of what a provider withholds, none may have."""
+    """How many chunks had a choice; possibly none if the provider withheld the answer."""
     is_answer: bool = False
     """Whether a chunk named itself one of a chat completion."""
     ended: bool = False
-    """Whether nothing more is to come: a reason was given, or the end of the stream."""
+    """Whether the answer is complete: a finish reason came, or the end of the stream."""
     length: int = 0
     """Characters so far."""
 
     def add(self, chunk: Any) -> None:
-        """Take one chunk, or a whole completion."""
+        """Add a chunk, or a whole completion."""
         if not isinstance(chunk, dict):
             return
         self.model = _text(chunk.get("model")) or self.model
@@ -84,7 +84,7 @@ class Answer:
         self.ended = self.ended or bool(self.finish)
 
     def _add_message(self, message: dict[str, Any], add: Callable[[dict[str, Any]], int]) -> None:
-        """Add what a message says; add: takes in a call of a tool, and returns its length."""
+        """Add a message. add: adds a call of a tool, and returns its length."""
         for key in ("content", "refusal"):
             text = _content(message.get(key))
             self.text.append(text)
@@ -106,7 +106,7 @@ class Answer:
 
     @property
     def cut_off(self) -> bool:
-        """Whether it ended at a limit of tokens."""
+        """Whether it ended at the limit on output tokens."""
         return self.finish.lower() in CUT_OFF
 
     @property
@@ -117,7 +117,7 @@ class Answer:
 
     @property
     def withheld(self) -> bool:
-        """Whether the provider let nothing through."""
+        """Whether the provider withheld the answer."""
         return not self.choices or self.finish.lower().startswith(WITHHELD)
 
     @property
@@ -136,7 +136,7 @@ class Answer:
 
     @property
     def back(self) -> dict[str, Any]:
-        """What its server wants back beside the text and the calls of `looks`."""
+        """What the server requires back in addition to the text and the calls of `looks`."""
         message: dict[str, Any] = {}
         thoughts = "".join(self.thoughts)
         if thoughts:
@@ -147,7 +147,7 @@ class Answer:
 
     @property
     def call_extras(self) -> tuple[Mapping[str, Any], ...]:
-        """What its server wants back with each of the calls of `looks`."""
+        """What the server requires back with each of the calls of `looks`."""
         return tuple(call.extra for call in self._looking)
 
     @property
@@ -159,7 +159,7 @@ class Answer:
 
     @property
     def said(self) -> str:
-        """The text without thoughts; with the arguments of calls that are no JSON."""
+        """The text without thoughts, and the arguments of calls that are not JSON."""
         visible = without_thoughts("".join(self.text))
         broken = []
         if self.arguments is None:
@@ -172,7 +172,7 @@ class Answer:
 
 
 def without_thoughts(text: str) -> str:
-    """Return a model's text without what it thought before its answer.
+    """Return a model's text without the thoughts before its answer.
 
     Thoughts are between tags; some servers cut off the first tag, and a model that was cut off
     never writes the second.

@@ -18,12 +18,13 @@ WITHOUT_TOOLS = (
 )
 
 GIVEN_UP = "error_max_"
-"""How a kind of result begins that was paid for and came to nothing: after so many turns, dollars,
-or answers that the schema refused. It is an answer, to be sent back, and no failure to repeat."""
+"""Prefix of the kinds of result that were paid for and hold no answer: after too many turns,
+dollars, or answers that the schema refused. It is an answer, to be sent back, and no failure to
+repeat."""
 
 
 def _call(call: Call) -> tuple[tuple[str, ...], str]:
-    """Return a call whose answer the client itself holds to the tool's schema."""
+    """Return a call whose answer the client validates against the tool's schema."""
     request = call.request
     rules = f"{request.system}\n\nYour answer is the argument of `{request.tool.name}`."
     chosen = ("--model", call.model) if call.model else ()
@@ -37,7 +38,7 @@ def _call(call: Call) -> tuple[tuple[str, ...], str]:
 
 
 def _looks(door: Door, folder: Path) -> tuple[str, ...]:
-    """Return the options that let the client look things up, and do nothing else.
+    """Return the options with which the client may look things up, and nothing else.
 
     The token is in a file of a folder of its own, and in no process's arguments.
     """
@@ -96,7 +97,7 @@ def _result_in(out: str) -> dict[str, Any]:
 
 
 def _message_of(answer: Mapping[str, Any]) -> str:
-    """Return what a failed answer says: its words, else its errors, else of which kind it is."""
+    """Return the message of a failed answer: its text, else its errors, else its kind."""
     if answer.get("result"):
         return str(answer["result"])
     errors = answer.get("errors")

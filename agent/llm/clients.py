@@ -1,4 +1,4 @@
-"""Makes the clients of providers, and says in words why one cannot be made."""
+"""Makes the clients of providers, and explains why one cannot be made."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from sandbox.ground.text import one_line
 
 @contextmanager
 def making_client(provider: str) -> Iterator[None]:
-    """Raise ModelFault where the block cannot make a client: settings that make no sense."""
+    """Raise ModelFault if the block cannot make a client, as with an invalid proxy."""
     try:
         yield
     except (ImportError, ValueError, OSError, httpx2.InvalidURL) as error:

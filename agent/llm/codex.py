@@ -34,7 +34,7 @@ STRONGEST = "xhigh"
 
 
 def _call(call: Call) -> tuple[tuple[str, ...], str]:
-    """Return a call in which our rules stand in the place of Codex's own instructions."""
+    """Return a call in which our rules replace Codex's own instructions."""
     request = call.request
     schema = json.dumps(request.tool.parameters)
     rules = f"{request.system}\n\n{AS_JSON.format(name=request.tool.name)}\n{schema}"
@@ -54,7 +54,7 @@ def _call(call: Call) -> tuple[tuple[str, ...], str]:
 
 
 def _looks(door: Door | None) -> tuple[str, ...]:
-    """Return the settings that let it look things up behind a door."""
+    """Return the settings with which it may call the tools of a door."""
     if door is None:
         return ()
     own = f"mcp_servers.{SERVER}"
@@ -128,7 +128,7 @@ def _events(out: str) -> Iterator[dict[str, Any]]:
 
 
 def _notice(line: str) -> str:
-    """Return the words of an `error` event: it waits as long as its provider asks, unseen."""
+    """Return the message of an `error` event; else Codex waits as its provider asks, silently."""
     event = next(_events(line), {})
     return _message_in(event) if event.get("type") == "error" else ""
 

@@ -71,21 +71,21 @@ CLOUDS = {
 """Switches of Claude Code for an account at a cloud, and the variables that belong to it: whoever
 sets the switch has chosen who is billed."""
 GATEWAY = frozenset({"ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN"})
-"""Together they name a gateway, which is chosen likewise; an address alone is none."""
+"""Both together choose a gateway; an address alone does not."""
 OF_PROVIDERS = ("ANTHROPIC_", "OPENAI_", "CODEX_API_KEY", "CLAUDE_CODE_USE_")
-"""Beginnings of variables that say who answers and who is billed."""
+"""Prefixes of variables that decide who answers and who is billed."""
 MAX_OUTPUT_BYTES = 2**24
 MAX_ERROR_BYTES = 2**16
 MAX_REFUSED = 10
-"""Times that a command may look on after it was told to propose; one answer may call many tools."""
-LOOKED_ON = "(it was told to propose, looked on instead, and was ended)"
+"""How often a command may call tools after it was told to propose; one answer may call many."""
+LOOKED_ON = "(it kept looking things up after it was told to propose, and was ended)"
 POLL_SECONDS = 0.2
 STALLED_SECONDS = 60.0
-"""A command that said what it tries again, and then is silent for so long, is ended."""
+"""A command that reports a retry and then is silent for so long is ended."""
 
 
 def passed_on_of(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what a command gets of the environment: no key, but the account that it was told."""
+    """Return the variables that a command gets: no key, but the account that the user chose."""
     names = {key for key in environment if key in PASSED_ON}
     for switch, beginnings in CLOUDS.items():
         if environment.get(switch):
@@ -96,14 +96,14 @@ def passed_on_of(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class _LooksOn(Exception):
-    """A command looks on, whatever it is told."""
+    """A command kept looking things up after it was told to propose."""
 
 
 class Command:
     """A command line as a Model: `claude-code`, or `claude-code:opus` for one of its models.
 
-    hidden: what it must not see, besides the folders of prepared data. Raise ModelFault if the
-    command is missing or nothing can be hidden from it.
+    hidden: paths that it must not see, in addition to the folders of prepared data. Raise
+    ModelFault if the command is missing or nothing can be hidden from it.
     """
 
     origin: Literal["llm"] = "llm"
@@ -191,7 +191,7 @@ class Command:
         raise self._with_left_out(failure) if isinstance(failure, ModelFault) else failure
 
     def _with_left_out(self, fault: ModelFault) -> ModelFault:
-        """Return a fault that also names the settings of this environment that were left out."""
+        """Return the fault with the names of variables that the command did not get."""
         if not self._left_out:
             return fault
         names = ", ".join(self._left_out)
@@ -232,7 +232,7 @@ class Command:
     async def _talk(
         self, process: asyncio.subprocess.Process, question: bytes
     ) -> tuple[bytes, bytes]:
-        """Ask, and return what the command writes to both of its streams."""
+        """Ask, and return the command's output and errors."""
         assert process.stdin and process.stdout and process.stderr, "all three are pipes"
         out, err, _ = await asyncio.gather(
             self._lines(process.stdout), _end_of(process.stderr), _say(process.stdin, question)
@@ -240,7 +240,7 @@ class Command:
         return out, err
 
     async def _lines(self, stream: asyncio.StreamReader) -> bytes:
-        """Return all that a command writes, and tell at once what it tries again by itself.
+        """Return the output of a command, and report at once what it retries by itself.
 
         Raise what that means where it then is silent for STALLED_SECONDS: it may wait for hours.
         """
@@ -270,7 +270,7 @@ class Command:
 async def _unless_it_looks_on(
     talk: Coroutine[Any, Any, tuple[bytes, bytes]], door: Door | None
 ) -> tuple[bytes, bytes]:
-    """Return what a command writes; raise _LooksOn once it was told too often to propose.
+    """Return the output of a command; raise _LooksOn once it was told too often to propose.
 
     Each further look is a paid answer, and the command itself bounds them by nothing.
     """
@@ -286,7 +286,7 @@ async def _unless_it_looks_on(
 
 
 async def _end_of(stream: asyncio.StreamReader) -> bytes:
-    """Read all that a command says of errors, and return the end of it."""
+    """Read a command's errors, and return the end of them."""
     end = b""
     while chunk := await stream.read(MAX_ERROR_BYTES):
         end = (end + chunk)[-MAX_ERROR_BYTES:]
@@ -294,7 +294,7 @@ async def _end_of(stream: asyncio.StreamReader) -> bytes:
 
 
 async def _say(stream: asyncio.StreamWriter, question: bytes) -> None:
-    """Write the question; a command that ends before it has read it says why itself."""
+    """Write the question. A command that ends before reading it reports the reason itself."""
     with suppress(ConnectionError):
         stream.write(question)
         await stream.drain()
@@ -304,4 +304,4 @@ async def _say(stream: asyncio.StreamWriter, question: bytes) -> None:
 
 
 COMMANDS = {"claude-code": CLAUDE_CODE, "codex": CODEX}
-"""Names for --model; a colon and the name of one of the command's own models may follow."""
+"""Names for --model; a colon and the name of one of the command's models may follow."""

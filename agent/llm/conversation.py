@@ -1,4 +1,4 @@
-"""What was looked up before an answer, as OpenAI's two APIs take it, or as text."""
+"""The turns before an answer, in the form of OpenAI's two APIs, or as text."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ def native_message(
     back: Mapping[str, Any] | None = None,
     extras: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Return an answer that calls tools, as the message that its server wants back.
+    """Return an answer that calls tools as the message that its server requires back.
 
     back: what a server sent beside text and calls (thoughts), without which some refuse the next
     question. extras: the same of each call.
@@ -62,7 +62,7 @@ def response_items(request: Request, thoughts: bool) -> list[Any]:
 
 
 def _said_items(turn: Turn, thoughts: bool) -> list[Any]:
-    """Return an answer as items: as they came, or from what is known of another API's."""
+    """Return an answer as items: as they arrived, or rebuilt for an answer of another API."""
     if not isinstance(turn.native, list):
         return [_function_call(call) for call in turn.calls]
     return [item for item in turn.native if thoughts or item.get("type") != "reasoning"]

@@ -32,7 +32,7 @@ class Deferred:
 
     @property
     def looks(self) -> LooksBy:
-        """How it looks things up; all whose provider names them call tools."""
+        """See `looks_by`: a model whose provider lists it calls tools."""
         return looks_by(self._model) if self._model else "calls"
 
     def estimate(self, request: Request) -> float | None:

@@ -1,4 +1,4 @@
-"""What the commands of coding agents have in common: how one is called, and how it fails."""
+"""What the commands of coding agents have in common: how they are called, and how they fail."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -35,9 +35,9 @@ NO_SUCH_MODEL = re.compile(
 )
 NOT_UNDERSTOOD = ("unknown option", "unexpected argument", "unrecognized", "invalid value")
 SERVER = "autoresearch_look"
-"""What the server is called behind which a command looks things up: a name no user gives."""
+"""Name of the MCP server in a command's settings; no user has one of this name."""
 TOKEN = "AUTORESEARCH_LOOK_TOKEN"
-"""The variable with the token of the door behind which a command looks things up."""
+"""The variable with the token of that server."""
 _STATUS = re.compile(r"\bstatus:? (?:code )?(\d{3})\b")
 
 
@@ -50,12 +50,12 @@ class Call:
     """One call of a command."""
 
     model: str | None
-    """Its own name of the model; None for the command's own choice."""
+    """The command's name of the model; None to leave the choice to it."""
     request: Request
     folder: Path
     """An empty folder for files that the command reads, beside the one it runs in."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """What the command is handed on."""
+    """The environment variables of the command."""
     effort: Effort | None = None
     """How hard the model is asked to think; None to leave that to the command."""
 
@@ -71,15 +71,15 @@ class Dialect:
     """Reads its output. Raises ModelFault or Transient for a failure that the output tells, and
     ValueError, TypeError, KeyError or AttributeError for an output of another form."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Variables that it is given besides those handed on."""
+    """Further variables that it gets."""
     notice: Callable[[str], str] = _nothing
-    """Returns what a line of its output says of a failure that it tries again by itself, or ""."""
+    """Returns the failure that a line of its output reports and that it retries itself, or ""."""
 
 
 def failure_of(
     name: str, executable: str, message: str, status: int | None = None
 ) -> Transient | ModelFault:
-    """Return what to raise for a command's message: try again, or tell the user what to do.
+    """Return the exception for a command's message: Transient, or a fault that says what to do.
 
     status: the HTTP status of its provider's answer, if the command names it.
     """

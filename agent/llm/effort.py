@@ -1,4 +1,4 @@
-"""How hard a model is asked to think, and how much longer its answers may be for that."""
+"""How hard a model is asked to think, and how much longer its answers may be."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -14,7 +14,7 @@ STRETCH: Mapping[Effort | None, int] = {
     "xhigh": MOST_STRETCH,
     "max": MOST_STRETCH,
 }
-"""Times the output tokens of a question: thoughts count as output."""
+"""Factor on the output tokens of a question, in which thoughts count."""
 THINKING_SHARE: Mapping[Effort | None, float] = {
     None: 0.5,
     "low": 0.25,
@@ -28,5 +28,5 @@ _EASIER: Mapping[Effort, Effort] = {"max": "xhigh", "xhigh": "high"}
 
 
 def easier(effort: Effort) -> Effort | None:
-    """Return what to ask for where a server refuses `effort`; None to leave it out."""
+    """Return the effort to ask for if a server refuses `effort`; None to ask for none."""
     return _EASIER.get(effort)

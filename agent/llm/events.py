@@ -1,4 +1,4 @@
-"""Reads the body of an answer as it comes: server-sent events, or one JSON value."""
+"""Reads the body of an answer as it arrives: server-sent events, or one JSON value."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -9,20 +9,20 @@ from agent.llm.refusals import reason_in
 from sandbox.ground.text import one_line
 
 DONE = "[DONE]"
-"""The word with which a server ends a stream."""
+"""The text with which a server ends a stream."""
 MAX_BYTES = 2**24
-"""Of a line, or of a body that is no stream."""
+"""The most bytes of a line, or of a body that is not a stream."""
 MAX_SHOWN = 100
-"""Characters of a body that is something else."""
+"""How many characters of an unreadable body a message quotes."""
 _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
 async def values_in(body: AsyncIterator[bytes]) -> AsyncIterator[Any]:
     """Yield the JSON value of each event, and DONE; of a body that is no stream, its one value.
 
-    The beginning tells which it is: servers and proxies send either under the name of the other.
-    Comments, and events without JSON, are there to keep a connection alive. Raise ValueError for a
-    body that is neither.
+    The first bytes decide which it is, since servers and proxies send either content type.
+    Comments and events without JSON only keep a connection alive; they are skipped. Raise
+    ValueError for a body that is neither.
     """
     events = Events()
     plain: list[bytes] = []
@@ -56,7 +56,7 @@ class Events:
         self._data: list[bytes] = []
 
     def take(self, line: bytes) -> Iterator[Any]:
-        """Take a line, and yield the event that it ends, if any."""
+        """Add a line, and yield the event that it completes, if any."""
         if line:
             self.began = True
             name, _, value = line.partition(b":")

@@ -1,4 +1,4 @@
-"""What an HTTP status of a model's API means: try again, or tell the user what to fix."""
+"""Turns an HTTP status of a model's API into an exception: retry, or what the user must fix."""
 
 import re
 import socket
@@ -98,24 +98,24 @@ def fault_of(
 
 
 def _not_there(text: str, provider: str, who: str | None) -> ModelFault:
-    """Return the fault of a name or an address that a server does not know."""
+    """Return the fault for a model's name or an address that a server does not know."""
     if who in (None, provider):
-        known = "no such model, or not for this key"
-        return ModelFault(f"{text} ({known})", "autoresearch start --model opus")
+        reason = "no such model, or not for this key"
+        return ModelFault(f"{text} ({reason})", "autoresearch start --model opus")
     variable = f"{provider.upper()}_BASE_URL"
     if ".azure." in f"{who}":
-        known = (
+        reason = (
             f"Azure wants --model DEPLOYMENT and {variable}=https://NAME.openai.azure.com/openai/v1"
         )
-        return ModelFault(f"{text} ({known})", f"export {variable}=…")
-    known = f"no such model there, or {variable} is not to end so: most addresses end in /v1"
-    return ModelFault(f"{text} ({known})", "autoresearch models")
+        return ModelFault(f"{text} ({reason})", f"export {variable}=…")
+    reason = f"no such model there, or {variable} is not to end so: most addresses end in /v1"
+    return ModelFault(f"{text} ({reason})", "autoresearch models")
 
 
 def failed(
     provider: str, address: str, error: BaseException, patience: Patience, key: str
 ) -> Transient:
-    """Return the failure of an attempt that brought no answer, or one that nobody can read."""
+    """Return the failure of an attempt without an answer, or with an unreadable one."""
     causes = list(_causes(error))
     kinds = set[str]().union(*map(_kinds_of, causes))
     return Transient(
@@ -127,14 +127,14 @@ def failed(
 
 
 def _kinds_of(error: BaseException) -> set[str]:
-    """Return the names of what an error is an instance of."""
+    """Return the names of an error's classes."""
     return {kind.__name__ for kind in type(error).__mro__}
 
 
 def _reason(
     provider: str, address: str, causes: Sequence[BaseException], patience: Patience
 ) -> str:
-    """Return in words why no answer came from `address`.
+    """Return the reason why no answer came from `address`, in words.
 
     The libraries between say "Connection error.", and keep the reason among the causes.
     """
@@ -160,7 +160,7 @@ def _reason(
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what led to it, the last first."""
+    """Yield an exception and its causes, the outermost first."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause

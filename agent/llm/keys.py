@@ -40,7 +40,7 @@ def key_of(variable: str, environment: Mapping[str, str]) -> str | None:
 
 
 def key_place(variable: str, environment: Mapping[str, str]) -> str | None:
-    """Return where the key that `variable` names was found, in words; None where there is none."""
+    """Return where a key is, in words: a variable or the keyring; None if there is none."""
     if environment.get(variable, "").strip():
         return variable
     return f"{variable} in the keyring" if key_of(variable, environment) else None

@@ -1,4 +1,4 @@
-"""When a limit of a provider lifts: by the headers of its refusal, or by its words."""
+"""When a provider's limit lifts, by the headers or the text of its refusal."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -8,9 +8,9 @@ from email.utils import parsedate_to_datetime
 from zoneinfo import ZoneInfo
 
 LONGEST = timedelta(days=32)
-"""A limit by the month is the longest that providers have; what names a later time is nonsense."""
+"""Providers have no limit longer than a month; a later time is taken for a misreading."""
 JUST_PASSED = timedelta(minutes=10)
-"""A time of day that was so short ago is meant, and not the one of tomorrow."""
+"""A time of day that passed so recently means today, not tomorrow."""
 AGAIN_AFTER = timedelta(minutes=15)
 """When to ask again where a limit names no time, and after an outage."""
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -46,15 +46,15 @@ _LIMIT = re.compile(
     r"|throttl|overloaded|quota will be replenished",
     re.IGNORECASE,
 )
-"""How providers and their clients call a limit that lifts, also without a time or a status."""
+"""How providers and their clients describe a limit that lifts, even without a time."""
 _REPLENISHED = re.compile(r"replenished in (?:(\d{1,2})\.)?(\d{1,2}):(\d\d):(\d\d)", re.IGNORECASE)
 _ABOUT_LIMITS = re.compile(r"limit|quota|try again|retry|overloaded|capacity", re.IGNORECASE)
 
 
 def lifts_at(message: str, headers: Mapping[str, str], now: datetime) -> datetime | None:
-    """Return when the limit lifts that a refusal is about; None if it does not say.
+    """Return when the limit of a refusal lifts; None if it does not say.
 
-    now: aware. Of several times the refusal's own words count most, then `retry-after`.
+    now: with its time zone. The refusal's text takes precedence, then `retry-after`.
     """
     moment = lifts_by_words(message, now) or _by_retry_after(headers, now)
     moment = moment or _by_windows(headers, now)
@@ -62,7 +62,7 @@ def lifts_at(message: str, headers: Mapping[str, str], now: datetime) -> datetim
 
 
 def lifts_by_words(message: str, now: datetime) -> datetime | None:
-    """Return when a limit lifts by the words of a refusal; None if they do not say."""
+    """Return when a limit lifts, by the text of a refusal; None if it does not say."""
     if not _ABOUT_LIMITS.search(message):
         return None
     for read in (_epoch, _date, _moment, _span, _bare, _replenished):
@@ -74,7 +74,7 @@ def lifts_by_words(message: str, now: datetime) -> datetime | None:
 
 
 def is_limit(message: str) -> bool:
-    """Return whether a refusal is about a limit that lifts, by its words."""
+    """Return whether the text of a refusal is about a limit that lifts."""
     return bool(_LIMIT.search(message))
 
 
@@ -124,7 +124,7 @@ def _moment(message: str, now: datetime) -> datetime | None:
 
 
 def _zone_of(match: re.Match[str]) -> tzinfo | None:
-    """Return the zone that a time of day names; None for that of this machine."""
+    """Return the time zone of a matched time; None for the zone of this machine."""
     if match["utc"]:
         return UTC
     if match["zone"] is None:
@@ -189,7 +189,7 @@ def _positive(text: str) -> float:
 
 
 def _by_windows(headers: Mapping[str, str], now: datetime) -> datetime | None:
-    """Return when the last of the windows opens that are used up; None if none is named.
+    """Return when the last used-up window ends; None if no header names one.
 
     A header of a window's end counts unless the one beside it says that something remains. One
     header may have both: `ratelimit: "default";r=0;t=50`.

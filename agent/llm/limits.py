@@ -1,9 +1,9 @@
-"""Limits of a server that its refusals tell: how many tokens an answer may have."""
+"""Reads a server's limits from its refusals: how many tokens an answer may have."""
 
 import re
 
 LEAST_OUTPUT = 512
-"""Tokens; no proposal fits into fewer."""
+"""Tokens that a proposal needs at least."""
 _NUMBER = r"(\d[\d,]{0,11})"
 _ABOUT_OUTPUT = re.compile(
     r"max_tokens|max_completion_tokens|max_output_tokens|max_new_tokens|completion tokens"
@@ -43,7 +43,7 @@ _QUESTION = _patterns(
     rf"prompt contains {_NUMBER} tokens",
 )
 _REQUESTED = _patterns(rf"requested (?:about |a total of )?{_NUMBER}")
-"""The question and the answer together."""
+"""Tokens of the question and the answer together."""
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|(?:prompt|input) is too long"
     r"|exceeds? the (?:available|model'?s?) (?:maximum )?context"
@@ -64,7 +64,7 @@ _SUM = re.compile(rf"{_NUMBER} \+ {_NUMBER} > {_NUMBER}")
 
 
 def allowed_output(reason: str, asked: int) -> int | None:
-    """Return how many output tokens a refusal leaves, fewer than `asked`; None if it tells none.
+    """Return the output tokens that a refusal allows, fewer than `asked`; None if it names none.
 
     0 means that the question alone is too long for the model's context.
     """
@@ -81,7 +81,7 @@ def allowed_output(reason: str, asked: int) -> int | None:
 
 
 def is_too_long(reason: str) -> bool:
-    """Return whether a refusal says that the question leaves no room for an answer."""
+    """Return whether a refusal says that the question alone fills the model's context."""
     room = _room(reason)
     if room is not None:
         return room < LEAST_OUTPUT
@@ -89,7 +89,7 @@ def is_too_long(reason: str) -> bool:
 
 
 def _room_of_both(reason: str, asked: int) -> int | None:
-    """Return what is left for an answer where the question is told together with `asked`."""
+    """Return the tokens left for an answer if the refusal counts the question with `asked`."""
     if match := _MINUTE.search(reason):
         return _whole(match[1]) - (_whole(match[2]) - asked)
     context = _first(_CONTEXT, reason)
@@ -100,7 +100,7 @@ def _room_of_both(reason: str, asked: int) -> int | None:
 
 
 def _room(reason: str) -> int | None:
-    """Return what the context leaves beside the question, in tokens; None if it is not told."""
+    """Return the tokens that the context leaves for an answer; None if they are not named."""
     if match := _SUM.search(reason):
         return _whole(match[3]) - _whole(match[1])
     context = _first(_CONTEXT, reason)

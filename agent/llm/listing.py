@@ -1,4 +1,4 @@
-"""The models that an OpenAI-compatible server lists in any form, and what short names mean."""
+"""Reads the models that an OpenAI-compatible server lists, and resolves short names."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from sandbox.ground.text import is_plain
 _ANSWERS_NOTHING = re.compile(
     r"embed|rerank|whisper|\btts\b|transcri|moderation|guard", re.IGNORECASE
 )
-"""Names of models that answer no question; some servers list them first."""
+"""Names of models that answer no questions; some servers list them first."""
 # Parts of names on the list that are no general models, or small or very expensive ones.
 _OTHER_KINDS = frozenset(
     {

@@ -12,7 +12,7 @@ from sandbox.ground.text import one_line, shortened
 # Of a tool's arguments; a proposal needs five levels.
 MAX_JSON_DEPTH = 32
 MAX_NAME = 200
-"""Characters of a model's name."""
+"""The most characters of a model's name."""
 MAX_REASON = 300
 """Characters of why a provider withheld an answer."""
 MAX_TOKENS = 10**9
@@ -52,12 +52,12 @@ class Call(Record):
 
 
 class Turn(Record):
-    """An answer that looked things up, and what it was told."""
+    """An answer that looked things up, with the results."""
 
     text: str = ""
     calls: tuple[Call, ...] = Field(min_length=1)
     results: tuple[str, ...]
-    """One a call."""
+    """One for each call."""
     native: Any = None
     """As in Reply."""
     exchange: str = ""
@@ -65,19 +65,19 @@ class Turn(Record):
 
 
 class Door(Record):
-    """Where a command may look things up by itself: an MCP server over HTTP, on loopback."""
+    """An MCP server over HTTP on loopback, whose tools a command may call by itself."""
 
     url: str
     token: str
     tools: tuple[str, ...]
     """Their names."""
     shown: list[dict[str, Any]] = Field(default_factory=list)
-    """What was looked up there so far: each the tool, its arguments and what it answered, and
+    """The calls so far: each with the tool, its arguments and its answer, and
     whether that was only that it is time to propose."""
 
     @property
     def refused(self) -> int:
-        """How often something was looked up after the bounds were reached."""
+        """How many calls came after the bounds were reached."""
         return sum(bool(look.get("over")) for look in self.shown)
 
 
@@ -88,24 +88,24 @@ class Request(Record):
     blocks: tuple[str, ...] = Field(min_length=1)
     """All but the last stay the same between requests, so that a provider may cache them."""
     tool: Tool
-    """The one whose call is the answer."""
+    """The tool whose call is the answer."""
     tools: tuple[Tool, ...] = ()
-    """Further ones, which look something up."""
+    """Further tools, which look things up."""
     turns: tuple[Turn, ...] = ()
-    """What was looked up so far, oldest first."""
+    """The turns that looked things up so far, oldest first."""
     closing: str = ""
-    """What is said behind the turns."""
+    """A message after the turns."""
     only: bool = False
-    """Whether nothing more is looked up: the answer must be the call of `tool`."""
+    """Whether the answer must be the call of `tool`, without looking anything up."""
     door: Door | None = Field(default=None, exclude=True, repr=False)
     """For a model that calls tools by itself; its token is in no transcript."""
     index: int = Field(default=0, ge=0)
-    """Counts the questions of a run from 0: all the state that a scripted model has."""
+    """The number of the question in the run, from 0; a scripted model's only state."""
     max_output_tokens: int = Field(default=16_000, gt=0)
 
     @property
     def tokens(self) -> int:
-        """The estimated length of the question, rather too long than too short."""
+        """An upper estimate of the question's tokens."""
         text = [self.system, *self.blocks, self.closing]
         text += [json.dumps(tool.parameters) for tool in (self.tool, *self.tools)]
         for turn in self.turns:
@@ -120,41 +120,42 @@ class Reply(Record):
     text: str = ""
     """The text around the call of the tool."""
     arguments: dict[str, Any] | None = None
-    """The tool's; None if the model did not call it, or not in JSON."""
+    """The tool's arguments; None if the model did not call it with JSON."""
     calls: tuple[Call, ...] = ()
-    """Of further tools."""
+    """Calls of the further tools."""
     native: Any = None
-    """The answer as its provider wants it back with the results of its calls; None without any."""
+    """The answer in the form that its provider requires back with the results; None without
+    calls."""
     cut_off: bool = False
     """Whether the reply ended at the limit of output tokens."""
     input_tokens: int = Field(default=0, ge=0)
-    """Cached ones included."""
+    """Input tokens, cached ones included."""
     cached_tokens: int = Field(default=0, ge=0)
-    """Those read from the provider's cache."""
+    """Input tokens that were read from the provider's cache."""
     output_tokens: int = Field(default=0, ge=0)
     cost: FiniteFloat | None = Field(default=None, ge=0)
     """US dollars; None if the price is unknown."""
     seconds: FiniteFloat = Field(default=0.0, ge=0)
-    """Waiting included."""
+    """Seconds from asking to the answer, waits included."""
     exchange: str = ""
     """Its name in the transcript, if one is kept."""
 
     @field_validator("model")
     @classmethod
     def _short_name(cls, model: str) -> str:
-        """Return the name as it may stand in a commit: a server may call itself anything."""
+        """Return the name in a form that is safe in a commit, since servers choose it freely."""
         return shortened(model, MAX_NAME)
 
     @field_validator("input_tokens", "cached_tokens", "output_tokens")
     @classmethod
     def _possible(cls, tokens: int) -> int:
-        """Take a number that no answer has for one that was not counted."""
+        """Replace an impossible number of tokens by 0, as if it was not counted."""
         return tokens if tokens <= MAX_TOKENS else 0
 
     @field_validator("cost")
     @classmethod
     def _payable(cls, cost: float | None) -> float | None:
-        """Take a price that no answer has for an unknown one."""
+        """Replace an impossible cost by None, as if it was unknown."""
         return cost if cost is None or cost <= MAX_DOLLARS else None
 
     @field_validator("arguments")
@@ -194,15 +195,15 @@ class CalledOff(ModelFault):
         self.fault = fault
         """What ended the question."""
         self.reply = reply
-        """What had come of the answer; its cost is a lower bound, or None if nothing is known."""
+        """The part that had arrived; its cost is a lower bound, or None if unknown."""
 
 
 LooksBy = Literal["calls", "door", "no"]
-"""How a model looks things up: it calls the tools of a request, or those behind a door itself."""
+"""How a model looks things up: by calls in its answer, by itself at a door, or not at all."""
 
 
 def looks_by(model: "Model") -> LooksBy:
-    """Return how a model looks things up; one of a package may not say, and does not."""
+    """Return how a model looks things up; "no" for a plug-in's model that does not say."""
     ways: LooksBy = getattr(model, "looks", "no")
     return ways
 
@@ -210,7 +211,7 @@ def looks_by(model: "Model") -> LooksBy:
 class Model(Protocol):
     """A language model, opened with a key, a deadline and a cancel event (agent/llm/resolve.py).
 
-    One that looks things up says so in `looks`; see `looks_by`.
+    A model that looks things up has an attribute `looks`; see `looks_by`.
     """
 
     @property

@@ -34,7 +34,7 @@ from agent.llm.model import AS_JSON, DECLINED, UNREAD, LooksBy, Reply, Request, 
 from agent.llm.openai_reply import FAILED, answer_in, reply_of, response_reply, take
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import OPENAI, cost_of
-from agent.llm.refusals import Refusal, reason_in, reason_of, status_of, told_headers
+from agent.llm.refusals import Refusal, all_headers, reason_in, reason_of, status_of
 from agent.llm.ways import Limit, Ways, chat_arguments
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ API_VERSION = "api-version"
 TOKEN = "eyJ"
 """How a token begins that stands for a user; Azure takes it as everybody does."""
 LEAST_READ = 0.3
-"""The share of a question's estimated tokens that no tokenizer falls short of."""
+"""A server that counts a smaller share of the estimated tokens did not read the whole question."""
 
 
 class OpenAI:
@@ -98,9 +98,10 @@ class OpenAI:
         return reply.model_copy(update={"seconds": time.monotonic() - began})
 
     def _tell_what_was_lost(self, request: Request, reply: Reply) -> None:
-        """Tell if a server read far less than was asked: some drop a beginning that does not fit.
+        """Warn if a server read far less than the question: some cut off the beginning.
 
-        Only the first question shows it: later ones are read from a cache, which some do not count.
+        Only the first question is checked: some servers do not count what they cached of later
+        ones.
         """
         if self._url and 0 < reply.input_tokens < request.tokens * LEAST_READ:
             self._tell(
@@ -110,9 +111,9 @@ class OpenAI:
             )
 
     async def _ask(self, client: AsyncOpenAI, request: Request, begun: Begun) -> Reply:
-        """Ask in the first way that the server knows, and remember it.
+        """Ask in the best way that the server accepts, and remember it.
 
-        Another writer may have learnt meanwhile what this one was just refused for.
+        Another writer may have had the same refusal meanwhile.
         """
         ask = {"chat": self._chat, "responses": self._respond}
         while True:
@@ -121,7 +122,7 @@ class OpenAI:
                 return await ask[self._ways.api](client, request, begun)
             except openai.APIStatusError as error:
                 reason = reason_in(error.response.text)
-                headers = told_headers(error.response.headers, error.body)
+                headers = all_headers(error.response.headers, error.body)
                 refusal = Refusal(error.status_code, reason, headers, error.body)
             except openai.APIError as error:
                 # The SDK raises what a stream says after a good beginning.
@@ -210,7 +211,7 @@ class OpenAI:
 
 
 def _refusal_in(event: Mapping[str, Any]) -> Refusal:
-    """Return the refusal that an event of the Responses API tells: a failure, or an error."""
+    """Return the refusal in an event of the Responses API: a failure or an error; else None."""
     response = event.get("response")
     error = response.get("error") if isinstance(response, dict) else event
     reason = reason_of(error) if error else "the answer failed"
@@ -218,7 +219,7 @@ def _refusal_in(event: Mapping[str, Any]) -> Refusal:
 
 
 def _offered(request: Request) -> tuple[Tool, ...]:
-    """Return the tools of a question: one where it must be called, which each server can do."""
+    """Return the tools of a question; only one if it must be called: all servers support that."""
     return (request.tool,) if request.only else (request.tool, *request.tools)
 
 
@@ -228,12 +229,12 @@ def _only_answer(request: Request) -> str:
 
 
 def _is_silent(reply: Reply) -> bool:
-    """Return whether a model thought, as far as one sees, and said nothing."""
+    """Return whether an answer has thoughts and neither text nor a call."""
     return reply.text in ("", ONLY_THOUGHT) and reply.arguments is None and not reply.calls
 
 
 def _ignores_the_tool(reply: Reply) -> bool:
-    """Return whether the model wrote prose; a cut-off call or thought may have been a call."""
+    """Return whether the model wrote prose instead of calling; a cut-off answer may be a call."""
     if reply.arguments is not None or reply.calls:
         return False
     if reply.text.startswith((ONLY_THOUGHT, DECLINED, UNREAD)):
@@ -255,7 +256,7 @@ class OpenAIApi:
         self._patience = patience
         self._base_url = base_url
         self.who = place_of(base_url) if base_url else PROVIDER
-        """Who answers, in words: OpenAI, or the address of another server."""
+        """The name of the server for messages: OpenAI, or another server's address."""
 
     def ask(self, call: Callable[[AsyncOpenAI], Coroutine[Any, Any, T]]) -> T:
         """Return `await call(client)`, with retries.
@@ -269,7 +270,7 @@ class OpenAIApi:
                     return await call(client)
             except openai.APIStatusError as error:
                 reason = reason_in(error.response.text)
-                headers = told_headers(error.response.headers, error.body)
+                headers = all_headers(error.response.headers, error.body)
                 raise self._fault(error.status_code, reason, headers) from None
             except Refusal as refusal:
                 raise self._fault(refusal.status, refusal.reason, refusal.headers) from None

@@ -1,4 +1,4 @@
-"""From what OpenAI's two APIs send to a Reply: chat completions, their chunks, and responses."""
+"""Turns the answers of OpenAI's two APIs into a Reply: chat completions, chunks, responses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,18 +11,18 @@ from agent.llm.patience import Transient
 from agent.llm.pricing import OPENAI, cost_of, dollars_in
 from agent.llm.refusals import (
     Refusal,
+    all_headers,
     error_in,
     is_withheld,
     reason_of,
     status_of,
-    told_headers,
 )
 from agent.llm.written_calls import call_in
 
 FAILED = 502
-"""The status of an error that comes inside an answer and names none: another try may succeed."""
+"""The status for an error inside an answer that names none; another attempt may succeed."""
 MAX_CHARACTERS = 2**24
-"""Of an answer while it is collected."""
+"""The most characters of an answer while it is collected."""
 
 
 def take(answer: Answer, data: Any) -> None:
@@ -32,7 +32,7 @@ def take(answer: Answer, data: Any) -> None:
         return
     error = error_in(data)
     if error is not None:
-        headers = told_headers({}, error)
+        headers = all_headers({}, error)
         raise Refusal(status_of(error, FAILED), reason_of(error), headers, error)
     answer.add(data)
     if answer.length > MAX_CHARACTERS:
@@ -40,7 +40,7 @@ def take(answer: Answer, data: Any) -> None:
 
 
 def reply_of(answer: Answer, asked: str, request: Request, url: str | None) -> Reply:
-    """Return what a chat answer says. asked: the model that was asked."""
+    """Return a chat answer as a Reply. asked: the model that was asked."""
     model = answer.model or asked
     text = answer.said
     if not text and answer.withheld:
@@ -76,7 +76,7 @@ def answer_in(refusal: Refusal, model: str, request: Request) -> Reply | None:
 
 
 def _written_looks(text: str, request: Request) -> tuple[Call, ...]:
-    """Return the first call of a tool for looking that a model wrote into its text."""
+    """Return the first call of a tool that looks things up, if the model wrote one as text."""
     for tool in request.tools:
         arguments = call_in(text, tool.name)
         if arguments is not None:
@@ -92,8 +92,8 @@ def _usage(usage: Mapping[str, Any], model: str, url: str | None) -> dict[str, A
     details = usage.get("prompt_tokens_details")
     read = _count(details.get("cached_tokens")) if isinstance(details, dict) else 0
     spent = _spent(total, min(read, total), _count(usage.get("completion_tokens")), model, url)
-    told = dollars_in(usage.get("cost"))  # OpenRouter's, of the provider that it chose
-    return spent if told is None else {**spent, "cost": told}
+    billed = dollars_in(usage.get("cost"))  # OpenRouter's, of the provider that it chose
+    return spent if billed is None else {**spent, "cost": billed}
 
 
 def _spent(total: int, read: int, output: int, model: str, url: str | None) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _count(value: Any) -> int:
 def response_reply(
     response: Mapping[str, Any], asked: str, url: str | None, tool: str = ""
 ) -> Reply:
-    """Return what an answer of the Responses API says; tool: as in Answer."""
+    """Return an answer of the Responses API as a Reply. tool: as in Answer."""
     items = [item for item in _list(response.get("output")) if isinstance(item, dict)]
     answer = Answer(tool=tool)
     for item in items:

@@ -1,4 +1,4 @@
-"""The one retry layer: backoff with jitter, the server's retry-after, one deadline, cancelling.
+"""The only retry layer: backoff with jitter, the server's retry-after, a deadline, cancelling.
 
 A limit that lifts later than a question should wait is no failure of the question, nor is an
 outage of a server that has answered: whoever asked hears when to ask again (ModelAway).
@@ -34,11 +34,11 @@ LONGEST_SILENCE_SECONDS = 600.0
 LONGEST_WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.05
 CONNECT_SECONDS = 10.0
-"""A server that is there accepts a connection sooner: no route, or a wall that drops packets."""
+"""A reachable server accepts a connection sooner; else there is no route, or a firewall."""
 LONGEST_PAUSE_SECONDS = 120.0
-"""A question waits for a limit that lifts so soon; for a later one the run goes on without it."""
+"""A question waits for a limit that lifts within this time; else the run goes on without it."""
 DEAD_SECONDS = 15.0
-"""An address or a command that has never answered is given up so soon: it is a wrong one."""
+"""An address or a command that has never answered is given up after this time as wrong."""
 
 
 def _nobody(_: str) -> None:
@@ -59,13 +59,14 @@ class Transient(Exception):
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-        """Seconds, if the server named them."""
+        """Seconds to wait, if the server named them."""
         self.limited = limited
-        """Whether the server refuses for a limit, which lifts by itself."""
+        """Whether the reason is a limit, which lifts by itself."""
         self.unreached = unreached
-        """Whether nobody answered at all."""
+        """Whether no server answered at all."""
         self.astray = astray or unreached
-        """Whether this may be a wrong address or command: nothing came that is an answer of it."""
+        """Whether the address or command may be wrong: nothing that arrived is an answer of a
+        model."""
         self.silent = silent
         """Whether nothing came at all, so that nobody knows who listens there."""
 
@@ -82,15 +83,15 @@ class Patience:
     """How long one request may take."""
 
     seconds: float
-    """In all, retries included."""
+    """Seconds for the whole request, retries included."""
     cancel: threading.Event
     """Cancels the request when it is set."""
     first_wait: float = 1.0
     """Seconds before the first retry."""
     tell: Callable[[str], None] = _nobody
-    """Is told, from the thread of the request, why an attempt failed and when the next follows."""
+    """Called in the request's thread with why an attempt failed and when the next one follows."""
     answered: threading.Event = field(default_factory=threading.Event)
-    """Set once anybody has answered."""
+    """Set once any server has answered."""
     listing_seconds: float = 0.0
     """As `seconds`, for the list of a provider's models."""
 
@@ -127,10 +128,10 @@ class _Question:
             multiplier=patience.first_wait, max=LONGEST_WAIT_SECONDS, jitter=patience.first_wait
         )
         self._reason: BaseException | None = None
-        """Why the newest attempt failed that another one followed."""
+        """Why the last attempt before a retry failed."""
 
     def ask(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Return the answer, after as many attempts as it takes; see `persist`."""
+        """Return the answer after as many attempts as needed; see `persist`."""
         retrying = Retrying(
             retry=retry_if_exception_type(Transient),
             wait=self._wait,
@@ -159,7 +160,7 @@ class _Question:
             return runner.run(_race(call(), self._deadline, self._patience.cancel))
 
     def _refuse_to_wait(self, error: Transient) -> None:
-        """Raise the fault that ends the question where no further attempt would help."""
+        """Raise the fault that ends the question if no further attempt would help."""
         if (error.retry_after or 0.0) > LONGEST_PAUSE_SECONDS:
             raise _limited(error, error.retry_after) from None
         if not error.astray and not error.silent:
@@ -175,7 +176,7 @@ class _Question:
         return max(self._jittered(state), requested or 0.0)
 
     def _tell(self, state: RetryCallState) -> None:
-        """Say why an attempt failed, and when the next one follows."""
+        """Report why an attempt failed, and when the next one follows."""
         error = _error_of(state)
         self._reason = error
         pause = state.next_action.sleep if state.next_action else 0.0
@@ -210,7 +211,7 @@ def _error_of(state: RetryCallState) -> BaseException | None:
 
 
 def _limited(error: Transient, seconds: float | None) -> ModelLimited:
-    """Return the limit behind a failed attempt. seconds: until it lifts; None if it is unknown."""
+    """Return the fault for a limit. seconds: until it lifts; None if that is unknown."""
     now = datetime.now(UTC)
     until = now + (AGAIN_AFTER if seconds is None else timedelta(seconds=seconds))
     lifts = "once the limit lifts"
@@ -220,9 +221,9 @@ def _limited(error: Transient, seconds: float | None) -> ModelLimited:
 
 
 def _dead(error: Transient) -> ModelUnavailable:
-    so_far = "nobody has answered there"
+    so_far = "no server has answered there"
     if not error.unreached:
-        so_far = "nothing else has come from there"
+        so_far = "no other answer has come from there"
     return ModelUnavailable(
         f"{error}; {so_far} since this command began, so it is not asked again",
         "autoresearch models",

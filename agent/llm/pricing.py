@@ -23,7 +23,7 @@ def cost_of(
     write: int = 0,
     url: str | None = None,
 ) -> float | None:
-    """Return the dollars for these token counts, or None if the price is unknown.
+    """Return the price of these token counts in US dollars, or None if it is unknown.
 
     fresh: input tokens that touched no cache. read, write: tokens read from the cache and put into
     it. provider: as genai-prices calls it. url: of a server that is not the provider's own; a model
@@ -49,7 +49,7 @@ def cost_of(
 
 
 def dollars_in(value: object) -> float | None:
-    """Return what a command or a router says that an answer cost; None for nothing or nonsense."""
+    """Return the dollars that a command or a router reports for an answer; None if invalid."""
     if not is_number(value) or not isfinite(value) or value < 0:
         return None
     return float(value)

@@ -1,4 +1,4 @@
-"""Writes each question and answer to a local file, and reads them; not needed to resume."""
+"""Writes questions and answers to a local file, and reads them; a resume does not need it."""
 
 import json
 import secrets
@@ -94,7 +94,7 @@ def _without_secrets(turn: Turn) -> Turn:
 
 
 def _short(request: Request) -> Request:
-    """Return what is written of a question: of one in a conversation what is new in it."""
+    """Return the part of a question to write: in a conversation, what is new in it."""
     if not request.turns or not request.turns[0].exchange:
         return request
     same = f"(as in the exchange {request.turns[0].exchange})"
@@ -108,11 +108,11 @@ class Exchange(Record):
     request: Request
     reply: Reply
     looked: tuple[dict[str, Any], ...] = ()
-    """What a command looked up behind a door: the tool, its arguments and what it answered."""
+    """A command's calls at a door: the tool, its arguments and its answer."""
 
 
 def read_exchanges(folder: Path, names: Collection[str]) -> tuple[Exchange, ...]:
-    """Return the exchanges with these names, in their order, as far as they are in `folder`."""
+    """Return the exchanges with these names, in this order; missing ones are left out."""
     parts: dict[str, dict[str, Any]] = {name: {} for name in names}
     for line in _lines(folder / FILE):
         head = line[:HEAD_CHARACTERS]

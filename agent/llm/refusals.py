@@ -1,4 +1,4 @@
-"""What a server says when it refuses a question: the reason in its words, and its own code."""
+"""Reads the refusal of a question: the server's reason and its own code."""
 
 import json
 import re
@@ -26,7 +26,7 @@ _STATUSES = {
     "request_too_large": 413,
     "timeout_error": 504,
 }
-"""Of errors that OpenAI and Anthropic name by a word, inside a stream or an answer."""
+"""The HTTP statuses of errors that OpenAI and Anthropic name inside a stream or an answer."""
 TELLING = (
     "error",
     "errors",
@@ -39,7 +39,7 @@ TELLING = (
     "Message",
     "title",
 )
-"""Keys with a reason, the outermost first; a number or a flag there is none."""
+"""Keys that hold the reason, the outermost first; a number or a flag is not a reason."""
 MAX_DEPTH = 8
 NO_REASON = "no reason given"
 _WITHHELD = re.compile(
@@ -53,7 +53,7 @@ _WITHHELD = re.compile(
 the next one may be answered."""
 _ABOUT_A_QUESTION = frozenset({400, 403, 422, 451})
 MAX_BODY = 2**16
-"""Characters of a body that are read for the reason."""
+"""The most characters of a body that are searched for the reason."""
 
 
 class Refusal(Exception):
@@ -98,7 +98,7 @@ def reason_of(error: Any) -> str:
 
 
 def _reason_of(error: Any, depth: int) -> str:
-    """Return the reason; depth: how many objects one within the other are looked into."""
+    """Return the reason. depth: how many nested objects are searched."""
     if isinstance(error, list):
         return "; ".join(_reason_of(item, depth - 1) for item in error[:3]) or NO_REASON
     if not isinstance(error, dict):
@@ -113,14 +113,14 @@ def _reason_of(error: Any, depth: int) -> str:
 
 
 def _where(error: Mapping[str, Any]) -> str:
-    """Return which part of a question a server of Python's refuses, behind a colon, or ""."""
+    """Return `: ` and the part of the question that a Python server refuses, or ""."""
     place = error.get("loc")
     names = [str(part) for part in place if part != "body"] if isinstance(place, list) else []
     return f": {'.'.join(names)}" if names else ""
 
 
 def _behind(error: Mapping[str, Any]) -> str:
-    """Return what a router adds of the provider behind it, in brackets; empty if nothing."""
+    """Return in brackets what a router adds about the provider that it chose; empty if nothing."""
     metadata = error.get("metadata")
     raw = metadata.get("raw") if isinstance(metadata, dict) else None
     if not raw:
@@ -150,15 +150,15 @@ def _error_in_one(answer: Any) -> Any | None:
     return (first.get("error") or None) if isinstance(first, dict) else None
 
 
-def told_headers(headers: Mapping[str, str], body: object) -> dict[str, str]:
-    """Return the headers of a refusal with those that a router writes into its body."""
-    told = dict(headers)
+def all_headers(headers: Mapping[str, str], body: object) -> dict[str, str]:
+    """Return the headers of a refusal, including those that a router writes into the body."""
+    merged = dict(headers)
     error = body.get("error", body) if isinstance(body, dict) else None
     metadata = error.get("metadata") if isinstance(error, dict) else None
     written = metadata.get("headers") if isinstance(metadata, dict) else None
     if isinstance(written, dict):
-        told |= {str(name).lower(): str(value) for name, value in written.items()}
-    return told
+        merged |= {str(name).lower(): str(value) for name, value in written.items()}
+    return merged
 
 
 def status_of(error: Any, otherwise: int) -> int:

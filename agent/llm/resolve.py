@@ -1,4 +1,4 @@
-"""From what the user typed behind --model to a model that can be asked."""
+"""Opens the model that the user named with --model."""
 
 import ipaddress
 import threading
@@ -24,18 +24,18 @@ ACCEPTED = (
     " openai:NAME, claude-code, codex, scripted:FILE or none"
 )
 NAMES = (*FAMILIES, "gpt", "local", *COMMANDS, "none")
-"""The names that are complete as they are."""
+"""The names that need nothing after them."""
 LISTING_SECONDS = 120.0
-"""How long the list of models may take: somebody watches, and nothing is lost by giving up."""
+"""Seconds that listing models may take. A user waits for it, and giving up loses nothing."""
 # The SDK wants a text, even for a local server that needs no key.
 NO_KEY = "unused"
 OWN_PROVIDERS = frozenset({*NAMES, "anthropic", "openai", "scripted", "replay"})
-"""Names that mean something here already; a plug-in of such a name is left out."""
+"""Names that are taken; a plug-in with one of them is ignored."""
 
 Provider = Callable[[str, Mapping[str, str], Patience], Model]
-"""What the entry point of a provider is: `open(name, environment, patience) -> Model`.
+"""The entry point of a provider: `open(name, environment, patience) -> Model`.
 
-name: what the user typed behind `PROVIDER:`, or an empty text. environment: where keys are.
+name: the text after `PROVIDER:`, or empty. environment: where keys are.
 patience: the deadline and the cancel event of every question. It raises ModelFault for a missing
 key or an unknown name.
 """
@@ -54,7 +54,7 @@ def default_model(environment: Mapping[str, str]) -> str | None:
 
 
 def sends_no_bill(name: str, environment: Mapping[str, str]) -> bool:
-    """Return whether the model is asked at a server of the user's own, or names no price.
+    """Return whether questions to the model cost nothing: a private server, or no price is named.
 
     Such a server has an address of this machine or of a private network.
     """
@@ -68,7 +68,7 @@ def sends_no_bill(name: str, environment: Mapping[str, str]) -> bool:
 
 
 def key_used(name: str, environment: Mapping[str, str]) -> str | None:
-    """Return in words where the key for this model is found; None if it needs none."""
+    """Return where the key for this model is, in words; None if it needs none."""
     provider = name.partition(":")[0]
     if provider in COMMANDS or provider in ("scripted", "replay", *plugin_providers()):
         return None
@@ -107,7 +107,7 @@ def open_model(
 
     deadline_seconds: how long one question may take in all, retries included. cancel: set from
     any thread, it ends a question within a second. hidden: what a command of the user's must not
-    see; validation data is always among it. tell: is told of each failed attempt, from the thread
+    see; validation data is always among it. tell: called with each failed attempt, in the thread
     that asks. effort: how hard it is asked to think; None to leave that to it, as scripted models
     and those of packages always do. listing_seconds: how long the list may take in which a short
     name is looked up. Raise ModelFault (no key, no such model), ModelUnavailable (nobody answers)

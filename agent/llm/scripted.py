@@ -10,12 +10,12 @@ from typing import Any, Literal
 from agent.errors import ModelFault, ModelUnavailable
 from agent.llm.model import Call, LooksBy, Reply, Request
 
-# Keys of a line about the answer; the others are the tool's arguments.
+# Keys of a line that describe the answer; the others are the tool's arguments.
 ABOUT = frozenset(
     {"text", "seconds", "input_tokens", "cached_tokens", "output_tokens", "cost", "cut_off"}
 )
 LOOK = "look"
-"""The key of a line that looks something up, with the tool's name."""
+"""The key of a line that calls a tool; its value is the tool's name."""
 WITHOUT = "autoresearch start --model none"
 
 

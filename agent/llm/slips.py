@@ -1,11 +1,11 @@
-"""Reads JSON as models and servers write it: encoded twice, with commas too many, in a fence."""
+"""Reads JSON with the mistakes of models and servers: encoded twice, extra commas, fences."""
 
 import json
 import re
 from typing import Any
 
 MAX_ENCODED = 3
-"""Times that a value may be JSON within a text of JSON."""
+"""How often a value may be encoded as JSON in a JSON string."""
 # Texts are matched first, so that no comma inside one is taken for a slip.
 _TEXT_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"|,(?=\s*[}\]])', re.DOTALL)
 # Models write line ends into texts as they are.
@@ -13,7 +13,7 @@ _DECODER = json.JSONDecoder(strict=False)
 
 
 def object_of(text: str) -> dict[str, Any] | None:
-    """Return the JSON object that a text holds from its beginning, or None.
+    """Return the JSON object at the start of a text, or None.
 
     What follows it is left out: some servers join two calls, or leave a closing tag.
     """
@@ -26,7 +26,7 @@ def object_of(text: str) -> dict[str, Any] | None:
 
 
 def first_value(text: str) -> Any:
-    """Return the JSON value that a text begins with, behind blanks and a fence; else None."""
+    """Return the JSON value at the start of a text, after blanks and a fence; else None."""
     text = text.lstrip().removeprefix("```json").removeprefix("```").lstrip()
     if not text.startswith(("{", "[", '"')):
         return None

@@ -1,4 +1,4 @@
-"""How an OpenAI-compatible server is asked, as far as its refusals have taught it."""
+"""How to ask an OpenAI-compatible server, learned from its refusals."""
 
 import re
 from collections.abc import Callable
@@ -21,11 +21,11 @@ _LACKS = re.compile(
 _WANTS_RESPONSES = re.compile(r"v1/responses|responses api", re.IGNORECASE)
 _ABOUT_THOUGHTS = re.compile(r"encrypted|\binclude\b|reasoning'? item", re.IGNORECASE)
 _SENT_BACK = re.compile(r"reasoning_content|reasoning_details|extra_content", re.IGNORECASE)
-"""What chat servers call the thoughts that they do not want back; others refuse to go without."""
+"""Names of thoughts that some chat servers refuse to get back, and others require."""
 _REFUSES = frozenset({400, 404, 405, 415, 422, 500, 501})
-"""Statuses with which servers say that they cannot do what was asked."""
+"""Statuses of servers that do not support what was asked."""
 _TOO_MUCH = frozenset({402, 413, 429})
-"""Statuses with which they say that it is too much, and may do less of it."""
+"""Statuses of servers that refuse the amount, and may accept less."""
 _ABOUT_CHOICE = re.compile(r"tool_choice|forces? tool use", re.IGNORECASE)
 Limit = Literal["max_tokens", "max_completion_tokens"]
 OTHER: dict[Limit, Limit] = {
@@ -36,12 +36,12 @@ OTHER: dict[Limit, Limit] = {
 
 @dataclass
 class Ways:
-    """The best ways to ask that the server knows. Each changes once at most, to the worse."""
+    """The best options that the server accepts. Each changes at most once, to the next best one."""
 
     limit: Limit
-    """How the bound on output tokens is called."""
+    """The name of the argument that limits output tokens."""
     form: Literal["tools", "schema", "text"] = "tools"
-    """How arguments are asked for."""
+    """In which form the arguments are asked for."""
     required: bool = True
     """Whether a tool must be called; models that think may refuse that, and call one unforced."""
     api: Literal["chat", "responses"] = "chat"
@@ -52,19 +52,19 @@ class Ways:
     """Whether usage is asked for behind a streamed answer."""
     renamed: bool = False
     most: int | None = None
-    """The most output tokens that the server allows; None if it never said."""
+    """The most output tokens that the server allows; None while it is not known."""
     effort: Effort | None = None
     """How hard the model is asked to think; None to leave that to it."""
     stretch: int = 1
-    """Times the output tokens of a question, for a model that spends them on thoughts."""
+    """Factor on the output tokens of a question, for a model that spends them on thoughts."""
 
     def tokens(self, asked: int) -> int:
-        """Return the bound on output tokens for a question with the bound `asked`."""
+        """Return the limit on output tokens for a question that asks for `asked`."""
         tokens = asked * self.stretch
         return tokens if self.most is None else min(tokens, self.most)
 
     def learn(self, refusal: Refusal, asked: int) -> bool:
-        """Change what the server refuses, and return whether another question is worth it.
+        """Change the option that the server refuses. Return whether to ask again.
 
         asked: output tokens that the question asked for.
         """
@@ -75,7 +75,7 @@ class Ways:
         return any(lesson(self, refusal.reason, asked) for lesson in _LESSONS)
 
     def spent_on_thoughts(self) -> None:
-        """Allow a longer answer from now on: the last one ended before its thoughts did."""
+        """Allow longer answers from now on, since the last one ended within its thoughts."""
         self.stretch = min(self.stretch * 2, MOST_STRETCH)
 
 

@@ -1,4 +1,4 @@
-"""Reads the call of a tool that a model wrote into its text, where its server does not read it."""
+"""Reads a tool call that a model wrote as text and its server did not recognise."""
 
 import re
 from collections.abc import Iterator
@@ -10,17 +10,17 @@ _MARK = re.compile(
     r"<tool_calls?>|\[TOOL_CALLS\]|<function=(?P<name>[\w.-]{1,64})>|<\|python_tag\|>"
     r"|<\|tool_call\|>|functools(?=\[)"
 )
-"""What templates put in front of calls: of Hermes, Mistral, Llama, Granite, Phi."""
+"""Prefixes of calls in the templates of Hermes, Mistral, Llama, Granite and Phi."""
 _DEEPSEEK = "｜DSML｜"
 """What DeepSeek's newer models put into each of their tags."""
 _BETWEEN = r"(?::\d{1,4})?(?:\s|<[^<>]{1,60}>|\[ARGS\]|commentary|json|```){0,8}(?=\{)"
-"""What templates put between a tool's name and its arguments."""
+"""Separators between a tool's name and its arguments."""
 _PARAMETER = re.compile(r"<parameter(?:=| +name=\")([\w.-]{1,64})\"?(?: [^<>]{0,60})?>")
 _KEY = re.compile(r"<arg_key>\s*([\w.-]{1,64})\s*</arg_key>\s*<arg_value>")
 
 
 def call_in(text: str, tool: str) -> dict[str, Any] | None:
-    """Return the arguments of a call of `tool` that a model wrote into its text, or None.
+    """Return the arguments of a call of `tool` in a model's text, or None.
 
     Known forms: `<tool_call>{"name": …, "arguments": …}`, `[TOOL_CALLS][{…}]`,
     `<function=NAME>{…}`, the object alone, a name with its arguments behind it as DeepSeek, Kimi,
@@ -61,7 +61,7 @@ def _behind_name(text: str, tool: str) -> dict[str, Any] | None:
 
 
 def _in_tags(text: str, tool: str) -> dict[str, Any] | None:
-    """Return parameters that stand in tags of their own, behind a tag with the tool's name."""
+    """Return parameters that have tags of their own, after a tag with the tool's name."""
     opened = re.search(
         rf"<function={re.escape(tool)}>|<invoke +name=\"{re.escape(tool)}\">"
         rf"|<tool_call>\s*{re.escape(tool)}\s*(?=<arg_key>)",

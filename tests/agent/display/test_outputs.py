@@ -74,7 +74,7 @@ def test_a_watched_status_shows_the_newest_verdict_in_any_terminal(width: int, h
     attempt = Attempt(number=8, commit="c", parent="p", proposal=proposal("a long idea " * 8))
     curves = {8: curve(4.0)}
     said = ("remark 1 by ada: try a higher LR",)
-    page = watch_page("b", 7, (attempt,), night(), curves, on, said=said, log="/tmp/run.log")
+    page = watch_page("b", 7, (attempt,), night(), curves, on, remarks=said, log="/tmp/run.log")
     lines = shown(page, on).splitlines()
     assert len(lines) <= height and max(map(len, lines)) <= width
     assert lines[0].startswith("run     b") and lines[-1] == "log     /tmp/run.log"

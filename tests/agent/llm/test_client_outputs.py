@@ -148,7 +148,7 @@ def test_a_command_that_only_ever_failed_is_given_up_in_seconds(
 ) -> None:
     monkeypatch.setattr(patience_module, "DEAD_SECONDS", 0.05)
     environment = stand_in(tmp_path, "codex", body)
-    with pytest.raises(ModelUnavailable, match="nothing else has come from there") as caught:
+    with pytest.raises(ModelUnavailable, match="no other answer has come from there") as caught:
         ask("codex", environment, seconds=600.0)
     assert words in caught.value.message
 

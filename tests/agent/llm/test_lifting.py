@@ -188,7 +188,7 @@ def test_a_dead_address_is_given_up_in_seconds(
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-        with pytest.raises(ModelUnavailable, match="nobody has answered there"):
+        with pytest.raises(ModelUnavailable, match="no server has answered there"):
             model(f"http://127.0.0.1:{port}", quick()).complete(REQUEST)
 
 

@@ -80,7 +80,7 @@ def test_what_is_no_list_is_told_in_seconds(
     monkeypatch.setattr(patience_module, "DEAD_SECONDS", 0.05)
     with Lists(body, kind) as server, pytest.raises(ModelUnavailable) as caught:
         api("key", Patience(600.0, threading.Event(), 0.02), server.url).models()
-    assert "nothing else has come from there" in caught.value.message
+    assert "no other answer has come from there" in caught.value.message
     assert "Error" not in caught.value.message
 
 

@@ -192,7 +192,7 @@ def test_where_nothing_but_nonsense_ever_came_from_it_is_given_up_in_seconds(
     monkeypatch.setattr(patience_module, "DEAD_SECONDS", 0.05)
     with server, pytest.raises(ModelUnavailable, match=words) as caught:
         model(server.url, Patience(600.0, threading.Event(), 0.02)).complete(REQUEST)
-    assert "nothing else has come from there" in caught.value.message
+    assert "no other answer has come from there" in caught.value.message
 
 
 def test_nonsense_from_a_server_that_answered_before_is_tried_again() -> None:
