@@ -2,12 +2,24 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from agent.cli import app, epilog
-from agent.cli.completion import complete_methods, complete_models, complete_tasks
+from agent.cli.benchmark_options import (
+    AsJsonOption,
+    FirstSeedOption,
+    ListingOption,
+    MethodsOption,
+    ModelOption,
+    OutputOption,
+    PastOption,
+    ReportOption,
+    SeedsOption,
+    TasksOption,
+    TrialsOption,
+    WorkersOption,
+)
 from agent.errors import UsageFault
 from agent.git.repository import writable
 
@@ -21,82 +33,18 @@ OUTPUT = Path("bench.jsonl")
     )
 )
 def bench(
-    methods: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME,...",
-            help="Comma-separated: any of `autoresearch methods`, optuna-tpe, optuna-random.",
-            autocompletion=complete_methods,
-        ),
-    ] = ("random,tpe,cmaes,trust,optuna-tpe"),
-    tasks: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,...",
-            help="Comma-separated, see --list. Default: valley,scaling,rugged; none with --past.",
-            autocompletion=complete_tasks,
-        ),
-    ] = None,
-    past: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE",
-            help="Past trials as a task: SQLite of optuna, JSON, JSONL, TSV or CSV. May be "
-            "repeated.",
-        ),
-    ] = None,
-    trials: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Trials of each run, besides its baseline.")
-    ] = 100,
-    seeds: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Seeds of each task. Of a synthetic task each seed is another function.",
-        ),
-    ] = 10,
-    first_seed: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            metavar="N",
-            help="The first seed. The methods' settings were chosen on seeds below 100.",
-        ),
-    ] = 100,
-    workers: Annotated[
-        int,
-        typer.Option(
-            min=1, metavar="N", help="Runs at the same time, each on its share of the cores."
-        ),
-    ] = 1,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODEL",
-            help="For methods that need one, as in `autoresearch start`.",
-            autocompletion=complete_models,
-        ),
-    ] = None,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="The file of results; an existing one is resumed and added to.",
-        ),
-    ] = OUTPUT,
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Write a Markdown page, with its figures as SVG beside it."
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with stable keys.")] = False,
-    listing: Annotated[
-        bool, typer.Option("--list", help="List the tasks and methods, and do nothing.")
-    ] = False,
+    methods: MethodsOption = ("random,tpe,cmaes,trust,optuna-tpe"),
+    tasks: TasksOption = None,
+    past: PastOption = None,
+    trials: TrialsOption = 100,
+    seeds: SeedsOption = 10,
+    first_seed: FirstSeedOption = 100,
+    workers: WorkersOption = 1,
+    model: ModelOption = None,
+    output: OutputOption = OUTPUT,
+    report: ReportOption = None,
+    as_json: AsJsonOption = False,
+    listing: ListingOption = False,
 ) -> None:
     """Compare search methods on tasks, under the same seeds.
 

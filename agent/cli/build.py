@@ -292,33 +292,8 @@ def bench_of(history: History | Unstarted, kit: Kit) -> Measures:
     Raise ProjectFault if a training could see the data that it is scored on.
     """
     project = history.project
-    caps = kit.caps
-    hidden = _hidden(history, kit.data)
     interpreter = interpreter_of(project, kit.settings)
-    checkout = Path(project.root) / project.workspace
-    plan = Plan(
-        score=project.score,
-        train=os.path.relpath(project.train, project.workspace or "."),
-        data=kit.data.data if kit.data else None,
-        read_only=shown(readable_paths(project, kit.settings), hidden),
-        budget=history.run.budget,
-        limit=history.run.goal.time_limit,
-        memory_bytes=trial_memory(caps, max(1, len(kit.slots))),
-        vram_bytes=caps.vram,
-        disk_bytes=caps.disk,
-        output_bytes=caps.output,
-        hidden=hidden,
-        python=interpreter.path,
-        import_from=interpreter.inside(checkout),
-        checkout=str(checkout),
-        environment=handed_on(kit.settings.environment, os.environ),
-        command=split_command(history.run.goal.command),
-        metric=metric_of(history.run.goal),
-        evaluation=_evaluation(project),
-        seed_argument=history.run.goal.seed_argument,
-        keep_seeds=tuple(_in_workspace(project, place) for place in history.run.goal.keep_seeds),
-        sense=history.run.sense,
-    )
+    plan = _plan_of(history, kit, interpreter)
     folder = trials_folder(project, history.tag)
     if kit.data:
         with waiting("the search for validation text in what a training sees"):
@@ -329,9 +304,41 @@ def bench_of(history: History | Unstarted, kit: Kit) -> Measures:
     if kit.elsewhere is None:
         runner = kit.sandbox.runner
         return find_engine(LOCAL)(plan, runner, kit.slots, folder, history.export, *whole)
-    terms = terms_of(kit.elsewhere, caps, interpreter)
+    terms = terms_of(kit.elsewhere, kit.caps, interpreter)
     open_engine = find_engine(kit.elsewhere.where.engine)
     return open_engine(plan, terms, folder, history.export, *whole)
+
+
+def _plan_of(history: History | Unstarted, kit: Kit, interpreter: Interpreter) -> Plan:
+    """Return what all trainings of a run have in common."""
+    project = history.project
+    run = history.run
+    caps = kit.caps
+    hidden = _hidden(history, kit.data)
+    checkout = Path(project.root) / project.workspace
+    return Plan(
+        score=project.score,
+        train=os.path.relpath(project.train, project.workspace or "."),
+        data=kit.data.data if kit.data else None,
+        read_only=shown(readable_paths(project, kit.settings), hidden),
+        budget=run.budget,
+        limit=run.goal.time_limit,
+        memory_bytes=trial_memory(caps, max(1, len(kit.slots))),
+        vram_bytes=caps.vram,
+        disk_bytes=caps.disk,
+        output_bytes=caps.output,
+        hidden=hidden,
+        python=interpreter.path,
+        import_from=interpreter.inside(checkout),
+        checkout=str(checkout),
+        environment=handed_on(kit.settings.environment, os.environ),
+        command=split_command(run.goal.command),
+        metric=metric_of(run.goal),
+        evaluation=_evaluation(project),
+        seed_argument=run.goal.seed_argument,
+        keep_seeds=tuple(_in_workspace(project, place) for place in run.goal.keep_seeds),
+        sense=run.sense,
+    )
 
 
 def terms_of(elsewhere: Elsewhere, caps: Caps, interpreter: Interpreter) -> Terms:

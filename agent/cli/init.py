@@ -4,12 +4,26 @@ import os
 import sys
 from pathlib import Path
 from shlex import quote
-from typing import Annotated
 
 import typer
 
 from agent.cli import app, epilog
-from agent.cli.completion import complete_presets
+from agent.cli.init_options import (
+    AnywayOption,
+    CommandOption,
+    EvaluateOption,
+    FilesOption,
+    FolderArgument,
+    HiddenOption,
+    NoRunOption,
+    OutputsOption,
+    PresetOption,
+    PythonOption,
+    ReadOnlyOption,
+    RepeatsOption,
+    ScriptOption,
+    YesOption,
+)
 from agent.cli.init_questions import DIRECTIONS, Answers
 from agent.cli.options import BudgetOption, FoundDirection, FoundMetric, LimitOption, Trust, Unsafe
 from agent.errors import Fault, ProjectFault, UsageFault
@@ -20,85 +34,24 @@ EXAMPLES = ("autoresearch init my-research --preset gpu", "autoresearch init --y
 
 @app.command(epilog=epilog(*EXAMPLES))
 def init(
-    folder: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="Where the project is, or is to be.")
-    ] = Path(),
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Write the bundled research, with constants for one kind of machine: cpu, gpu or "
-            "h100. Default in a folder without a training: cpu.",
-            autocompletion=complete_presets,
-        ),
-    ] = None,
-    anyway: Annotated[
-        bool,
-        typer.Option(
-            "--anyway", help="Write a preset for accelerators on a machine that has none."
-        ),
-    ] = False,
-    script: Annotated[
-        str | None,
-        typer.Option(metavar="PATH", help="The training, where it is not the likeliest."),
-    ] = None,
-    command: Annotated[
-        str | None,
-        typer.Option(metavar="COMMAND", help='What is run: "python fit.py --epochs 3".'),
-    ] = None,
+    folder: FolderArgument = Path(),
+    preset: PresetOption = None,
+    anyway: AnywayOption = False,
+    script: ScriptOption = None,
+    command: CommandOption = None,
     metric: FoundMetric = None,
     direction: FoundDirection = None,
-    files: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GLOB", help="What an edit may touch; may be repeated."),
-    ] = None,
-    read_only: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--read-only",
-            metavar="PATH",
-            help="What the training may read besides what git has, such as data; may be repeated.",
-        ),
-    ] = None,
-    evaluate: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COMMAND",
-            help='What computes the score where no run reaches it: "python evaluate.py"; none for '
-            "the number that the run prints. Default: the script that evidently does.",
-        ),
-    ] = None,
-    hidden: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PATH", help="What only the evaluator sees; may be repeated. Default: its data."
-        ),
-    ] = None,
-    outputs: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PATH",
-            help="What a run leaves for the evaluator; may be repeated. Default: what it reads.",
-        ),
-    ] = None,
-    python: Annotated[
-        str | None,
-        typer.Option(metavar="PATH", help="The interpreter of the trainings: .venv/bin/python."),
-    ] = None,
+    files: FilesOption = None,
+    read_only: ReadOnlyOption = None,
+    evaluate: EvaluateOption = None,
+    hidden: HiddenOption = None,
+    outputs: OutputsOption = None,
+    python: PythonOption = None,
     budget: BudgetOption = None,
     limit: LimitOption = None,
-    repeats: Annotated[
-        int,
-        typer.Option(
-            metavar="N", min=0, max=100, help="Trainings under other seeds, to see the noise."
-        ),
-    ] = DEFAULT_REPEATS,
-    no_run: Annotated[
-        bool, typer.Option("--no-run", help="Only read the source; run nothing.")
-    ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Take what is proposed, and ask nothing.")
-    ] = False,
+    repeats: RepeatsOption = DEFAULT_REPEATS,
+    no_run: NoRunOption = False,
+    yes: YesOption = False,
     trust: Trust = False,
     unsafe: Unsafe = False,
 ) -> None:

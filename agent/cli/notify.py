@@ -1,6 +1,8 @@
 """The command `notify`."""
 
 import os
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -29,45 +31,56 @@ def notify(
     own configuration names them, never a repository's: a file outside it, or the variables
     AUTORESEARCH_NOTIFY (addresses, with spaces between) and AUTORESEARCH_NOTIFY_COMMAND.
     """
-    from agent.display.format import formatter_for, open_console
-    from agent.project.find import root_of
     from agent.trackers import open_channels
     from agent.trackers.messages import sample
     from agent.trackers.targets import config_file, targets_of
 
-    try:
-        root: Path | None = root_of(Path.cwd())
-    except (ProjectFault, HistoryFault):
-        root = None
-    targets = targets_of(os.environ, root)
-    console = open_console()
-    formatter = formatter_for(console)
-
-    def say(label: str, text: str) -> None:
-        console.print(f"{label:<8}{formatter.line(text)}", soft_wrap=True, markup=False)
-
     file = config_file()
-    say("file", f"{file}{'' if file.exists() else ' (not there)'}")
+    _say("file", f"{file}{'' if file.exists() else ' (not there)'}")
+    targets = targets_of(os.environ, _root_here())
     channels = open_channels(targets)
     if not channels:
-        say("tells", "nobody; a file like this names who is told:")
-        console.print(EXAMPLE, end="", markup=False)
+        _say("tells", "nobody; a file like this names who is told:")
+        typer.echo(EXAMPLE, nl=False)
         return
     if targets.command is not None:
-        say("runs", targets.command)
+        _say("runs", targets.command)
     for name, _ in channels[targets.command is not None :]:
-        say("tells", name)
-    say("events", ", ".join(targets.events))
-    if not test:
-        return
+        _say("tells", name)
+    _say("events", ", ".join(targets.events))
+    if test:
+        _send([(name, partial(channel.send, sample())) for name, channel in channels])
+
+
+def _say(label: str, text: str) -> None:
+    """Print a line that begins with a label."""
+    from agent.display.format import formatter_for, open_console
+
+    console = open_console()
+    line = formatter_for(console).line(text)
+    console.print(f"{label:<8}{line}", soft_wrap=True, markup=False)
+
+
+def _root_here() -> Path | None:
+    """Return the top folder of the repository around the current folder, or None."""
+    from agent.project.find import root_of
+
+    try:
+        return root_of(Path.cwd())
+    except (ProjectFault, HistoryFault):
+        return None
+
+
+def _send(sends: Sequence[tuple[str, Callable[[], None]]]) -> None:
+    """Send a message over each named channel, and print the outcomes. Raise Fault if any failed."""
     failed = 0
-    for name, channel in channels:
+    for name, send in sends:
         try:
-            channel.send(sample())
+            send()
         except Fault as fault:
             failed += 1
-            say("failed", f"{name}: {fault.message}")
+            _say("failed", f"{name}: {fault.message}")
         else:
-            say("sent", name)
+            _say("sent", name)
     if failed:
-        raise Fault(f"{failed} of {len(channels)} messages were not sent.", "autoresearch notify")
+        raise Fault(f"{failed} of {len(sends)} messages were not sent.", "autoresearch notify")

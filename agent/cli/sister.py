@@ -65,32 +65,19 @@ def adopt_run(name: str, into: str | None, together: bool, trust: bool, unsafe: 
     place = place_around(Path.cwd())
     project = place.project
     consent = Consent(project, trust)
-    branch, mark, number = name.partition(MARK)
-    if mark and (not number.isdecimal() or together):
-        message = f"{name!r} is not RUN#N, a run and the number of a trial."
-        if together:
-            message = "--together is about a whole run, not about one trial."
-        raise UsageFault(message, EXAMPLE)
+    branch, number = _parts_of(name, together)
     sister = History.read(project, branch)
     target = target_of(project, sister, into)
-    single = together or bool(mark)
     if _is_at_work(project, target):
         with History.read(project, target) as history:
-            changes = _changes(sister, history, number, together)
-            left = left_of(changes, _proposals(history))
-            for line in lines_of(sister, history, changes, left, single):
-                say(line)
-            _give(history, left)
+            _give(history, _announced(sister, history, number, together))
         return
     log = RunLog(project, tag_of(target))
     with (
         outliving(log),
         agreed_run(project, place.settings, consent, target, asks=False) as history,
     ):
-        changes = _changes(sister, history, number, together)
-        left = left_of(changes, _proposals(history))
-        for line in lines_of(sister, history, changes, left, single):
-            say(line)
+        left = _announced(sister, history, number, together)
         if not left:
             return
         place = place.of_run(history.run)
@@ -103,6 +90,28 @@ def adopt_run(name: str, into: str | None, together: bool, trust: bool, unsafe: 
             stop = threading.Event()
             adopting = Adopting(left)
             work(history, kit, adopting, Bounds(), stop, log, trackers, only_new=True)
+
+
+def _parts_of(name: str, together: bool) -> tuple[str, str]:
+    """Return the run and the trial's number in RUN#N; the number is "" in RUN."""
+    branch, mark, number = name.partition(MARK)
+    if mark and together:
+        raise UsageFault("--together is about a whole run, not about one trial.", EXAMPLE)
+    if mark and not number.isdecimal():
+        message = f"{name!r} is not RUN#N, a run and the number of a trial."
+        raise UsageFault(message, EXAMPLE)
+    return branch, number
+
+
+def _announced(
+    sister: History, history: History, number: str, together: bool
+) -> tuple[Change, ...]:
+    """Print which changes are proposed, and return them without those proposed before."""
+    changes = _changes(sister, history, number, together)
+    left = left_of(changes, _proposals(history))
+    for line in lines_of(sister, history, changes, left, together or bool(number)):
+        say(line)
+    return left
 
 
 def _is_at_work(project: Project, target: str) -> bool:

@@ -1,11 +1,6 @@
 """The command `start`."""
 
-from typing import Annotated
-
-import typer
-
 from agent.cli import app, epilog
-from agent.cli.completion import complete_runs, complete_states
 from agent.cli.options import (
     BetterWhen,
     BudgetOption,
@@ -14,7 +9,6 @@ from agent.cli.options import (
     DryRun,
     Effort,
     Fill,
-    Governs,
     Hours,
     JsonEvents,
     LimitOption,
@@ -26,14 +20,12 @@ from agent.cli.options import (
     NotifyCommand,
     On,
     Output,
-    Prune,
     StartWorkers,
     Tag,
     TrackerNames,
     Trials,
     Trust,
     Unsafe,
-    Verdict,
     Vram,
     Writers,
 )
@@ -49,10 +41,19 @@ from agent.cli.slurm_options import (
     Qos,
     Time,
 )
-from agent.judge.decide import LEAST_FALSE_KEEPS
+from agent.cli.start_options import (
+    BaselineRepeatsOption,
+    FalseKeepsOption,
+    GovernsOption,
+    LookOption,
+    NotesOption,
+    PruneOption,
+    SeedOption,
+    SourceOption,
+    VerdictOption,
+    WarmOption,
+)
 from agent.project.flags import read_flags
-from agent.project.resolve import DEFAULT_REPEATS, DEFAULT_SEED
-from agent.project.settings import MAX_FALSE_KEEPS
 
 
 @app.command(
@@ -84,86 +85,16 @@ def start(
     fill: Fill = None,
     effort: Effort = None,
     tag: Tag = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help=f"Seed of the search and of each trial's first training. Default: {DEFAULT_SEED}.",
-        ),
-    ] = None,
-    baseline_repeats: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help=f"Trainings of the baseline, each under another seed. Default: {DEFAULT_REPEATS}.",
-        ),
-    ] = None,
-    verdict: Annotated[
-        Verdict | None,
-        typer.Option(
-            help="sequential repeats a promising trial until it is told from noise; greedy keeps "
-            "whatever scores better once. Default: sequential."
-        ),
-    ] = None,
-    false_keeps: Annotated[
-        float | None,
-        typer.Option(
-            metavar="N",
-            help="Error budget: false keeps tolerated per 100 no-op trials, "
-            f"{LEAST_FALSE_KEEPS} to {MAX_FALSE_KEEPS}. Default: {LEAST_FALSE_KEEPS}.",
-        ),
-    ] = None,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="RUN#N",
-            help="Begin at the state of trial N of a run, kept or not, instead of this folder's "
-            "last commit; RUN alone is its newest state.",
-            autocompletion=complete_states,
-        ),
-    ] = None,
-    governs: Annotated[
-        Governs | None,
-        typer.Option(
-            "--settings",
-            help="With --from: whose autoresearch.toml counts, this folder's (checkout) or that of "
-            "the state (run). Default: this folder's where it differs, which is said.",
-        ),
-    ] = None,
-    warm: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN|FILE",
-            help="Prior trials: those of another run here, or of an Optuna SQLite file "
-            "(FILE#STUDY), JSON, JSON lines, tsv or csv. The method learns from them; they do not "
-            "count as trials of this run.",
-            autocompletion=complete_runs,
-        ),
-    ] = None,
-    notes: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN",
-            help="Begin with the notes that the model wrote in another run here.",
-            autocompletion=complete_runs,
-        ),
-    ] = None,
-    prune: Annotated[
-        Prune | None,
-        typer.Option(
-            help="median stops a training whose loss is far above the median of earlier ones. "
-            "Default: off."
-        ),
-    ] = None,
-    look: Annotated[
-        bool | None,
-        typer.Option(
-            "--look/--no-look",
-            help="Whether a model may look at files, trials and logs, and run probes, before it "
-            "proposes; its bounds are in the table [look] of autoresearch.toml. Default: --look.",
-        ),
-    ] = None,
+    seed: SeedOption = None,
+    baseline_repeats: BaselineRepeatsOption = None,
+    verdict: VerdictOption = None,
+    false_keeps: FalseKeepsOption = None,
+    source: SourceOption = None,
+    governs: GovernsOption = None,
+    warm: WarmOption = None,
+    notes: NotesOption = None,
+    prune: PruneOption = None,
+    look: LookOption = None,
     metric: Metric = None,
     direction: BetterWhen = None,
     memory: Memory = None,

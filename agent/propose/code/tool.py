@@ -24,10 +24,30 @@ def propose_tool(
 
     several_files: whether edits may touch more than `main`, the program.
     """
-    kinds = [kind for kind in _KINDS if several_files or not issubclass(kind, _WHOLE_FILES)]
     where = "the project" if several_files else main
+    properties = _properties(several_files, main, where, objective)
+    required = ["hypothesis", "edits"]
+    experiment = {"type": "object", "properties": properties, "required": required}
+    alternatives = {
+        "type": "array",
+        "maxItems": MAX_CANDIDATES - 1,
+        "items": experiment,
+        "description": "Other experiments, best first: the first that is not refused is tried.",
+    }
+    return Tool(
+        name=PROPOSE,
+        description=f"Propose one experiment: typed edits to {where}.",
+        parameters={**experiment, "properties": {**properties, "alternatives": alternatives}},
+    )
+
+
+def _properties(
+    several_files: bool, main: str, where: str, objective: Objective
+) -> dict[str, dict[str, Any]]:
+    """Return the schemas of an experiment's parts. where: the name of what edits may touch."""
+    kinds = [kind for kind in _KINDS if several_files or not issubclass(kind, _WHOLE_FILES)]
     expected = expected_words(objective)
-    properties = {
+    return {
         "hypothesis": {
             "type": "string",
             "description": "One line: what changes and why it should "
@@ -48,19 +68,6 @@ def propose_tool(
             "description": f"Applied in order to {where}, all or none.",
         },
     }
-    required = ["hypothesis", "edits"]
-    experiment = {"type": "object", "properties": properties, "required": required}
-    alternatives = {
-        "type": "array",
-        "maxItems": MAX_CANDIDATES - 1,
-        "items": experiment,
-        "description": "Other experiments, best first: the first that is not refused is tried.",
-    }
-    return Tool(
-        name=PROPOSE,
-        description=f"Propose one experiment: typed edits to {where}.",
-        parameters={**experiment, "properties": {**properties, "alternatives": alternatives}},
-    )
 
 
 def _edit_schema(kind: type[BaseModel], several_files: bool, main: str) -> dict[str, Any]:

@@ -129,6 +129,23 @@ def name_of(error: BaseException) -> str:
     return "Exception"
 
 
+def failure_of(error: BaseException, script: str) -> Any:
+    """Return the message to the harness about an error; None for a script that ended well.
+
+    It holds no text of the error, which could quote hidden data.
+    """
+    if isinstance(error, SystemExit) and error.code in (None, 0):
+        return None
+    if isinstance(error, Idle):
+        return {"do": "failed", "idle": True}
+    line = line_of(error.__traceback__, script)
+    if isinstance(error, helper.CandidateError):
+        return {"do": "failed", "candidate": True, "line": line}
+    if isinstance(error, SystemExit):
+        return {"do": "failed", "exit": True, "line": line}
+    return {"do": "failed", "error": name_of(error), "line": line}
+
+
 def main() -> int:
     """Run the script, and tell the harness how it ended."""
     options = json.loads(sys.argv[1])
@@ -150,22 +167,11 @@ def main() -> int:
             score(script, options["program"])
         else:
             run(script)
-    except Idle:
-        frames.write(_Whole(sink), {"do": "failed", "idle": True})
-        return 1
-    except helper.CandidateError as error:
-        header = {"do": "failed", "candidate": True, "line": line_of(error.__traceback__, script)}
-        frames.write(_Whole(sink), header)
-        return 1
-    except SystemExit as error:
-        if error.code not in (None, 0):
-            line = line_of(error.__traceback__, script)
-            frames.write(_Whole(sink), {"do": "failed", "exit": True, "line": line})
-            return 1
     except BaseException as error:
-        line = line_of(error.__traceback__, script)
-        frames.write(_Whole(sink), {"do": "failed", "error": name_of(error), "line": line})
-        return 1
+        failure = failure_of(error, script)
+        if failure is not None:
+            frames.write(_Whole(sink), failure)
+            return 1
     sys.stdout.flush()
     frames.write(_Whole(sink), {"do": "done"})
     return 0
