@@ -4,7 +4,13 @@ import pytest
 from pydantic import ValidationError
 
 from agent.records.evaluator import Evaluator
-from agent.records.patterns import covers, fault_of_pattern, matches
+from agent.records.patterns import (
+    covers,
+    fault_of_path,
+    fault_of_pattern,
+    folder_around,
+    matches,
+)
 
 
 def test_a_glob_of_many_stars_takes_no_time() -> None:
@@ -61,3 +67,75 @@ def test_a_pattern_that_is_not_understood_is_answered_with_what_to_write(
 def test_a_pattern_fits_a_path(pattern: str, path: str, fits: bool) -> None:
     assert fault_of_pattern(pattern) is None
     assert matches(path, (pattern,)) is fits
+
+
+@pytest.mark.parametrize(
+    ("path", "patterns", "fits"),
+    [
+        ("old.py", ("*.py", "!old.py"), False),
+        ("old.py", ("!old.py", "*.py"), True),
+        ("a/b", ("a/**/b",), True),
+        ("a/x/y/b", ("a/**/b",), True),
+        ("a", ("a/**",), True),
+        ("a/b/a/x", ("**/a/**/b/*/x",), True),
+        (".hidden/a.py", (".hidden/*.py",), False),
+    ],
+)
+def test_the_last_pattern_that_fits_decides(
+    path: str, patterns: tuple[str, ...], fits: bool
+) -> None:
+    assert matches(path, patterns) is fits
+
+
+@pytest.mark.parametrize("pattern", ["./a.py", "a/./b.py", "a/../b.py", "a\0.py"])
+def test_a_pattern_names_its_folders_plainly(pattern: str) -> None:
+    assert fault_of_pattern(pattern) is not None
+
+
+def test_two_times_any_folders_are_understood() -> None:
+    assert fault_of_pattern("**/a/**/b.py") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "covered"),
+    [
+        ("data/val/x.txt", "data/val", True),
+        ("DATA/Val/x.txt", "data/val", True),
+        ("cafe\u0301/x.txt", "caf\u00e9", True),
+        (".secret/x", ".secret", True),
+        ("data/value", "data/val", False),
+        ("data", "data/val", False),
+    ],
+)
+def test_a_hidden_folder_covers_what_is_in_it_under_any_name(
+    path: str, pattern: str, covered: bool
+) -> None:
+    assert covers(path, [pattern]) is covered
+
+
+@pytest.mark.parametrize(
+    ("train", "patterns", "folder"),
+    [
+        ("src/a/train.py", (), "src/a"),
+        ("src/a/train.py", ("src/b/*.py",), "src"),
+        ("src/a/train.py", ("src/a/deep/*.py",), "src/a"),
+        ("src/a/train.py", ("!src/b/x.py",), "src"),
+        ("src/a/train.py", ("src/*/x.py",), "src"),
+        ("src/train.py", ("conf/*.yaml",), ""),
+        ("train.py", ("src/*.py",), ""),
+    ],
+)
+def test_the_folder_around_holds_the_training_and_every_glob(
+    train: str, patterns: tuple[str, ...], folder: str
+) -> None:
+    assert folder_around(train, patterns) == folder
+
+
+@pytest.mark.parametrize("path", ["a./b.py", "-x.py", "\u00e9" * 200 + ".py", "GIT~1/x.py", "a /b"])
+def test_a_path_that_some_system_cannot_have_is_refused(path: str) -> None:
+    assert "not every system" in (fault_of_path(path) or "")
+
+
+def test_a_long_name_of_a_new_file_may_have_255_bytes() -> None:
+    assert fault_of_path("a" * 252 + ".py") is None
+    assert fault_of_path("a" * 253 + ".py") is not None

@@ -119,6 +119,7 @@ def test_a_flood_is_refused_and_on_record(tmp_path: Path, monkeypatch: pytest.Mo
         assert not flood.accepted
         assert "not taken" in flood.why
         assert sum(entry.accepted for entry in history.inputs) == 20, "remarks are bounded"
+        assert admit(history) == [], "a flood is recorded once"
 
 
 def test_files_of_no_sender_are_bounded(tmp_path: Path) -> None:
