@@ -99,8 +99,8 @@ def _script(answers: Answers, candidates: Found) -> Candidate:
                 unknown("script", name, [path for path in files if path.endswith(".py")]),
                 "autoresearch init --script PATH",
             )
-        known = {candidate.path: candidate for candidate in candidates.scripts}
-        return known.get(name) or Candidate(path=name, why=("as typed",))
+        by_path = {candidate.path: candidate for candidate in candidates.scripts}
+        return by_path.get(name) or Candidate(path=name, why=("as typed",))
     if not candidates.scripts:
         raise nothing_found(answers.folder, candidates)
     count = len(candidates.scripts)

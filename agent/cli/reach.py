@@ -299,8 +299,8 @@ def _tracked_python(project: Project, settings: Settings) -> tuple[str, ...]:
     place = Path(interpreter.path).parent.parent
     if interpreter.origin != "project" or not Plumbing(root)("ls-files", "--", str(place)):
         return ()
-    known = (str(place), *mounts.SYSTEM, sys.prefix, sys.base_prefix)
-    paths = [path for path in interpreter.binds if not _lies_in(path, known)]
+    shown = (str(place), *mounts.SYSTEM, sys.prefix, sys.base_prefix)
+    paths = [path for path in interpreter.binds if not _lies_in(path, shown)]
     return tuple(dict.fromkeys(str(Path(path).parent) for path in paths))
 
 

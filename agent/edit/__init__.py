@@ -1,4 +1,4 @@
-"""Edits as data: applied to a file, recovered by comparing two files, and checked beforehand."""
+"""Edits as data: applied to files, computed from the difference of files, and checked."""
 
 from agent.edit.apply import Applied, apply
 from agent.edit.diff import diff

@@ -1,10 +1,10 @@
-"""Comments above a constant: those of its own, and headings of the constants around it."""
+"""Comments above a constant: its own ones, and the headings of the constants around it."""
 
 import re
 from collections.abc import Sequence
 
-MAX_LINES = 40  # that are looked at above a constant
-MAX_TEXT = 300  # characters of comments that are returned
+MAX_LINES = 40  # lines that are searched above a constant
+MAX_TEXT = 300  # the most characters that are returned
 # A heading speaks of all constants below it, up to an empty line.
 _HEADING = re.compile(
     r"\b(?:these|all|below|following|everything|constants|settings|values|section)\b|[-=#*~]{3}",

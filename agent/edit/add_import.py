@@ -1,4 +1,4 @@
-"""AddImport: one more import after those the file has; `from __future__` before all others."""
+"""AddImport: adds an import after the file's other ones; `from __future__` before all."""
 
 import ast
 import re
@@ -39,7 +39,7 @@ def add_import(source: Source, edit: AddImport) -> str | Refused:
 
 
 def _imported(body: list[ast.stmt]) -> set[_Imported]:
-    """Return what the imports at the top level bind."""
+    """Return the names that the imports at the top level bind."""
     names: set[_Imported] = set()
     for node in body:
         if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""Typed edits onto a file, all of them or none."""
+"""Applies typed edits to a file, all of them or none."""
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
@@ -39,13 +39,13 @@ _VERBS: dict[type[Edit], Callable[[Source, Any], str | Refused]] = {
 
 
 class Applied(Record):
-    """A file with all edits made."""
+    """The result of edits on a file."""
 
     source: str
 
 
 def apply(source: str, edits: Sequence[Edit]) -> Applied | Refused:
-    """Return a Python file with `edits` made in turn, or why that is not possible.
+    """Return a Python file after `edits`, applied in turn, or why they cannot be applied.
 
     The file that an edit names does not matter here: agent/edit/files has seen to it. The result
     parses, and every byte that no edit names is as it was. Never raises, whatever the source and

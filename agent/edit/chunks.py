@@ -1,4 +1,4 @@
-"""A block as chunks: its statements with their comments, paired with another version's."""
+"""Cuts a block into chunks, statements with their comments, and pairs two versions of it."""
 
 import ast
 from collections import Counter
@@ -12,9 +12,9 @@ from agent.edit.source import Definition, Source, first_line, is_definition
 
 # Comparing longer blocks takes time that grows with the square of their length, or faster.
 MAX_CHUNKS = 2_000
-# A definition that has a larger share of another one's lines is that one renamed.
+# A definition that shares more of its lines with another one counts as renamed.
 ALIKE = 0.5
-# So many pairs of definitions are compared at most.
+# The most pairs of definitions that are compared.
 MAX_COMPARED = 400
 _NO_CODE = ("#", "\r", "\n", "")
 
@@ -79,7 +79,7 @@ class Pairing:
 
 
 def chunks(source: Source, body: list[ast.stmt]) -> list[Chunk]:
-    """Return the chunks of a block; [] if it shares a line with its header (`if x: y`)."""
+    """Return the chunks of a block; [] if the block is on its header's line (`if x: y`)."""
     if not body or source.shares_line(body[0]):
         return []
     cut: list[Chunk] = []
@@ -93,7 +93,7 @@ def chunks(source: Source, body: list[ast.stmt]) -> list[Chunk]:
 
 
 def _groups(body: list[ast.stmt]) -> list[list[ast.stmt]]:
-    """Return the statements, those that share a line together."""
+    """Return the statements in groups; those on one line form a group."""
     groups: list[list[ast.stmt]] = []
     end = 0
     for node in body:
@@ -113,7 +113,7 @@ def _lead(source: Source, line: int, floor: int) -> int:
 
 
 def pair(old: list[Chunk], new: list[Chunk]) -> Iterator[Pairing]:
-    """Yield what differs between two blocks, in order, in the smallest parts possible.
+    """Yield the differences between two blocks in order, in the smallest possible parts.
 
     A definition that is inserted above one with other blank lines is one part with it.
     """
@@ -166,7 +166,7 @@ def _pairings(old: list[Chunk], new: list[Chunk]) -> Iterator[Pairing]:
 
 
 def _runs(side: list[Chunk], alone: UnionType) -> Iterator[tuple[int, int]]:
-    """Yield the ranges of a deleted or inserted part; statements of some kinds are one each."""
+    """Yield the ranges of a deleted or inserted part; some kinds of statements stand alone."""
     start = 0
     for number, chunk in enumerate(side):
         single = isinstance(chunk.node, alone)
@@ -198,7 +198,7 @@ def _one_by_one(old: list[Chunk], new: list[Chunk], part: Pairing) -> Iterator[P
 
 
 def _alike(old: Chunk, new: Chunk) -> bool:
-    """Return whether most lines of the longer of two definitions are in the other one, too."""
+    """Return whether two definitions have most lines of the longer one in common."""
     if type(old.node) is not type(new.node):
         return False
     before = Counter(old.text.splitlines())

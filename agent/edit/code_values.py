@@ -1,4 +1,4 @@
-"""Reads the numbers that C, CUDA, Rust, Go and Julia keep by name: `#define N 8`, `const N = 8`.
+"""Reads named numbers in C, CUDA, Rust, Go and Julia: `#define N 8`, `const N = 8`.
 
 Nothing is parsed: a definition stands on a line of its own, and one that a file has twice, as
 under `#ifdef`, is none.
@@ -29,7 +29,7 @@ _OCTAL = re.compile(r"-?0[0-9]+")
 
 
 def read_code(text: str) -> Document | Refused:
-    """Return the named numbers of a text; what is around them counts as its meaning, too."""
+    """Return the named numbers of a text; the rest of the text is part of its meaning, too."""
     matches = sorted(_definitions(text), key=lambda match: match.start())
     counts = Counter(match["name"] for match in matches)
     items: list[Item] = []
@@ -56,7 +56,7 @@ def _definitions(text: str) -> Iterator[re.Match[str]]:
 
 
 def _value(text: str, suffix: str) -> int | float | None:
-    """Return a number that all readers of the language take alike; None for `010`."""
+    """Return a number whose value is the same in all these languages; None for `010`."""
     if _OCTAL.fullmatch(text):
         return None
     is_float = bool(set(text) & set(".eE")) or "f" in suffix.lower()

@@ -1,4 +1,4 @@
-"""The edits from one file to another, as small as possible, each verified by making it."""
+"""Computes the edits from one file to another, as small as possible; each one is verified."""
 
 import ast
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ def diff(old: str, new: str) -> Edits:
 
 
 def _by_statement(before: Source, after: Source) -> Step | None:
-    """Return the edits that lead from one file to the other, from the bottom up, if there are."""
+    """Return the edits from one file to the other, from the bottom up; None if there are none."""
     end = EndOfFile(before, after).step()
     if end.edits:
         changed = read(end.text)
@@ -82,7 +82,7 @@ def _leads_to(old: str, edits: Edits, new: str) -> bool:
 
 
 def _text_after(old: str, edits: Edits) -> str | Refused:
-    """Return the file's text after edits, the last of which may leave it unparsable."""
+    """Return the file's text after edits; the last edit may leave it unparsable."""
     text: str | Refused = old
     for edit in edits:
         source = read(text) if isinstance(text, str) else text
@@ -91,7 +91,7 @@ def _text_after(old: str, edits: Edits) -> str | Refused:
 
 
 def _least(code: str) -> int:
-    """Return the number of characters of code at the least, however it is indented."""
+    """Return the fewest characters that code has at any indentation."""
     return sum(len(line.strip()) for line in code.splitlines())
 
 
@@ -121,7 +121,7 @@ class _Level:
     """The qualified name of the definition around the block; "" is the module."""
 
     def solve(self, current: str) -> Step | None:
-        """Return the edits of this block, or None if one difference cannot be expressed.
+        """Return the edits of this block, or None if a difference cannot be expressed.
 
         current: the old file with everything below this block new already, so that the places above
         still hold.
@@ -136,7 +136,7 @@ class _Level:
         return Step(edits, current)
 
     def _solve_run(self, run: list[Pairing], current: str) -> Step | None:
-        """Return the edits of differences that touch each other, or passages if they are less."""
+        """Return the edits of adjacent differences, or passages if those are cheaper."""
         edits: Edits = ()
         text = current
         for pairing in reversed(run):
@@ -152,7 +152,7 @@ class _Level:
         return joined if joined.is_better_than(each) else each
 
     def _solve_one(self, pairing: Pairing, current: str) -> Step | None:
-        """Return the cheapest edits of one difference; of equal ones those that say the most."""
+        """Return the cheapest edits of one difference; among equal ones the most specific kinds."""
         span = self._span(pairing)
         mark = len(self.before.mark)
         wanted = current[: mark + span.start] + span.new + current[mark + span.end :]
@@ -190,7 +190,7 @@ class _Level:
     # ------------------------------------------------------------ inside one statement
 
     def _inside(self, pairing: Pairing, current: str, wanted: str) -> Step | None:
-        """Return the difference one level deeper, if both are one compound statement of a kind.
+        """Return the difference one level deeper if both are compound statements of one kind.
 
         What differs around the blocks, such as a signature, is passages.
         """
@@ -224,7 +224,7 @@ class _Level:
     # ------------------------------------------------------------ one difference, finest first
 
     def _candidates(self, pairing: Pairing, limit: int) -> Iterator[Edits]:
-        """Yield typed edits, those that say the most first; none that costs more than `limit`."""
+        """Yield typed edits, the most specific first; none costs more than `limit`."""
         old = self._old_of(pairing)
         new = self._new_of(pairing)
         if len(old) == len(new) == 1:
@@ -303,7 +303,7 @@ class _Level:
 
 
 def _touching(pairings: list[Pairing]) -> list[list[Pairing]]:
-    """Return the differences, those with nothing between them together."""
+    """Return the differences in groups; adjacent ones form a group."""
     runs: list[list[Pairing]] = []
     for pairing in pairings:
         above = runs[-1][-1] if runs else None
@@ -329,7 +329,7 @@ def _text_of(source: Source, node: ast.stmt) -> str:
 def _settings(old: Chunk, new: Chunk) -> Edits:
     """Return the settings of two chunks that differ (fields, options, arguments) as edits.
 
-    Making them will tell whether that is all that differs.
+    Whether nothing else differs shows when they are applied.
     """
     before = _texts_of_places(old)
     after = _texts_of_places(new)
@@ -353,7 +353,7 @@ def _texts_of_places(chunk: Chunk) -> dict[str, str]:
 def _constant(after: Source, old: ast.stmt, new: ast.stmt) -> SetConstant | None:
     """Return the edit that gives an assignment its new value.
 
-    Making it will tell whether that is all that changed.
+    Whether nothing else changed shows when it is applied.
     """
     names = plain_names(old)
     if len(names) != 1 or names != plain_names(new):

@@ -1,4 +1,4 @@
-"""Finds files that Python reads in another encoding than UTF-8: their statements differ there."""
+"""Finds files that Python reads in another encoding than UTF-8, with other statements then."""
 
 import codecs
 import io
@@ -9,7 +9,7 @@ _LONE_RETURN = re.compile(rb"\r\n?")
 
 
 def foreign_encoding(text: str) -> str | None:
-    """Return what is wrong with the encoding that a file declares, or None if it is UTF-8.
+    """Return the fault of the encoding that a file declares, or None if it is UTF-8.
 
     text: the whole file with its byte-order mark; undecodable bytes are lone surrogates. Line ends
     are made line feeds first: Python's own tokenizer ends a line at a lone carriage return, and

@@ -20,7 +20,7 @@ def fingerprint(source: str) -> str:
 
 
 def normalised(tree: ast.AST, mask: Mask = lambda _: False) -> str:
-    """Return the tree as text with only what matters; a node that `mask` is true of reads `?`."""
+    """Return the tree as normalised text; a node for which `mask` is true becomes `?`."""
     writer = _Writer(mask)
     try:
         writer.write(tree)
@@ -39,7 +39,7 @@ class _Writer:
         """Identities of arithmetic that has more than numbers in it."""
 
     def write(self, node: object) -> None:
-        """Write a node, or what a field of one holds."""
+        """Write a node, or the value of a node's field."""
         if isinstance(node, list):
             self.parts.append("[")
             for item in node:

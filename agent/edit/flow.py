@@ -1,4 +1,4 @@
-"""What a file's expressions stand for: names put in as the values that the file gives them."""
+"""Resolves expressions: names are replaced by the values that the file gives them."""
 
 import ast
 from collections import defaultdict
@@ -13,9 +13,9 @@ from agent.edit.literal import evaluate
 from agent.edit.seed_names import is_seed_name
 from agent.edit.source import is_definition
 
-# A chain of names is followed so far.
+# The most steps in a chain of names.
 MAX_STEPS = 5
-# A parameter stands for so many arguments at most; else it is left as its name.
+# The most arguments that a parameter is resolved to; with more it stays a name.
 MAX_ARGUMENTS = 8
 # A larger expression is left as it is.
 MAX_NODES = 100
@@ -103,10 +103,10 @@ class Flow:
         default_factory=lambda: defaultdict(list)
     )
     attributes: dict[str, list[ast.expr]] = field(default_factory=lambda: defaultdict(list))
-    """What is given to attributes, fields and options, by name."""
+    """The values of attributes, fields and options, by name."""
 
     def texts(self, node: ast.expr, scope: Scope) -> list[str]:
-        """Return what an expression may stand for, as normalised texts."""
+        """Return the values that an expression may have, as normalised texts."""
         return [normalised(value) for value in self._values(node, scope, MAX_STEPS)]
 
     def _values(self, node: ast.expr, scope: Scope, steps: int) -> list[ast.expr]:
@@ -148,7 +148,7 @@ class Flow:
         return []
 
     def _of_attribute(self, name: str) -> list[ast.expr]:
-        """Return the numbers that an attribute of any object is given, as one; [] for others.
+        """Return the numbers that an attribute of any object is given, joined; [] for other values.
 
         A seed's own name stays: what gives it a value is a seed by itself.
         """
@@ -169,7 +169,7 @@ class Flow:
         )
 
     def _arguments(self, scope: Scope, name: str, steps: int) -> list[ast.expr]:
-        """Return what a function's parameter is given: its default, and by each call."""
+        """Return the values of a function's parameter: its default, and each call's argument."""
         values: list[ast.expr] = []
         for function, around in self.functions.get(scope[-1], []):
             parameter = parameters(function).get(name)
@@ -184,7 +184,7 @@ class Flow:
         return values
 
     def _returned(self, call: ast.Call, steps: int) -> list[ast.expr]:
-        """Return what a function of the file without arguments returns, if that is all it does."""
+        """Return the value of a call without arguments of a function that only returns one."""
         functions = self.functions.get(last_name(call.func), [])
         if len(functions) != 1:
             return []
@@ -214,7 +214,7 @@ def flow_of(nodes: Collection[Scoped]) -> Flow:
 
 
 def _given_attributes(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
-    """Yield what a statement gives to fields of a class, to attributes, and to options."""
+    """Yield the values that a statement gives to fields of a class, attributes and options."""
     match node:
         case ast.ClassDef(body=body):
             for statement in body:
@@ -228,7 +228,7 @@ def _given_attributes(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
 
 
 def bound_values(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
-    """Yield the variables that a statement binds, each with what decides its value."""
+    """Yield the variables that a statement binds, each with the expression of its value."""
     match node:
         case ast.Assign(targets=targets, value=value):
             for target in targets:
@@ -245,7 +245,7 @@ def bound_values(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _chooses(iterated: ast.expr) -> bool:
-    """Return whether what a loop goes over is chosen value by value: no count from zero."""
+    """Return whether a loop's values are listed one by one, unlike a count from zero."""
     match iterated:
         case ast.Call(func=ast.Name(id="range"), args=[_, _, *_] as ends):
             return all(isinstance(end, ast.Constant) for end in ends)
@@ -277,7 +277,7 @@ def _fixed(parts: list[ast.AST]) -> set[int]:
 
 
 def argument_of(call: ast.Call, name: str, parameter: Parameter) -> ast.expr | None:
-    """Return what a call gives a parameter of a plain function, or None."""
+    """Return the argument of a call for a parameter of a plain function, or None."""
     for keyword in call.keywords:
         if keyword.arg == name:
             return keyword.value
@@ -289,7 +289,7 @@ def argument_of(call: ast.Call, name: str, parameter: Parameter) -> ast.expr | N
 
 
 def _joined(values: list[ast.expr]) -> ast.expr:
-    """Return several values as one, whatever their order; those that are equal once."""
+    """Return several values as one, without order and duplicates."""
     by_text = {normalised(value): value for value in values}
     if len(by_text) == 1:
         return values[0]

@@ -1,4 +1,4 @@
-"""What no edit of a Python file may do: choose another seed, change a protected name."""
+"""Refuses edits of a Python file that choose another seed or change a protected name."""
 
 import ast
 import unicodedata
@@ -79,7 +79,7 @@ def _as_python_reads(names: Collection[str]) -> list[str]:
 
 
 def _bindings(source: Source) -> dict[str, list[str]]:
-    """Return all that gives a meaning to each name of the module and each qualified definition."""
+    """Return everything that binds each name of the module and each qualified definition."""
     bindings: dict[str, list[str]] = defaultdict(list)
     for place in source.definitions:
         bindings[place.name].append(normalised(place.node))

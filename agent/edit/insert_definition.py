@@ -94,7 +94,7 @@ def _after(source: Source, anchor: ast.stmt, piece: Piece) -> str:
 
 
 def _alone(source: Source, piece: Piece) -> str:
-    """Insert before everything: the file is empty, or begins with code that may need it."""
+    """Insert before everything, since the file is empty or begins with code that may need it."""
     text = piece.indented("", source)
     start = len(source.text)
     if source.tree.body:

@@ -28,7 +28,7 @@ _COMMENTED = re.compile(rf"{_TEXT}|//[^\r\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/|\*?\Z
 _LAST_COMMA = re.compile(rf"{_TEXT}|,(?=\s*+[\]}}])")
 _NO_BREAK = re.compile(r"[^\r\n]")
 LOOSE = (((), "loose"),)
-"""The marks of a document that is no strict JSON: it stays that only where it was before."""
+"""Marks a document that is not strict JSON, so that an edit cannot make strict JSON loose."""
 
 
 def read_json(text: str) -> Document | Refused:
@@ -65,7 +65,7 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return an object of JSON; of two equal keys, readers may take either."""
+    """Return a JSON object; refuse two equal keys, of which readers may take either."""
     data: dict[str, object] = {}
     for key, value in pairs:
         if key in data:

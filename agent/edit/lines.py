@@ -1,4 +1,4 @@
-"""Which lines differ between two texts, found in bounded time."""
+"""Finds the lines that differ between two texts, in bounded time."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 
 # Comparing lines with no anchor takes time that grows with the product of their numbers.
 MAX_PRODUCT = 250_000
-# An anchored part is cut at its own anchors again, so many times.
+# How deep anchored parts are cut at anchors of their own.
 MAX_DEPTH = 8
 
 Lines = Sequence[str]

@@ -1,4 +1,4 @@
-"""Numbers and strings written in source, as values: literals and arithmetic on them."""
+"""Evaluates numbers and strings in source: literals and arithmetic on them."""
 
 import ast
 import math

@@ -1,4 +1,4 @@
-"""New code for a file: read at any indentation, written at the file's own."""
+"""A piece of new code: read at any indentation, written at the file's."""
 
 import ast
 import re
@@ -34,7 +34,7 @@ class Piece:
     def indented(self, indent: str, source: Source) -> str:
         """Return the code at `indent`, with the file's step of indentation and line breaks.
 
-        What is inside strings stays.
+        Text inside strings stays as it is.
         """
         if not self.module.body:
             lines = self.text.splitlines(keepends=True)

@@ -5,7 +5,7 @@ from agent.records.edits import Refused, RewriteFile
 
 
 def rewrite_file(edit: RewriteFile) -> Source | Refused:
-    """Return the new file; the old one need not even parse.
+    """Return the new file; the old one need not parse.
 
     Python's own parser decides: libcst reads only the pieces of later edits.
     """

@@ -1,4 +1,4 @@
-"""Names of what holds a seed, and of calls that choose one."""
+"""Names of variables that hold a seed, and of calls that choose one."""
 
 import re
 

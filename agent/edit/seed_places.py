@@ -55,7 +55,8 @@ class Seed:
     """The values."""
     scope: Scope
     kind: Kind = "option"
-    """What it does: `override` gives another value to what has one, `global` seeds a library."""
+    """Its effect: `override` gives another value to a seed that has one, `global` seeds a
+    library."""
     target: str = ""
     """Of a call, the library that it seeds; of what overrides, the function or class that has the
     seed, if it may be a new one."""
@@ -212,7 +213,7 @@ class Finder:
                 yield Seed("call", (node.value,), scope, "global", _library(dotted))
 
     def _kind(self, dotted: str) -> Kind | None:
-        """Return what a call of this name seeds, if anything."""
+        """Return what a call of this name seeds, or None."""
         last = dotted.rpartition(".")[2]
         library = _root(dotted) in _LIBRARIES and "." in dotted
         if last in EVERYTHING or (library and last in _SEEDS_LIBRARY | STATES):

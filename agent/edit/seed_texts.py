@@ -25,7 +25,7 @@ _CALLS = SEED_CALLS | frozenset(
 def seeds_in_text(text: str) -> Iterator[tuple[str, str]]:
     """Yield the name and the value of each number that a text gives to a seed.
 
-    Only what stands there as a number is found, and no seed that is computed.
+    Only seeds that are written as numbers are found, not computed ones.
     """
     if not _HINT.search(text):
         return

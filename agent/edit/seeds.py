@@ -1,4 +1,4 @@
-"""Whether another version of a file chooses other random seeds, by whatever door.
+"""Tells whether another version of a file chooses other random seeds, in whatever way.
 
 Variables, parameters and small functions are put in as what they stand for. Not found: data
 reordered by hand, keys split in another number, code in strings, and positional seeds of a function
@@ -57,17 +57,17 @@ class Seeds:
 
     @cached_property
     def known(self) -> frozenset[str]:
-        """All that is chosen by any door."""
+        """All values that are chosen in any way."""
         return _texts(self.choices)
 
     @cached_property
     def passed(self) -> frozenset[str]:
-        """What is chosen elsewhere, such as `args.seed`."""
+        """The values that are chosen elsewhere, such as `args.seed`."""
         return _texts(choice for choice in self.choices if choice.is_passed_on)
 
     @cached_property
     def everywhere(self) -> frozenset[str]:
-        """What is chosen by calls that seed everything."""
+        """The values chosen by calls that seed everything."""
         return _texts(choice for choice in self.choices if choice.kind == "global")
 
     @cached_property

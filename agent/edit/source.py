@@ -1,4 +1,4 @@
-"""A Python file as statements with their exact places: ast finds them, libcst writes new code.
+"""A Python file as statements with exact places: ast finds them, libcst writes new code.
 
 Reading a whole file into libcst and back costs eight times ast.parse, and it loses form feeds and
 lone carriage returns. So edits splice text at the places that ast gives, every byte outside the
@@ -31,7 +31,7 @@ MAX_LISTED = 8  # names that it lists if none is near
 # between. Those of larger files take 100 MB and more each, and are parsed anew.
 KEPT_TREES = 8
 MAX_KEPT = 2**18  # characters
-MAX_TEXT = 300  # characters of a refusal's `where` and `hint`
+MAX_TEXT = 300  # the most characters of a refusal's `where` and `hint`
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Compound = (

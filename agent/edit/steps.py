@@ -1,4 +1,4 @@
-"""Edits with the text that they lead to, and what they cost a reader."""
+"""Edits with the text that they lead to, and their cost: how much a reader has to read."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from agent.records.edits import Edit, ReplaceText, SetConstant
 
 Edits = tuple[Edit, ...]
 
-# What an edit costs a reader beside the characters of its texts.
+# Cost of an edit in addition to the characters of its texts.
 EDIT_COST = 40
 _TEXTS = ("old", "new", "code", "value")
-# A passage counts so often: the other kinds say what they change.
+# Factor on the cost of passages, since the other kinds name what they change.
 PASSAGE_COST = 2
 
 
@@ -29,7 +29,7 @@ class Step:
 
     @property
     def cost(self) -> int:
-        """What the edits cost a reader."""
+        """The cost of the edits for a reader."""
         cost = 0
         for edit in self.edits:
             factor = PASSAGE_COST if isinstance(edit, ReplaceText) else 1
@@ -49,7 +49,7 @@ def _length(edit: Edit) -> int:
 
 @dataclass(frozen=True)
 class EndOfFile:
-    """What two files have behind their last statement's line: comments, and a line break or not."""
+    """The ends of two files after their last statement: comments, and a line break or none."""
 
     before: Source
     after: Source

@@ -1,4 +1,4 @@
-"""Read TOML files: tomllib says what they mean, a scanner where each value is.
+"""Reads TOML files: tomllib gives the values, a scanner their places.
 
 tomllib gives no places. The scanner runs first and bounds the depth of keys: tomllib takes cubic
 time for long dotted ones.

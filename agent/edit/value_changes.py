@@ -1,4 +1,4 @@
-"""The fewest values that turn one file into another."""
+"""Computes the fewest values that turn one file into another."""
 
 from agent.edit.value_tree import Document, Item, Keys, path_of
 from agent.edit.values import Language, document_of, set_value

@@ -1,4 +1,4 @@
-"""What a reader of YAML, TOML or JSON gives: the values of a file, their places and meanings.
+"""The result of reading YAML, TOML or JSON: the values of a file, their places and meanings.
 
 A path names a value: keys joined by dots, indexes of lists in brackets, `optim.betas[0]`. A key
 that holds anything but letters, digits, "_" and "-" is written as a JSON string: `"a.b".c`.
@@ -40,7 +40,7 @@ class Item:
     tag: str = ""
     """The tag before it, as written; it stays. YAML only."""
     lead: str = ""
-    """What a new value needs before it."""
+    """Text that a new value needs before it."""
     tail: str = ""
     """A comment inside text[start:end] that stays behind the first line of a new value."""
 

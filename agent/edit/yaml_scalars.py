@@ -1,4 +1,4 @@
-"""What a scalar of YAML means to its readers: PyYAML (YAML 1.1), OmegaConf, and readers of 1.2.
+"""The meaning of a YAML scalar to its readers: PyYAML (YAML 1.1), OmegaConf, readers of 1.2.
 
 They differ: `1e-3` is text for PyYAML and a number for the others, `yes` is text in YAML 1.2. What
 most read as a number or a bool is a constant; its meaning is its spelling, since it depends.
@@ -37,7 +37,7 @@ _CORE = "tag:yaml.org,2002:"
 
 @dataclass(frozen=True)
 class Reading:
-    """What a scalar means."""
+    """The meaning of a scalar."""
 
     meaning: str
     """The same for two spellings that every reader takes for the same value."""

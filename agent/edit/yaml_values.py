@@ -1,4 +1,4 @@
-"""Read YAML files from the parser's events: nothing is constructed and no alias expanded."""
+"""Reads YAML files from the parser's events; constructs nothing and expands no alias."""
 
 import re
 from dataclasses import dataclass, field, replace

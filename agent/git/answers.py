@@ -58,8 +58,8 @@ def answer_of(process: "subprocess.Popen[bytes]") -> Answer:
             _end(process)
             raise
         printed = b"".join(parts[output.fileno()])
-        said = b"".join(parts[words.fileno()])
-    return Answer(process.wait(), printed, said)
+        errors = b"".join(parts[words.fileno()])
+    return Answer(process.wait(), printed, errors)
 
 
 def await_answer(process: "subprocess.Popen[bytes]", output: IO[bytes]) -> None:

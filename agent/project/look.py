@@ -179,12 +179,12 @@ def _configs(
 
 def _sources(script: str, words: tuple[str, ...], files: tuple[str, ...]) -> Iterator[str]:
     """Yield the sources of compiled programs that strings name, but for those that measure."""
-    known = {name for name in files if name.endswith(COMPILED) and not is_no_script(name)}
+    sources = {name for name in files if name.endswith(COMPILED) and not is_no_script(name)}
     here = PurePosixPath(script).parent
     for text in dict.fromkeys(words):
         path = text.removeprefix("./")
-        place = path if path in known else str(here / path)
-        if place in known and not _MEASURES.fullmatch(PurePosixPath(place).stem):
+        place = path if path in sources else str(here / path)
+        if place in sources and not _MEASURES.fullmatch(PurePosixPath(place).stem):
             yield place
 
 

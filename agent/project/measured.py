@@ -26,23 +26,23 @@ def measured_in(scripts: tuple[str, ...], read: Reader) -> dict[str, str]:
             evaluators[name] = tree
     if not evaluators:
         return {}
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     left: dict[str, str] = {}
     for evaluator, tree in evaluators.items():
         for path in called_modules(tree):
             if path in texts and path not in evaluators:
-                found.setdefault(path, f"{evaluator} calls it")
+                reasons.setdefault(path, f"{evaluator} calls it")
         left.update(dict.fromkeys(_left(tree), evaluator))
     for name, text in texts.items():
         mentions = any(PurePosixPath(path).name in text for path in left)
-        if name in evaluators or name in found or not mentions:
+        if name in evaluators or name in reasons or not mentions:
             continue
         tree = tree_of(text)
         named = {path.removeprefix("./") for path in paths_of(tree)} if tree else set()
         read_there = next((path for path in left if path in named), None)
         if read_there is not None:
-            found[name] = f"it names {read_there}, which {left[read_there]} reads"
-    return found
+            reasons[name] = f"it names {read_there}, which {left[read_there]} reads"
+    return reasons
 
 
 def called_modules(tree: ast.Module) -> Iterator[str]:

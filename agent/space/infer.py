@@ -123,10 +123,10 @@ def _why_by_said(evidence: Evidence, inferred: Inferred) -> str | None:
 
 def _within_limits(inferred: Inferred, evidence: Evidence) -> Inferred:
     """Return what is left of a range within the limits that a file states."""
-    found = inferred.range or inferred.guess
-    assert found
-    kept = limited(found, evidence)
-    if kept == found:
+    wanted = inferred.range or inferred.guess
+    assert wanted
+    kept = limited(wanted, evidence)
+    if kept == wanted:
         return inferred
     if kept is None:
         return Inferred(None, "what is allowed leaves nothing to search")
@@ -138,9 +138,9 @@ def _within_limits(inferred: Inferred, evidence: Evidence) -> Inferred:
 
 def _inferred(evidence: Evidence) -> Inferred:
     """Return what name, value, type, use and comment make of a constant."""
-    known = KNOWN.get(evidence.name)
-    if known and _fits(known, evidence.value):
-        return Inferred(known, "a well-known constant of this family")
+    usual = KNOWN.get(evidence.name)
+    if usual and _fits(usual, evidence.value):
+        return Inferred(usual, "a well-known constant of this family")
     reason = seed_or_first(evidence)
     if reason:
         return Inferred(None, reason)

@@ -135,14 +135,14 @@ class Form:
         """Return the last value in a line."""
         line = self._composed(line)
         rest = line
-        found = None
+        newest = None
         for data, start, end in json_objects(line):
             value = _looked_up(data, self.name)
             if value is not None:
-                found = (value, start)
+                newest = (value, start)
             rest = rest[:start] + " " * (end - start) + rest[end:]
-        if found:
-            return _of_json(*found)
+        if newest:
+            return _of_json(*newest)
         matches = deque(self._regex.finditer(rest), maxlen=1)
         return _of_match(matches[0]) if matches else None
 

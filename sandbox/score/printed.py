@@ -107,9 +107,9 @@ def _facts(texts: Iterator[str], without: str | None) -> dict[str, Value]:
 def _last_rule_end(text: str) -> int | None:
     """Return where the last line `---` of a text ends, or None."""
     end = len(text)
-    while (found := text.rfind(RULE, 0, end)) >= 0:
-        start = text.rfind("\n", 0, found) + 1
-        line_end = text.find("\n", found)
+    while (rule := text.rfind(RULE, 0, end)) >= 0:
+        start = text.rfind("\n", 0, rule) + 1
+        line_end = text.find("\n", rule)
         line_end = len(text) if line_end < 0 else line_end
         if is_rule(text[start:line_end]):
             return line_end

@@ -1,4 +1,4 @@
-"""Typed edits onto the files of a project, all of them or none."""
+"""Applies typed edits to the files of a project, all of them or none."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,11 +14,11 @@ from agent.records.sources import MAX_FILES, MAX_GROWN, Sources
 from sandbox.ground.text import one_line
 
 MAX_TEXT = 300
-"""Characters of the place that a refusal names."""
+"""The most characters of the text that a refusal quotes."""
 
 
 def apply_edits(sources: Sources, edits: Sequence[Edit]) -> Sources | Refused:
-    """Return the project with `edits` made in turn, or why that is not possible.
+    """Return the project after `edits`, applied in turn, or why they cannot be applied.
 
     Every byte that no edit names is as it was, and every file that parsed still does. Never raises,
     whatever the files and the edits contain.
@@ -37,12 +37,12 @@ def apply_edits(sources: Sources, edits: Sequence[Edit]) -> Sources | Refused:
 
 
 def _is_whole(edit: Edit) -> bool:
-    """Return whether an edit is about a file and not about what is in it."""
+    """Return whether an edit adds, deletes or renames a file."""
     return isinstance(edit, AddFile | DeleteFile | RenameFile)
 
 
 def located(path: str, refused: Refused) -> Refused:
-    """Return a refusal that says in which file."""
+    """Return a refusal with the file's path added."""
     return refused.model_copy(update={"where": one_line(f"{path}: {refused.where}", MAX_TEXT)})
 
 
@@ -67,7 +67,7 @@ class _Work:
         return self._sources.main if edit.file is None else edit.file
 
     def edit(self, path: str, edits: Sequence[Edit]) -> Refused | None:
-        """Make edits within one file, or return why that is not possible."""
+        """Apply edits to one file, or return why they cannot be applied."""
         refused = self._unusable(path)
         if refused:
             return refused
@@ -78,7 +78,7 @@ class _Work:
         return None
 
     def move(self, edits: Sequence[Edit]) -> Refused | None:
-        """Add, delete and rename files, or return why that is not possible."""
+        """Add, delete and rename files, or return why that cannot be done."""
         for edit in edits:
             refused = self._whole(edit)
             if refused:

@@ -1,4 +1,4 @@
-"""The edits from one state of a project to another, as small as possible, each verified."""
+"""Computes the edits from one state of a project to another, small and verified."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
@@ -8,7 +8,7 @@ from agent.edit.files.one import Edits, difference_in
 from agent.records.edits import AddFile, DeleteFile, Edit, RenameFile, RewriteFile
 from agent.records.sources import Sources
 
-# A new file with so large a share of a deleted one's lines is that file renamed.
+# A new file that shares this much of a deleted one's lines counts as that file renamed.
 SAME_SHARE = 0.6
 # Comparing more pairs of files takes too long; then a renamed file is deleted and added.
 MAX_PAIRS = 400
@@ -31,7 +31,7 @@ def difference(old: Sources, new: Sources) -> Edits:
 
 
 def _edits(old: Sources, new: Sources, renamed: Mapping[str, str]) -> Iterator[Edit]:
-    """Yield what becomes of each file; a deleted one first makes place for a folder."""
+    """Yield the edits of each file, deletions first: a folder may take a file's place."""
     for path in old.files:
         if path not in new.files and path not in renamed:
             yield DeleteFile(file=path)
@@ -92,7 +92,7 @@ def renamed_files(old: Sources, new: Sources) -> dict[str, str]:
 
 
 def _moved(old: Sources, new: Sources, gone: list[str], added: list[str]) -> dict[str, str]:
-    """Return likewise the files that only moved: with every byte, and with their names first."""
+    """Return the files that moved unchanged; those that keep their names are paired first."""
     homes: dict[str, list[str]] = {}
     for path in added:
         homes.setdefault(new.files[path], []).append(path)

@@ -1,4 +1,4 @@
-"""A hash of what all files that edits may touch say, and their length in code."""
+"""A hash of the meaning of all editable files, and their length in lines of code."""
 
 import hashlib
 
@@ -7,7 +7,7 @@ from agent.records.sources import Sources
 
 
 def fingerprint_of(sources: Sources) -> str:
-    """Return 64 hexadecimal digits; of a project with only a train.py, that file's fingerprint."""
+    """Return 64 hexadecimal digits; for a project with only a train.py, that file's fingerprint."""
     marks = {path: fingerprint_in(path, text) for path, text in sources.files.items()}
     if list(marks) == [sources.main]:
         return marks[sources.main]

@@ -1,4 +1,4 @@
-"""What is not worth a training, or not allowed: no change, only a seed, a protected name."""
+"""Refuses edits before a training: no change, another seed, a protected name."""
 
 import re
 from collections import Counter, defaultdict
@@ -16,7 +16,7 @@ from agent.records.edits import Refused
 from agent.records.sources import Code, Sources, as_sources, split_name
 
 _INDEX = re.compile(r"\[\d+\]")
-"""Of a list, in the path of a value: `seeds[0]`."""
+"""An index in the path of a value: `seeds[0]`."""
 
 
 def guard_files(
@@ -83,7 +83,7 @@ def _protected(old: Sources, new: Sources, protected: Collection[str]) -> Refuse
 
 
 def _own(name: str, path: str) -> str | None:
-    """Return what a file calls a protected name, or None if the name is another file's."""
+    """Return a protected name as the file knows it, or None if it belongs to another file."""
     where, local = split_name(name, "")
     return local if where in ("", path) else None
 
@@ -119,7 +119,7 @@ def _required(old: Sources, new: Sources, required: Collection[str]) -> Refused 
 
 
 def _seeds(old: Sources, new: Sources) -> Refused | None:
-    """Return why another seed would be chosen, in one file or by a move between two."""
+    """Return the refusal of another seed, in one file or by a move between files; else None."""
     changed = _changed(old, new)
     for path in changed:
         refused = _seed_change_in(path, old, new)
@@ -165,7 +165,7 @@ def _texts(sources: Sources, paths: Iterable[str]) -> list[str]:
 
 
 def _seed_values(sources: Sources, paths: Iterable[str]) -> dict[str, Counter[str]]:
-    """Return the values that seeds have in files of any kind, by their names in small letters."""
+    """Return the values of seeds in files of any kind, by name in lower case."""
     values: dict[str, Counter[str]] = defaultdict(Counter)
     for path in paths:
         text = sources.files.get(path, "")
@@ -191,7 +191,7 @@ def _seeds_of(path: str, text: str) -> Iterator[tuple[str, str]]:
 
 
 def _entries_in(path: str, text: str) -> Mapping[str, Entry]:
-    """Return the constants of a file of values; none of a text, or of a file that is not read."""
+    """Return the constants of a file of values; none for text and unreadable files."""
     language = language_of(path)
     values = entries(language, text) if language else {}
     return {} if isinstance(values, Refused) else values

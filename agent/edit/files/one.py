@@ -1,4 +1,4 @@
-"""One file of any kind: edited, compared and hashed as its language asks for."""
+"""Edits, compares and hashes one file, by the rules of its language."""
 
 import hashlib
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def is_python(path: str) -> bool:
 
 
 def edited(path: str, text: str, edits: Sequence[Edit]) -> str | Refused:
-    """Return the file's text with `edits` made in turn, or why that is not possible.
+    """Return the file's text after `edits`, applied in turn, or why they cannot be applied.
 
     Every byte that no edit names is as it was. A file that parsed still does. Never raises.
     """
@@ -76,7 +76,7 @@ def _edited(language: Language | None, text: str, edit: Edit) -> str | Refused:
 
 
 def _broken(language: Language | None, old: str, new: str) -> Refused | None:
-    """Return why the new text cannot be read any more, if the old one could."""
+    """Return why the new text cannot be parsed, if the old one could; else None."""
     if language is None or old == new:
         return None
     before = document_of(language, old)
@@ -115,7 +115,7 @@ def difference_in(path: str, old: str, new: str) -> Edits:
 
 @lru_cache(maxsize=KEPT_FILES)
 def fingerprint_in(path: str, text: str) -> str:
-    """Return a hash of what a file says, without comments and layout where its kind allows it."""
+    """Return a hash of a file's meaning: without comments and layout if its language is known."""
     if is_python(path):
         return fingerprint(text)
     language = language_of(path)

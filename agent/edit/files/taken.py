@@ -1,4 +1,4 @@
-"""Which paths of a project are taken, so that a new file is in nobody's way."""
+"""Keeps track of the paths of a project, to find conflicts with a new file."""
 
 import unicodedata
 from collections import Counter, defaultdict
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 class Taken:
-    """The paths of files and their folders, also as systems see them that tell fewer apart."""
+    """The paths of files and folders, also in the form in which some systems confuse them."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._files: set[str] = set()
@@ -16,7 +16,7 @@ class Taken:
             self.add(path)
 
     def add(self, path: str) -> None:
-        """Take a path."""
+        """Add the path of a file."""
         self._files.add(path)
         for name in _with_folders(path):
             self._names[name] += 1
@@ -24,7 +24,7 @@ class Taken:
                 self._alike[_folded(name)].add(name)
 
     def remove(self, path: str) -> None:
-        """Give a taken path up."""
+        """Remove the path of a file."""
         self._files.discard(path)
         for name in _with_folders(path):
             self._names[name] -= 1
@@ -32,7 +32,7 @@ class Taken:
                 self._alike[_folded(name)].discard(name)
 
     def in_the_way(self, path: str) -> str | None:
-        """Return the file that is where `path` needs a folder, or the folder that it is, or None.
+        """Return the file in the place of a folder of `path`, or the folder at `path`, or None.
 
         path: not taken.
         """
@@ -41,7 +41,7 @@ class Taken:
         return next((name for name in _with_folders(path) if name in self._files), None)
 
     def twin_of(self, path: str) -> str | None:
-        """Return the file or folder that some systems take for `path` or a folder of it, or None.
+        """Return the file or folder that some systems confuse with `path` or its folder, or None.
 
         They do not tell capital letters from small ones, or composed characters from others.
         """

@@ -9,7 +9,7 @@ from agent.records.results import Touched
 from agent.records.sources import Sources
 
 MAX_DEFINITIONS = 40
-"""Of one file."""
+"""The most definitions of one file."""
 
 
 def touched_files(old: Sources, new: Sources) -> tuple[Touched, ...]:
@@ -47,7 +47,7 @@ def _definitions(path: str, old: str, new: str) -> tuple[str, ...]:
 
 
 def _texts(text: str) -> dict[str, str]:
-    """Return what each definition of a file says, by its qualified name."""
+    """Return the normalised text of each definition of a file, by its qualified name."""
     source = read(text)
     if not isinstance(source, Source):
         return {}
@@ -62,7 +62,7 @@ def _texts(text: str) -> dict[str, str]:
 def _is_explained(
     name: str, changed: list[str], before: dict[str, str], after: dict[str, str]
 ) -> bool:
-    """Return whether another changed definition, around this one or in it, says it already."""
+    """Return whether another changed definition, around this one or in it, covers the change."""
     around = name.rpartition(".")[0]
     if around in changed and (around not in before or around not in after):
         return True

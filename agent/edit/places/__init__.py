@@ -1,4 +1,4 @@
-"""Where a Python file keeps its constants: every form, each place with its name."""
+"""Finds the constants of a Python file in every form, each place with a name."""
 
 import ast
 from collections import Counter
@@ -63,7 +63,7 @@ def lines_of(source: Source, name: str) -> list[int]:
 
 
 def _key(name: str) -> str:
-    """Return what two options that set the same value have in common: --max-lr and --max_lr."""
+    """Return a key that is equal for options that set the same value: --max-lr and --max_lr."""
     return name.replace("-", "_")
 
 

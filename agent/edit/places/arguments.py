@@ -1,4 +1,4 @@
-"""What the calls of a file pass: a default that every call replaces sets nothing."""
+"""The arguments of a file's calls: a default that every call replaces has no effect."""
 
 import ast
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ MAX_CALLS = 50
 
 @dataclass(frozen=True)
 class Arguments:
-    """What one call passes."""
+    """The arguments of one call."""
 
     positional: int
     names: frozenset[str | None]
@@ -21,7 +21,7 @@ class Arguments:
 
 
 def arguments_of(scopes: Scopes, name: str) -> list[Arguments]:
-    """Return what every call of the class or function passes; [] for none or very many."""
+    """Return the arguments of every call of a class or function; [] for none or very many."""
     calls = scopes.calls.get(name, [])
     return [_arguments(call) for call in calls] if len(calls) <= MAX_CALLS else []
 

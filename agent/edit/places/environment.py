@@ -12,7 +12,7 @@ _NUMBERS: dict[str, type[int] | type[float]] = {"int": int, "float": float}
 
 
 def of_environment(place: Place) -> Place:
-    """Return the place of a variable's default, or the place itself if its value is none."""
+    """Return the place of a variable's default, or `place` if it reads no variable."""
     value = default_in(place.value)
     if value is place.value:
         return place
@@ -40,7 +40,7 @@ def _conversion(value: ast.expr) -> str:
 
 
 def _default(value: ast.expr) -> ast.expr | None:
-    """Return the default in `os.environ.get(name, default)` and what is written for the same."""
+    """Return the default in `os.environ.get(name, default)` and equivalent expressions."""
     match value:
         case ast.Call() if _reads_variable(value):
             return value.args[1] if len(value.args) == 2 else keyword_of(value, "default")

@@ -20,9 +20,9 @@ from agent.edit.places.place import (
 )
 from agent.edit.places.scopes import Scopes
 
-# What stands around a field's default: dataclasses, attrs, pydantic.
+# Functions that wrap a field's default: dataclasses, attrs, pydantic.
 _WRAPPERS = frozenset({"field", "Field", "ib", "attrib", "PrivateAttr"})
-# What makes a class whose call sets the fields, by decorator or base.
+# Decorators and bases of classes whose calls set the fields.
 _RECORDS = frozenset(
     {
         *("dataclass", "define", "frozen", "mutable", "attrs", "s", "BaseModel", "BaseSettings"),
@@ -110,7 +110,7 @@ class Fields:
         return always_passed(self._arguments, name, index)
 
     def _is_overwritten(self, name: str) -> bool:
-        """Return whether the attribute counts something or gets its value elsewhere."""
+        """Return whether the attribute is a counter or gets its value elsewhere."""
         attributes = self.scopes.attributes
         return bool(attributes[None, name] or attributes[self.node, name])
 

@@ -38,7 +38,7 @@ _COMMANDS = frozenset({"command", "main", "callback", "record", "cli", "capture"
 # Decorators of functions whose local names all are settings.
 _CONFIGS = frozenset({"config"})
 _CALLERS = frozenset({"Fire", "run", "cli", "CLI", "auto_cli", "defopt", "ArgsHandler"})
-# What stands around an option's default: typer's and the like.
+# Functions that wrap an option's default: typer's and the like.
 _WRAPPERS = frozenset({"Option", "Argument", "Parameter", "arg", "Arg", "Flag"})
 
 
@@ -78,7 +78,7 @@ def _is_marked(node: _Function, marks: frozenset[str]) -> bool:
 
 
 def _called_at_the_top(source: Source) -> set[str]:
-    """Return the functions that the module calls at its top, or gives away: fire.Fire(main).
+    """Return the functions that the module calls at the top, or passes on: fire.Fire(main).
 
     A class that is given away has its methods called.
     """

@@ -1,4 +1,4 @@
-"""What a file's own checks allow of a constant: `Field(ge=0, le=1)`, `IntRange(1, 8)`, `ge(0)`."""
+"""Limits of a constant in a file's own checks: `Field(ge=0, le=1)`, `IntRange(1, 8)`, `ge(0)`."""
 
 import ast
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _ABOVE = frozenset({"gt"})
 _BELOW = frozenset({"lt"})
 # Calls whose first two arguments are the lowest and the highest number.
 _RANGES = frozenset({"IntRange", "FloatRange", "ValueRange", "Interval"})
-# Types of pydantic and absl that say a sign.
+# Types of pydantic and absl that state a sign.
 _POSITIVE = frozenset({"PositiveInt", "PositiveFloat", "DEFINE_positive_integer"})
 
 
@@ -39,12 +39,12 @@ NO_LIMITS = Limits()
 
 def limits_in(*nodes: ast.expr | None) -> Limits:
     """Return the limits that calls state: a field, an annotation, an option, its type."""
-    found = NO_LIMITS
+    together = NO_LIMITS
     for node in nodes:
         if node is not None:
             for limits in _stated(node):
-                found = _both(found, limits)
-    return found
+                together = _both(together, limits)
+    return together
 
 
 def _stated(node: ast.expr) -> Iterator[Limits]:
@@ -90,7 +90,7 @@ def _bound(name: str, node: ast.expr) -> Iterator[Limits]:
 
 
 def _both(first: Limits, second: Limits) -> Limits:
-    """Return the limits that keep both: a later one of the same side counts."""
+    """Return both limits together; on the same side the later one counts."""
     low = first if second.low is None else second
     high = first if second.high is None else second
     return Limits(low.low, high.high, low.is_low_open, high.is_high_open)

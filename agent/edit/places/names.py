@@ -79,7 +79,7 @@ class Top:
     def _bound(
         self, statement: ast.Assign | ast.AnnAssign, target: ast.Name, value: ast.expr
     ) -> Iterator[Place]:
-        """Yield what `name = value` gives: the name, or the entries of an object of settings."""
+        """Yield the places in `name = value`: the name, or the entries of an object of settings."""
         if is_class_call(value):
             yield from self._object(statement, target.id, value)
         elif not is_namespace(value):
@@ -108,7 +108,7 @@ class Top:
     def _stored(
         self, statement: ast.Assign, target: ast.Attribute | ast.Subscript
     ) -> Iterator[Place]:
-        """Yield what `cfg.lr = value` gives, if nothing else overwrites it."""
+        """Yield the place in `cfg.lr = value`, if nothing else overwrites it."""
         path = dotted(target)
         root = path.partition(".")[0] if path else ""
         if path is None or not (

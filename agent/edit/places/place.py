@@ -25,7 +25,7 @@ MOMENTS = 2  # of an optimizer
 MAX_DEPTH = 8  # of dictionaries within dictionaries
 MAX_ENTRIES = 200  # of a dictionary; a longer one is data
 
-# What makes an object of a dictionary or of keywords, by its last name.
+# Functions that make an object of a dictionary or of keywords, by their last name.
 NAMESPACES = frozenset(
     {
         *("dict", "SimpleNamespace", "Namespace", "Box", "ConfigDict", "FrozenConfigDict", "edict"),

@@ -69,8 +69,8 @@ def read_reply(reply: Reply, sources: Sources, sense: Sense = LOWER) -> tuple[Dr
     if arguments is None:
         candidates = [_from_text(reply.text, sources)]
     else:
-        told = _candidates(_unwrapped(arguments))
-        candidates = [_validated(candidate, sense) for candidate in told]
+        proposed = _candidates(_unwrapped(arguments))
+        candidates = [_validated(candidate, sense) for candidate in proposed]
     drafts = [draft for draft in candidates if isinstance(draft, Draft)]
     if not drafts:
         return next(refused for refused in candidates if isinstance(refused, Refused))

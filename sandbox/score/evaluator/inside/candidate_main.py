@@ -76,10 +76,10 @@ def answer(request: dict[str, Any], value: Any) -> Any:
 def resolve(target: str) -> Any:
     """Return the function `module:function`."""
     module, _, path = target.partition(":")
-    found: Any = importlib.import_module(module)
+    value: Any = importlib.import_module(module)
     for name in path.split("."):
-        found = getattr(found, name)
-    return found
+        value = getattr(value, name)
+    return value
 
 
 def name_of(error: BaseException) -> str:
