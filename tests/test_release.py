@@ -1,9 +1,11 @@
 """What a release rests on: its version, bounds with reasons, workflows that name what is there."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,24 @@ def test_a_tag_without_its_notes_or_with_another_version_is_refused() -> None:
     for tag, problem in (("0.1.0", "is tagged as in"), ("v9.9.9", "names 0.1.0")):
         refused = release_notes(tag)
         assert refused.returncode == 1 and problem in refused.stderr and not refused.stdout
+
+
+def test_the_page_on_an_index_leads_to_the_repository(tmp_path: Path) -> None:
+    (tmp_path / ".ci").mkdir()
+    for name in ("README.md", "pyproject.toml", ".ci/package_page.py"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    there = "https://example.org/ada/autoresearch"
+    command = [sys.executable, str(tmp_path / ".ci" / "package_page.py"), there, "v1.2.3"]
+    subprocess.run(command, check=True)
+    page = (tmp_path / "README.md").read_text(encoding="utf-8")
+    led = re.findall(r'(?:\]\(|src="|srcset=")([^)"]+)', page)
+    paths = [re.fullmatch(rf"{there}/(blob|raw)/v1\.2\.3/([^#]+)(?:#.+)?", link) for link in led]
+    assert len(led) > 30 and all(paths)
+    for path in filter(None, paths):
+        assert (ROOT / path[2]).exists(), path[2]
+        assert (path[1] == "raw") == path[2].endswith((".png", ".svg")), path[2]
+    metadata = tomllib.loads((tmp_path / "pyproject.toml").read_text(encoding="utf-8"))
+    assert metadata["project"]["urls"]["Repository"] == there
 
 
 def test_issues_ask_for_what_the_program_can_print() -> None:
