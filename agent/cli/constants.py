@@ -7,10 +7,9 @@ from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from agent.display.folding import GAP, folding_table
+from agent.display.folding import GAP, FoldingTable
 from agent.display.format import Formatter, formatter_for
 from agent.project.settings import FILE
 from agent.records.proposals import Value
@@ -76,8 +75,8 @@ def _columns(choices: Sequence[Choice], width: int) -> tuple[str, ...]:
     return COLUMNS if taken <= width else COLUMNS[:-1]
 
 
-def _table(choices: Sequence[Choice], columns: Sequence[str], formatter: Formatter) -> Table:
-    table = folding_table(columns)
+def _table(choices: Sequence[Choice], columns: Sequence[str], formatter: Formatter) -> FoldingTable:
+    table = FoldingTable(columns)
     for choice in choices:
         row = _row(choice)
         style = "" if choice.parameter else "dim"

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from agent.cli import app, epilog
 from agent.cli.options import Json
-from agent.display.folding import folding_table
+from agent.display.folding import FoldingTable
 from agent.display.format import open_console
 from agent.display.waiting import waiting
 from agent.errors import Fault, ModelFault, ProjectFault, SandboxFault, UsageFault
@@ -285,7 +284,7 @@ def _print(
     attacks: tuple[Attacked, ...],
 ) -> None:
     console = open_console()
-    table = folding_table(("", "what", "found", "to improve"))
+    table = FoldingTable(("", "what", "found", "to improve"))
     marks = {"ok": Text("ok", "green"), "note": Text("-", "dim"), "bad": Text("BAD", "bold red")}
     for finding in findings:
         table.add_row(marks[finding.state], finding.what, Text(finding.found), Text(finding.fix))
@@ -303,8 +302,8 @@ def _print(
         console.print(_attacked(attacks))
 
 
-def _promises(promised: tuple[Guarantee, ...]) -> Table:
-    table = folding_table(("", "promise", "how", "to improve"))
+def _promises(promised: tuple[Guarantee, ...]) -> FoldingTable:
+    table = FoldingTable(("", "promise", "how", "to improve"))
     marks = {
         "yes": Text("yes", "green"),
         "partly": Text("partly", "yellow"),
@@ -315,8 +314,8 @@ def _promises(promised: tuple[Guarantee, ...]) -> Table:
     return table
 
 
-def _attacked(attacks: tuple[Attacked, ...]) -> Table:
-    table = folding_table(("", "#", "a train.py that", "must end", "what happened"))
+def _attacked(attacks: tuple[Attacked, ...]) -> FoldingTable:
+    table = FoldingTable(("", "#", "a train.py that", "must end", "what happened"))
     styles = {"held": "green", "stated": "yellow", "absent": "dim", "broken": "bold red"}
     for attack in attacks:
         state = attack.state.upper() if attack.state == "broken" else attack.state
@@ -330,8 +329,8 @@ def _attacked(attacks: tuple[Attacked, ...]) -> Table:
     return table
 
 
-def _answers(report: CanaryReport) -> Table:
-    table = folding_table(("", "a run tried to", "must it work?", "what happened"))
+def _answers(report: CanaryReport) -> FoldingTable:
+    table = FoldingTable(("", "a run tried to", "must it work?", "what happened"))
     for check, expected, answer in report.answers:
         mark = Text("BAD", "bold red")
         if answer.split()[0] == expected:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from agent.cli.build import Place, imports_of, place_around
 from agent.cli.reach import readable_paths
-from agent.display.folding import folding_table
+from agent.display.folding import FoldingTable
 from agent.display.format import formatter_for, open_console
 from agent.display.waiting import waiting
 from agent.errors import Fault, SandboxFault, UsageFault
@@ -98,7 +98,7 @@ def show_nodes(examined: Sequence[Examined]) -> None:
     formatter = formatter_for(console)
     console.print(Text(f"this machine: autoresearch {software()}"), soft_wrap=True)
     heads = ("", "node", "sandbox", "device", "slots", "memory", "free", "speed", "files")
-    table = folding_table(heads)
+    table = FoldingTable(heads)
     for node in examined:
         table.add_row(*map(Text, (formatter.line(cell) for cell in _row(node))))
     console.print(table)

@@ -21,7 +21,7 @@ from agent.cli.reach import kept_from_models
 from agent.cli.researching import shown_research
 from agent.cli.warm import warm_start
 from agent.cli.working import Manner
-from agent.display.folding import folding_table
+from agent.display.folding import FoldingTable
 from agent.display.format import Formatter, formatter_for, open_console
 from agent.display.waiting import waiting
 from agent.errors import Fault
@@ -189,7 +189,7 @@ def _dollars(options: StartOptions, price: Price, trials: int | None) -> float |
 
 
 def _say_space(console: Console, formatter: Formatter, space: Space) -> None:
-    table = folding_table(("constant", "value", "range"))
+    table = FoldingTable(("constant", "value", "range"))
     for parameter in space.parameters:
         cells = (parameter.name, value_text(parameter.default), str(parameter))
         table.add_row(*(Text(formatter.line(cell)) for cell in cells))

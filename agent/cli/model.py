@@ -10,7 +10,7 @@ from rich.text import Text
 
 from agent.cli import app, epilog
 from agent.cli.options import Json, WorkOn
-from agent.display.folding import folding_table
+from agent.display.folding import FoldingTable
 from agent.display.format import formatter_for, open_console
 from agent.display.waiting import waiting
 from agent.errors import UsageFault
@@ -81,7 +81,7 @@ def models(as_json: Json = False) -> None:
         return
     console = open_console()
     formatter = formatter_for(console)
-    table = folding_table(("--model", "in", "out", "provider", ""))
+    table = FoldingTable(("--model", "in", "out", "provider", ""))
     for offer in available:
         price = ["unknown", ""]
         if offer.dollars:

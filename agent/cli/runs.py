@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from agent.cli import app, epilog
 from agent.cli.consent import agreed
 from agent.cli.options import Json
 from agent.cli.say import say
-from agent.display.folding import folding_table
+from agent.display.folding import FoldingTable
 from agent.display.format import NAME, Formatter, formatter_for, memory, open_console, rough_time
 from agent.display.scores import kinds_of
 from agent.errors import Fault, HistoryFault, UsageFault
@@ -142,12 +141,12 @@ def _facts(history: History, firsts: Firsts, state: State) -> dict[str, object]:
     }
 
 
-def _table(lines: Sequence[Line], formatter: Formatter) -> Table:
+def _table(lines: Sequence[Line], formatter: Formatter) -> FoldingTable:
     usual = all(_metric_of(line) == VAL_BPB.metric for line in lines)
     metrics = () if usual else ("metric",)
     parents = ("from",) if any(line.parent for line in lines) else ()
     heads = ("run", *parents, "state", "trials", "kept", "best", *metrics, "age", "size")
-    table = folding_table(heads, right=[name for name in heads if name not in _LEFT])
+    table = FoldingTable(heads, right=[name for name in heads if name not in _LEFT])
     for line in lines:
         metric = formatter.line(_metric_of(line)) if line.best is not None else ""
         state = f"{line.state}, process {line.pid}" if line.pid is not None else line.state

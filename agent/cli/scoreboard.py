@@ -6,7 +6,6 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from agent.benchmark.benchmark import Plan, missing, run_missing
@@ -14,7 +13,7 @@ from agent.benchmark.ranking import Overall, TaskResults, overall, results_by_ta
 from agent.benchmark.results import Results, Run
 from agent.benchmark.statistics import Comparison, gains
 from agent.benchmark.tables import p_text, task_table
-from agent.display.folding import folding_table
+from agent.display.folding import FoldingTable
 from agent.display.format import formatter_for, open_console
 
 Advance = Callable[[Run | None], None]
@@ -103,10 +102,10 @@ def _pair(pair: Comparison) -> list[str]:
     return [names, f"{pair.wins} : {pair.losses}", p_text(pair.corrected)]
 
 
-def _table(console: Console, header: list[str], rows: list[list[str]]) -> Table:
+def _table(console: Console, header: list[str], rows: list[list[str]]) -> FoldingTable:
     formatter = formatter_for(console)
     heads = [formatter.line(heading) for heading in header]
-    table = folding_table(heads, right=heads[1:])
+    table = FoldingTable(heads, right=heads[1:])
     for row in rows:
         table.add_row(*(Text(formatter.line(cell)) for cell in row))
     return table

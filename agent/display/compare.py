@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from agent.display.folding import FoldingTable
 from agent.display.format import formatter_for
+
+GAP = 3
+"""Between two columns, whose texts may have several lines."""
 
 
 def side_by_side(
@@ -20,12 +23,9 @@ def side_by_side(
     cells = [[formatter.line(cell) for cell in row] for row in rows]
     if formatter.plain:
         return _aligned(cells)
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
-    table.add_column(style="dim", no_wrap=True)
-    for _ in heads:
-        table.add_column(overflow="fold")
-    for row in cells:
-        table.add_row(*map(Text, row), style="bold" if row is cells[0] else "")
+    table = FoldingTable(cells[0], gap=GAP)
+    for label, *texts in cells[1:]:
+        table.add_row(Text(label, "dim"), *texts)
     return table
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from agent.display.folding import folding_table
+from agent.display.folding import FoldingTable
 from agent.display.format import Formatter, formatter_for
 from agent.judge.pareto import Axis, Point
 from agent.records.objective import Objective, score_text
@@ -130,7 +130,7 @@ def _table(front: Sequence[Point], axes: tuple[Axis, Axis], formatter: Formatter
         for point in front
     ]
     shown = [formatter.line(head) for head in heads]
-    table = folding_table(shown, right=[shown[0], *shown[2:4]])
+    table = FoldingTable(shown, right=[shown[0], *shown[2:4]])
     for row in rows:
         table.add_row(*row)
     return table

@@ -7,6 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.segment import Segment, Segments
 from rich.text import Text
 
+from agent.display.folding import Hanging
 from agent.display.format import Formatter, formatter_for
 from agent.display.places import HERE, Places, place_lines
 from agent.display.table import outcome, trial_table
@@ -59,7 +60,7 @@ def status_page(
     lines += outcome(trials, formatter, in_flight)
     if warm:
         lines.append(Text(formatter.line(f"warm    {warm}")))
-    return Group(*lines)
+    return Group(*map(Hanging, lines))
 
 
 def _doing(number: int, running: bool, places: Places) -> tuple[str, str]:
@@ -105,7 +106,7 @@ def watch_page(
     above = Group(
         status_page(branch, pid, in_flight, trials, console, objective=objective, places=places),
         *progress,
-        *(Text(f"said    {formatter.line(line)}") for line in remarks),
+        *(Hanging(Text(f"said    {formatter.line(line)}")) for line in remarks),
         Text(""),
     )
     below = Group(*((Text(f"log     {formatter.line(log)}", "dim"),) if log else ()))
@@ -113,8 +114,13 @@ def watch_page(
         return Group(above, trial_table(trials[-LAST:], console, objective), below)
     room = console.height - len(console.render_lines(below, pad=False))
     lines = console.render_lines(above, pad=False)[: max(0, room - LEAST)]
-    shown = max(1, min(LAST, room - len(lines) - 1))
-    return Group(_page(lines), trial_table(trials[-shown:], console, objective), below)
+    room -= len(lines)
+    shown = max(1, min(LAST, room - 1))
+    table = trial_table(trials[-shown:], console, objective)
+    while shown > 1 and len(console.render_lines(table, pad=False)) > room:
+        shown -= 1
+        table = trial_table(trials[-shown:], console, objective)
+    return Group(_page(lines), table, below)
 
 
 def _page(lines: Sequence[Sequence[Segment]]) -> RenderableType:

@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.display.folding import GAP
+from agent.display.folding import GAP, FoldingTable, Hanging
 from agent.display.format import (
     HEAD,
     STYLES,
@@ -38,6 +38,8 @@ CURVE_CELLS = 10
 GIVEN_UP = {"method": 40, "memory": 28, "curve": 24, "time": 16, "delta": 8}
 """Columns that a narrow terminal leaves out, the first one first, if a hypothesis would have
 less room than this: no number is ever cut."""
+LEAST_HYPOTHESIS = 5
+"""Cells below which a hypothesis says nothing, and is left out too."""
 
 _RIGHT = frozenset({"#", "score", "delta", "time", "memory"})
 
@@ -61,6 +63,9 @@ def trial_table(
     if formatter.plain:
         return _paper(rows, formatter)
     columns = _columns(rows, formatter, console.width)
+    others = [name for name in columns if name != "hypothesis"]
+    if console.width - _cells(others, rows, formatter) < LEAST_HYPOTHESIS:
+        return _numbers(others, rows, formatter)
     table = Table(
         box=None, pad_edge=False, padding=(0, GAP, 0, 0), expand=True, header_style="bold"
     )
@@ -69,7 +74,7 @@ def trial_table(
             _head(name, formatter),
             no_wrap=True,
             ratio=1 if name == "hypothesis" else None,
-            justify="right" if name in (*_RIGHT, *map(_column, further)) else "left",
+            justify="right" if _is_number(name) else "left",
             overflow="crop" if formatter.ascii_only else "ellipsis",
         )
     for row in rows:
@@ -79,16 +84,41 @@ def trial_table(
 
 def _columns(rows: Sequence[dict[str, Text]], formatter: Formatter, width: int) -> list[str]:
     """Return the columns that fit a terminal of this width, without empty ones."""
-    cells = {name: max(row[name].cell_len for row in rows) for name in rows[0]}
-    columns = [name for name in cells if cells[name] or name not in GIVEN_UP]
-    widths = {name: max(cells[name], cell_len(_head(name, formatter))) for name in columns}
+    columns = [
+        name for name in rows[0] if name not in GIVEN_UP or any(row[name].plain for row in rows)
+    ]
     for name, least in GIVEN_UP.items():
-        taken = sum(widths[column] + GAP for column in columns if column != "hypothesis")
-        if width - taken >= least:
+        others = [column for column in columns if column != "hypothesis"]
+        if width - _cells(others, rows, formatter) >= least:
             break
         if name in columns:
             columns.remove(name)
     return columns
+
+
+def _cells(columns: Sequence[str], rows: Sequence[dict[str, Text]], formatter: Formatter) -> int:
+    """Return how wide columns are, each with the gap behind it."""
+    widest = (
+        max(cell_len(_head(name, formatter)), *(row[name].cell_len for row in rows))
+        for name in columns
+    )
+    return sum(widest) + GAP * len(columns)
+
+
+def _numbers(
+    columns: Sequence[str], rows: Sequence[dict[str, Text]], formatter: Formatter
+) -> FoldingTable:
+    """Return the table without hypotheses, for a terminal that has room for numbers alone."""
+    heads = {name: _head(name, formatter) for name in columns}
+    right = [head for name, head in heads.items() if _is_number(name)]
+    table = FoldingTable(tuple(heads.values()), right)
+    for row in rows:
+        table.add_row(*(row[name] for name in columns))
+    return table
+
+
+def _is_number(column: str) -> bool:
+    return column in _RIGHT or column.startswith("also.")
 
 
 def _column(metric: str) -> str:
@@ -151,8 +181,7 @@ def _paper(rows: Sequence[dict[str, Text]], formatter: Formatter) -> Text:
 
 
 def _padded(line: dict[str, str], name: str, width: int) -> str:
-    is_number = name in _RIGHT or name.startswith("also.")
-    return line[name].rjust(width) if is_number else line[name].ljust(width)
+    return line[name].rjust(width) if _is_number(name) else line[name].ljust(width)
 
 
 def summary(
@@ -172,8 +201,8 @@ def summary(
     return Group(
         trial_table(trials, console, objective),
         Text(""),
-        *outcome(trials, formatter),
-        *lesson(trials, formatter),
+        *map(Hanging, outcome(trials, formatter)),
+        *map(Hanging, lesson(trials, formatter)),
         Text(""),
         Text("next"),
         steps,
