@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from docs.build import OF_ROOT, page_of
+
 ROOT = Path(__file__).parent.parent
 needs_zensical = pytest.mark.skipif(
     find_spec("zensical") is None, reason="pip install 'autoresearch[docs]'"
@@ -31,7 +33,18 @@ def test_every_page_has_one_place_in_the_site() -> None:
     nav = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]["nav"]
     placed = list(pages_in(nav))
     assert len(placed) == len(set(placed))
-    assert set(placed) == {"index.md", *(path.name for path in (ROOT / "docs").glob("*.md"))}
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
+    assert set(placed) == pages | set(OF_ROOT.values())
+    assert pages.isdisjoint(OF_ROOT.values())
+
+
+def test_a_link_leads_to_a_page_of_the_site_or_is_a_path() -> None:
+    text = "[a](CHANGELOG.md) [b](docs/SECURITY.md#x) [`c.py`](c.py) [d](e/) [f](SECURITY.md)"
+    led = "[a](changes.md) [b](SECURITY.md#x) `c.py` d (`e/`) [f](reporting.md)"
+    assert page_of(text, "") == led
+    text = "[a](../CONTRIBUTING.md) [b](b.md#x) [c](../c.py) [d](https://d) [![e](e.png)](f.md)"
+    led = "[a](contributing.md) [b](b.md#x) c (`c.py`) [d](https://d) [![e](e.png)](f.md)"
+    assert page_of(text, "docs/") == led
 
 
 @pytest.fixture(scope="module")
