@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from agent.dashboard.render import report
 from agent.dashboard.view import View
-from tests.agent.dashboard.nights import busy, diffs_of, hostile, night
+from tests.agent.dashboard.nights import busy, diffs_of, guarded, hostile, night, wordy
 
 WIDE = 1280
 PHONE = 360
@@ -206,6 +206,22 @@ def test_a_printed_report_is_complete(tab: Page, tmp_path: Path) -> None:
     for tools in tab.locator(".tools, .acts").all():
         assert not tools.is_visible()
     assert len(tab.pdf()) > 10_000
+
+
+@pytest.mark.parametrize("width", [800, WIDE])
+def test_further_metrics_take_no_room_from_the_other_columns(
+    tab: Page, tmp_path: Path, width: int
+) -> None:
+    tab.set_viewport_size({"width": width, "height": 900})
+    view = guarded(wordy(16))
+    look_at(tab, tmp_path, view)
+    methods = tab.locator("#trials tbody .c-method")
+    assert min(methods.evaluate_all("cells => cells.map((cell) => cell.clientWidth)")) >= 90
+    lines = (
+        "rows => rows.map((row) => row.clientHeight / parseFloat(getComputedStyle(row).lineHeight))"
+    )
+    assert max(tab.locator("#trials tbody tr").evaluate_all(lines)) < 12
+    assert tab.evaluate("document.documentElement.scrollWidth") == width
 
 
 @pytest.mark.slow
