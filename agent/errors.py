@@ -10,6 +10,7 @@ Fault (1)                  sandbox/ground/fault.py: the harness or its surroundi
 │   └── BranchMoved (3)    somebody committed to the branch meanwhile
 ├── TrustFault (6)         what reaches out of the project is not confirmed
 └── ModelFault (5)         the model cannot be used: key, name, money
+    ├── UnknownModel (5)   no provider has a model of this name
     ├── ModelUnavailable (5)   it did not answer in time, and never has
     ├── ModelAway (5)      it cannot be asked for a while; a run goes on without it
     │   └── ModelLimited (5)   its provider refuses questions until a limit lifts
@@ -68,6 +69,7 @@ __all__ = [
     "RunBusy",
     "SandboxFault",
     "TrustFault",
+    "UnknownModel",
     "UsageFault",
     "near_names",
     "unknown",
@@ -117,6 +119,10 @@ class ModelFault(Fault):
     """The model cannot be used: no key, no such name, no money."""
 
     exit_code = 5
+
+
+class UnknownModel(ModelFault):
+    """No provider has a model of this name."""
 
 
 class ModelUnavailable(ModelFault):

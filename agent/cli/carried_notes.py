@@ -20,6 +20,14 @@ def notes_from(run: str, project: Project, consent: Consent) -> tuple[ResearchNo
 
     Raise UsageFault for a run without notes, HistoryFault for one that cannot be read.
     """
+    notes = written_notes(project, run)
+    with History.read(project, run) as history:
+        consent.require(items_of_notes(history, consent))
+    return notes
+
+
+def written_notes(project: Project, run: str) -> tuple[ResearchNote, ...]:
+    """Return the notes of a run. Raise as `notes_from`."""
     with History.read(project, run) as history:
         notes = notes_of(history.inputs)
         if not notes:
@@ -27,7 +35,6 @@ def notes_from(run: str, project: Project, consent: Consent) -> tuple[ResearchNo
                 f"{history.branch} has no notes: only a model that looks writes them.",
                 f"autoresearch log {history.tag}",
             )
-        consent.require(items_of_notes(history, consent))
         return notes
 
 

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from agent.cli.build import proven_for, slots_for
+from agent.cli.carried_notes import written_notes
+from agent.cli.choices import build_staff
 from agent.cli.constants import value_text
 from agent.cli.origin import find_origin
 from agent.cli.overview import Chosen, rows, say_overview
@@ -19,16 +21,18 @@ from agent.cli.planned_places import planned_places
 from agent.cli.question import first_context, first_question, last_commit
 from agent.cli.reach import kept_from_models
 from agent.cli.researching import shown_research
+from agent.cli.session import trackers_of
+from agent.cli.starting import Typed
 from agent.cli.warm import warm_start
-from agent.cli.working import Manner
 from agent.display.folding import FoldingTable
 from agent.display.format import Formatter, formatter_for, open_console
 from agent.display.waiting import waiting
-from agent.errors import Fault
+from agent.errors import Fault, UnknownModel
 from agent.evaluate.neighbours import sessions
 from agent.history.runs import next_tag, text_at
 from agent.llm.model import Request
 from agent.llm.resolve import open_model, sends_no_bill
+from agent.project.find import Project
 from agent.project.flags import Flags
 from agent.project.resolve import StartOptions
 from agent.project.trust import REPLAY
@@ -71,34 +75,30 @@ class Price:
     """Why nothing is known."""
 
 
-def show_plan(
-    flags: Flags,
-    source: str | None,
-    governs: str | None,
-    warm: str | None,
-    tag: str | None,
-    manner: Manner,
-) -> None:
-    """Print the plan of `start` with these flags."""
+def show_plan(flags: Flags, typed: Typed) -> None:
+    """Print the plan of `start` with these flags. Raise Fault for what it would refuse."""
+    manner = typed.manner
     as_json = manner.as_json
-    origin = find_origin(Path.cwd(), flags, source, governs)
+    origin = find_origin(Path.cwd(), flags, typed.source, typed.governs)
     place = origin.place
     project = place.project
     options = origin.options(flags)
     manner.check(options)
+    tag = typed.tag or next_tag(project)
+    _refuse_unknown(project, options, tag, typed)
     objective = origin.objective
     head = origin.state.commit if origin.state else last_commit(project)
     sources = origin.sources(head)
     slots = slots_for(manner.where, options.workers.value)
     prior: tuple[PriorTrial, ...] = ()
-    if warm:
-        prior = warm_start(warm, place, head, objective, err=as_json)
+    if typed.warm:
+        prior = warm_start(typed.warm, place, head, objective, err=as_json)
     tier = proven_for(manner.where, manner.unsafe, sources.code, place, slots).tier
     prepare = text_at(project, head, project.prepare) if project.prepare else ""
     where = "" if manner.where.is_local else str(manner.where)
     begins = origin.rows
     chosen = Chosen(place, options, slots, tier, sources, prepare, objective, begins, where=where)
-    places = planned_places(manner, place, options, slots, tag or next_tag(project))
+    places = planned_places(manner, place, options, slots, tag)
     research = shown_research(place, "", options.look.value)
     context = first_context(place, head, options, objective, prior)
     context = research.equip(context, never_awaited)
@@ -121,6 +121,16 @@ def show_plan(
     console.print("nothing was started, and no model was asked; without --dry-run it starts")
 
 
+def _refuse_unknown(project: Project, options: StartOptions, tag: str, typed: Typed) -> None:
+    """Raise Fault for a method, a tracker or a run that is named and not here."""
+    manner = typed.manner
+    method = find_method(options.method.value, typed=True)
+    build_staff(method, options.model.value, options)
+    trackers_of(project, tag, manner.tracker, manner.notify)
+    if typed.notes:
+        written_notes(project, typed.notes)
+
+
 def _first_request(options: StartOptions, context: Context) -> Request | None:
     """Return the first question to the model; None without a model, or for a replay."""
     model = options.model.value
@@ -139,6 +149,8 @@ def _price(model: str | None, request: Request | None, chosen: Chosen) -> Price:
         with waiting(f"the provider of {model} to answer"):
             hidden = kept_from_models(chosen.place.project)
             opened = open_model(model, os.environ, PRICE_SECONDS, threading.Event(), hidden)
+    except UnknownModel:
+        raise
     except Fault as fault:
         return Price(None, None, fault.message)
     tokens = min(ANSWER_TOKENS, request.max_output_tokens)

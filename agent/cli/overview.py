@@ -13,6 +13,7 @@ from rich.text import Text
 
 from agent.cli.build import Place
 from agent.cli.more_files import advice
+from agent.display.folding import Unpadded
 from agent.display.format import PAPER, formatter_for, open_console
 from agent.edit.files import Sources
 from agent.evaluate.neighbours import Session, sessions
@@ -99,7 +100,7 @@ def say_overview(chosen: Chosen, err: bool = False) -> None:
         if row.change and not wide:
             text = Text.assemble(text, (f"  ({formatter.line(row.change)})", "dim"))
         grid.add_row(Text(row.name, "bold"), text, change if wide else "")
-    console.print(grid)
+    console.print(Unpadded(grid))
 
 
 def say_beside(err: bool = False) -> None:

@@ -20,7 +20,7 @@ from agent.display.folding import FoldingTable
 from agent.display.format import NAME, Formatter, formatter_for, memory, open_console, rough_time
 from agent.display.scores import kinds_of
 from agent.errors import Fault, HistoryFault, UsageFault
-from agent.git.home import checked, run_folder, worktree_path
+from agent.git.home import is_tag, not_a_tag, run_folder, worktree_path
 from agent.git.lock import holder
 from agent.git.plumbing import Plumbing
 from agent.history.branch import tag_of
@@ -199,11 +199,14 @@ def rename_command(
     """
     places = homes(Path.cwd())
     tag = tag_of(old)
-    wanted = checked(new.removeprefix("autoresearch/"))
+    wanted = new.removeprefix("autoresearch/")
+    if not is_tag(wanted):
+        raise UsageFault(not_a_tag(wanted), f"autoresearch rename {shlex.quote(old)} night1")
     if not half_renamed(places, tag, wanted):
         tag = find_run(runs_of(places), old).tag
     if tag == wanted:
         raise UsageFault(f"The run is called {tag} already.", "autoresearch list")
+    _refuse_worked_on(places, tag)
     rename(places, tag, wanted)
     say(f"autoresearch/{tag} is now autoresearch/{wanted}")
 
@@ -254,12 +257,17 @@ def _deletable(places: Sequence[Project], name: str) -> Remains:
         raise HistoryFault(
             message, f"git push {shlex.quote(remote)} --delete {shlex.quote(branch)}"
         )
+    _refuse_worked_on(places, tag)
+    return remains
+
+
+def _refuse_worked_on(places: Sequence[Project], tag: str) -> None:
+    """Raise HistoryFault if a process works on a run."""
     for home in places:
         pid = holder(lock_path(home, tag))
         if pid is not None:
             message = f"process {pid} works on autoresearch/{tag}"
             raise HistoryFault(message, f"autoresearch stop {tag}")
-    return remains
 
 
 def _listing(places: Sequence[Project], remains: Remains) -> Iterable[tuple[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.edit import Applied, apply
-from agent.errors import ProjectFault, UsageFault, unknown
+from agent.errors import ProjectFault, UsageFault, near_names, unknown
 from agent.git.plumbing import Plumbing
 from agent.git.repository import writable
 from agent.project.presets import NEED_ACCELERATOR, PRESETS, RANGES
@@ -22,7 +22,9 @@ def scaffold(folder: Path, preset: str) -> Iterator[str]:
     written.
     """
     if preset not in PRESETS:
-        raise UsageFault(unknown("preset", preset, PRESETS), "autoresearch init --preset cpu")
+        meant = near_names(preset, PRESETS) or ("cpu",)
+        command = f"autoresearch init --preset {meant[0]}"
+        raise UsageFault(unknown("preset", preset, PRESETS), command)
     writable(folder / FILE)
     files = _files(preset)
     enter = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "

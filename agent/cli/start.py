@@ -160,11 +160,12 @@ def start(
         detach=detach,
         as_json=as_json,
     )
+    from agent.cli.starting import Typed, start_run
+
+    typed = Typed(tag, source, governs, warm, notes, manner)
     if dry_run:
         from agent.cli.dry_run import show_plan
 
-        show_plan(flags, source, governs, warm, tag, manner)
+        show_plan(flags, typed)
         return
-    from agent.cli.starting import Typed, start_run
-
-    start_run(flags, Typed(tag, source, governs, warm, notes, manner))
+    start_run(flags, typed)

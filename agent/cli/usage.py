@@ -26,9 +26,27 @@ def _message(error: Any, context: Any) -> str:
         return unknown("option", error.option_name, options, "")
     message: str = error.format_message()
     match = _NO_CHOICE.search(message)
-    if match is None:
-        return message.replace("Value error, ", "")
-    choices = re.findall(r"'([^']*)'", match["choices"])
-    parameter = error.param
-    name = parameter.opts[0] if parameter.param_type_name == "option" else parameter.name.upper()
-    return unknown(f"value for {name}", match["value"], choices)
+    if match is not None:
+        choices = re.findall(r"'([^']*)'", match["choices"])
+        return unknown(f"value for {_name_of(error.param)}", match["value"], choices)
+    problem = _problem_of(error.__cause__)
+    return f"{_name_of(error.param)} {problem}" if problem else message
+
+
+def _name_of(parameter: Any) -> str:
+    """Return the name of an option or an argument, as --help has it."""
+    name: str = parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar
+    return name or parameter.name.upper()
+
+
+def _problem_of(cause: BaseException | None) -> str | None:
+    """Return what is wrong with a value: `'two': must be a whole number`; None if unknown."""
+    # Most commands start without pydantic.
+    from pydantic import ValidationError
+
+    from agent.project.settings import problem_of
+
+    if not isinstance(cause, ValidationError):
+        return None
+    typed = cause.errors(include_url=False)[0]["input"]
+    return f"{typed!r}: {problem_of(cause)[1]}"

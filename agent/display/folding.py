@@ -8,7 +8,14 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import (
+    Console,
+    ConsoleOptions,
+    Group,
+    JustifyMethod,
+    RenderableType,
+    RenderResult,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -44,7 +51,7 @@ class FoldingTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Print it at the width that there is."""
         widths = self._widths(options.max_width)
-        yield self._stacked() if widths is None else self._side_by_side(widths)
+        yield Unpadded(self._stacked() if widths is None else self._side_by_side(widths))
 
     def _widths(self, room: int) -> list[int] | None:
         """Return the widths of the columns; None where they have no room beside each other."""
@@ -84,7 +91,7 @@ class FoldingTable:
             show_header=any(self._heads),
         )
         for head, width in zip(self._heads, widths, strict=True):
-            justify = "right" if head in self._right else "left"
+            justify: JustifyMethod = "right" if head in self._right else "left"
             table.add_column(head, justify=justify, overflow="fold", width=width)
         for row in self._rows:
             table.add_row(*row)
@@ -108,6 +115,20 @@ class FoldingTable:
         for head, cell in zip(self._heads, row, strict=True):
             if cell.plain.strip():
                 yield head, cell
+
+
+class Unpadded:
+    """What another renderable shows, without blanks at the ends of its lines."""
+
+    def __init__(self, page: RenderableType) -> None:
+        self._page = page
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Print it at the width that there is."""
+        for line in console.render_lines(self._page, options, pad=False):
+            text = Text.assemble(*((part.text, part.style or "") for part in line))
+            text.rstrip()
+            yield text
 
 
 class Hanging:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent.errors import UsageFault
+from agent.errors import UsageFault, near_names
 from agent.evaluate.bench import Bench, Measures
 from agent.evaluate.where import LOCAL, RAY, SLURM, Where
 from agent.plugins import installed, unknown
@@ -70,6 +70,8 @@ def find_engine(name: str) -> Open:
         return engine
     plugins = installed("engines", ENGINES)
     if name not in plugins:
-        raise unknown("engine", name, [*ENGINES, *plugins], "autoresearch start")
+        known = [*ENGINES, *plugins]
+        meant = near_names(name, known) or (RAY,)
+        raise unknown("engine", name, known, f"autoresearch start --on {meant[0]}")
     added: Open = plugins[name].load()
     return added

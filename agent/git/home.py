@@ -29,10 +29,14 @@ def is_tag(text: str) -> bool:
 def checked(tag: str) -> str:
     """Return `tag`. Raise UsageFault if it cannot be part of a branch's name."""
     if not is_tag(tag):
-        allowed = f"letters, digits, dots, dashes and underscores, {MAX_TAG} at most"
-        message = f"not a tag: {tag[:300]!r} ({allowed})"
-        raise UsageFault(message, "autoresearch start --tag night1")
+        raise UsageFault(not_a_tag(tag), "autoresearch start --tag night1")
     return tag
+
+
+def not_a_tag(text: str) -> str:
+    """Return what is wrong with a text that is no tag."""
+    allowed = f"letters, digits, dots, dashes and underscores, {MAX_TAG} at most"
+    return f"not a tag: {text[:300]!r} ({allowed})"
 
 
 def run_folder(root: Path, tag: str, *names: str, make: bool = False) -> Path:

@@ -8,7 +8,7 @@ from typing import IO, Self
 from agent.errors import BranchMoved, HistoryFault
 from agent.git.plumbing import Plumbing
 from agent.history import checkout
-from agent.history.branch import refuse_incomplete, tag_of
+from agent.history.branch import find_tip, refuse_incomplete, tag_of
 from agent.history.by_hand import new_commits
 from agent.history.commits import Commit
 from agent.history.flights import transaction
@@ -81,6 +81,7 @@ class History(Reading):
         """
         git = Plumbing(Path(project.root))
         tag = tag_of(branch)
+        find_tip(git, branch)  # a name that no run has leaves no folder behind
         lock = locked(project, tag)
         try:
             sweep_git_locks(git, project, tag)

@@ -8,7 +8,7 @@ from agent.errors import Fault, HistoryFault, UsageFault, unknown
 from agent.git.home import HOME, run_folder, worktree_path
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign
-from agent.git.shallow import fault_of_cut
+from agent.git.shallow import fault_of_depth
 from agent.history.branch import tag_of
 from agent.history.checkout import checkouts, is_checkout
 from agent.history.runs import RunSummary, first_commit, list_runs
@@ -50,7 +50,7 @@ def runs_of(places: tuple[Project, ...]) -> list[Run]:
     """Return the runs of the repository, the newest first. places: its checkouts."""
     git = Plumbing(Path(places[0].root))
     runs = []
-    is_cut = fault_of_cut(git, "a run") is not None
+    is_cut = fault_of_depth(git, "a run") is not None
     listings = [{run.tag: run for run in list_runs(home)} for home in places]
     for summary in list_runs(places[0]):
         with suppress(HistoryFault):  # what is damaged is listed, and said to be

@@ -13,7 +13,7 @@ from agent.git.home import is_tag, remove_file, run_folder, worktree_path
 from agent.git.lock import holder
 from agent.git.plumbing import INDEX, Plumbing
 from agent.git.references import names_of, references
-from agent.git.shallow import fault_of_cut
+from agent.git.shallow import fault_of_depth
 from agent.history import format1, format2
 from agent.history.commits import times_of
 from agent.project.find import Project
@@ -74,11 +74,12 @@ def list_runs(project: Project) -> tuple[RunSummary, ...]:
 def newest(project: Project) -> str:
     """Return the branch of the newest run. Raise HistoryFault if there is none."""
     git = Plumbing(Path(project.root))
-    branches = (run.branch for run in list_runs(project) if readable_first(git, run.commit))
+    runs = list_runs(project)
+    branches = (run.branch for run in runs if readable_first(git, run.commit))
     branch = next(branches, None)
     if branch is None:
-        none = HistoryFault("there is no run here yet", "autoresearch start")
-        raise fault_of_cut(git, "a run") or none
+        cut = fault_of_depth(git, runs[0].branch) if runs else None
+        raise cut or HistoryFault("there is no run here yet", "autoresearch start")
     return branch
 
 
@@ -95,9 +96,16 @@ def checked_out_run(project: Project, where: Path) -> str | None:
 def usual_run(project: Project, where: Path) -> str:
     """Return the branch of the default run: the one checked out at `where`, else the newest.
 
-    Raise HistoryFault if there is none.
+    Raise HistoryFault if there is none, and for one that a shallow clone has only the end of.
     """
-    return checked_out_run(project, where) or newest(project)
+    git = Plumbing(where)
+    branch = (git.try_("symbolic-ref", "--quiet", "--short", "HEAD") or "").strip()
+    checked_out = checked_out_run(project, where)
+    if checked_out is None and is_tag(branch.removeprefix("autoresearch/")):
+        cut = fault_of_depth(git, branch) if branch.startswith("autoresearch/") else None
+        if cut is not None:
+            raise cut
+    return checked_out or newest(project)
 
 
 def first_commit(git: Plumbing, tip: str) -> str | None:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from agent.errors import UsageFault, unknown
 from agent.records.objective import Direction, Objective
 from agent.records.results import SCORED, Trial, also_of, on_newest_data
 
 DIRECTIONS: dict[str, Direction] = {"min": "minimize", "max": "maximize"}
-EXAMPLE = "autoresearch log --pareto val_acc,params_m:min"
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,12 @@ def two_axes(text: str, objective: Objective) -> tuple[Axis, Axis]:
     """
     names = [part.strip() for part in text.split(",")]
     if len(names) != 2:
-        raise UsageFault("--pareto takes two metrics, A,B", EXAMPLE)
+        raise UsageFault("--pareto takes two metrics, A,B", _example(objective))
     first, second = (_axis(name, objective) for name in names)
     if first.name == second.name:
         raise UsageFault(
-            f"--pareto takes two different metrics, and both are {first.name!r}", EXAMPLE
+            f"--pareto takes two different metrics, and both are {first.name!r}",
+            _example(objective),
         )
     return first, second
 
@@ -78,7 +79,15 @@ def _axis(text: str, objective: Objective) -> Axis:
     otherwise = f"This run records {', '.join(axes)}."
     if len(axes) == 1:
         otherwise += ' More are recorded with also = ["..."] or guards in autoresearch.toml.'
-    raise UsageFault(unknown("metric", text, axes, otherwise), EXAMPLE)
+    raise UsageFault(unknown("metric", text, axes, otherwise), _example(objective))
+
+
+def _example(objective: Objective) -> str:
+    """Return the command that works with the metrics of a run, or that has it record more."""
+    names = [axis.name for axis in axes_of(objective)]
+    if len(names) == 1:
+        return '$EDITOR autoresearch.toml   # also = ["NAME"]'
+    return f"autoresearch log --pareto {quote(','.join(names[:2]))}"
 
 
 def value_of(trial: Trial, name: str, objective: Objective) -> float | None:

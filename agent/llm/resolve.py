@@ -2,13 +2,13 @@
 
 import ipaddress
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from agent.errors import ModelFault, unknown
+from agent.errors import ModelFault, UnknownModel, near_names, unknown
 from agent.llm.address import address_in, host_in
 from agent.llm.command import COMMANDS, Command
 from agent.llm.effort import Effort
@@ -137,9 +137,17 @@ def open_model(
             return cast(Provider, plugin.load())(rest, environment, patience)
     if name and environment.get("OPENAI_BASE_URL"):
         return _openai(name, environment, patience, effort)
+    raise _unknown_model(name, plugins)
+
+
+def _unknown_model(name: str, plugins: Collection[str]) -> UnknownModel:
+    """Return the fault for a name that means no model, with the nearest one that may."""
+    provider, _, rest = name.partition(":")
+    near = near_names(provider, {*OWN_PROVIDERS, *plugins}) if rest else ()
+    known = [f"{near[0]}:{rest}"] if near else [*NAMES, *plugins]
     choices = ", ".join([ACCEPTED, *(f"{added}:NAME" for added in plugins)])
-    message = unknown("model", name, [*NAMES, *plugins], f"Choose one of {choices}.")
-    raise ModelFault(message, "autoresearch models")
+    message = unknown("model", name, known, f"Choose one of {choices}.")
+    return UnknownModel(message, "autoresearch models")
 
 
 def plugin_providers() -> dict[str, Plugin]:

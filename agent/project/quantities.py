@@ -44,6 +44,16 @@ def _limit(value: Any) -> Any:
     return Limit.parse(value) if isinstance(value, str) else value
 
 
+_WORDS = {
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_type": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+}
+"""Types of pydantic's errors, whose messages speak of integers and of parsing."""
+
+
 def as_it_is_written(kind: str, value: Any) -> str | None:
     """Return how a value of the wrong type is to be written; None where that is not plain.
 
@@ -51,6 +61,8 @@ def as_it_is_written(kind: str, value: Any) -> str | None:
     """
     if kind == "tuple_type" and isinstance(value, str):
         return f"must be a list: write [{_quoted(value)}]"
+    if kind in _WORDS:
+        return _WORDS[kind]
     if kind != "string_type":
         return None
     if isinstance(value, list) and value and all(isinstance(part, str) for part in value):

@@ -23,7 +23,7 @@ class Bounds(Record):
     def spent(self, measured: int, seconds: float, cost: float) -> str | None:
         """Return in words which bound is used up; None while the run may go on."""
         if self.trials is not None and measured >= self.trials:
-            return f"{self.trials} trials measured"
+            return f"{self.trials} trial{'' if self.trials == 1 else 's'} measured"
         if self.hours is not None and seconds >= self.hours * 3600:
             return f"{self.hours:g} hours used"
         # A run that may spend nothing goes on for as long as its proposals are free.

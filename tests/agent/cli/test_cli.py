@@ -158,7 +158,20 @@ def test_trials_is_a_number_in_every_command() -> None:
             "autoresearch bench",
         ),
         ("show", "Missing argument 'N'.", "autoresearch show --help"),
-        ("start --trials many", "Invalid value for '--trials': ", "autoresearch start --help"),
+        (
+            "start --trials many",
+            "--trials 'many': must be a whole number",
+            "autoresearch start --help",
+        ),
+        ("start --hours soon", "--hours 'soon': must be a number", "autoresearch start --help"),
+        ("show oen", "N 'oen': must be a whole number", "autoresearch show --help"),
+        ("show 1.5", "N '1.5': must be a whole number", "autoresearch show --help"),
+        ("dashboard --port 99999", "--port '99999': must be less than", "autoresearch dashboard"),
+        (
+            "start --on rya",
+            "Unknown engine 'rya'. Did you mean 'ray'?",
+            "autoresearch start --on ray",
+        ),
     ],
 )
 def test_what_was_typed_wrong_is_said_with_the_nearest_name(

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from agent.cli import app
 from agent.cli.dry_run import RUNS_A_TRIAL, Price, forecast_of
-from agent.errors import UsageFault
+from agent.errors import Fault, UsageFault
 from agent.project.flags import read_flags
 from agent.project.program import FrontMatter
 from agent.project.resolve import Inferred, StartOptions, start_options
@@ -111,6 +111,27 @@ def test_without_a_model_nothing_is_asked(toy: Path) -> None:
     shown = typed("start", "--dry-run", "--model", "none", "--hours", "2", "--budget", "5m")
     assert "question: no model is asked" in shown
     assert "at most 2.0 hours" in shown and "no dollars" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--model opsu", "Unknown model 'opsu'. Did you mean 'opus'?"),
+        ("--model scriptd:a.jsonl", "Unknown model 'scriptd:a.jsonl'. Did you mean 'scripted:a"),
+        ("--model none --fill tpee", "Unknown method 'tpee'. Did you mean 'tpe'?"),
+        ("--model none --tracker tensorbord", "Unknown tracker 'tensorbord'. Did you mean 'tens"),
+        ("--model none --notes nov24", "there is no run nov24 here"),
+    ],
+)
+@pytest.mark.parametrize("dry", [("--dry-run",), ("--trust",)])
+def test_a_dry_run_refuses_the_names_that_a_start_refuses(
+    toy: Path, words: str, message: str, dry: tuple[str, ...]
+) -> None:
+    before = references(toy)
+    refused = CliRunner().invoke(app, ["start", *words.split(), *dry])
+    assert isinstance(refused.exception, Fault), refused.output
+    assert refused.exception.message.startswith(message)
+    assert references(toy) == before
 
 
 def test_prompt_before_any_run_is_the_first_question_of_a_start(toy: Path) -> None:

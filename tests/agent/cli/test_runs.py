@@ -113,11 +113,37 @@ def test_list_names_the_process_that_works(here: Path) -> None:
         assert (listed()["t"]["state"], listed()["t"]["pid"]) == ("running", pid)
 
 
+def test_a_list_on_paper_has_no_blanks_at_the_ends_of_its_lines(here: Path) -> None:
+    assert all(line == line.rstrip() for line in output_of("list").splitlines())
+
+
+def test_a_name_that_no_run_has_leaves_nothing_behind(here: Path) -> None:
+    before = sorted((here / ".autoresearch" / "runs").iterdir())
+    assert isinstance(fault("resume", "nope"), HistoryFault)
+    assert sorted((here / ".autoresearch" / "runs").iterdir()) == before
+
+
 def test_a_branch_that_is_no_run_is_not_listed(here: Path) -> None:
     git(here, "branch", "autoresearch/plain")
     assert set(listed()) == {"t"}
     assert isinstance(fault("delete", "plain", "--yes"), UsageFault)
     assert "plain" in git(here, "branch")
+
+
+@pytest.mark.parametrize("words", [("status",), ("resume",), ("log",)])
+def test_a_shallow_clone_of_a_run_s_branch_is_told_to_fetch_the_rest(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    clone = tmp_path / "clone"
+    git(here, "clone", "-q", "--depth", "1", "-b", "autoresearch/t", here.as_uri(), str(clone))
+    monkeypatch.chdir(clone)
+    shallow = fault(*words)
+    assert "autoresearch/t" in shallow.message
+    assert shallow.next_command == "git fetch --unshallow"
+    assert listed()["t"]["state"] == "unreadable"
+    git(clone, "fetch", "-q", "--unshallow")
+    assert listed()["t"]["state"] == "stopped"
+    assert "1.401000" in output_of("log")
 
 
 # -------------------------------------------------------------------------------------- rename
@@ -146,6 +172,12 @@ def test_a_name_that_cannot_be_given_is_refused(here: Path, new: str, message: s
 def test_a_taken_name_is_refused(here: Path) -> None:
     git(here, "branch", "autoresearch/other", "autoresearch/t")
     assert "there is a run other already" in fault("rename", "t", "other").message
+
+
+def test_what_is_proposed_instead_can_be_typed(here: Path) -> None:
+    assert fault("rename", "t", "a b").next_command == "autoresearch rename t night1"
+    with worker(here):
+        assert fault("rename", "t", "deeper").next_command == "autoresearch stop t"
 
 
 # -------------------------------------------------------------------------------------- delete

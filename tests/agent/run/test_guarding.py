@@ -269,7 +269,7 @@ def test_one_lucky_score_does_not_reach_a_target(tmp_path: Path) -> None:
     assert trials[1].status == "keep"
     assert trials[1].target is not None and not trials[1].target.reached
     assert "the target 1.2 is not proved" in trials[1].reason
-    assert finished(events) == "1 trials measured"
+    assert finished(events) == "1 trial measured"
 
 
 def test_a_baseline_beyond_the_target_ends_the_run_at_once(tmp_path: Path) -> None:
