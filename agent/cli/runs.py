@@ -19,7 +19,7 @@ from agent.cli.say import say
 from agent.display.folding import FoldingTable
 from agent.display.format import NAME, Formatter, formatter_for, memory, open_console, rough_time
 from agent.display.scores import kinds_of
-from agent.errors import Fault, HistoryFault, UsageFault
+from agent.errors import Fault, HistoryFault, RunBusy, UsageFault
 from agent.git.home import is_tag, not_a_tag, run_folder, worktree_path
 from agent.git.lock import holder
 from agent.git.plumbing import Plumbing
@@ -262,12 +262,12 @@ def _deletable(places: Sequence[Project], name: str) -> Remains:
 
 
 def _refuse_worked_on(places: Sequence[Project], tag: str) -> None:
-    """Raise HistoryFault if a process works on a run."""
+    """Raise RunBusy if a process works on a run."""
     for home in places:
         pid = holder(lock_path(home, tag))
         if pid is not None:
             message = f"process {pid} works on autoresearch/{tag}"
-            raise HistoryFault(message, f"autoresearch stop {tag}")
+            raise RunBusy(message, f"autoresearch stop {tag}")
 
 
 def _listing(places: Sequence[Project], remains: Remains) -> Iterable[tuple[str, str]]:
