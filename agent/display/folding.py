@@ -68,8 +68,8 @@ class FoldingTable:
 
     def _widest(self, column: int) -> int:
         """Return the cells of the longest line of a column."""
-        lines = (line for row in self._rows for line in row[column].plain.splitlines())
-        return max(map(cell_len, lines), default=0)
+        text = "\n".join(row[column].plain for row in self._rows)
+        return max(map(cell_len, text.splitlines()), default=0)
 
     def _least(self, column: int, head: str) -> int:
         """Return the width below which a column would be broken where it must not be."""
@@ -77,7 +77,7 @@ class FoldingTable:
         least_head = min(cell_len(head), LEAST_HEAD)
         if head in self._right:
             return max(widest, least_head, 1)
-        words = [word for row in self._rows for word in row[column].plain.split()]
+        words = " ".join(row[column].plain for row in self._rows).split()
         numbers = (cell_len(word) for word in words if _NUMBER.fullmatch(word))
         longest = max(map(cell_len, words), default=0)
         return max(least_head, min(longest, LEAST_WORD), *numbers, 1)
