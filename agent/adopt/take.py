@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from agent.adopt.steps import Step
 from agent.edit.files import Sources, apply_edits, difference, touched_files
+from agent.errors import ProjectFault
 from agent.history.history import History
 from agent.records.edits import Edit, Refused
 from agent.records.proposals import Proposal, Provenance
@@ -38,30 +39,20 @@ def _edits_of(tip: Sources, step: Step) -> tuple[tuple[Edit, ...], str]:
         return (), "it was tried on another state than the branch had then"
     if step.sources == tip:
         return (), f"it has the same {_files_of(tip)}"
-    unreadable = _unreadable(tip, step.sources)
-    if unreadable:
-        return (), unreadable
-    proposal = Proposal(hypothesis="-", edits=difference(tip, step.sources), by=ADOPTED)
-    # As a verdict's trailers will have them.
-    edits = Proposal.model_validate_json(proposal.model_dump_json()).edits
+    try:
+        edits = difference(tip, step.sources)
+    except ProjectFault as fault:
+        return (), fault.message
     applied = apply_edits(tip, edits)
     if isinstance(applied, Refused):
         return (), f"no typed edits give its {_files_of(tip)} ({applied})"
     if applied != step.sources:
-        return (), f"its {_files_of(tip)} is not UTF-8"
+        return (), f"no typed edits give its {_files_of(tip)} byte for byte"
     return edits, ""
 
 
 def _files_of(sources: Sources) -> str:
     return "text of the files that edits may touch" if sources.is_project else "train.py"
-
-
-def _unreadable(tip: Sources, after: Sources) -> str:
-    """Return which file of `tip` became one that edits cannot touch, and why; "" if none did."""
-    for path in tip.files:
-        if path not in after.files and path in after.others:
-            return f"{path} cannot be edited there: {after.others[path]}"
-    return ""
 
 
 def _recorded(history: History, step: Step, edits: tuple[Edit, ...], lost: str) -> Trial:

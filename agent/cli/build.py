@@ -11,7 +11,7 @@ from shlex import quote
 from agent.cli.consent import Consent
 from agent.cli.reach import items_of_network, prepare_source, readable_paths
 from agent.display.waiting import waiting
-from agent.edit.encoding import foreign_encoding
+from agent.edit.encoding import NOT_UTF_8, foreign_encoding
 from agent.edit.files import Sources
 from agent.edit.files.one import is_python
 from agent.errors import Fault, ProjectFault
@@ -40,6 +40,7 @@ from agent.project.template import PREPARE, is_retired
 from agent.project.unseen import held_out, hidden_on_disk, records, shown, test_on_disk
 from agent.project.variables import handed_on
 from agent.records.proposals import Configuration
+from agent.records.sources import is_utf8
 from agent.run.admission import Fixed
 from agent.run.ledger import Ledger
 from agent.space import Space, read_constants, read_space
@@ -138,12 +139,14 @@ def place_around(where: Path) -> Place:
 
 
 def refuse_foreign_encodings(project: Project, sources: Sources) -> None:
-    """Raise ProjectFault if Python would not read one of the files as UTF-8.
+    """Raise ProjectFault if a file is not UTF-8, or Python would read it as something else.
 
     Edits of such a file would not be safe.
     """
     for name, text in sources.files.items():
-        fault = foreign_encoding(text) if is_python(name) else None
+        fault = None if is_utf8(text) else NOT_UTF_8
+        if is_python(name):
+            fault = foreign_encoding(text)
         if fault:
             path = project.inside(name)
             raise ProjectFault(

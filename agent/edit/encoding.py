@@ -5,6 +5,9 @@ import io
 import re
 import tokenize
 
+from agent.records.sources import is_utf8
+
+NOT_UTF_8 = "it has bytes that are not UTF-8"
 _LONE_RETURN = re.compile(rb"\r\n?")
 
 
@@ -23,7 +26,7 @@ def foreign_encoding(text: str) -> str | None:
         return f"Python cannot read it: {error}"
     if codec not in ("utf-8", "utf-8-sig"):
         return f"it declares the encoding {name}"
-    return None
+    return None if is_utf8(text) else NOT_UTF_8
 
 
 def _bytes_of(text: str) -> bytes:

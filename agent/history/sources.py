@@ -1,6 +1,5 @@
 """Reads the editable files of commits; unchanged files are read only once."""
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from shlex import quote
@@ -11,13 +10,11 @@ from agent.git.plumbing import Plumbing
 from agent.project.find import Project
 from agent.project.settings import FILE
 from agent.records.patterns import EXCEPT, matches
-from agent.records.sources import MAX_CHARACTERS, MAX_FILES, MAX_TOTAL, Sources
+from agent.records.sources import MAX_CHARACTERS, MAX_FILES, MAX_TOTAL, Sources, is_utf8
 from sandbox.ground.text import one_line
 
 MAX_BYTES = 4 * MAX_CHARACTERS
 """A larger file has more than MAX_CHARACTERS characters."""
-_SURROGATE = re.compile("[\ud800-\udfff]")
-"""Matches a byte that is not UTF-8."""
 KEPT_TEXTS = 2 * MAX_FILES
 """The most texts in memory. Beyond that, only those of the newest commit are kept."""
 _NARROWER = f"$EDITOR {FILE}   # files = [...]"
@@ -104,7 +101,7 @@ def _fault_of_text(text: str) -> str:
     """Return why a text cannot be edited; "" if it can."""
     if len(text) > MAX_CHARACTERS:
         return _TOO_LARGE
-    if "\0" in text or _SURROGATE.search(text):
+    if "\0" in text or not is_utf8(text):
         return "it is binary, or not UTF-8"
     return ""
 

@@ -1,5 +1,6 @@
 """The files that edits may touch, at one state of a project."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -16,6 +17,7 @@ MAX_TOTAL = 2**26
 MAX_GROWN = MAX_TOTAL // 4
 """Characters of all files together, up to which edits may add to them."""
 MAX_NEAR = 3
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,11 @@ class Sources:
         if near:
             return f"did you mean {' or '.join(near)}?"
         return f"the files are: {', '.join(names[:8])}" if names else "no file is edited"
+
+
+def is_utf8(text: str) -> bool:
+    """Return whether every byte of a text could be decoded; the others are lone surrogates."""
+    return not _SURROGATE.search(text)
 
 
 Code = Sources | str

@@ -139,6 +139,11 @@ class Giver:
         reader = SourceReader(self._git)
         old = reader.read(before, self._project)
         new = reader.read(after, self._project)
+        for path in map(self._project.outside, paths):
+            reason = old.others.get(path) or new.others.get(path)
+            if reason:
+                message = f"{what} touches {path}, which no edit can change: {reason}."
+                raise UsageFault(message, "git diff --stat")
         edits = difference(old, new)
         if not edits:
             raise UsageFault(f"{what} changes nothing that a trial runs.", SET_EXAMPLE)

@@ -5,8 +5,9 @@ from difflib import SequenceMatcher
 
 from agent.edit.files.apply import apply_edits
 from agent.edit.files.one import Edits, difference_in
+from agent.errors import ProjectFault
 from agent.records.edits import AddFile, DeleteFile, Edit, RenameFile, RewriteFile
-from agent.records.sources import Sources
+from agent.records.sources import Sources, is_utf8
 
 # A new file that shares this much of a deleted one's lines counts as that file renamed.
 SAME_SHARE = 0.6
@@ -20,14 +21,36 @@ MAX_PRODUCT = 1_000_000
 def difference(old: Sources, new: Sources) -> Edits:
     """Return edits with `apply_edits(old, edits)` equal to `new`, byte for byte.
 
-    () if nothing differs.
+    () if nothing differs. Raise ProjectFault where no edits can, since a file is not UTF-8 or the
+    like in one of the states.
     """
+    _refuse_beyond_edits(old, new)
     for renamed in (renamed_files(old, new), {}):
         edits = tuple(_edits(old, new, renamed))
         if apply_edits(old, edits) == new:
             return edits
+    changed = [path for path in new.files if new.files[path] != old.files.get(path)]
+    foreign = next((path for path in changed if not is_utf8(new.files[path])), None)
+    if foreign:
+        raise _unsayable(foreign, "it is not UTF-8")
     # A file that its own edits do not give: as a whole.
     return tuple(_whole_files(old, new))
+
+
+def _refuse_beyond_edits(old: Sources, new: Sources) -> None:
+    """Raise ProjectFault for a file that edits may touch in one of the states only.
+
+    In the other it is binary, not UTF-8, a link or too large, and not deleted.
+    """
+    for path in sorted(old.files.keys() ^ new.files.keys()):
+        reason = old.others.get(path) or new.others.get(path)
+        if reason:
+            raise _unsayable(path, reason)
+
+
+def _unsayable(path: str, reason: str) -> ProjectFault:
+    message = f"No edits make this change: {path} cannot be edited there: {reason}."
+    return ProjectFault(message, "git status")
 
 
 def _edits(old: Sources, new: Sources, renamed: Mapping[str, str]) -> Iterator[Edit]:

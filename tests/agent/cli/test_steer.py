@@ -139,6 +139,29 @@ def test_new_files_of_a_project_are_part_of_the_change(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "data",
+    [
+        b"lr: 2  # caf\xe9\n",
+        b"\xff\xfel\x00r\x00",
+        "lr: 2  # \ud83d".encode("utf-8", "surrogatepass"),
+    ],
+)
+def test_a_file_that_is_no_text_any_more_is_not_deleted(tmp_path: Path, data: bytes) -> None:
+    """A model's editor saves Latin-1, UTF-16, or half of an emoji."""
+    files = {"files": ("train.py", "*.yaml"), "folder": "."}
+    (tmp_path / "conf.yaml").write_text("lr: 1\n")
+    with study(tmp_path, objective=VAL_BPB.model_copy(update=files)) as history:
+        assert "conf.yaml" in history.sources.files
+        (tmp_path / "conf.yaml").write_bytes(data)
+        with pytest.raises(UsageFault, match=r"conf\.yaml, which no edit can change: it is binary"):
+            giver(history).of_working_tree()
+        git(tmp_path, "checkout", "-q", "conf.yaml")
+        (tmp_path / "more.yaml").write_bytes(data)
+        with pytest.raises(UsageFault, match=r"more\.yaml, which no edit can change: it is binary"):
+            giver(history).of_working_tree()
+
+
+@pytest.mark.parametrize(
     ("step", "raised"),
     [
         (Set(max_cost=0.5), False),

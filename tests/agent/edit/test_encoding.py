@@ -2,6 +2,7 @@
 
 import ast
 import warnings
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 from agent.edit import apply, diff
 from agent.edit.apply import Applied
 from agent.edit.encoding import foreign_encoding
+from agent.edit.files import Sources, apply_edits, difference
 from agent.edit.files import guard_files as guard
 from agent.edit.source import read
+from agent.errors import ProjectFault
 from agent.records.edits import AddImport, Refused, ReplaceStatements, RewriteFile, SetConstant
 
 FOREIGN = (
@@ -63,6 +66,26 @@ def test_a_foreign_cookie_is_refused_in_a_file(head: str) -> None:
 def test_utf_8_is_read_however_it_is_declared(head: str) -> None:
     assert foreign_encoding(head + "LR = 0.1\n") is None
     assert isinstance(apply(head + "LR = 0.1\n", [SetConstant(name="LR", value="2")]), Applied)
+
+
+def test_bytes_that_are_not_utf_8_are_never_replaced() -> None:
+    """A script of a shell in Latin-1: an edit beside the byte keeps it, none can change it."""
+    old = Sources({"run.sh": "LR=1\n# caf\udce9\nWD=1\nB=2\nC=3\n"}, "run.sh", ("run.sh",))
+    beside = old.with_text(old.text.replace("C=3", "C=4"))
+    assert apply_edits(old, difference(old, beside)) == beside
+    for text in (old.text.replace("caf\udce9", "th\udce9"), old.text.replace("LR=1", "LR\udce9")):
+        with pytest.raises(ProjectFault, match=r"run\.sh cannot be edited there: it is not UTF-8"):
+            difference(old, old.with_text(text))
+    assert difference(old, old.with_text("LR=1\n")) == (RewriteFile(code="LR=1\n"),)
+    assert foreign_encoding("x = 1\n" * 9 + "# caf\udce9\n") is not None
+
+
+def test_a_file_that_becomes_binary_is_not_deleted() -> None:
+    old = Sources({"train.py": "x = 1\n", "a.yaml": "lr: 1\n"}, patterns=("*.py", "*.yaml"))
+    new = replace(old, files={"train.py": "x = 1\n"}, others={"a.yaml": "it is binary"})
+    for before, after in ((old, new), (new, old)):
+        with pytest.raises(ProjectFault, match=r"a\.yaml cannot be edited there: it is binary"):
+            difference(before, after)
 
 
 def test_no_edit_brings_a_cookie_in() -> None:
