@@ -16,7 +16,7 @@ from agent.adopt import (
     steps_between,
     take_over,
 )
-from agent.cli.build import Place, find_place, prepared, proven, refuse_foreign_encodings
+from agent.cli.build import Place, find_place, prepared, proven, refuse_unreadable
 from agent.cli.choices import options_of, say_origins
 from agent.cli.consent import Consent
 from agent.cli.reach import agree_to_start, front_matter_at, remember_run
@@ -102,7 +102,7 @@ def _new_run(
     """Return the record of the run that begins where the branch began, once that is agreed to."""
     project = place.project
     sources = sources_in(project, span.start)
-    refuse_foreign_encodings(project, sources)
+    refuse_unreadable(project, sources)
     front_matter = front_matter_at(project, span.start)
     refuse_unknown_names(project, place.settings, front_matter, (sources,))
     options = options_of(flags, place, front_matter)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from agent.cli.build import Place, find_place, place_around, refuse_foreign_encodings
+from agent.cli.build import Place, find_place, place_around, refuse_unreadable
 from agent.cli.choices import options_of
 from agent.cli.overview import Row
 from agent.cli.reach import front_matter_at
@@ -88,7 +88,7 @@ class Origin:
         """
         project = self.place.project
         sources = sources_in(project, commit)
-        refuse_foreign_encodings(project, sources)
+        refuse_unreadable(project, sources)
         refuse_idle_globs(project, sources)
         states = (sources, *(sources_in(project, before) for before in self.before))
         refuse_unknown_names(project, self.place.settings, self.front_matter, states)

@@ -8,7 +8,7 @@ from agent.cli.build import (
     Place,
     place_around,
     proven_for,
-    refuse_foreign_encodings,
+    refuse_unreadable,
     slots_for,
 )
 from agent.cli.choices import method_of
@@ -100,6 +100,6 @@ def _check_sources(history: History, place: Place) -> None:
     project = place.project
     front_matter = read_program(history.program).front_matter
     history.warnings += stated_otherwise(run, project, place.settings, front_matter)
-    refuse_foreign_encodings(history.project, history.sources)
+    refuse_unreadable(history.project, history.sources)
     states = (history.sources, history.sources_at(run.start_commit))
     refuse_unknown_names(project, place.settings, front_matter, states)

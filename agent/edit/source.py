@@ -17,6 +17,7 @@ from functools import cached_property, lru_cache
 from typing import TypeGuard
 
 from agent.edit.encoding import foreign_encoding
+from agent.edit.newer_syntax import hint_of_newer, newer_than_this, this_python
 from agent.errors import near_names
 from agent.records.edits import RefusalReason, Refused
 from agent.records.sources import MAX_CHARACTERS
@@ -80,10 +81,19 @@ def parse_tree(text: str) -> ast.Module | Refused:
             warnings.simplefilter("ignore")
             return ast.parse(text)
     except SyntaxError as error:
-        line = (error.text or "").strip()
-        return refuse("syntax", f"line {error.lineno}: {error.msg}", line)
+        return _refused_syntax(error)
     except (ValueError, RecursionError, MemoryError) as error:
         return refuse("syntax", str(error) or "nested too deeply")
+
+
+def _refused_syntax(error: SyntaxError) -> Refused:
+    line = (error.text or "").strip()
+    where = f"line {error.lineno}: {error.msg}"
+    newer = newer_than_this(line)
+    if not newer:
+        return refuse("syntax", where, line)
+    why = f"{newer} may read it, and {this_python()} runs autoresearch"
+    return refuse("syntax", f"{where}: {why}", hint_of_newer())
 
 
 def file_tree(text: str) -> ast.Module | Refused:

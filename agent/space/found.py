@@ -1,7 +1,6 @@
 """The constants of all files that edits may touch, under names that say where they are."""
 
 import ast
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from agent.edit.files import Code, Sources, as_sources, split_name
 from agent.edit.files.difference import renamed_files
 from agent.edit.files.one import KEPT_FILES, is_python
 from agent.edit.literal import Literal, evaluate
+from agent.edit.newer_syntax import hint_of_newer, this_python
 from agent.edit.source import parse_tree, read
 from agent.edit.values import Entry, entries, language_of, value_of
 from agent.edit.values import written as written_value
@@ -76,13 +76,18 @@ def unread_files(sources: Sources) -> dict[str, str]:
 def _why_unread(path: str, text: str) -> str | None:
     if is_python(path):
         parsed = read(text)
-        version = f"Python {sys.version_info.major}.{sys.version_info.minor}"
-        return f"{parsed.where}, as {version} reads it" if isinstance(parsed, Refused) else None
+        return _why_unparsed(parsed) if isinstance(parsed, Refused) else None
     language = language_of(path)
     if language is None:
         return "a text of this kind is edited by its passages"
     values = entries(language, text)
     return values.where if isinstance(values, Refused) else None
+
+
+def _why_unparsed(refused: Refused) -> str:
+    if refused.hint == hint_of_newer():
+        return f"{refused.where} ({refused.hint})"
+    return f"{refused.where}, as {this_python()} reads it"
 
 
 def read_constants(code: Code) -> Configuration:

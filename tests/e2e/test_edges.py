@@ -3,7 +3,10 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from tests.e2e.researcher import TRAIN, git, ledger, miniature, type_in
 
@@ -36,6 +39,16 @@ def test_a_train_py_in_another_encoding_is_refused_at_the_start(tmp_path: Path) 
     adopted = type_in(home, "adopt", "exp", "--tag", "a", "--model", "none", "--method", "random")
     assert adopted.returncode == 3, adopted.stderr
     assert "must be UTF-8" in adopted.stderr
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python reads it")
+def test_a_train_py_for_a_newer_python_is_refused_at_the_start(tmp_path: Path) -> None:
+    home = miniature(tmp_path, TRAIN + "try:\n    pass\nexcept OSError, ValueError:\n    pass\n")
+    run = type_in(home, *START)
+    assert run.returncode == 3, run.stderr
+    assert "train.py cannot be edited: line" in run.stderr
+    assert "Python 3.14 may read it" in run.stderr
+    assert "PYTHON runs the trainings" in run.stderr
 
 
 SPY = """
