@@ -5,10 +5,10 @@ under `#ifdef`, is none.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 
-from agent.edit.value_tree import MAX_VALUES, Document, Item, Tree, literal_of, meaning
+from agent.edit.named_values import Named, document_of_named
+from agent.edit.value_tree import Document
 from agent.records.edits import Refused
 
 _NUMBER = r"""(?P<value> -? (?: [0-9]{1,300}\.[0-9]{0,300} | \.[0-9]{1,300} | [0-9]{1,300} )
@@ -30,24 +30,15 @@ _OCTAL = re.compile(r"-?0[0-9]+")
 
 def read_code(text: str) -> Document | Refused:
     """Return the named numbers of a text; the rest of the text is part of its meaning, too."""
-    matches = sorted(_definitions(text), key=lambda match: match.start())
-    counts = Counter(match["name"] for match in matches)
-    items: list[Item] = []
-    tree: dict[str, Tree] = {}
-    around: list[str] = []
-    end = 0
-    for match in matches[:MAX_VALUES]:
+    return document_of_named(text, _values(text))
+
+
+def _values(text: str) -> Iterator[Named]:
+    for match in _definitions(text):
         value = _value(match["value"], match["suffix"])
-        if value is None or counts[match["name"]] > 1:
-            continue
-        start, stop = match.span("value")
-        items.append(Item((match["name"],), start, stop, literal_of(value)))
-        tree[match["name"]] = meaning(value)
-        around.append(text[end:start])
-        end = stop
-    around.append(text[end:])
-    marks = tuple(((), part) for part in around)
-    return Document(text, tuple(items), tree, marks)
+        if value is not None:
+            start, end = match.span("value")
+            yield Named((match["name"],), start, end, value)
 
 
 def _definitions(text: str) -> Iterator[re.Match[str]]:

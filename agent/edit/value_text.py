@@ -46,6 +46,16 @@ def code_text(value: Literal, _old: str) -> str:
     return _with_point(text)
 
 
+def ini_text(value: Literal, old: str) -> str:
+    """Return a value in an INI file or a shell script."""
+    match value:
+        case bool():
+            return _like(value, old)
+        case str():
+            return value
+    return repr(value)
+
+
 def _like(value: bool, old: str) -> str:
     """Return a bool in the words of the old one: True, off."""
     for words in _WORDS:

@@ -9,11 +9,13 @@ from typing import Literal as Choice
 
 from agent.edit.above import comment_above, lines_of
 from agent.edit.code_values import read_code
+from agent.edit.ini_values import read_ini
 from agent.edit.json_values import read_json
 from agent.edit.literal import Literal
+from agent.edit.shell_values import read_shell
 from agent.edit.source import refuse, unknown
 from agent.edit.toml_values import read_toml
-from agent.edit.value_text import code_text, json_text, toml_text, yaml_text
+from agent.edit.value_text import code_text, ini_text, json_text, toml_text, yaml_text
 from agent.edit.value_tree import (
     MAX_TEXT,
     USE_TEXT,
@@ -30,8 +32,8 @@ from agent.edit.value_tree import (
 from agent.edit.yaml_values import read_yaml
 from agent.records.edits import Refused
 
-Language = Choice["yaml", "toml", "json", "code"]
-"""code: C and what writes its named numbers alike."""
+Language = Choice["yaml", "toml", "json", "code", "ini", "shell"]
+"""code: C and what writes its named numbers alike. ini: also gin and properties."""
 
 KEPT = 128  # files whose values are kept for the next who asks
 MAX_SUGGESTED = 500  # paths that a wrong one is compared with
@@ -43,30 +45,53 @@ _SUFFIXES: dict[str, Language] = {
     ".jsonc": "json",
     **dict.fromkeys((".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".cu", ".cuh"), "code"),
     **dict.fromkeys((".rs", ".go", ".jl"), "code"),
+    **dict.fromkeys((".ini", ".cfg", ".conf", ".properties", ".gin"), "ini"),
+    **dict.fromkeys((".sh", ".bash", ".zsh"), "shell"),
 }
 _READERS: dict[Language, Callable[[str], Document | Refused]] = {
     "yaml": read_yaml,
     "toml": read_toml,
     "json": read_json,
     "code": read_code,
+    "ini": read_ini,
+    "shell": read_shell,
 }
 _WRITERS: dict[Language, Callable[[Literal, str], str]] = {
     "yaml": yaml_text,
     "toml": toml_text,
     "json": json_text,
     "code": code_text,
+    "ini": ini_text,
+    "shell": ini_text,
 }
 _BEFORE_VALUE: dict[Language, str] = {
     "yaml": "",
     "toml": "value = ",
     "json": "",
     "code": "#define value ",
+    "ini": "value = ",
+    "shell": "value=",
 }
 # What a line of comment begins with.
-_MARKS: dict[Language, str] = {"yaml": "#", "toml": "#", "json": "//", "code": "//"}
+_MARKS: dict[Language, str] = {
+    "yaml": "#",
+    "toml": "#",
+    "json": "//",
+    "code": "//",
+    "ini": "#",
+    "shell": "#",
+}
 _COMMENT = re.compile(r"[ \t]*+,?[ \t]*+(#[^\r\n]*+)")
 _JSON_COMMENT = re.compile(r"[ \t]*+,?[ \t]*+((?://|/\*)[^\r\n]*+)")
 _CODE_COMMENT = re.compile(r"[uUlLfF]*+[ \t)]*+;?[ \t]*+((?://|#|/\*)[^\r\n]*+)")
+_INI_COMMENT = re.compile(r"[ \t]*+([#;][^\r\n]*+)")
+_SHELL_COMMENT = re.compile(r"[\"'}]*+[ \t]*+(#[^\r\n]*+)")
+_COMMENTS = {
+    "code": _CODE_COMMENT,
+    "json": _JSON_COMMENT,
+    "ini": _INI_COMMENT,
+    "shell": _SHELL_COMMENT,
+}
 _BLANK_REST = re.compile(r"[ \t]*+(?:#[^\r\n]*+)?(?=[\r\n]|\Z)")
 _MARK = "\ufeff"
 
@@ -206,7 +231,7 @@ def _kept_document(language: Language, text: str) -> Document | Refused:
 def _comment(language: Language, text: str, item: Item) -> str:
     if item.tail.strip():
         return item.tail.strip()
-    pattern = {"code": _CODE_COMMENT, "json": _JSON_COMMENT}.get(language, _COMMENT)
+    pattern = _COMMENTS.get(language, _COMMENT)
     comment = pattern.match(text, item.end)
     return comment[1].rstrip() if comment else ""
 

@@ -186,7 +186,7 @@ def _seeds_of(path: str, text: str) -> Iterator[tuple[str, str]]:
             yield bare, repr(entry.value)
         elif isinstance(entry.value, str):
             yield from seeds_in_text(entry.value)
-    if not values or language_of(path) == "code":
+    if not values or language_of(path) in ("code", "ini", "shell"):
         yield from seeds_in_text(text)
 
 
