@@ -1,4 +1,7 @@
-"""Defaults of environment variables: `float(os.environ.get("LR", 0.1))`."""
+"""Defaults of environment variables and of words of the command line.
+
+`float(os.environ.get("LR", 0.1))`, `float(sys.argv[1]) if len(sys.argv) > 1 else 0.1`.
+"""
 
 import ast
 from dataclasses import replace
@@ -40,7 +43,10 @@ def _conversion(value: ast.expr) -> str:
 
 
 def _default(value: ast.expr) -> ast.expr | None:
-    """Return the default in `os.environ.get(name, default)` and equivalent expressions."""
+    """Return the default in `os.environ.get(name, default)` and equivalent expressions.
+
+    Also in `sys.argv[1] if len(sys.argv) > 1 else default`.
+    """
     match value:
         case ast.Call() if _reads_variable(value):
             return value.args[1] if len(value.args) == 2 else keyword_of(value, "default")
@@ -48,6 +54,8 @@ def _default(value: ast.expr) -> ast.expr | None:
             return default if _reads_variable(call) else None
         case ast.IfExp(test=ast.Compare(ops=[ast.In()], comparators=[owner]), orelse=default):
             return default if last_name(owner) == "environ" else None
+        case ast.IfExp(test=ast.Compare(left=ast.Call(args=[words])), orelse=default):
+            return default if last_name(words) == "argv" else None
     return None
 
 

@@ -1,4 +1,4 @@
-"""Fields of dataclasses and the like, attributes of classes, and `self.lr = 1` of settings."""
+"""Fields of dataclasses and the like, attributes of classes, and `self.lr = 1` in __init__."""
 
 import ast
 import re
@@ -26,11 +26,34 @@ _WRAPPERS = frozenset({"field", "Field", "ib", "attrib", "PrivateAttr"})
 _RECORDS = frozenset(
     {
         *("dataclass", "define", "frozen", "mutable", "attrs", "s", "BaseModel", "BaseSettings"),
-        *("NamedTuple", "configclass", "chz", "Struct", "pydantic_dataclass"),
+        *("NamedTuple", "configclass", "chz", "Struct", "pydantic_dataclass", "Module"),
     }
 )
 _ENUMS = ("Enum", "Flag")
 _SETTINGS_CLASS = re.compile(r"config|cfg|conf$|args|arguments|params|settings|options", re.I)
+# What makes a class one that learns, by its name or by one of its bases.
+_LEARNERS = re.compile(
+    r"(Agent|Trainer|Learner|Policy|Actor|Critic|ActorCritic|DQN|DDPG|PPO|SAC|TD3|A2C|A3C|GAN|VAE"
+    r"|Auto[eE]ncoder|Generator|Discriminator|Encoder|Decoder|Transformer|GPT|BERT|Net|Network"
+    r"|NN|MLP|CNN|RNN|LSTM|GRU|UNet|ResNet|ViT|Classifier|Regress(or|ion)|SVM|Perceptron|Brain"
+    r"|Optimi[sz]er)\d*$"
+)
+_LEARNING_BASES = frozenset(
+    {"Module", "LightningModule", "Model", "Layer", "Optimizer", "nnModule", "PreTrainedModel"}
+)
+_NO_LEARNERS = re.compile(
+    r"Env(ironment)?|World|Game|Simulat|Data|Load|Sampl|Buffer|Memory|Broker|Exchange|Backtest"
+    r"|Market|Portfolio|Metric|Evaluat|Test|Token|Batch(?!Norm)|Pretrained|Teacher|Inception"
+)
+
+
+def is_learner(node: ast.AST | None) -> bool:
+    """Return whether a class is a model, an agent or a training by its name or its bases."""
+    if not isinstance(node, ast.ClassDef) or _NO_LEARNERS.search(node.name):
+        return False
+    if _LEARNERS.search(node.name):
+        return True
+    return not _LEARNING_BASES.isdisjoint(last_name(base) for base in node.bases)
 
 
 @dataclass(frozen=True)
@@ -115,8 +138,8 @@ class Fields:
         return bool(attributes[None, name] or attributes[self.node, name])
 
     def _of_self(self) -> Iterator[Place]:
-        """Yield `self.lr = 1` in __init__, of a class whose name says that it holds settings."""
-        if not _SETTINGS_CLASS.search(self.node.name):
+        """Yield `self.lr = 1` in __init__, of a class that holds settings or learns."""
+        if not _SETTINGS_CLASS.search(self.node.name) and not is_learner(self.node):
             return
         for statement in self._init():
             match statement:
@@ -134,13 +157,18 @@ class Fields:
             attributes = self.scopes.attributes
             if attributes[self.node, name] == 1 and not attributes[None, name]:
                 top = Place(f"{self.name}.{name}", "attribute", value, statement, statement)
-                yield from entries_of(top)
+                yield from (place for place in entries_of(top) if _may_be_constant(place))
 
     def _init(self) -> list[ast.stmt]:
         for statement in self.node.body:
             if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
                 return statement.body
         return []
+
+
+def _may_be_constant(place: Place) -> bool:
+    """Return whether a value is no parameter that is only kept: `self.lr = lr`."""
+    return not isinstance(place.value, ast.Name)
 
 
 def _unwrapped(place: Place) -> Place | None:

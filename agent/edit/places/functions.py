@@ -2,11 +2,12 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from agent.edit.called import last_name
-from agent.edit.places.arguments import always_passed, arguments_of
+from agent.edit.places.arguments import Arguments, always_passed, arguments_of
+from agent.edit.places.fields import is_learner
 from agent.edit.places.limits import limits_in
 from agent.edit.places.names import RUNS, Top, top_statements
 from agent.edit.places.place import (
@@ -24,7 +25,7 @@ from agent.edit.source import Source
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _SETTINGS = re.compile(
     r"^_?((get|make|create|build|default|load)_)?((default|base|train|training|model)_?)?"
-    r"(config|cfg|conf|hparams|hyper_?params|hyper_?parameters|params|settings|defaults)$"
+    r"(configs?|cfg|conf|hparams|hyper_?params|hyper_?parameters|params|settings|defaults)$"
     r"|^\w+_(defaults|hparams|config)$|^(create|get|make)_(arg_?)?parser$",
     re.IGNORECASE,
 )
@@ -50,6 +51,8 @@ def function_places(source: Source, scopes: Scopes) -> Iterator[Place]:
         if not isinstance(node, _Function):
             continue
         is_config = _is_marked(node, _CONFIGS)
+        if _makes_learner(definition, node):
+            yield from _parameters_of_class(scopes, definition, node)
         if is_config or _is_entry(definition, node, called):
             yield from _parameters(scopes, definition.name, node)
             prefix = f"{definition.name}."
@@ -106,9 +109,30 @@ def _names_in(given: ast.expr) -> list[str]:
     return [part.id for part in parts if isinstance(part, ast.Name)]
 
 
+def _makes_learner(definition: Definition, node: _Function) -> bool:
+    """Return whether a function is the __init__ of a model, an agent or a training."""
+    return node.name == "__init__" and is_learner(definition.block.owner)
+
+
+def _parameters_of_class(
+    scopes: Scopes, definition: Definition, node: _Function
+) -> Iterator[Place]:
+    """Yield the defaults of `def __init__(self, lr=0.1)` that a call in this file leaves alone."""
+    name = definition.block.scope
+    calls = arguments_of(scopes, name.rpartition(".")[2])
+    if calls:
+        yield from _with_defaults(calls, name, node, 1)
+
+
 def _parameters(scopes: Scopes, name: str, node: _Function) -> Iterator[Place]:
-    calls = arguments_of(scopes, name)
-    for index, (argument, value) in enumerate(_defaults(node.args)):
+    yield from _with_defaults(arguments_of(scopes, name), name, node, 0)
+
+
+def _with_defaults(
+    calls: Sequence[Arguments], name: str, node: _Function, bound: int
+) -> Iterator[Place]:
+    """Yield the defaults that not all calls replace. bound: parameters that no call passes."""
+    for index, (argument, value) in enumerate(_defaults(node.args)[bound:]):
         if value is None or argument.arg.startswith("_"):
             continue
         if always_passed(calls, argument.arg, index):

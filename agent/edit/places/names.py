@@ -34,7 +34,7 @@ _PLUMBING = re.compile(
     r"|Queue|Lock|Progress|Console|Formatter|Meter|Window|Profiler)$"
 )
 _TABLE = re.compile(
-    r"label|class|map|index|idx|(^|_)ids?$|code|vocab|table|lookup|colou?r|to_|2|enum|categor|names"
+    r"label|class|map|index|idx|(^|_)ids?$|code|vocab|table|lookup|colou?r|to_|[a-z]2[a-z]|enum|categor|names"
     r"|stats|history|results?$|metrics|scores|urls?$|log",
     re.IGNORECASE,
 )
@@ -128,13 +128,23 @@ class Top:
 
     @cached_property
     def _namespaces(self) -> set[str]:
-        """Return the names that these statements bind to dictionaries and the like."""
-        names = set()
+        """Return the names that these statements bind to dictionaries and the like.
+
+        Also to parts of settings: `optim = config.optim`.
+        """
+        names: set[str] = set()
         for statement in top_statements(self.body):
-            match statement:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value) if is_namespace(value):
-                    names.add(name)
+            if isinstance(statement, ast.Assign) and self._holds(statement.value, names):
+                names |= {target.id for target in statement.targets if isinstance(target, ast.Name)}
         return names
+
+    def _holds(self, value: ast.expr, names: set[str]) -> bool:
+        """Return whether a value is a dictionary and the like, or a part of settings."""
+        if is_namespace(value):
+            return True
+        path = dotted(value) if isinstance(value, ast.Attribute) else None
+        root = path.partition(".")[0] if path else ""
+        return root in names or (bool(root) and is_settings_name(root))
 
     def _unpacked(
         self, statement: ast.Assign, names: list[ast.expr], values: list[ast.expr]

@@ -34,8 +34,17 @@ NAMESPACES = frozenset(
     }
 )
 _MOMENTS = re.compile(r"(^|[._(])betas\)?$", re.IGNORECASE)
-# A name of letters with a small one, in time that grows with its length alone.
-_CLASS = re.compile(r"_?[A-Z](?:(?=[A-Z0-9]*+[a-z])[A-Za-z0-9]*+)?$")
+_CLASS = re.compile(r"_?[A-Z][A-Za-z0-9]*+$")
+# Functions that make what classes make elsewhere: optax's optimizers and schedules.
+_MAKERS = frozenset(
+    {
+        *("adam", "adamw", "sgd", "rmsprop", "lion", "lamb", "lars", "adafactor", "adagrad"),
+        *("radam", "nadam", "nadamw", "adabelief", "yogi", "muon", "novograd", "adamax"),
+        *("warmup_cosine_decay_schedule", "cosine_decay_schedule", "linear_schedule"),
+        *("exponential_decay", "polynomial_schedule", "linear_onecycle_schedule"),
+        *("cosine_onecycle_schedule", "warmup_exponential_decay_schedule"),
+    }
+)
 _SETTINGS = re.compile(
     r"(^|_)(config|configs|cfg|cfgs|conf|hparams?|hyper\w*|hps?|args?|opts?|options?|params?"
     r"|settings?|flags)$|^c$",
@@ -138,10 +147,11 @@ def is_settings_name(name: str) -> bool:
 
 
 def is_class_call(node: ast.expr) -> bool:
-    """Return whether a node makes an object of a class, by its name: `AdamW(…)`."""
+    """Return whether a node makes an object of a class, by its name: `AdamW(…)`, `adamw(…)`."""
     if not isinstance(node, ast.Call):
         return False
-    return bool(_CLASS.match(last_name(node.func)))
+    name = last_name(node.func)
+    return name in _MAKERS or bool(_CLASS.match(name))
 
 
 def is_namespace(node: ast.expr) -> bool:

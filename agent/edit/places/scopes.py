@@ -13,6 +13,8 @@ Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 # Calls that can read every name of the module.
 _READ_ALL = frozenset({"globals", "locals", "vars", "exec"})
+# Arguments that are called without any: `field(default_factory=Optim)`.
+_FACTORIES = frozenset({"default_factory", "factory"})
 
 
 @dataclass(eq=False)
@@ -229,6 +231,9 @@ class Scopes:
             self._lookup(function.value, node.args[0])
         elif isinstance(function, ast.Attribute) and function.attr == "update":
             self.updates.append(node)
+        for keyword in node.keywords:
+            if keyword.arg in _FACTORIES and isinstance(keyword.value, ast.Name):
+                self.calls[keyword.value.id].append(ast.Call(keyword.value, [], []))
         return True
 
     def _subscript(self, node: ast.Subscript, _scope: Scope) -> bool:

@@ -101,6 +101,7 @@ _SIZE_WORDS = anywhere(
     ffn attention transformers? lstm gru rnn generator discriminator adapters? lora backbone trunk
     trees? residual"""
 )
+_IN_STEPS = re.compile(r"(?:\w+_)?(?:steps?|iters?|iterations|updates|epochs?|batches)")
 _OF_SOMETHING = re.compile(r"^of_(?:the_|an?_|each_|every_|all_)?\w+")
 _IS_TRAINED = re.compile(r"pre_?trained|bert_(?:base|large)|(?:of|in|from)_(?:the_)?checkpoint")
 _MODEL_SIZES = at_end(
@@ -152,6 +153,8 @@ def why_double(evidence: Evidence) -> str | None:
         return None
     phrase = next(_phrases(evidence.text), "")[:MAX_PHRASE]
     if not phrase or phrase == evidence.words:
+        return None
+    if "warm" in evidence.words and _IN_STEPS.fullmatch(phrase):
         return None
     if is_size and _OF_THINGS.search(phrase):
         return SHAPE

@@ -34,6 +34,36 @@ FORMS = [
         "add('lr', value=0.1, type=float)",
         "--lr",
     ),
+    ("lr = float(sys.argv[1]) if len(sys.argv) > 1 else 0.1\nprint(lr)", "lr"),
+    ("lr = float(sys.argv[1] if len(sys.argv) > 1 else 0.1)\nprint(lr)", "lr"),
+    ("class DQNAgent:\n    def __init__(self):\n        self.gamma = 0.1", "DQNAgent.gamma"),
+    ("class Net(nn.Module):\n    def __init__(self):\n        self.temp = 0.1", "Net.temp"),
+    ("class Net(nn.Module):\n    def __init__(self, drop=0.1): ...\nnet = Net()", "Net.drop"),
+    (
+        "class Block(Layer):\n    def __init__(self, dim, drop=0.1): ...\n"
+        "class Trainer:\n    def __init__(self):\n        self.net = [Block(8), Block(8, 0.2)]",
+        "Block.drop",
+    ),
+    ("opt = SGD(net, lr=0.1)", "opt.lr"),
+    ("opt = torch.optim.SGD(net, lr=0.1)", "opt.lr"),
+    ("tx = optax.adamw(rate, weight_decay=0.1)", "tx.weight_decay"),
+    ("tx = optax.chain(clip(1.0), optax.adamw(rate, b1=0.1))", "optax.adamw(b1)"),
+    ("hp2 = {'lr': 0.1}", "hp2.lr"),
+    (
+        "def get_default_configs():\n    config = ConfigDict()\n"
+        "    config.optim = optim = ConfigDict()\n    optim.lr = 0.1",
+        "get_default_configs.optim.lr",
+    ),
+    (
+        "def get_config():\n    config = base()\n    optim = config.optim\n    optim.lr = 0.1",
+        "get_config.optim.lr",
+    ),
+    (
+        "@dataclass\nclass Optim:\n    lr: float = 0.1\n@dataclass\nclass Args:\n"
+        "    a: Optim = field(default_factory=Optim)\n"
+        "    b: Optim = field(default_factory=lambda: Optim(lr=2.0))",
+        "Optim.lr",
+    ),
     ("LR = float(os.environ.get('LR') or 0.1)\nprint(LR)", "LR"),
     ("LR = float(os.environ['LR']) if 'LR' in os.environ else 0.1\nprint(LR)", "LR"),
 ]
@@ -63,6 +93,14 @@ def test_a_text_that_an_option_turns_into_a_number_is_that_number() -> None:
         "MEANS = (0.1, 0.2)\nprint(MEANS)",
         "LR = float(os.environ['LR']) if 'LR' in settings else 0.1\nprint(LR)",
         "@ex.capture\ndef setup():\n    lr = 0.1",
+        "lr = 0.3 if len(words) > 1 else 0.1\nprint(lr)",
+        "class CartPoleEnv:\n    def __init__(self):\n        self.tau = 0.1",
+        "class ToyDataset:\n    def __init__(self, noise=0.1): ...\ndata = ToyDataset()",
+        "class Net(Module):\n    def __init__(self, drop=0.1): ...\nnet = Net(0.2)",
+        "class Net(Module):\n    def __init__(self, drop=0.1): ...",
+        "class Agent:\n    def __init__(self):\n        self.eps = 0.1\n"
+        "    def act(self):\n        self.eps = 0.3",
+        "class MLP(nn.Module):\n    drop: float = 0.1\nmodel = MLP(drop=0.2)",
     ],
 )
 def test_what_is_overwritten_or_no_setting_is_no_constant(code: str) -> None:
