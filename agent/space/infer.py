@@ -22,7 +22,7 @@ from agent.space.knobs.said import (
 from agent.space.knobs.shapes import LARGEST, Number, factor, near_one, rounded
 from agent.space.knobs.sizes import SIZES
 from agent.space.knobs.switches import why_no_switch
-from agent.space.knobs.values import GUARD, UNIT, is_binary_unit, why_by_value, why_epsilon
+from agent.space.knobs.values import GUARD, LETTER, UNIT, is_binary_unit, why_by_value, why_epsilon
 from agent.space.knobs.vocabulary import is_common, is_of_learning
 from agent.space.ranges import Range
 from agent.space.uses import PROBABILITY
@@ -287,7 +287,7 @@ def _by_value(words: str, value: Number) -> Inferred:
 def _around_int(words: str, value: int) -> Inferred:
     """Return half to twice a whole number as a guess."""
     if _LETTERS.search(words):
-        return Inferred(None, "one letter does not say what it counts")
+        return Inferred(None, LETTER)
     if value <= 0:
         return Inferred(None, "0 or less mostly means off: state a range to search it")
     if is_binary_unit(value):

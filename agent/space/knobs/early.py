@@ -1,6 +1,6 @@
 """Knobs whose names also hold a word of what is fixed, such as warm-up steps: asked first."""
 
-from agent.space.knobs.kind import Kind, at_end, kind
+from agent.space.knobs.kind import Kind, at_end, kind, whole
 from agent.space.knobs.shapes import (
     dropout,
     factor,
@@ -15,6 +15,8 @@ from agent.space.knobs.shapes import (
 
 _COUNT = whole_number(4)
 _ROWS = first_of(power(4), _COUNT)
+_PATCH = 32  # a larger one is cut out of an image
+_RATIO = 0.3  # the largest usual clip of a ratio: a gradient's is larger
 
 EARLY: tuple[Kind, ...] = (
     # Schedules
@@ -38,7 +40,7 @@ EARLY: tuple[Kind, ...] = (
         at_end(
             """warm_?up(_?(steps?|iters?|iterations|updates?))? n_?warm_?up(_steps)? start_steps
             num_warm_?up(_steps)? learning_starts? random_steps burn_?in update_after
-            start_time_?steps (cool_?down|warm_?down)(_?(steps?|iters?|epochs?))?
+            start_time_?steps (cool_?down|warm_?down)_?(steps?|iters?|epochs?)
             explor(e|ation)_steps"""
         ),
         _COUNT,
@@ -64,10 +66,19 @@ EARLY: tuple[Kind, ...] = (
     kind("noise_clip", factor(4), "the clip of a noise: a quarter to four times"),
     kind(
         """(total|global|effective)_?(train_)?(batch|bs)(_?size)?\\w* batch_?size\\w* bs bsz mbs
-        (train|device|local|per_device|per_gpu)_?(batch|bs)(_?size)? n_?batch batch
-        (mini|micro)_?batch(_?size)?""",
+        (train|device|local|per_device|per_gpu)_?(batch|bs)(_?size)? n_?batch
+        (mini|micro)_?batch(_?size)?
+        batch_(per_\\w+|train(ing)?|sz|len(gth)?|num|[a-z]{1,2}|rl|gpu|device)""",
         _ROWS,
         "a batch: a quarter to four times",
+    ),
+    Kind(at_end("batch"), _ROWS, "a batch: a quarter to four times"),
+    kind("lazy_reg\\w*", _COUNT, "how often something is updated: a quarter to four times"),
+    kind("(sim|std|var|cov|inv)_coeff?(icient)?", factor(10), "the weight of a term"),
+    Kind(
+        whole("clip"),
+        lambda value: factor(4, 2.5)(value) if value <= _RATIO else None,
+        "the clip of a policy's ratio: a quarter to two and a half times",
     ),
     kind(
         """(ppo_?)?clip_?(coef|range|eps(ilon)?|ratio|param)(_v\\w*)? (eps|epsilon)_?clip
@@ -229,7 +240,12 @@ EARLY: tuple[Kind, ...] = (
         dropout,
         "a dropout",
     ),
-    Kind(at_end("patch(_?(size|len))?"), power(2, 2), "the size of a patch: half to twice"),
+    Kind(
+        at_end("patch(_?(size|len))?"),
+        lambda value: power(2, 2)(value) if value <= _PATCH else None,
+        "the size of a patch: half to twice",
+    ),
+    kind("sh_degree", within(0, 3), "the degree of harmonics"),
     kind(
         "(n_|num_)?experts?_per_tok\\w* moe_top_?k top_?k_experts? num_active_experts",
         within(1, 8),

@@ -28,6 +28,7 @@ FIRST_FIELDS: Rules = (
     (
         anywhere(
             """(clusters?|demand|returns?|prices?|market)_(std|sigma|mean|mu)
+            (labels?|annotated|supervised)_(frac\\w*|ratio|share|pct|percent\\w*|proportion)
             obs(ervation)?_clip clip_obs\\w* crop_(frac\\w*|pct|ratio)
             (bandit|blob|arm|class|center)s?_std (un)?labell?ed_\\w+ label_flip\\w* class_ratio
             patch_overlap (eeg|emg|ecg|meg|rgb|mic|audio)_channels
@@ -49,6 +50,21 @@ FIRST_FIELDS: Rules = (
     (anywhere("temp(erature)?_[kcf] bit_?flip\\w* (min|max)_depth_c?m"), NATURE),
     (anywhere("euler_gamma rho_(water|air) mu_0 sigma_sb (poisson|mass|density)_ratio"), NATURE),
     (anywhere("vector_width sync_(bn|batch_?norm)"), HARDWARE),
+    (
+        at_end(
+            "students pupils employees patients customers people persons households voters visitors"
+        ),
+        TASK,
+    ),
+    (
+        anywhere(
+            """(q|r|state|control|terminal)_(weights?|costs?) reward_(clip|scale|norm)\\w*
+            clip_rewards? (min|max)_action_std action_std_(min|max)"""
+        ),
+        TASK,
+    ),
+    (anywhere("batch_(times?|ids?|idx|index|seconds|name|no|delay|wait|interval)"), BUDGET),
+    (anywhere("knn_(t|temp\\w*) sw_batch\\w*"), SCORED),
     (
         anywhere(
             """sticky\\w* noop\\w* kissing\\w* slip slip_\\w+ action_noise_env

@@ -15,10 +15,14 @@ from agent.space.knobs.shapes import (
 from agent.space.ranges import Range
 
 _TENFOLD = factor(10)
+_FAST = 10
 _HOT = 200  # no softmax has such a temperature; a logit scale is 100
 
 
 def _learning_rate(value: Number) -> Range | None:
+    """Return None for what counts steps of its schedule."""
+    if value > _FAST:
+        return None
     return factor(10, cap=max(1.0, 3 * value))(value)
 
 
@@ -28,6 +32,10 @@ def _step(value: Number) -> Range | None:
 
 def _average(value: Number) -> Range | None:
     return factor(10, cap=1.0)(value) if value <= 1 else whole_number(2)(value)
+
+
+def _below_one(value: Number) -> Range | None:
+    return factor(5, cap=1.0)(value) if value < 1 else None
 
 
 def _first_moment(value: Number) -> Range | None:
@@ -78,9 +86,13 @@ def _decay(value: Number) -> Range | None:
 LEARNING: tuple[Kind, ...] = (
     # Learning rates and schedules
     kind(
-        """(lr|learning_?rate)_(step_?)?(decay|gamma|factor|drop)(_(rate|factor))? lrd gamma_lr
-        (layer|depth|block)s?_?(wise_?)?(lr_?)?decay
-        (lr_)?sched(uler)?_(gamma|factor|decay_rate)""",
+        "(layer|depth|block)s?_?(wise_?)?(lr_?)?decay",
+        first_of(near_one, share(1.0, 0.5), within(0.01, 0.9)),
+        "the factor of a learning-rate decay",
+    ),
+    kind(
+        """(lr|lrate|learning_?rate)_(step_?)?(decay|gamma|factor|drop)(_(rate|factor))? lrd
+        gamma_lr        (lr_)?sched(uler)?_(gamma|factor|decay_rate)""",
         first_of(near_one, within(0.01, 0.9), within(0.5, 1.0)),
         "the factor of a learning-rate decay",
     ),
@@ -119,9 +131,24 @@ LEARNING: tuple[Kind, ...] = (
     ),
     kind("(bn|batch_?norm|norm)_?momentum", share(0.5, 0.001), "the momentum of a normalisation"),
     kind(
-        "momentum mom mu momentums sgd_momentum",
+        "momentum mom momentums sgd_momentum",
         first_of(within(0.8, 0.99), within(0.0, 0.99), near_one),
         "a momentum: below one",
+    ),
+    kind(
+        "mu",
+        first_of(within(0.8, 0.99), within(0.5, 0.99), near_one),
+        "a momentum: below one",
+    ),
+    kind(
+        "ema_(start|begin|after|delay)\\w*",
+        whole_number(4),
+        "the length of a warm-up: a quarter to four times",
+    ),
+    kind(
+        "ema moving_av\\w*",
+        lambda value: whole_number(2)(value) if value > 1 else None,
+        "the window of an average: half to twice",
     ),
     kind(
         "ema\\w* \\w+_ema moving_av\\w* polyak averaging ma_decay swa_decay avg_decay",
@@ -156,7 +183,7 @@ LEARNING: tuple[Kind, ...] = (
         "the weight of a penalty: a tenth to ten times",
     ),
     kind(
-        """(reg|lambda|l2|l1|reg_?lambda|reg_?alpha)_?(l1|l2|alpha|lambda|leaf_reg|coef\\w*|reg)?
+        """(reg(?!_max)|lambda|l2|l1|reg_?lambda|reg_?alpha)_?(l1|l2|alpha|lambda|leaf_reg|coef\\w*|reg)?
         l2_leaf_reg (kernel|weight|bias|activity)_regularizer regulari[sz]ation\\w* ridge lasso
         lambda_?(l1|l2|reg)""",
         first_of(zero_up_to(0.1), near_one, factor(10)),
@@ -199,7 +226,7 @@ LEARNING: tuple[Kind, ...] = (
         "a temperature",
     ),
     kind(
-        """(init(?!_?(dim|size|ch|width|hidden|feat|filters))|initiali[sz]er)_?(std|range|scale|gain|stddev|sigma|val\\w*)?
+        """(init(?!_?(dim|size|ch|width|hidden|feat|filters|kl|coef|beta))|initiali[sz]er)_?(std|range|scale|gain|stddev|sigma|val\\w*)?
         (embed|weight|w|param)_(std|init|scale) std sigma stddev""",
         lambda value: None if isinstance(value, int) and value > 1 else factor(5)(value),
         "a spread: a fifth to five times",
@@ -230,7 +257,7 @@ FORMS: tuple[Kind, ...] = (
         ),
         "a weight or a decay",
     ),
-    kind("rho", first_of(near_one, factor(5, cap=1.0)), "a radius or a decay"),
+    kind("rho", first_of(near_one, _below_one), "a radius or a decay"),
     kind(
         """\\w*(coef(f|ficient)?s?) \\w*weight(ing)?s? (w|lambda|lam)_\\w+ \\w+_(w|lambda|lam)
         z_loss aux_loss\\w* \\w+_loss""",
@@ -238,7 +265,7 @@ FORMS: tuple[Kind, ...] = (
         "the weight of a term: a tenth to ten times",
     ),
     Kind(
-        whole("p q"),
+        whole("p"),
         lambda value: fraction(value) if value < 1 else None,
         "a probability",
     ),

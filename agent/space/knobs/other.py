@@ -26,6 +26,7 @@ def _layer(value: Number) -> Range | None:
 
 
 _NARROW = 16
+_MANY = 128
 _PERIODS = "fast|slow|short|long|signal|rsi|ema|sma|ma|atr|macd|bb|boll\\w*|momentum|mom|vol|trend"
 
 # Asked first: their names hold words of what is fixed.
@@ -104,7 +105,11 @@ OTHERS: tuple[Kind, ...] = (
         factor(4),
         "a scale of a layer: a quarter to four times",
     ),
-    kind("registers? negatives (n|num)_inner", whole_number(2), "a count: half to twice"),
+    kind(
+        "registers? negatives (n|num)_inner",
+        lambda value: whole_number(2)(value) if value < _MANY else None,
+        "a count: half to twice",
+    ),
     kind("degree", whole_number(2), "a degree: half to twice"),
     kind("(n_)?trees", whole_number(4), "the number of trees: a quarter to four times"),
     # Search without gradients

@@ -3,18 +3,47 @@
 import math
 
 from agent.space.knobs.evidence import Evidence
-from agent.space.knobs.fixed import SHAPE
+from agent.space.knobs.fixed import EVALUATION, SAMPLING, SHAPE
 from agent.space.knobs.kind import anywhere, whole
 
 UNIT = "its size says that it is a unit or stands for never"
 GUARD = "it only guards against a division by zero"
+LETTER = "one letter does not say what it counts"
 EPSILON = "a tolerance, a bound or a share of random actions: state a range to search it"
 _EPSILONS = anywhere("eps(ilon)?s?")
 _GUARDED_BELOW = 1e-3
 _CONSTANTS = (math.pi, math.tau, math.e, math.log(2), math.sqrt(2), math.log(10), 9.81, 1.61803)
 _CHANNELS = whole("(n|num)?_?(channels?|dims?)")
 _IMAGE_CHANNELS = 4
-_CLIENTS = {"num_clients", "n_clients", "clients", "num_users"}
+# Names, the neighbours that tell what they are, and that.
+_NEIGHBOURS = (
+    (
+        {"temperature", "temp"},
+        {
+            *("top_p", "top_k", "min_p", "max_new_tokens", "repetition_penalty", "num_beams"),
+            *("beam_size", "do_sample", "num_return_sequences", "no_repeat_ngram_size"),
+        },
+        SAMPLING,
+    ),
+    ({"noise_scale", "noise_scale_w", "length_scale"}, {"noise_scale_w"}, SAMPLING),
+    ({"knn_k"}, {"knn_t"}, EVALUATION),
+    ({"width", "w"}, {"height", "h"}, SHAPE),
+    (
+        {"dirichlet_alpha"},
+        {"num_clients", "n_clients", "clients", "num_users"},
+        "it decides how the data are split",
+    ),
+    ({"nz"}, {"nx", "ny"}, SHAPE),
+    ({"std", "sigma"}, {"mean", "mu"}, "it is how the data are scaled"),
+)
+# Beside them an alpha is no level of significance.
+_RATES = {
+    *("gamma", "lr", "learning_rate", "epsilon", "eps", "tau", "temperature", "beta", "dropout"),
+    *("weight_decay", "mixup", "momentum"),
+}
+_LEVELS = (0.05, 0.01)
+# Beside them C is the inverse of a penalty.
+_PENALISED = {"kernel", "gamma", "penalty", "solver", "max_iter", "class_weight", "nu"}
 _LEAST_DISCOUNT = 0.5  # of rewards: smaller ones are of money
 _FULL_SCALES = (127.5, 255, 32767, 32768, 65535, 65536.0)
 _HUGE = 1e9
@@ -28,22 +57,41 @@ def why_by_value(evidence: Evidence) -> str | None:
         return None
     if abs(value) >= _HUGE:
         return UNIT
-    if _CHANNELS.search(evidence.words) and value <= _IMAGE_CHANNELS:
+    if _CHANNELS.search(evidence.words) and (value <= _IMAGE_CHANNELS or value % 4):
         return SHAPE
-    if evidence.words in ("width", "w") and evidence.beside & {"height", "h"}:
-        return SHAPE
-    if evidence.words == "dirichlet_alpha" and evidence.beside & _CLIENTS:
-        return "it decides how the data are split"
-    if evidence.words == "nz" and evidence.beside & {"nx", "ny"}:
-        return SHAPE
-    if evidence.words in ("std", "sigma") and evidence.beside & {"mean", "mu"}:
-        return "it is how the data are scaled"
+    reason = _why_by_neighbours(evidence) or _why_by_lack(evidence, value)
+    if reason:
+        return reason
+    if evidence.words == "jitter" and value < _GUARDED_BELOW:
+        return GUARD
     if evidence.words == "discount_rate" and value < _LEAST_DISCOUNT:
         return "it is a rate of interest"
     if value in _FULL_SCALES and not isinstance(value, int):
         return "it is a full scale of data"
     if isinstance(value, float) and any(abs(value - exact) < 1e-4 for exact in _CONSTANTS):
         return "it is a mathematical constant"
+    return None
+
+
+def _why_by_neighbours(evidence: Evidence) -> str | None:
+    """Return what the names beside a constant make of it, if that is no knob, or None."""
+    for names, telling, reason in _NEIGHBOURS:
+        if evidence.words in names and evidence.beside & telling:
+            return reason
+    return None
+
+
+def _why_by_lack(evidence: Evidence, value: float) -> str | None:
+    """Return why a short name is no knob, where no name beside it speaks for that, or None."""
+    others = evidence.beside - {evidence.words}
+    if not others:
+        return None
+    if evidence.words == "alpha" and value in _LEVELS and not others & _RATES:
+        return "it may be a level of significance: state a range to search it"
+    if evidence.words == "r" and not any("lora" in name for name in others):
+        return LETTER
+    if evidence.words == "c" and isinstance(value, int) and not others & _PENALISED:
+        return LETTER
     return None
 
 

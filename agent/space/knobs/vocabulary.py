@@ -71,6 +71,8 @@ _SECTIONS = words_in(
     trainer training hparams hyperparameters hyperparams agent policy critic actor generator
     discriminator backbone"""
 )
+# Sizes that things of any kind have: what is beside them tells.
+_VAGUE = words_in("units dim dims channels stages groups width depth layers heads rank n_dim")
 # Pairs of bounds that only a schedule of noise has.
 _SCHEDULES = whole("sigma_(min|max) (min|max)_sigma")
 
@@ -87,6 +89,8 @@ def is_of_learning(evidence: Evidence, passed: list[str]) -> bool:
     """
     words = [word.rstrip("0123456789") for word in evidence.words.split("_")]
     telling = [word for word in words if word and not _FORM.search(word)]
+    if evidence.words in _VAGUE:
+        return _is_among_knobs(evidence, passed)
     if len(words) == 1 or not telling or not _WORDS.isdisjoint(telling):
         return True
     if _SCHEDULES.search(evidence.words):
@@ -96,3 +100,12 @@ def is_of_learning(evidence: Evidence, passed: list[str]) -> bool:
     if any(use in _USES or not _WORDS.isdisjoint(use.split("_")) for use in passed):
         return True
     return speaks_of_learning(evidence)
+
+
+def _is_among_knobs(evidence: Evidence, passed: list[str]) -> bool:
+    """Return whether the use, the section, the comment or a neighbour of a size is a model's."""
+    if not _USES.isdisjoint(passed) or speaks_of_learning(evidence):
+        return True
+    others = evidence.beside - {evidence.words}
+    near = [*evidence.sections, *others, *passed]
+    return not others or any(not (_WORDS | _SECTIONS).isdisjoint(name.split("_")) for name in near)

@@ -93,7 +93,7 @@ def test_what_defines_the_task_or_the_run_is_not_searched(name: str, value: Lite
         ("TEMPERATURE", 0.8, 0.2, 3.2),
         ("NUM_LAYERS", 6, 3, 12),
         ("LAYER_DECAY", 0.9, 0.5, 0.99),
-        ("depth_decay", 0.75, 0.01, 0.9),
+        ("depth_decay", 0.75, 0.5, 1.0),
         ("HEAD_DROPOUT", 0.9, 0.5, 0.99),
         ("layer_dropout", 0.1, 0.0, 0.5),
         ("n_head", 8, 2, 16),
