@@ -10,6 +10,7 @@ from typing import Literal
 from agent.edit.files import Code, Sources, as_sources
 from agent.edit.files.one import is_python
 from agent.edit.places.limits import NO_LIMITS
+from agent.edit.values import language_of
 from agent.errors import UsageFault
 from agent.records.newest import kept_for_newest
 from agent.records.proposals import Configuration, Value
@@ -85,14 +86,36 @@ def read_choices(code: Code, ranges: Mapping[str, str] = {}) -> list[Choice]:
     uses = _uses_in(sources)
     beside = _names_beside(constants.values())
     counts = Counter(constant.local for constant in constants.values())
+    scripts = _options_of_scripts(constants.values())
     choices = []
     for constant in constants.values():
         stated = given.get(constant.name, given.get(f"{constant.file}:{constant.local}"))
         if stated is None and counts[constant.local] == 1:
             stated = given.get(constant.local)
         near = beside[constant.name.rpartition(".")[0]]
-        choices.append(_choice(constant, stated, uses, near))
+        choice = _choice(constant, stated, uses, near)
+        script = scripts.get(_option(constant.local)) if is_python(constant.file) else None
+        if script and choice.origin == "inferred":
+            choice = Choice(constant, None, "inferred", f"{script} gives it a value")
+        choices.append(choice)
     return _guessed(choices)
+
+
+def _options_of_scripts(constants: Iterable[Found]) -> Mapping[str, str]:
+    """Return the options that shell scripts of the project give values, each with its script.
+
+    The default of such an option in Python sets nothing.
+    """
+    return {
+        _option(constant.local): constant.file
+        for constant in constants
+        if constant.local.startswith("-") and language_of(constant.file) == "shell"
+    }
+
+
+def _option(name: str) -> str:
+    """Return an option as Python's parsers tell them apart, `--max_lr` as `--max-lr`."""
+    return name.replace("_", "-")
 
 
 def _choice(constant: Found, stated: Range | None, uses: Uses, near: frozenset[str]) -> Choice:

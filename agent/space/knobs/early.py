@@ -88,7 +88,7 @@ EARLY: tuple[Kind, ...] = (
     ),
     kind(
         """(max_?)?grad(ient)?s?_?(global_?)?norm(_?(clip|max))? max_(global_)?norm
-        clip(ping)?_?(grad\\w*|norm|value|thresh(old)?|max) grad(ient)?s?_?clip(ping)?\\w*
+        clip(ping)?_?(grad\\w*|norm|value|thresh(old)?) grad(ient)?s?_?clip(ping)?\\w*
         clip$""",
         factor(10),
         "a clip of the gradient: a tenth to ten times",

@@ -31,7 +31,8 @@ FIRST_FIELDS: Rules = (
             (labels?|annotated|supervised)_(frac\\w*|ratio|share|pct|percent\\w*|proportion)
             obs(ervation)?_clip clip_obs\\w* crop_(frac\\w*|pct|ratio)
             (bandit|blob|arm|class|center)s?_std (un)?labell?ed_\\w+ label_flip\\w* class_ratio
-            patch_overlap (eeg|emg|ecg|meg|rgb|mic|audio)_channels
+            patch_overlap
+            (eeg|emg|ecg|meg|rgb|mic|audio|mask|seg|flow|video|image|depth|label)_channels
             (true|actual)_[a-z]\\w* \\w+_true data_(noise|sigma) noise_data
             (mnist|fashion|cifar\\d*|imagenet|svhn|coco)_(mean|std)
             (channel|rgb|img|dataset|feature|label)_(mean|std)"""

@@ -130,6 +130,12 @@ LEARNING: tuple[Kind, ...] = (
         "the decay of a first moment",
     ),
     kind("(bn|batch_?norm|norm)_?momentum", share(0.5, 0.001), "the momentum of a normalisation"),
+    kind("momentum_decay", factor(10, cap=1.0), "the decay of a momentum: a tenth to ten times"),
+    kind(
+        "(router|gate|moe|switch|expert)_jitter\\w*",
+        factor(10, cap=1.0),
+        "the size of a noise: a tenth to ten times",
+    ),
     kind(
         "momentum mom momentums sgd_momentum",
         first_of(within(0.8, 0.99), within(0.0, 0.99), near_one),

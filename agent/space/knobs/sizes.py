@@ -97,8 +97,8 @@ SIZES: tuple[Kind, ...] = (
         first_of(within(1, 8), factor(2)),
         "how much wider a layer is",
     ),
-    kind(
-        "(lora_?)?(rank|r) lora_(dim|rank)",
+    Kind(
+        at_end("(lora_?)?(rank|r) lora_(dim|rank)"),
         first_of(power(4), whole_number(2)),
         "a rank: a quarter to four times",
     ),
@@ -160,7 +160,7 @@ SIZES: tuple[Kind, ...] = (
     kind("rope_?(base|theta)", factor(10), "the base of a rotary embedding: a tenth to ten times"),
     kind("soft_?cap\\w* logit_?cap\\w*", factor(4), "a soft cap: a quarter to four times"),
     kind(
-        "(num_)?groups? n_?groups group_norm\\w*",
+        "(n|num)_?groups groups$ group_norm\\w*",
         first_of(power(4, 2), divisors),
         "a number of groups that divides a width",
     ),

@@ -155,3 +155,11 @@ def test_they_are_searched_and_their_seeds_are_kept() -> None:
     refused = guard_files(sources, sources.with_file("run.sh", other))
     assert refused is not None
     assert refused.reason == "seed-only"
+
+
+def test_an_option_that_a_script_gives_is_searched_there_alone() -> None:
+    train = "p.add_argument('--max_lr', default=0.1)\np.add_argument('--dropout', default=0.1)\n"
+    files = {"train.py": train, "run.sh": "python train.py --max-lr 0.2\n"}
+    sources = Sources(files, patterns=("**/*",))
+    assert set(read_space(sources).names) == {"--dropout", "run.sh:--max-lr"}
+    assert "--max_lr" in read_space(sources, {"--max_lr": "0.01 .. 1"}).names
