@@ -266,7 +266,7 @@ FORMS: tuple[Kind, ...] = (
     kind("rho", first_of(near_one, _below_one), "a radius or a decay"),
     kind(
         """\\w*(coef(f|ficient)?s?) \\w*weight(ing)?s? (w|lambda|lam)_\\w+ \\w+_(w|lambda|lam)
-        z_loss aux_loss\\w* \\w+_loss""",
+        z_loss aux_loss\\w* \\w+_loss$""",
         first_of(zero_up_to(0.3), factor(10)),
         "the weight of a term: a tenth to ten times",
     ),

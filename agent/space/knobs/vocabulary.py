@@ -73,6 +73,7 @@ _SECTIONS = words_in(
 )
 # Sizes that things of any kind have: what is beside them tells.
 _VAGUE = words_in("units dim dims channels stages groups width depth layers heads rank n_dim")
+_FEW = 3  # neighbours: fewer say nothing of a file
 # Pairs of bounds that only a schedule of noise has.
 _SCHEDULES = whole("sigma_(min|max) (min|max)_sigma")
 
@@ -108,4 +109,6 @@ def _is_among_knobs(evidence: Evidence, passed: list[str]) -> bool:
         return True
     others = evidence.beside - {evidence.words}
     near = [*evidence.sections, *others, *passed]
-    return not others or any(not (_WORDS | _SECTIONS).isdisjoint(name.split("_")) for name in near)
+    return len(others) < _FEW or any(
+        not (_WORDS | _SECTIONS).isdisjoint(name.split("_")) for name in near
+    )

@@ -59,14 +59,14 @@ def test_each_line_has_the_effect_that_it_promises(project: Path) -> None:
 
 def test_a_file_whose_constants_cannot_be_read_is_named_with_the_reason(project: Path) -> None:
     (project / "conf/two.yaml").write_text("lr: 0.1\n---\nlr: 0.2\n")
-    (project / "conf/a.ini").write_text("lr = 0.1\n")
-    toml = TOML.replace('"conf/*.yaml"', '"conf/*.yaml", "conf/*.ini"')
+    (project / "conf/a.txt").write_text("lr = 0.1\n")
+    toml = TOML.replace('"conf/*.yaml"', '"conf/*.yaml", "conf/*.txt"')
     (project / "autoresearch.toml").write_text(toml)
     git(project, "add", ".")
     git(project, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "two")
     text = output_of("space")
     assert "conf/two.yaml: no constants are read there: line 2: a second document" in text
-    assert "conf/a.ini: no constants are read there: a text of this kind" in text
+    assert "conf/a.txt: no constants are read there: a text of this kind" in text
 
 
 @pytest.mark.parametrize(
