@@ -11,11 +11,7 @@ from shlex import quote
 from agent.cli.consent import Consent
 from agent.cli.reach import items_of_network, prepare_source, readable_paths
 from agent.display.waiting import waiting
-from agent.edit.encoding import NOT_UTF_8, foreign_encoding
 from agent.edit.files import Sources
-from agent.edit.files.one import is_python
-from agent.edit.newer_syntax import hint_of_newer
-from agent.edit.source import read
 from agent.errors import Fault, ProjectFault
 from agent.evaluate.bench import Measures, Plan
 from agent.evaluate.cluster.terms import Terms
@@ -41,9 +37,7 @@ from agent.project.settings import Caps, RunSettings, Settings, read_settings, s
 from agent.project.template import PREPARE, is_retired
 from agent.project.unseen import held_out, hidden_on_disk, records, shown, test_on_disk
 from agent.project.variables import handed_on
-from agent.records.edits import Refused
 from agent.records.proposals import Configuration
-from agent.records.sources import is_utf8
 from agent.run.admission import Fixed
 from agent.run.ledger import Ledger
 from agent.space import Space, read_constants, read_space
@@ -139,30 +133,6 @@ def place_around(where: Path) -> Place:
     """Return the project that contains `where`, for an existing run."""
     around = project_around(where)
     return Place(around.project, around.settings)
-
-
-def refuse_unreadable(project: Project, sources: Sources) -> None:
-    """Raise ProjectFault if a file is not UTF-8, or Python would read it as something else.
-
-    Edits of such a file would not be safe. Also if train.py is written for a newer Python than this
-    one: every edit of it would be refused.
-    """
-    for name, text in sources.files.items():
-        fault = None if is_utf8(text) else NOT_UTF_8
-        if is_python(name):
-            fault = foreign_encoding(text)
-        if fault:
-            path = project.inside(name)
-            raise ProjectFault(
-                f"{path} must be UTF-8: {fault}",
-                f"$EDITOR {quote(path)}   # save it as UTF-8, and commit it",
-            )
-    parsed = read(sources.text) if is_python(sources.main) else None
-    if isinstance(parsed, Refused) and parsed.hint == hint_of_newer():
-        raise ProjectFault(
-            f"{project.train} cannot be edited: {parsed.where}.",
-            "PYTHON -m pip install .   # in a clone of autoresearch; PYTHON runs the trainings",
-        )
 
 
 def proven(unsafe: bool, source: str, place: Place, slots: Sequence[Slot]) -> Chosen:

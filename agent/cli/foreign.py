@@ -16,10 +16,11 @@ from agent.adopt import (
     steps_between,
     take_over,
 )
-from agent.cli.build import Place, find_place, prepared, proven, refuse_unreadable
+from agent.cli.build import Place, find_place, prepared, proven
 from agent.cli.choices import options_of, say_origins
 from agent.cli.consent import Consent
 from agent.cli.reach import agree_to_start, front_matter_at, remember_run
+from agent.cli.unreadable import refuse_unreadable
 from agent.errors import UsageFault
 from agent.git.plumbing import Plumbing
 from agent.history.history import History

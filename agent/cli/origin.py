@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from agent.cli.build import Place, find_place, place_around, refuse_unreadable
+from agent.cli.build import Place, find_place, place_around
 from agent.cli.choices import options_of
 from agent.cli.overview import Row
 from agent.cli.reach import front_matter_at
+from agent.cli.unreadable import refuse_unreadable
 from agent.edit.files import Sources
 from agent.errors import Fault, ProjectFault, UsageFault
 from agent.git.listing import plain_file

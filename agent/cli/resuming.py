@@ -8,7 +8,6 @@ from agent.cli.build import (
     Place,
     place_around,
     proven_for,
-    refuse_unreadable,
     slots_for,
 )
 from agent.cli.choices import method_of
@@ -20,6 +19,7 @@ from agent.cli.renewal import data_of_run
 from agent.cli.run_log import RunLog
 from agent.cli.session import measured_count, outliving
 from agent.cli.slurm import refuse_second_driver
+from agent.cli.unreadable import refuse_unreadable
 from agent.cli.working import Manner, Working, crew_of
 from agent.history.branch import tag_of
 from agent.history.history import History
