@@ -25,7 +25,9 @@ def document_of_named(text: str, values: Iterable[Named]) -> Document:
     """
     ordered = sorted(values, key=lambda named: named.start)
     counts = Counter(named.keys for named in ordered)
-    above = {named.keys[:length] for named in ordered for length in range(1, len(named.keys))}
+    above: set[Keys] = set()
+    for named in ordered:
+        above.update(named.keys[:length] for length in range(1, len(named.keys)))
     items: list[Item] = []
     tree: dict[str, Tree] = {}
     around: list[str] = []

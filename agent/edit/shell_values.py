@@ -36,11 +36,12 @@ def read_shell(text: str) -> Document | Refused:
     """Return the numbers and switches of a script by the names of variables and options."""
     seen: set[str] = set()
     again: set[str] = set()
-    values = []
+    values: list[tuple[str, Named]] = []
     for start, line in _code_lines(text):
         for name in (match["name"] for match in _NAME.finditer(line)):
             (again if name in seen else seen).add(name)
-        values += [value for pattern in (_GIVEN, _OPTION) for value in _in(pattern, line, start)]
+        for pattern in (_GIVEN, _OPTION):
+            values += _in(pattern, line, start)
     return document_of_named(text, (named for name, named in values if name not in again))
 
 
