@@ -31,6 +31,7 @@ from agent.project.interpreter import Interpreter, interpreter_of
 from agent.project.leaks import search_room
 from agent.project.objective import metric_of
 from agent.project.packages import require_packages
+from agent.project.prepare_code import Code
 from agent.project.program import read_program
 from agent.project.run_python import settings_of_run
 from agent.project.settings import Caps, RunSettings, Settings, read_settings, split_command
@@ -207,7 +208,7 @@ def prepared(
             data = _data(stack, source, sandbox, read_only, python, wanted=wanted)
         except NetworkWanted as want:
             consent.require(items_of_network(source, want, this_machine()[1]))
-            data = _data(stack, source, sandbox, read_only, python, network=True)
+            data = _data(stack, source, sandbox, read_only, python, agreed=want.code)
         yield data
 
 
@@ -217,11 +218,14 @@ def _data(
     sandbox: Chosen,
     read_only: tuple[str, ...],
     python: Interpreter,
-    network: bool = False,
+    agreed: Code | None = None,
     wanted: str | None = None,
 ) -> Prepared:
-    """Return the data that `source` makes, unchanged until the stack is closed."""
-    what = f"the data of {source.name}" + (", with the network" if network else "")
+    """Return the data that `source` makes, unchanged until the stack is closed.
+
+    agreed: the code that may use the network; None for none.
+    """
+    what = f"the data of {source.name}" + (", with the network" if agreed else "")
     with waiting(what, look=lambda: stage_of(source)) as wait:
         return stack.enter_context(
             prepare_data(
@@ -229,7 +233,7 @@ def _data(
                 sandbox.runner,
                 read_only=read_only,
                 python=python.path,
-                network=network,
+                agreed=agreed,
                 wanted=wanted,
                 tell=wait.because,
             )

@@ -146,7 +146,7 @@ def agreed_run(
         consent.require(items)
         leave_checked_out(project, branch, leave)
     except BaseException:
-        history.__exit__(None, None, None)
+        history.close()
         raise
     with history:
         yield history
@@ -191,12 +191,13 @@ def items_of_network(
 ) -> tuple[Item, ...]:
     """Return the items to agree to before prepare.py gets a network.
 
-    There are none if `init` wrote the file for this kind of machine. gpus: its accelerators.
+    There are none if all that it can run is what `init` wrote for this kind of machine. gpus: its
+    accelerators.
     """
-    if source.text in written_files(PREPARE) and _is_own_corpora(source.corpora):
+    if _is_own(source.text, source.corpora) and not want.code.places:
         preset = None if gpus else needy_preset(PREPARE, source.text)
         return (_vain_download(source, preset),) if preset else ()
-    return (network_item(source.name, want.sha256, want.sources, want.last_line),)
+    return (network_item(source.name, want.code, want.sources, want.last_line),)
 
 
 def _vain_download(source: Source, preset: str) -> Item:
@@ -208,7 +209,10 @@ def _vain_download(source: Source, preset: str) -> Item:
 
 
 def prepare_source(project: Project, commit: str) -> Source:
-    """Return the prepare.py of `commit`. Raise ProjectFault if it is no plain file."""
+    """Return the prepare.py of `commit`. Raise ProjectFault if it is no plain file.
+
+    It sees no file that edits may touch. One that `init` wrote sees its corpora.py alone.
+    """
     if project.prepare is None:
         raise ProjectFault(
             "A sealed score needs a prepare.py beside train.py.", "autoresearch init"
@@ -218,24 +222,26 @@ def prepare_source(project: Project, commit: str) -> Source:
     if text is None:
         hint = f"git ls-tree {commit[:12]} {shlex.quote(project.prepare)}"
         raise ProjectFault(f"{project.prepare} is no file in the commit {commit[:12]}", hint)
+    own = (project.prepare, str(Path(project.prepare).with_name(CORPORA)))
+    corpora = plain_file(git, commit, own[1])
     beside = project.workspace if Path(project.prepare).is_relative_to(project.workspace) else ""
+    alone = _is_own(text, corpora)
+
+    def hides(path: str) -> bool:
+        return path not in own if alone else project.edits(path)
 
     def write(folder: Path) -> None:
         with Store(git) as store:
-            export(store, commit, beside, folder)
+            export(store, commit, beside, folder, hides)
 
     inside = str(Path(project.prepare).relative_to(beside))
-    return Source(text, inside, write, project.prepare, _corpora_of(git, commit, project.prepare))
+    return Source(text, inside, write, project.prepare, corpora, Path(project.root))
 
 
-def _corpora_of(git: Plumbing, commit: str, prepare: str) -> bytes | None:
-    """Return the corpora.py beside prepare.py; None if there is none."""
-    return plain_file(git, commit, str(Path(prepare).with_name(CORPORA)))
-
-
-def _is_own_corpora(text: bytes | None) -> bool:
-    """Return whether a corpora.py is the one that `init` wrote, or missing."""
-    return text is None or text.decode("utf-8", "replace") in beside_prepare().values()
+def _is_own(text: bytes, corpora: bytes | None) -> bool:
+    """Return whether `init` wrote a prepare.py, and the corpora.py beside it if there is one."""
+    own = corpora is None or corpora.decode("utf-8", "replace") in beside_prepare().values()
+    return own and text in written_files(PREPARE)
 
 
 def front_matter_at(project: Project, commit: str) -> FrontMatter:

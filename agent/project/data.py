@@ -8,7 +8,6 @@ checked before the harness uses it (agent/project/prepared.py).
 
 import fcntl
 import hashlib
-import json
 import os
 import re
 import shlex
@@ -16,7 +15,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -27,12 +26,15 @@ from agent.errors import ProjectFault
 from agent.evaluate.machine import total_memory
 from agent.git.cache import data_root
 from agent.project.find import CORPORA
+from agent.project.prepare_code import Code, code_of
+from agent.project.prepare_log import addresses_in, answer_of, lacking, wants_network
 from agent.project.prepared import Prepared, Unfit, digest_of, take_over
 from agent.project.template import shipped_corpus
 from agent.records.stage import Stage
 from sandbox.ground.outcome import GIB, Crashed, Finished, Limits, Outcome, Runner, RunSpec
 from sandbox.ground.record import Record
-from sandbox.ground.text import last_words, one_line, tail
+from sandbox.ground.text import last_words, tail
+from sandbox.walls.mounts import interpreter_paths
 
 __all__ = [
     "OWN_FOLDERS",
@@ -48,32 +50,10 @@ WALL_SECONDS = 12 * 3600.0  # a corpus of gigabytes over a slow line
 DISK_BYTES = 256 * GIB
 MEMORY_SHARE = 0.8
 TAIL_CHARACTERS = 1500
-MAX_SOURCES = 10  # addresses that are shown to the user
-MAX_ADDRESS = 200
 MAX_FINGERPRINT = 200
 MAX_STAGE = 100
 # What prepare.py prints while it downloads and tokenises (workspace/corpora.py).
 PROGRESS = re.compile(r"progress ([0-9]{1,18})/([0-9]{1,18}) (.{1,100})")
-# What the libraries that download say when they cannot.
-NETWORK_WORDS = (
-    "urlopen error",
-    "getaddrinfo",
-    "name resolution",
-    "name or service not known",
-    "nodename nor servname",
-    "network is unreachable",
-    "connectionerror",
-    "connecterror",
-    "failed to resolve",
-    "max retries exceeded",
-    "newconnectionerror",
-    "could not resolve host",
-    "offline mode",
-    "localentrynotfound",
-    "socket.gaierror",
-    "address family not supported",
-    "no address associated",
-)
 # How a machine reaches the network, where it needs telling.
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
@@ -91,10 +71,12 @@ class Source:
     """What messages call it."""
     corpora: bytes | None = None
     """The text of the corpora.py beside it, if there is one."""
+    repository: Path | None = None
+    """Where it comes from; what lies there may be a stranger's."""
 
     @property
     def sha256(self) -> str:
-        """The hash that names its folder, and that the user's consent is for."""
+        """The hash that names its folder."""
         whole = hashlib.sha256(self.text)
         if self.corpora is not None:
             whole.update(hashlib.sha256(self.corpora).digest())
@@ -104,12 +86,12 @@ class Source:
 class NetworkWanted(ProjectFault):
     """prepare.py failed without a network.
 
-    sources: the addresses that it names. log: the file of what it printed.
+    code: what it can run. log: the file of what it printed.
     """
 
-    def __init__(self, source: Source, sources: tuple[str, ...], log: Path) -> None:
-        self.sha256 = source.sha256
-        self.sources = sources
+    def __init__(self, source: Source, code: Code, log: Path) -> None:
+        self.code = code
+        self.sources = addresses_in(log)
         self.last_line = last_words(log)
         super().__init__(
             f"{source.name} needs the network: {self.last_line}", f"less {shlex.quote(str(log))}"
@@ -143,15 +125,15 @@ def prepare_data(
     *,
     read_only: tuple[str, ...] = (),
     python: str = sys.executable,
-    network: bool = False,
+    agreed: Code | None = None,
     wanted: str | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Iterator[Prepared]:
     """Yield the data that `source` makes; it does not change until the block ends.
 
-    read_only: what the source may read besides. python: the interpreter that runs it. network:
-    whether it may use the network. wanted: the fingerprint of data that will do; where the
-    folder already holds it, nothing runs. tell: is told why it takes long.
+    read_only: what the source may read besides. python: the interpreter that runs it. agreed: the
+    code that may use the network; None for none. wanted: the fingerprint of data that will do;
+    where the folder already holds it, nothing runs. tell: is told why it takes long.
     Raise NetworkWanted where it failed for lack of a network, ProjectFault where it failed
     otherwise or made data that cannot be used.
     """
@@ -159,7 +141,7 @@ def prepare_data(
     with room.locked() as lock:
         alone = _try_alone(lock, tell or _nobody)
         if alone and not (wanted and room.kept(wanted)):
-            room.make(source, runner, read_only, python, network)
+            room.make(source, runner, read_only, python, agreed)
         # Others may use the data now, and nobody may make it again.
         fcntl.flock(lock, fcntl.LOCK_SH)
         prepared = room.kept()
@@ -256,7 +238,7 @@ class _Room:
         runner: Runner,
         read_only: tuple[str, ...],
         python: str,
-        network: bool,
+        agreed: Code | None,
     ) -> None:
         """Run `source`, check what it made, and note it down."""
         before = self._noted()
@@ -270,16 +252,22 @@ class _Room:
             script = self._copy / source.inside
             _put(script, source.text)
             _put(script.with_name(CORPORA), source.corpora)
-            spec = self._spec(source, read_only, python, network)
+            spec = self._spec(source, read_only, python, agreed is not None)
+            if agreed and self._code(source, spec) != agreed:
+                raise ProjectFault(f"What {source.name} can run changed.", "autoresearch start")
             outcome = runner.run(spec, threading.Event())
+            if not agreed and wants_network(outcome, self.log):
+                raise NetworkWanted(source, self._code(source, spec), self.log)
         finally:
             shutil.rmtree(self._copy, ignore_errors=True)
-        answer = _answer(self.log)
-        if not network and _wants_network(outcome, answer, self.log):
-            raise NetworkWanted(source, _addresses(answer), self.log)
         if not isinstance(outcome, Finished):
-            raise self._fault(source, f"{_ending(outcome)}{_lacking(self.log, python)}")
-        self._accept(source, answer, before)
+            raise self._fault(source, f"{_ending(outcome)}{lacking(self.log, python)}")
+        self._accept(source, answer_of(self.log), before)
+
+    def _code(self, source: Source, spec: RunSpec) -> Code:
+        """Return what a run can execute of the copy and of the repository."""
+        shown = dict.fromkeys((*spec.read_only, *interpreter_paths(spec.argv[0])))
+        return code_of(Path(spec.folder), [path for path in shown if _is_brought(path, source)])
 
     def _spec(
         self, source: Source, read_only: tuple[str, ...], python: str, network: bool
@@ -353,32 +341,12 @@ def _put(path: Path, text: bytes | None) -> None:
         path.write_bytes(text)
 
 
-def _answer(log: Path) -> Mapping[str, Any]:
-    """Return the JSON object on the last line that holds one, else an empty one."""
-    for line in reversed(tail(log).splitlines()):
-        with suppress(ValueError, RecursionError):
-            answer = json.loads(line)
-            if isinstance(answer, dict):
-                return answer
-    return {}
-
-
-def _wants_network(outcome: Outcome, answer: Mapping[str, Any], log: Path) -> bool:
-    if not isinstance(outcome, Crashed):
+def _is_brought(path: str, source: Source) -> bool:
+    """Return whether a path may have come with the repository of a prepare.py."""
+    if source.repository is None or Path(path).is_relative_to(sys.prefix):
         return False
-    words = tail(log).lower()
-    return answer.get("needs") == "network" or any(word in words for word in NETWORK_WORDS)
-
-
-def _lacking(log: Path, python: str) -> str:
-    """Return which module an interpreter lacks, if a prepare.py failed because of that."""
-    return f": it runs on {python}" if "ModuleNotFoundError" in tail(log) else ""
-
-
-def _addresses(answer: Mapping[str, Any]) -> tuple[str, ...]:
-    named = answer.get("from")
-    texts = [text for text in named if isinstance(text, str)] if isinstance(named, list) else []
-    return tuple(one_line(text, MAX_ADDRESS) for text in texts[:MAX_SOURCES])
+    places = (path, os.path.realpath(path))
+    return any(Path(place).is_relative_to(source.repository) for place in places)
 
 
 def _ending(outcome: Outcome) -> str:

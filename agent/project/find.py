@@ -155,6 +155,12 @@ class Project(Record):
         return (prepare, *self.unseen, *briefs, *settings, *self.evaluator_files)
 
     @property
+    def named(self) -> tuple[str, ...]:
+        """The script, prepare.py, the brief and the evaluator's files, by their paths there."""
+        named = (self.train, self.prepare, self.program, *self.evaluator_files)
+        return tuple(path for path in named if path)
+
+    @property
     def evaluator_files(self) -> tuple[str, ...]:
         """The evaluator's script, and what may be read of it, by their paths in the repository."""
         if self.evaluate is None:

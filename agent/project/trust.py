@@ -16,6 +16,7 @@ from typing import Literal
 from agent.errors import UsageFault
 from agent.git.programs import Program
 from agent.llm.command import COMMANDS
+from agent.project.prepare_code import Code
 from agent.records.inputs import Input, words_of
 from sandbox.ground.record import Record
 from sandbox.ground.text import one_line
@@ -82,20 +83,21 @@ class Reach:
         return tuple(dict.fromkeys(items))
 
 
-def network_item(name: str, sha256: str, sources: Sequence[str], last_line: str) -> Item:
+def network_item(name: str, code: Code, sources: Sequence[str], last_line: str) -> Item:
     """Return the item of a prepare.py that needs the network.
 
-    sources: the addresses that it names. last_line: what it printed last, shown where it names
-    none.
+    code: what it can run. sources: the addresses that it names. last_line: what it printed last,
+    shown where it names none.
     """
     reason = f"without it, it ended with: {last_line}"
     if sources:
         reason = f"it names {', '.join(sources)}"
+    covered = " ".join([f"of {code.files} file{'' if code.files == 1 else 's'}", *code.places])
     line = (
         f"{name} may use the network, including this machine's own services "
-        f"(sha256 {sha256[:16]}); {reason}"
+        f"(sha256 {code.sha256[:16]} {covered}); {reason}"
     )
-    return Item(kind="network", what=(sha256,), line=line)
+    return Item(kind="network", what=(code.sha256,), line=line)
 
 
 def notes_item(branch: str, texts: Sequence[str]) -> Item:

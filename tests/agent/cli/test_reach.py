@@ -1,13 +1,20 @@
-"""What reaches out of a project beyond its settings: an environment that it tracks."""
+"""What reaches out of a project beyond its settings: its environment, and prepare.py's network."""
 
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from agent.cli.reach import _programs, _tracked_python
+from agent.cli.reach import _programs, _tracked_python, items_of_network, prepare_source
+from agent.project.data import NetworkWanted, Source, prepare_data
+from agent.project.find import find_project
+from agent.project.interpreter import interpreter_of
 from agent.project.settings import Settings
+from agent.project.template import template_files
+from agent.project.trust import Item
+from sandbox.ground.outcome import Crashed, Outcome, RunSpec, Usage
 from tests.agent.study import make_repository, project_of
 from tests.e2e.researcher import git
 
@@ -41,3 +48,83 @@ def test_programs_of_a_submodule_are_asked_about_whatever_it_is_called(
     git(folder, "config", "alias.x", "evil")
     git(inner, "config", "filter.x.smudge", "evil")
     assert [str(program) for program in _programs(folder)] == [f"{path}: filter.x.smudge=evil"]
+
+
+FETCH = "raise SystemExit('urlopen error')\n"
+
+
+@pytest.fixture
+def sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project as `init` writes it."""
+    monkeypatch.setenv("AUTORESEARCH_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "sealed"
+    (folder / "workspace").mkdir(parents=True)
+    for name, text in template_files().items():
+        (folder / name).write_text(text)
+    git(folder, "init", "-q", "-b", "main")
+    return folder
+
+
+def wanted(folder: Path) -> tuple[Source, tuple[Item, ...]]:
+    """Commit what lies in the folder; return its prepare.py, and what its user is asked.
+
+    It is tried in a sandbox that fails like one without a network.
+    """
+    git(folder, "add", "--force", "workspace")
+    git(folder, "commit", "-qm", "next", "--allow-empty")
+    project = find_project(folder, Settings())
+    source = prepare_source(project, git(folder, "rev-parse", "HEAD"))
+    python = interpreter_of(project, Settings()).path
+    with (
+        pytest.raises(NetworkWanted) as want,
+        prepare_data(source, Unconnected(), python=python),
+    ):
+        pass
+    return source, items_of_network(source, want.value, ())
+
+
+class Unconnected:
+    """A runner without a network, which runs nothing."""
+
+    def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
+        Path(spec.log).write_text("urlopen error\n")
+        return Crashed(usage=Usage(seconds=1.0), exit_code=1)
+
+
+def test_what_init_wrote_runs_alone_and_needs_no_word(sealed: Path) -> None:
+    (sealed / "workspace" / "pyarrow").mkdir()
+    (sealed / "workspace" / "pyarrow" / "parquet.py").write_text(FETCH)
+    source, items = wanted(sealed)
+    assert items == ()
+    source.export(sealed / "copy")
+    names = {path.name for path in (sealed / "copy").rglob("*")}
+    assert names == {"prepare.py", "corpora.py"}, "else the package would have the network"
+
+
+def test_another_module_beside_a_prepare_is_asked_about_anew(sealed: Path) -> None:
+    helper = sealed / "workspace" / "fetch.py"
+    helper.write_text("A = 1\n")
+    prepare = sealed / "workspace" / "prepare.py"
+    prepare.write_text(prepare.read_text() + "\nimport fetch\n")
+    first = wanted(sealed)[1]
+    assert [item.kind for item in first] == ["network"]
+    train = sealed / "workspace" / "train.py"
+    train.write_text(train.read_text() + "\n# by a model\n")
+    assert wanted(sealed)[1] == first, "prepare.py does not see what edits may touch"
+    helper.write_text("A = 2\n")
+    assert wanted(sealed)[1] != first
+
+
+def test_an_environment_in_the_repository_is_part_of_what_may_use_the_network(
+    sealed: Path,
+) -> None:
+    place = sealed / ".venv"
+    (place / "bin").mkdir(parents=True)
+    (place / LIBRARY / "site-packages").mkdir(parents=True)
+    (place / "bin" / "python").symlink_to(os.path.realpath(sys.executable))
+    (place / "pyvenv.cfg").write_text(f"home = {Path(os.path.realpath(sys.executable)).parent}\n")
+    first = wanted(sealed)[1]
+    assert [item.kind for item in first] == ["network"] and str(place) in first[0].line
+    assert wanted(sealed)[1] == first
+    (place / LIBRARY / "site-packages" / "a.pth").write_text("import evil\n")
+    assert wanted(sealed)[1] != first

@@ -277,16 +277,24 @@ def test_a_want_of_network_is_told_apart(
     with pytest.raises(NetworkWanted) as want:
         made(path, runner)
     assert want.value.sources == sources and want.value.last_line
-    assert want.value.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert want.value.code.files == 1 and want.value.code.places == ()
 
 
-def test_with_consent_it_reaches_the_network(tmp_path: Path, runner: Runner) -> None:
+def test_with_consent_this_very_code_reaches_the_network(tmp_path: Path, runner: Runner) -> None:
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"('127.0.0.1', {server.getsockname()[1]})"
         dial = f"import socket\nsocket.create_connection({address}, 5).close()\n"
-        assert made(script(tmp_path, dial + MAKE + SAY), runner, network=True).fingerprint == "f"
+        needs = NEEDS.replace("\n", "\n    ")
+        asks = f"import os\nif os.environ['AUTORESEARCH_NETWORK'] == '0':\n    {needs}\n"
+        path = script(tmp_path, asks + dial + MAKE + SAY)
+        with pytest.raises(NetworkWanted) as want:
+            made(path, runner)
+        assert made(path, runner, agreed=want.value.code).fingerprint == "f"
+        path.write_text(path.read_text() + "# another\n")
+        with pytest.raises(ProjectFault, match="can run changed"):
+            made(path, runner, agreed=want.value.code)
 
 
 def test_a_cache_that_cannot_be_written_is_told(

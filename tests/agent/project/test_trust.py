@@ -10,6 +10,7 @@ import pytest
 
 from agent.errors import TrustFault, UsageFault
 from agent.git.programs import Program, Setting
+from agent.project.prepare_code import Code
 from agent.project.trust import (
     Asking,
     Item,
@@ -23,6 +24,7 @@ from agent.project.trust_store import TrustStore
 
 ITEM = Item(kind="read", what=("/x", "/x"), line="the training may read /x")
 DIGEST = "ab" * 32
+CODE = Code(sha256="f" * 64, files=2, places=("/r/.venv",))
 
 
 def lines(reach: Reach) -> list[str]:
@@ -65,7 +67,7 @@ def test_a_model_and_its_bound_are_one_line(tmp_path: Path) -> None:
 
 
 def test_the_hash_is_of_exactly_this_list_in_this_repository(tmp_path: Path) -> None:
-    other = network_item("prepare.py", "f" * 64, ("https://x",), "")
+    other = network_item("prepare.py", CODE, ("https://x",), "")
     both = digest_of(tmp_path, [ITEM, other])
     assert both == digest_of(tmp_path, [other, ITEM])
     assert (
@@ -320,9 +322,10 @@ def test_a_command_of_the_users_own_is_said_to_run(tmp_path: Path) -> None:
     assert line == "the model opus is asked; up to $2.00 (as program.md says)"
 
 
-def test_a_prepare_that_needs_the_network_is_bound_to_its_text() -> None:
-    named = network_item("prepare.py", "f" * 64, ("https://x", "https://y"), "ignored")
+def test_a_prepare_that_needs_the_network_is_bound_to_its_code() -> None:
+    named = network_item("prepare.py", CODE, ("https://x", "https://y"), "ignored")
     assert named.line.endswith("it names https://x, https://y") and "f" * 17 not in named.line
-    unnamed = network_item("prepare.py", "f" * 64, (), "no route to host")
+    unnamed = network_item("prepare.py", CODE, (), "no route to host")
+    assert "of 2 files /r/.venv)" in named.line
     assert unnamed.line.endswith("without it, it ended with: no route to host")
     assert named.what == unnamed.what == ("f" * 64,)
