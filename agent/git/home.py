@@ -133,6 +133,12 @@ def files_in(folder: Path, suffix: str) -> list[Path]:
     )
 
 
+def free(path: Path) -> Path:
+    """Return `path` if nothing is there, else one beside it."""
+    beside = (path.with_name(f"{path.name}.old-{number}") for number in range(1, 10**6))
+    return next(place for place in (path, *beside) if not os.path.lexists(place))
+
+
 def remove_file(path: Path) -> None:
     """Remove what may be left at `path`: a link itself, not what it leads to.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from shlex import quote
 
 from agent.errors import HistoryFault
-from agent.git.home import HOME
+from agent.git.home import HOME, free
 from agent.git.plumbing import Plumbing, scratch_index
 from agent.git.repository import named_submodule, refuse_links, repository_programs
 from agent.git.store import SUBMODULE, Listed, Store
@@ -112,7 +112,7 @@ def add_worktree(git: Plumbing, place: Path, branch: str) -> None:
         return
     if place.exists():
         # It belongs to a repository that this one was copied from, and may hold the user's work.
-        place.rename(_free(place))
+        place.rename(free(place))
     # Git may still list a checkout that is gone.
     force = ["--force"] if others or place in listed else []
     git("worktree", "add", "--no-checkout", *force, str(place), branch)
@@ -196,9 +196,3 @@ def is_checkout(git: Plumbing, place: Path) -> bool:
     question = ("rev-parse", "--path-format=absolute", "--git-common-dir")
     answer = Plumbing(place).try_(*question, "--show-toplevel")
     return answer == f"{git(*question).strip()}\n{place.resolve()}"
-
-
-def _free(place: Path) -> Path:
-    """Return a path beside `place` that does not exist."""
-    paths = (place.with_name(f"{place.name}.old-{number}") for number in range(1, 10**6))
-    return next(path for path in paths if not path.exists())

@@ -7,9 +7,9 @@ from pathlib import Path
 from shlex import quote
 
 from agent.errors import HistoryFault
-from agent.git.home import no_link, remove_file, run_folder, worktree_path, write_whole
+from agent.git.home import free, no_link, remove_file, run_folder, worktree_path, write_whole
 from agent.git.plumbing import Plumbing
-from agent.git.references import names_of, references
+from agent.git.references import Reference, names_of, references
 from agent.history.checkout import checkouts
 from agent.history.flights import transaction
 from agent.history.homes import is_local
@@ -17,6 +17,7 @@ from agent.history.opening import locked
 from agent.history.runs import FLIGHTS, HEADS, tip_of
 from agent.project.find import Project
 from sandbox.ground.leftovers import remove_tree
+from sandbox.ground.text import one_line
 
 RENAMED = "renamed-to"
 """A file in a run's local folder: the tag that the run is being given."""
@@ -103,6 +104,7 @@ def rename(homes: Sequence[Project], old: str, new: str) -> None:
         for home in places:
             _mark(home, old, new)
         with _held(places, new):
+            _refuse_another(git, old, new)
             _move_references(git, old, new)
             for home in places:
                 _move_worktree(git, Path(home.root), old, new)
@@ -123,11 +125,33 @@ def _refuse_taken(git: Plumbing, homes: Sequence[Project], old: str, new: str) -
         raise HistoryFault(message, f"autoresearch rename {old} OTHER   # or delete {new}")
 
 
+def _refuse_another(git: Plumbing, old: str, new: str) -> None:
+    """Raise HistoryFault if another run has the new name by now.
+
+    A killed rename leaves its mark behind, and an archive may bring one.
+    """
+    present = dict(_references(git, new))
+    for name, commit in _references(git, old):
+        moved = _renamed(name, old, new)
+        if present.get(moved, commit) != commit:
+            message = f"{one_line(moved)} is of another run than {old}"
+            raise HistoryFault(message, f"autoresearch rename {old} OTHER   # or delete {new}")
+
+
+def _references(git: Plumbing, tag: str) -> list[Reference]:
+    """Return the branch and the refs of attempts in flight of a run."""
+    return references(git, HEADS + tag, f"{FLIGHTS}{tag}/")
+
+
+def _renamed(reference: str, old: str, new: str) -> str:
+    return reference.replace(f"autoresearch/{old}", f"autoresearch/{new}", 1)
+
+
 def _move_references(git: Plumbing, old: str, new: str) -> None:
     """Move the branch and the refs of attempts in flight, in one transaction."""
     steps = []
-    for reference, commit in references(git, HEADS + old, f"{FLIGHTS}{old}/"):
-        moved = reference.replace(f"autoresearch/{old}", f"autoresearch/{new}", 1)
+    for reference, commit in _references(git, old):
+        moved = _renamed(reference, old, new)
         # A killed transaction may have made the new ones: `update` takes those as they are.
         steps.append(f"update {moved} {commit}")
         steps.append(f"delete {reference} {commit}")
@@ -157,11 +181,21 @@ def _move_files(home: Project, old: str, new: str) -> None:
     after = run_folder(Path(home.root), new)
     for entry in sorted(before.iterdir()):
         if entry.name not in ("lock", RENAMED):
-            entry.rename(after / entry.name)
+            _move_whole(entry, after / entry.name)
     rest = after / RENAMED
     remove_tree(rest)
     before.rename(rest)
     remove_tree(rest)
+
+
+def _move_whole(path: Path, to: Path) -> None:
+    """Move a file or folder; what the renamed run has made in its place since stays beside it."""
+    if path.is_dir() and to.is_dir() and not (path.is_symlink() or to.is_symlink()):
+        for entry in sorted(path.iterdir()):
+            _move_whole(entry, to / entry.name)
+        path.rmdir()
+    else:
+        path.rename(free(to))
 
 
 def _mark(home: Project, old: str, new: str) -> None:

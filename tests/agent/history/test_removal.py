@@ -138,6 +138,47 @@ def test_a_rename_that_was_killed_is_finished_by_the_same_call(tmp_path: Path, s
     assert git(place, "symbolic-ref", "HEAD").strip() == f"{BRANCH}/u"
 
 
+@pytest.mark.parametrize("kept", ["branch", "flight"])
+def test_a_mark_that_lies_there_hands_no_other_run_over(tmp_path: Path, kept: str) -> None:
+    """A rename was killed, or an archive brought its mark; another run has the name by now."""
+    begun(tmp_path)
+    (tmp_path / ".autoresearch/runs/t" / RENAMED).write_text("u")
+    other = f"{BRANCH}/u" if kept == "branch" else f"{FLIGHT}/u/0"
+    git(tmp_path, "update-ref", other, "main")
+    before = references(tmp_path)
+    with pytest.raises(HistoryFault, match="of another run than t") as fault:
+        rename(homes(tmp_path), "t", "u")
+    assert references(tmp_path) == before
+    assert fault.value.next_command == "autoresearch rename t OTHER   # or delete u"
+    rename(homes(tmp_path), "t", "v")
+    assert before[other] == references(tmp_path)[other]
+    assert f"{BRANCH}/v" in references(tmp_path)
+
+
+def test_what_a_half_renamed_run_has_made_since_stays(tmp_path: Path) -> None:
+    """It went on under its new name before the rename was finished."""
+    attempt = begun(tmp_path)
+    runs = tmp_path / ".autoresearch" / "runs"
+    (runs / "t" / RENAMED).write_text("u")
+    for folder, text in (("t", "before"), ("u", "since")):
+        (runs / folder / "trials" / "0003").mkdir(parents=True)
+        (runs / folder / "trials" / "0003" / "train-0.log").write_text(text)
+        (runs / folder / "trials" / f"{text}.log").write_text(text)
+    for name, commit in references(tmp_path).items():
+        git(tmp_path, "update-ref", name.replace("autoresearch/t", "autoresearch/u"), commit)
+        git(tmp_path, "update-ref", "-d", name)
+    rename(homes(tmp_path), "t", "u")
+    assert references(tmp_path)[f"{FLIGHT}/u/0"] == attempt.commit
+    logs = {path.name: path.read_text() for path in (runs / "u" / "trials").rglob("*.log*")}
+    assert logs == {
+        "train-0.log": "since",
+        "train-0.log.old-1": "before",
+        "before.log": "before",
+        "since.log": "since",
+    }
+    assert local(tmp_path) == {"runs/u", "worktrees/u"}
+
+
 def test_the_new_tag_is_on_the_disk_before_anything_moves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
