@@ -66,6 +66,8 @@ _CONFIG = (
 # these name. No setting holds against what .git/config may say of single submodules.
 _OPTIONS = {
     "status": ("--ignore-submodules=all",),
+    # A reference that leads to another one, such as a branch of the user's, is replaced itself.
+    "update-ref": ("--no-deref",),
     "diff": ("--submodule=short", "--no-ext-diff", "--no-textconv"),
 }
 _NAME = "autoresearch"

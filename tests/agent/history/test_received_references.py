@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from agent.errors import HistoryFault
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.history.homes import homes, runs_of
-from agent.history.removal import delete
+from agent.history.removal import delete, rename
 from agent.history.runs import list_runs, newest, unlike_remotes
+from agent.records.results import Trial
 from tests.agent.study import (
     ListProposer,
     loop_of,
@@ -75,6 +77,52 @@ def test_a_reference_that_makes_no_sense_is_not_in_the_way(
     unlike_remotes(Plumbing(tmp_path / "r"), "t", history.tip)
     with History.open(project, "t") as again:
         assert again.trials == trials
+
+
+@pytest.mark.parametrize("work", ["rename", "delete"])
+def test_a_branch_that_leads_to_the_users_own_takes_nothing_along(
+    tmp_path: Path, work: str
+) -> None:
+    """Git would follow it: whatever is done to the run is done to the branch behind it."""
+    with study(tmp_path):
+        pass
+    tip = git(tmp_path, "rev-parse", "autoresearch/t").strip()
+    git(tmp_path, "update-ref", "refs/heads/mine", tip)
+    git(tmp_path, "update-ref", "--no-deref", "-d", "refs/heads/autoresearch/t")
+    git(tmp_path, "symbolic-ref", "refs/heads/autoresearch/t", "refs/heads/mine")
+    if work == "rename":
+        rename(homes(tmp_path), "t", "u")
+    else:
+        delete(homes(tmp_path), "t")
+    runs = git(tmp_path, "for-each-ref", "--format=%(refname)%(symref)", "refs/heads/autoresearch")
+    assert runs.split() == ["refs/heads/autoresearch/u"] * (work == "rename")
+    assert git(tmp_path, "rev-parse", "mine").strip() == tip
+
+
+def test_a_run_whose_references_lead_to_the_users_branches_goes_on_beside_them(
+    tmp_path: Path,
+) -> None:
+    with study(tmp_path) as history:
+        attempt = history.commit_attempt(0, proposal(LR=0.2), history.sources.with_text("LR = 0.2"))
+        tip = history.tip
+    shutil.rmtree(history.worktree)
+    git(tmp_path, "worktree", "prune")
+    for name, head in (("heads/autoresearch/t", tip), ("autoresearch/t/0", attempt.commit)):
+        git(tmp_path, "update-ref", f"refs/heads/{name[:5]}", head)
+        git(tmp_path, "update-ref", "--no-deref", "-d", f"refs/{name}")
+        git(tmp_path, "symbolic-ref", f"refs/{name}", f"refs/heads/{name[:5]}")
+    with History.open(project_of(tmp_path), "t") as history:
+        trial = Trial(
+            number=0,
+            status="refused",
+            proposal=attempt.proposal,
+            reason="no",
+            at=datetime.now(UTC).isoformat(),
+        )
+        history.commit_verdict(attempt, trial)
+        assert history.tip != tip
+    assert git(tmp_path, "rev-parse", "heads/heads").strip() == tip
+    assert git(tmp_path, "rev-parse", "heads/autor").strip() == attempt.commit
 
 
 def test_a_copied_command_runs_nothing_of_a_branchs_name() -> None:
