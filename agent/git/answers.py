@@ -19,6 +19,8 @@ PATIENCE = 30
 """Looks, a second apart, for which a command may do nothing."""
 PATIENCE_WITH_CHILDREN = 300
 """Likewise where a program of the user's, such as a filter that downloads, works for it."""
+MAX_MEMORY = 4 << 30
+"""Bytes of memory of a command's own: one that reads a device takes all there is."""
 LOOK_MILLISECONDS = 1_000
 CHUNK = 1 << 16
 _BUSY = ("R", "D")
@@ -99,7 +101,10 @@ def _chunks(
 
 
 class _Idleness:
-    """Counts the looks at which a command, the leader of a session, had done nothing."""
+    """Counts the looks at which a command, the leader of a session, had done nothing.
+
+    One that takes too much memory is of no more use.
+    """
 
     def __init__(self, session: int) -> None:
         self._session = session
@@ -108,10 +113,13 @@ class _Idleness:
         self.words = ""
 
     def is_over(self) -> bool:
-        """Look once more; return whether the command has done nothing for too long."""
+        """Look once more; return whether the command is to be ended, and `words` says why."""
         processes = list(_processes_of(self._session))
-        now = tuple(sorted(ticks for _, ticks in processes))
-        busy = any(state in _BUSY for state, _ in processes)
+        if sum(process.memory for process in processes) > MAX_MEMORY:
+            self.words = f"it took more than {MAX_MEMORY >> 30} GiB of memory"
+            return True
+        now = tuple(sorted(process.ticks for process in processes))
+        busy = any(process.state in _BUSY for process in processes)
         if busy or not processes or now != self._before:
             self._before = now
             self._looks = 0
@@ -122,13 +130,25 @@ class _Idleness:
         return self._looks >= patience
 
 
-def _processes_of(session: int) -> Iterator[tuple[str, int]]:
-    """Yield the state and the processor time of each process of a session; none without /proc."""
+class _Process(NamedTuple):
+    """A process as /proc shows it."""
+
+    state: str
+    ticks: int
+    """Of processor time."""
+    memory: int
+    """Bytes that it shares with no file."""
+
+
+def _processes_of(session: int) -> Iterator[_Process]:
+    """Yield the processes of a session; none without /proc."""
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError, IndexError):
             fields = (entry / "stat").read_bytes().rpartition(b") ")[2].split()
             if int(fields[3]) == session:
-                yield fields[0].decode(), int(fields[11]) + int(fields[12])
+                _, resident, shared, *_ = map(int, (entry / "statm").read_bytes().split())
+                memory = (resident - shared) * os.sysconf("SC_PAGE_SIZE")
+                yield _Process(fields[0].decode(), int(fields[11]) + int(fields[12]), memory)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -78,6 +78,20 @@ def test_a_filter_that_takes_its_time_is_waited_for(tmp_path: Path) -> None:
         assert "M train.py" in Plumbing(folder)("status", "--porcelain")
 
 
+@pytest.mark.parametrize("name", ["info/attributes", "commondir"])
+def test_a_command_that_reads_a_device_takes_no_more_memory_than_it_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A received .git may have a link to one, which never ends."""
+    monkeypatch.setattr("agent.git.answers.MAX_MEMORY", 1 << 28)
+    make_repository(tmp_path)
+    (tmp_path / ".git" / name).symlink_to("/dev/zero")
+    with pytest.raises(HistoryFault, match="GiB of memory") as fault:
+        Plumbing(tmp_path)("status", "--porcelain")
+    assert f".git/{name} is no file" in fault.value.message
+    assert str(fault.value.next_command).startswith("rm ")
+
+
 def test_more_than_fits_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_repository(tmp_path / "r")
     (folder / "large").write_bytes(bytes(1 << 22))
