@@ -16,6 +16,7 @@ from agent.git.references import names_of, references
 from agent.git.shallow import fault_of_depth
 from agent.history import format1, format2
 from agent.history.commits import times_of
+from agent.history.veiled import refuse_veiled
 from agent.project.find import Project
 from agent.records.patterns import matches
 from sandbox.ground.leftovers import remove_tree, sweep
@@ -166,6 +167,7 @@ def head_of(project: Project) -> str:
         raise HistoryFault("the repository has no commit yet", "git add . && git commit -m 'Start'")
     changed = list(_unlike_head(git, project))
     if not changed:
+        refuse_veiled(git, project, head)
         return head
     listing = "\n".join(map(one_line, changed))
     message = f"what would run is not what you see: these files differ from HEAD:\n{listing}"
@@ -179,8 +181,7 @@ def _unlike_head(git: Plumbing, project: Project) -> Iterator[str]:
 
     These are the project's own files, also if they are new or ignored, and changed code.
     """
-    named = (project.train, project.prepare, project.program, *project.evaluator_files)
-    own = [path for path in named if path]
+    own = project.named
     options = ("--porcelain", "-z", "--no-renames")
     everything = ("--untracked-files=all", "--ignored")
     yield from git("status", *options, *everything, "--", *own).split("\0")[:-1]
