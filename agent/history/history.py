@@ -87,12 +87,16 @@ class History(Reading):
             sweep_git_locks(git, project, tag)
             ensure_branch(git, branch)
             history = cls(project, f"autoresearch/{tag}", lock)
-            sweep_trials(project, tag)
-            history._prepare()
-            return history
         except BaseException:
             lock.close()
             raise
+        try:
+            sweep_trials(project, tag)
+            history._prepare()
+        except BaseException:
+            history.close()
+            raise
+        return history
 
     @classmethod
     def read(cls, project: Project, branch: str) -> Self:
@@ -108,7 +112,7 @@ class History(Reading):
                 self._timeline.trees += self._files.trees_of(attempts).values()
                 self._follow()
             except BaseException:
-                self._lock.close()
+                self.close()
                 raise
         return self
 
@@ -118,6 +122,10 @@ class History(Reading):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the git commands that stay, and release the run."""
         self._store.close()
         if self._lock:
             self._lock.close()
