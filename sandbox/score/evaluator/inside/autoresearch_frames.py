@@ -21,9 +21,13 @@ MAX_ARRAYS = 256
 MAX_DIMENSIONS = 16
 MAX_SIZE = 1 << 40
 MAX_DEPTH = 64
+MAX_BRACKETS = 4 * MAX_DEPTH
+"""Of a header, in one another. A parser that is deep in them has no stack left for finalizers."""
 CHUNK = 1 << 20
 Array = Tuple[str, Tuple[int, ...], bytes]
 """Its dtype as numpy writes it, its shape, and its bytes."""
+_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]', re.DOTALL)
+"""A text, which is passed over, or a bracket."""
 _DTYPE = re.compile(r"[<>|](?:b1|[iu][1248]|f(?:2|4|8)|c(?:8|16))")
 
 
@@ -58,7 +62,10 @@ def read(file: BinaryIO) -> tuple[dict[str, Any], list[Array]]:
     if length > MAX_HEADER:
         raise BadFrame("a header of %d bytes (at most %d)" % (length, MAX_HEADER))
     try:
-        header = json.loads(_exactly(file, length).decode("utf-8"))
+        text = _exactly(file, length).decode("utf-8")
+        if _is_deep(text):
+            raise BadFrame("a header of more than %d levels" % MAX_BRACKETS)
+        header = json.loads(text)
     except (ValueError, RecursionError):
         raise BadFrame("a header that is no JSON") from None
     if not isinstance(header, dict):
@@ -71,6 +78,18 @@ def read(file: BinaryIO) -> tuple[dict[str, Any], list[Array]]:
     for (dtype, shape), size in zip(listed, sizes):
         arrays.append((dtype, tuple(shape), _exactly(file, size)))
     return header, arrays
+
+
+def _is_deep(text: str) -> bool:
+    depth = 0
+    for match in _BRACKETS.finditer(text):
+        if match[0] in "[{":
+            depth += 1
+        elif match[0] in "]}":
+            depth -= 1
+        if depth > MAX_BRACKETS:
+            return True
+    return False
 
 
 def _list(listed: Any) -> list[Any]:

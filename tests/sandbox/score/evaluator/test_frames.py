@@ -1,8 +1,11 @@
 """Frames: what is none is told, whatever it claims, and nothing large is read for it."""
 
+import gc
+import inspect
 import io
 import json
 import math
+import sys
 
 import pytest
 
@@ -85,6 +88,48 @@ def test_a_value_of_many_levels_is_refused():
         value = [value]
     with pytest.raises(frames.BadFrame):
         frames.check(value, [])
+
+
+def test_a_parser_is_never_so_deep_that_no_finalizer_can_run(monkeypatch):
+    """What is garbage by then is collected while lists are made, deep in their brackets."""
+    failed = []
+    monkeypatch.setattr("sys.unraisablehook", lambda report: failed.append(report.exc_value))
+    headroom = sys.getrecursionlimit() - len(inspect.stack())
+    data = frame("[" * 5000).getvalue()
+
+    def descend(levels):
+        if levels:
+            descend(levels - 1)
+            return
+        Tidy()
+        with pytest.raises(frames.BadFrame):
+            frames.read(io.BytesIO(data))
+
+    gc.collect()
+    descend(headroom - 750)
+    gc.collect()
+    assert failed == []
+
+
+class Tidy:
+    """Needs some frames when it is collected, which happens with its circle."""
+
+    def __init__(self):
+        self.circle = self
+
+    def __del__(self):
+        self.need(60)
+
+    def need(self, levels):
+        if levels:
+            self.need(levels - 1)
+
+
+def test_brackets_in_a_text_are_no_levels():
+    header = {"a": "[" * 1000 + '\\"[{', "arrays": []}
+    assert frames.read(frame(json.dumps(header))) == ({"a": header["a"]}, [])
+    deepest = "[" * (frames.MAX_BRACKETS - 1) + "]" * (frames.MAX_BRACKETS - 1)
+    assert frames.read(frame(f'{{"a": {deepest}, "arrays": []}}'))
 
 
 def test_too_much_is_not_sent():
