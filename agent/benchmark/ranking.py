@@ -91,10 +91,11 @@ def _task_results(results: Results, setup: Setup) -> TaskResults | None:
     if not seeds:
         return None
     by_method = {method: _lines_of(complete, setup.task, method, seeds) for method in methods}
-    curves = {name: np.array([gains(run) for run in runs]) for name, runs in by_method.items()}
-    seconds = {
-        method: np.array([_seconds(lines) for lines in runs]) for method, runs in by_method.items()
-    }
+    curves = {}
+    seconds = {}
+    for method, of_seeds in by_method.items():
+        curves[method] = np.array([gains(lines) for lines in of_seeds])
+        seconds[method] = np.array([_seconds(lines) for lines in of_seeds])
     yardstick = next((name for name in YARDSTICK if name in methods), methods[0])
     comparisons = compare({method: curve[:, -1] for method, curve in curves.items()})
     return TaskResults(
@@ -112,8 +113,10 @@ def _task_results(results: Results, setup: Setup) -> TaskResults | None:
 
 def _common_seeds(complete: Mapping[Run, object], methods: Sequence[str]) -> tuple[int, ...]:
     """Return the seeds under which every method has a complete run."""
-    seeds = [{run.seed for run in complete if run.method == method} for method in methods]
-    return tuple(sorted(set.intersection(*seeds))) if seeds else ()
+    seeds = {run.seed for run in complete}
+    for method in methods:
+        seeds &= {run.seed for run in complete if run.method == method}
+    return tuple(sorted(seeds))
 
 
 def _lines_of(

@@ -85,9 +85,10 @@ def _overall(whole: Overall) -> list[str]:
     methods = sorted(means, key=lambda method: float(means[method][-1]))
     last = len(means[methods[0]]) - 1
     points = [point for point in sorted({*CHECKPOINTS, last}) if point <= last]
-    rows = [
-        [f"`{method}`", *(f"{means[method][point]:.2f}" for point in points)] for method in methods
-    ]
+    rows = []
+    for method in methods:
+        cells = [f"{means[method][point]:.2f}" for point in points]
+        rows.append([f"`{method}`", *cells])
     ranks = (
         f"Mean rank after so many trials, over {whole.blocks} pairs of a task and a seed "
         f"({', '.join(whole.tasks)}). A task with fewer trials keeps its last ranks."

@@ -175,11 +175,10 @@ def _project_at(folder: Path, settings: Settings, state: State) -> Project:
         "prepare": _below(project, settings.prepare) or str(beside / PREPARE),
         "program": _below(project, settings.program or PROGRAM),
     }
-    there = {
-        name: path if path and has_file(git, state.commit, path) else None
-        for name, path in places.items()
-    }
-    return project.model_copy(update=there)
+    for name, path in places.items():
+        if path and not has_file(git, state.commit, path):
+            places[name] = None
+    return project.model_copy(update=places)
 
 
 def _below(project: Project, path: str | None) -> str | None:

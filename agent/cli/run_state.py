@@ -160,25 +160,28 @@ def print_state(history: History, state: State) -> None:
         state.places,
     )
     console.print(page)
+    formatter = formatter_for(console)
+
+    def say(label: str, text: str, style: str = "") -> None:
+        console.print(Text(f"{label:<8}{formatter.line(text)}", style), soft_wrap=True)
+
     if state.parent:
-        parent = formatter_for(console).line(parent_text(history.project, history.run))
-        console.print(f"from    {parent}", soft_wrap=True)
+        say("from", parent_text(history.project, history.run))
     if Path(state.log).exists():
-        console.print(f"log     {formatter_for(console).line(state.log)}", soft_wrap=True)
+        say("log", state.log)
     if state.job:
-        console.print(f"slurm   {formatter_for(console).line(state.job)}", soft_wrap=True)
+        say("slurm", state.job)
     if state.replicated:
-        console.print(f"again   {state.replicated}, against the baseline")
+        say("again", f"{state.replicated}, against the baseline")
     if state.model_until and state.model_reason is not None:
-        words = formatter_for(console).line(wait_words(state.model_until, state.model_reason))
-        console.print(Text(f"model   {words}", "yellow"), soft_wrap=True)
+        say("model", wait_words(state.model_until, state.model_reason), "yellow")
     for line in state_lines(steering_of(history.inputs, len(history.trials))):
-        console.print(f"said    {formatter_for(console).line(line)}", soft_wrap=True)
+        say("said", line)
     if state.waiting:
         next_reader = "" if state.running else f": `autoresearch resume {history.tag}` reads that"
-        console.print(f"inbox   {state.waiting} waiting{next_reader}")
+        say("inbox", f"{state.waiting} waiting{next_reader}")
     for line in _stated_elsewhere(history):
-        console.print(Text(f"note: {formatter_for(console).line(line)}", "yellow"), soft_wrap=True)
+        console.print(Text(f"note: {formatter.line(line)}", "yellow"), soft_wrap=True)
 
 
 def _stated_elsewhere(history: History) -> list[str]:

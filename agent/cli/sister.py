@@ -1,6 +1,5 @@
 """Measures what another run of the repository kept, for `autoresearch adopt RUN`."""
 
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,16 +12,15 @@ from agent.adopt.sister import (
     kept_by,
     left_of,
 )
-from agent.cli.build import Kit, place_around, proven
+from agent.cli.build import place_around
 from agent.cli.consent import Consent
+from agent.cli.given_work import measure_given
 from agent.cli.reach import agreed_run
-from agent.cli.renewal import data_of_run
 from agent.cli.run_log import RunLog
 from agent.cli.say import say
-from agent.cli.session import outliving, trackers_of, work
+from agent.cli.session import outliving, trackers_of
 from agent.cli.steering import user_name
 from agent.errors import UsageFault
-from agent.evaluate.slots import make_slots, this_machine
 from agent.git.home import is_tag
 from agent.git.lock import holder
 from agent.git.plumbing import Plumbing
@@ -32,7 +30,6 @@ from agent.history.lineage import MARK
 from agent.history.runs import checked_out_run, list_runs, lock_path, readable_first
 from agent.project.around import project_around
 from agent.project.find import Project
-from agent.project.resolve import recorded_caps
 from agent.records.inputs import MAX_REMARK, Try, words_of
 from agent.records.proposals import Proposal
 from agent.run.bounds import Bounds
@@ -80,16 +77,9 @@ def adopt_run(name: str, into: str | None, together: bool, trust: bool, unsafe: 
         left = _announced(sister, history, number, together)
         if not left:
             return
-        place = place.of_run(history.run)
         trackers = trackers_of(project, history.tag, (), None)
-        slots = make_slots(history.run.workers, *this_machine())
-        sandbox = proven(unsafe, history.sources.code, place, slots)
-        caps = recorded_caps(history.run, place.settings)
-        with data_of_run(place, history, sandbox, consent) as data:
-            kit = Kit(place.settings, slots, sandbox, data, caps)
-            stop = threading.Event()
-            adopting = Adopting(left)
-            work(history, kit, adopting, Bounds(), stop, log, trackers, only_new=True)
+        adopting = Adopting(left)
+        measure_given(place, history, adopting, consent, log, Bounds(), unsafe, trackers=trackers)
 
 
 def _parts_of(name: str, together: bool) -> tuple[str, str]:

@@ -1,6 +1,5 @@
 """The commands for a trial that is suspect or held: `approve` and `reject`."""
 
-import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +11,9 @@ from agent.cli.leaving import leave_checked_out
 from agent.cli.options import Number, Trust, Unsafe, WorkOnBranch
 from agent.cli.steering import run_to_steer, say_to_run
 from agent.display.format import formatter_for, open_console
-from agent.evaluate.slots import make_slots, this_machine
 from agent.history.history import History
 from agent.history.runs import usual_run
 from agent.judge.suspicion import Rejection
-from agent.project.resolve import recorded_caps
 from agent.records.inputs import MAX_REMARK, Approve, Ask, Reject
 from agent.run.awaiting import awaiting
 from agent.run.bounds import Bounds
@@ -46,12 +43,12 @@ def approve(
     """
     if _sent(branch, Approve(number=number)):
         return
-    from agent.cli.build import Kit, place_around, proven
+    from agent.cli.build import place_around
     from agent.cli.consent import Consent
+    from agent.cli.given_work import measure_given
     from agent.cli.reach import agreed_run
-    from agent.cli.renewal import data_of_run
     from agent.cli.run_log import RunLog
-    from agent.cli.session import outliving, work
+    from agent.cli.session import outliving
     from agent.history.branch import tag_of
     from agent.propose.approved import Approved
 
@@ -63,15 +60,9 @@ def approve(
         outliving(log),
         agreed_run(place.project, place.settings, consent, name, asks=False) as history,
     ):
-        place = place.of_run(history.run)
-        trial = awaiting(history, number)
-        slots = make_slots(history.run.workers, *this_machine())[:1]
-        sandbox = proven(unsafe, history.sources.code, place, slots)
-        caps = recorded_caps(history.run, place.settings)
-        with data_of_run(place, history, sandbox, consent) as data:
-            kit = Kit(place.settings, slots, sandbox, data, caps)
-            bounds = Bounds(trials=1)
-            work(history, kit, Approved(trial), bounds, threading.Event(), log, only_new=True)
+        approved = Approved(awaiting(history, number))
+        bounds = Bounds(trials=1)
+        measure_given(place, history, approved, consent, log, bounds, unsafe, most_slots=1)
 
 
 @app.command(epilog=epilog("autoresearch reject 7 --because 'it reads the next token'"))

@@ -331,10 +331,11 @@ def slices(view: View) -> list[Slice]:
     varied = [name for name in values if len(values[name]) > 1]
     varied.sort(key=lambda name: (-len(values[name]), name))
     y = Staircase(view).y
-    return [
-        Slice(name, [trial for trial in scored if name in trial.configuration], (y.low, y.high))
-        for name in varied[:SLICES]
-    ]
+    charts = []
+    for name in varied[:SLICES]:
+        trials = [trial for trial in scored if name in trial.configuration]
+        charts.append(Slice(name, trials, (y.low, y.high)))
+    return charts
 
 
 def values_of(trials: Sequence[Trial]) -> dict[str, set[Value]]:

@@ -83,8 +83,10 @@ def _last(source: Source) -> ast.stmt | None:
 def _after(source: Source, anchor: ast.stmt, piece: Piece) -> str:
     indent = source.indent_of(anchor)
     start, end = definition_span(source, anchor)
-    blank = "" if piece.text.startswith("\n") else source.newline * (1 if indent else 2)
-    text = blank + piece.indented(indent, source)
+    text = piece.indented(indent, source)
+    if not piece.text.startswith("\n"):
+        blank_lines = 1 if indent else 2
+        text = source.newline * blank_lines + text
     if not source.text[start:end].endswith(("\n", "\r")):
         return source.splice(end, end, source.newline + fitted(text, source, start, end))
     at_end = end == len(source.text)

@@ -100,11 +100,11 @@ def _documents(data: Path) -> list[bytes]:
     except (OSError, ValueError, KeyError, TypeError):
         return []
     parts = np.split(tokens, np.flatnonzero(tokens >= len(words)))
-    return [
-        b"".join(words[token] for token in part if token < len(words))
-        for part in parts
-        if len(part)
-    ]
+    documents = []
+    for part in parts:
+        if len(part):
+            documents.append(b"".join(words[token] for token in part if token < len(words)))
+    return documents
 
 
 def _anchors(documents: Sequence[bytes]) -> list[bytes]:

@@ -41,12 +41,9 @@ def constants_of(served: Served, settings: Settings, searched: bool) -> Constant
 
 def _constant(choice: Choice, trials: Sequence[Trial], shares: Mapping[str, float]) -> Constant:
     name = choice.constant.name
-    tried = [trial for trial in trials if any(change.name == name for change in trial.changes)]
-    best = min(
-        (trial for trial in tried if trial.delta is not None),
-        key=lambda trial: trial.delta or 0.0,
-        default=None,
-    )
+    tried = [trial for trial in trials if name in {change.name for change in trial.changes}]
+    compared = [trial for trial in tried if trial.delta is not None]
+    best = min(compared, key=lambda trial: trial.delta or 0.0, default=None)
     text = ConstantText(
         name=line(name),
         file=line(choice.constant.file),

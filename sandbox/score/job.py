@@ -70,26 +70,31 @@ class Job(Record):
     """A folder with the training data that only this training opens, which shows when it did."""
 
 
-def training_of(job: Job) -> RunSpec:
-    """Return the run of a training. Raise NoProgram if its program is missing."""
-    environment = {
-        **job.environment,
-        "AUTORESEARCH_OUT": f"{job.scratch}/{FOLDER}",
-    }
+def _environment(job: Job, data: str | None) -> dict[str, str]:
+    """Return the variables of a training, without those that bring its seed.
+
+    data: the folder of its training data, or None.
+    """
+    environment = {**job.environment, "AUTORESEARCH_OUT": f"{job.scratch}/{FOLDER}"}
     if job.budget:
         environment["AUTORESEARCH_BUDGET"] = str(job.budget)
     if job.deadline and job.deadline.in_seconds:
         environment["AUTORESEARCH_DEADLINE"] = f"{time.time() + job.deadline.seconds:.3f}"
-    read_only = job.read_only
-    if job.data:
-        data = job.own_data or f"{job.data}/train"
+    if data:
         environment["AUTORESEARCH_DATA"] = data
-        read_only = (*read_only, data)
     if job.read_only:
         home = home_in(Path(job.scratch), job.read_only, job.home)
         environment |= {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache"}
     if job.import_from:
         environment["PYTHONPATH"] = ":".join(f"{job.folder}/{path}" for path in job.import_from)
+    return environment
+
+
+def training_of(job: Job) -> RunSpec:
+    """Return the run of a training. Raise NoProgram if its program is missing."""
+    data = (job.own_data or f"{job.data}/train") if job.data else None
+    environment = _environment(job, data)
+    read_only = (*job.read_only, data) if data else job.read_only
     places = (job.folder, *job.keep_seeds)
     seeds = seeded(job.seed, job.seed_argument, job.scratch, environment, places)
     command = job.command or ("python", job.train)
