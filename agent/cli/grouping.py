@@ -11,6 +11,29 @@ from typer.core import TyperCommand, TyperGroup
 
 from agent.errors import EXIT_CODES, UsageFault, unknown
 
+OTHER_WORDS = {
+    "cancel": "stop",
+    "continue": "resume",
+    "end": "stop",
+    "help": "--help",
+    "history": "log",
+    "importance": "plot importance",
+    "kill": "stop",
+    "ls": "list",
+    "mv": "rename",
+    "ps": "list",
+    "quit": "stop",
+    "remove": "delete",
+    "results": "log",
+    "rm": "delete",
+    "run": "start",
+    "runs": "list",
+    "trials": "log",
+    "ui": "dashboard",
+    "version": "--version",
+}
+"""Commands of other tools, which no spelling brings near ours."""
+
 Groups = Mapping[str, Sequence[str]]
 Rows = list[tuple[str, str]]
 
@@ -151,6 +174,12 @@ class Commands(TyperGroup):
         """Return the command that is typed first. Raise UsageFault if there is none."""
         name = args[0]
         if not name.startswith("-") and name not in self.commands and not ctx.resilient_parsing:
+            meant = OTHER_WORDS.get(name)
+            if meant is not None:
+                message = f"Unknown command {name!r}. Did you mean {meant!r}?"
+                own = meant.split()[0]
+                help_of = own if own.startswith("--") else f"{own} --help"
+                raise UsageFault(message, f"autoresearch {help_of}")
             raise UsageFault(unknown("command", name, self.commands), "autoresearch --help")
         return super().resolve_command(ctx, args)
 

@@ -13,7 +13,14 @@ from typer.testing import CliRunner
 
 from agent import errors
 from agent.cli import app, report
-from agent.cli.grouping import COMMANDS, OPTIONS, OTHER_COMMANDS, command_groups, option_groups
+from agent.cli.grouping import (
+    COMMANDS,
+    OPTIONS,
+    OTHER_COMMANDS,
+    OTHER_WORDS,
+    command_groups,
+    option_groups,
+)
 from agent.cli.usage import usage_fault
 from agent.errors import (
     EXIT_CODES,
@@ -185,6 +192,16 @@ def test_what_was_typed_wrong_is_said_with_the_nearest_name(
     assert isinstance(fault, UsageFault)
     assert fault.message.startswith(message)
     assert str(fault.next_command).startswith(next_command)
+
+
+@pytest.mark.parametrize("word", OTHER_WORDS)
+def test_a_word_of_another_tool_is_answered_with_a_command_of_ours(word: str) -> None:
+    own = OTHER_WORDS[word].split()[0]
+    assert own in GROUP.commands or own in ("--help", "--version")
+    assert word not in GROUP.commands
+    with pytest.raises(UsageFault, match=f"'{word}'. Did you mean '{OTHER_WORDS[word]}'") as fault:
+        app([word], prog_name="autoresearch", standalone_mode=False)
+    assert str(fault.value.next_command).startswith(f"autoresearch {own}")
 
 
 def test_a_name_that_is_like_none_is_answered_with_those_there_are() -> None:
