@@ -16,6 +16,7 @@ from agent.space.ranges import Range
 
 _TENFOLD = factor(10)
 _FAST = 10
+_SMALL_MOMENTUM = 0.2  # no optimizer has one
 _HOT = 200  # no softmax has such a temperature; a logit scale is 100
 
 
@@ -135,6 +136,11 @@ LEARNING: tuple[Kind, ...] = (
         "(router|gate|moe|switch|expert)_jitter\\w*",
         factor(10, cap=1.0),
         "the size of a noise: a tenth to ten times",
+    ),
+    Kind(
+        whole("momentum"),
+        lambda value: share(0.5, 0.001)(value) if 0 < value <= _SMALL_MOMENTUM else None,
+        "the momentum of a normalisation",
     ),
     kind(
         "momentum mom momentums sgd_momentum",

@@ -161,7 +161,7 @@ SIZES: tuple[Kind, ...] = (
     kind("soft_?cap\\w* logit_?cap\\w*", factor(4), "a soft cap: a quarter to four times"),
     kind(
         "(n|num)_?groups groups$ group_norm\\w*",
-        first_of(power(4, 2), divisors),
+        lambda value: first_of(power(4, 2), divisors)(value) if value > 1 else None,
         "a number of groups that divides a width",
     ),
     kind(
