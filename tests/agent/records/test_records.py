@@ -200,3 +200,25 @@ def test_a_guards_result_in_words(
         runs=2,
     )
     assert result.words == words
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("ms < 30", "write `ms <= 30`"),
+        ("acc > 0.5", "write `acc >= 0.5`"),
+        ("loss <= baseline + -1", "is no margin"),
+        ("loss <= baseline - 1", "write `<= baseline + 1`"),
+        ("loss <= nan", "Unknown word"),
+        ("loss <= 0,35", "is no limit"),
+        ("a\x1b[31m <= 3", "one line of plain text"),
+    ],
+)
+def test_a_guard_that_is_not_understood_says_what_to_write(written: str, reason: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Guard.model_validate(written)
+    assert reason in str(caught.value)
+
+
+def test_no_margin_has_any_sign() -> None:
+    assert str(Guard.model_validate("loss <= baseline - 0")) == "loss <= baseline"
