@@ -35,7 +35,7 @@ from agent.project.candidates import (
 )
 from agent.project.find import PROGRAM, Project, root_of
 from agent.project.interpreter import interpreter_of
-from agent.project.look import Look, look_at
+from agent.project.look import Look, configs_of, look_at, with_results
 from agent.project.sealing import Sealing, sealings_in
 from agent.project.settings import FILE, Settings
 from agent.project.upstream import time_budget
@@ -122,10 +122,11 @@ def nothing_found(folder: Path, candidates: Found) -> ProjectFault:
             f"{', '.join(candidates.notebooks[:SHOWN])}. A script can be made of one.",
             way_out(candidates.notebooks[0]),
         )
+    path, command = candidates.guess or ("PATH", "COMMAND")
     return ProjectFault(
         f"No script in {folder.resolve()} looks like a training. Name the file that edits may "
         "change and what is run, or write the bundled research with --preset cpu.",
-        'autoresearch init --script PATH --command "COMMAND"',
+        f"autoresearch init --script {quote(path)} --command {quote(command)}",
     )
 
 
@@ -139,9 +140,10 @@ def _first_plan(
     if not command and look.is_module:
         command = look.command
     if not answers.command and look.writes and not look.numbers:
-        command = f"sh -c {quote(f'{command or look.command} && cat {quote(look.writes)}')}"
+        command = with_results(command or look.command, look.writes)
     guess = look.numbers[0].name if look.numbers else UNKNOWN
-    usual = candidate.files or look.files
+    configs = configs_of(command, files_of(answers.folder)) if command else ()
+    usual = tuple(dict.fromkeys([*(candidate.files or look.files), *configs]))
     if sealing:
         usual = tuple(name for name in usual if name not in (sealing.script, *sealing.hidden))
     alone = usual == (candidate.path,)

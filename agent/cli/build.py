@@ -25,16 +25,18 @@ from agent.history.history import History
 from agent.history.runs import trials_folder
 from agent.history.unstarted import Unstarted
 from agent.project.around import project_around
+from agent.project.command_words import split_command
 from agent.project.data import NetworkWanted, Prepared, Source, prepare_data, stage_of
 from agent.project.find import CORPORA, Project, find_project
 from agent.project.interpreter import Interpreter, interpreter_of
+from agent.project.layout import import_roots
 from agent.project.leaks import search_room
 from agent.project.objective import metric_of
 from agent.project.packages import require_packages
 from agent.project.prepare_code import Code
 from agent.project.program import read_program
 from agent.project.run_python import settings_of_run
-from agent.project.settings import Caps, RunSettings, Settings, read_settings, split_command
+from agent.project.settings import Caps, RunSettings, Settings, read_settings
 from agent.project.template import PREPARE, is_retired
 from agent.project.unseen import held_out, hidden_on_disk, records, shown, test_on_disk
 from agent.project.variables import handed_on
@@ -303,9 +305,11 @@ def _plan_of(history: History | Unstarted, kit: Kit, interpreter: Interpreter) -
     caps = kit.caps
     hidden = _hidden(history, kit.data)
     checkout = Path(project.root) / project.workspace
+    train = os.path.relpath(project.train, project.workspace or ".")
+    script = history.file_at(history.tip, project.train)
     return Plan(
         score=project.score,
-        train=os.path.relpath(project.train, project.workspace or "."),
+        train=train,
         data=kit.data.data if kit.data else None,
         read_only=shown(readable_paths(project, kit.settings), hidden),
         budget=run.budget,
@@ -316,7 +320,7 @@ def _plan_of(history: History | Unstarted, kit: Kit, interpreter: Interpreter) -
         output_bytes=caps.output,
         hidden=hidden,
         python=interpreter.path,
-        import_from=interpreter.inside(checkout),
+        import_from=import_roots(train, script, checkout, interpreter),
         checkout=str(checkout),
         environment=handed_on(kit.settings.environment, os.environ),
         command=split_command(run.goal.command),

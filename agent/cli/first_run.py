@@ -32,7 +32,7 @@ from agent.judge.decide import Rule
 from agent.project.budgets import NOTHING_READS, reads_budget, time_words
 from agent.project.find import Project, find_project
 from agent.project.flags import Flags, read_flags
-from agent.project.look import Look
+from agent.project.look import Look, look_at, with_results
 from agent.project.numbers import Number, likely, numbers_in
 from agent.project.program import FrontMatter
 from agent.project.settings import Settings
@@ -46,12 +46,13 @@ from agent.space import read_choices
 from agent.space.read import Choice
 from sandbox.ground.budget import USUAL_LIMIT
 from sandbox.ground.deadline import Usual, is_limited
-from sandbox.ground.text import read_end
+from sandbox.ground.text import one_line, read_end
 from sandbox.score.evaluator.outputs import LEFT_NO
 from sandbox.score.forms import in_one, json_objects
 from sandbox.score.lines import Objects, pieces
 from sandbox.score.metric import Metric, NotRead, Reading
 from sandbox.score.reading import read_metric
+from sandbox.score.tables import Tables, as_line
 
 UNKNOWN = "score"
 """What is looked for in a first run where the source names no number."""
@@ -62,6 +63,9 @@ EVALUATOR = "the evaluator"
 """How reasons begin for which an evaluator gave no score."""
 _MISSING = re.compile(r'read_only = \["([^"\s]+)"\]')
 """The path that the hint of a failed run names."""
+
+_COMMA = re.compile(r"[^\W\d_]\w{0,40} ?[:=] ?-?\d{1,20},\d{1,20}(?![\d.,])")
+"""A number with a decimal comma, by its name."""
 
 
 def place_of(folder: Path, plan: Plan) -> Place:
@@ -243,17 +247,30 @@ def _chosen(answers: Answers, log: Path, plan: Plan) -> tuple[Number, tuple[str,
         _read(log, answers.metric)
         chosen = Number(name=answers.metric, value=None, line="")
     elif not readable:
-        _show_end(log, "it printed:")
-        raise ProjectFault(
-            "The run printed no number by a name. It is read from a line such as "
-            f'"{UNKNOWN}: 0.5".',
-            f"$EDITOR {quote(plan.train)}   # print it, and commit",
-        )
+        raise _nothing_named(answers, plan, log)
     else:
         _list(readable)
         chosen = choose_metric(answers, readable)
     others = [number.name for number in readable if number.name != chosen.name and number.direction]
     return chosen, tuple(others[:MAX_ALSO])
+
+
+def _nothing_named(answers: Answers, plan: Plan, log: Path) -> ProjectFault:
+    """Show what a run printed, and return the fault that it is no number by a name."""
+    end = read_end(log, TAIL_CHARACTERS)
+    if end.strip():
+        _show_end(log, "it printed:")
+    printed = "no number by a name" if end.strip() else "nothing"
+    message = f'The run printed {printed}. It is read from a line such as "{UNKNOWN}: 0.5".'
+    writes = look_at(answers.folder, plan.train).writes
+    if writes and writes not in plan.command:
+        command = with_results(plan.command or f"python {quote(plan.train)}", writes)
+        flags = f"--command {quote(command)}"
+        return ProjectFault(f"{message} It seems to write to {writes}.", again(flags))
+    comma = _COMMA.search(end)
+    if comma:
+        message = f'{message} "{one_line(comma[0])}" has a decimal comma, which is not read.'
+    return ProjectFault(message, f"$EDITOR {quote(plan.train)}   # print it, and commit")
 
 
 def _list(numbers: Sequence[Number]) -> None:
@@ -264,13 +281,28 @@ def _list(numbers: Sequence[Number]) -> None:
 
 
 def _lines(log: Path) -> Iterator[str]:
-    """Yield the lines of a log, an indented JSON object as one."""
+    """Yield the lines of a log, an indented JSON object as one, rows of tables by their names."""
     objects = Objects()
+    tables = Tables()
     for piece in pieces(log):
         for lines in objects.groups(piece.split("\n")):
-            yield from [in_one(lines)] if json_objects(in_one(lines)) else lines
+            if json_objects(in_one(lines)):
+                yield in_one(lines)
+                continue
+            for line in lines:
+                yield from _named_cells(line, tables) or [line]
     for lines in objects.rest():
         yield from lines
+
+
+def _named_cells(line: str, tables: Tables) -> list[str]:
+    """Return the numbers of a row of a table, each as a line with its name; none for another."""
+    row = tables.row(line) if tables.is_open else None
+    if row is None:
+        tables.begin(line)
+        return []
+    table, cells = row
+    return list(filter(None, (as_line(name, table, cells) for name in table.names)))
 
 
 def _is_read(log: Path, name: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from agent.cli.constants import line_of, range_line
 from agent.project.numbers import is_speed
 from agent.records.bounded import is_number
-from agent.space.knobs.fixed import LENGTH, MACHINE, SEQUENCE, WORLD
+from agent.space.knobs.fixed import DATA, LENGTH, MACHINE, SEQUENCE, WORLD
 from agent.space.read import Choice
 
 _NO_KNOB = re.compile(r"(?i)seed|epochs?|steps|iters|iterations|version|port|workers|year")
@@ -50,12 +50,14 @@ def _changes_for_speed(choice: Choice) -> bool:
     by_name = bool(_FOR_SPEED.search(choice.constant.local))
     if choice.parameter:
         return not by_name
-    return _is_number(choice) and choice.reason == MACHINE
+    is_size = by_name and choice.reason.startswith(DATA)
+    return _is_number(choice) and (choice.reason == MACHINE or is_size)
 
 
 def _may_be_searched(choice: Choice) -> bool:
     """Return whether a fixed constant could be searched: a number that is no seed or count."""
-    if not _is_number(choice) or _NO_KNOB.search(choice.constant.local):
+    stated = choice.origin == "settings"
+    if stated or not _is_number(choice) or _NO_KNOB.search(choice.constant.local):
         return False
     # What decides a training's length by its name may be the size of a step by its value.
     is_step = choice.reason == LENGTH and isinstance(choice.constant.value, float)

@@ -3,18 +3,22 @@
 import ast
 import re
 import shlex
+from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from agent.git.plumbing import Plumbing
-from agent.project.commands import MAKEFILES, Use, program_command, uses_in
+from agent.project.commands import Use, program_command, uses_in
 from agent.project.evolved import evolved_in
 from agent.project.measured import measured_in
-from agent.project.numbers import likely, numbers_in, words_of
+from agent.project.numbers import Number, likely, numbers_in, words_of
+from agent.project.recipes import MAKEFILES, Reader
 from agent.project.scripts import (
     TRAINS,
     calls_of,
     frameworks_of,
+    imports_of,
     is_script,
     needs_arguments,
     printed_lines,
@@ -32,6 +36,13 @@ LEAST = 30
 """What a file must weigh to be named."""
 CODE = (".py", ".c", ".cc", ".cpp", ".cu", ".rs", ".go", ".jl", ".r", ".R", ".sh", ".java", ".js")
 COMPILED = (".c", ".cc", ".cpp", ".cxx", ".rs", ".go")
+_INTERPRETERS = {
+    ".js": "node",
+    ".sh": "bash",
+    ".jl": "julia",
+    ".r": "Rscript",
+    ".R": "Rscript",
+}
 PROSE = (".txt", ".md", ".prompt", ".j2", ".jinja", ".jinja2", ".tmpl", ".tpl")
 NO_PROSE = re.compile(r"(?i)(readme|license|licence|requirements|changelog|program|notice).*")
 _BEST_NAME = re.compile(r"(.*[_\-])?(pre|fine[_\-]?)?(train|tune|fit|training|trainer)([_\-].*)?")
@@ -44,7 +55,7 @@ _BAD_NAME = re.compile(
     r"evaluate|predict|infer|inference|sample|generate|models?|configs?|serve|app|export|convert|"
     r"deploy|visuali[sz]e|demo|metrics?)([_\-].*)?"
 )
-_NO_SCRIPT = re.compile(r"(test_.*|.*_test|conftest|setup|__init__|__main__|noxfile|fabfile|tasks)")
+_NO_SCRIPT = re.compile(r"(test_.*|.*_test|conftest|setup|__init__|noxfile|fabfile|tasks)")
 _NO_FOLDER = words_of("tests test docs doc site-packages node_modules build dist")
 _MEASURES = re.compile(r"(?i)(.*[_\-])?(bench|benchmark|main|test|check|time|timer|driver|verify)")
 """Names of sources that measure others."""
@@ -76,6 +87,8 @@ class Found(Record):
     notebooks: tuple[str, ...]
     code: tuple[str, ...] = ()
     """What else may be run or compiled."""
+    guess: tuple[str, str] | None = None
+    """Where no script looks like a training: the likeliest one of any language, and its command."""
 
     @property
     def best(self) -> Candidate | None:
@@ -107,7 +120,7 @@ def find_candidates(folder: Path) -> Found:
     read = partial(text_in, folder)
     named = [name for name in files if name.endswith(".py") and not is_no_script(name)]
     named.sort(key=lambda name: (-_of_name(name)[0], name.count("/"), name))
-    uses = uses_in(files, read)
+    uses = uses_in(files, read, lambda name: _prints(read, name, files))
     measured = measured_in(tuple(named[:MAX_READ]), read)
     weighed = []
     for name in named[:MAX_READ]:
@@ -121,7 +134,21 @@ def find_candidates(folder: Path) -> Found:
         scripts = _compiled(folder, files)
     notebooks = tuple(name for name in files if name.endswith(".ipynb"))
     code = tuple(name for name in files if name.endswith(CODE) or name in MAKEFILES)
-    return Found(scripts=tuple(scripts), notebooks=notebooks, code=code)
+    guess = None if scripts else _guess(weighed, code)
+    return Found(scripts=tuple(scripts), notebooks=notebooks, code=code, guess=guess)
+
+
+def _guess(weighed: Sequence[Candidate | None], code: tuple[str, ...]) -> tuple[str, str] | None:
+    """Return the likeliest of scripts that look like no training, and the command that runs it."""
+    light = sorted(filter(None, weighed), key=lambda candidate: -candidate.weight)
+    if light:
+        path = light[0].path
+        return path, light[0].command or f"python {shlex.quote(path)}"
+    for name in code:
+        program = _INTERPRETERS.get(PurePosixPath(name).suffix)
+        if program and not is_no_script(name):
+            return name, f"{program} {shlex.quote(name)}"
+    return None
 
 
 def prose_in(tree: ast.Module, script: str, files: tuple[str, ...]) -> tuple[str, ...]:
@@ -170,6 +197,8 @@ def _of_name(name: str) -> tuple[int, str]:
     depth = 5 * (len(path.parts) - 1)
     if stem == "train":
         return 100 - depth, "its name"
+    if stem == "__main__":
+        return 40 - depth, "it is a package's own program"
     if _BAD_NAME.fullmatch(stem) and not _BEST_NAME.fullmatch(stem):
         return -30 - depth, ""
     if _BEST_NAME.fullmatch(stem):
@@ -198,7 +227,7 @@ def _weighed(
     if TRAINS & calls_of(tree):
         weight += 20
         why.append("it trains")
-    results = likely(numbers_in((line for _, line in printed_lines(tree)), real=False))
+    results = _results(tree)
     if results:
         weight += 10 + 10 * (results[0].direction is not None)
         why.append(f"it prints {results[0].name}")
@@ -209,16 +238,33 @@ def _weighed(
     if measured:
         weight += 60
         why.append(measured)
-    if use and use.where in MAKEFILES:
+    if use and use.declared:
         weight += 40
     if use:
         why.append(f"{use.where} runs it")
     # The defaults of a script come first, where it runs by them.
-    needed = use and (use.where in MAKEFILES or use.launched or needs_arguments(tree))
+    needed = use and (use.declared or use.needed or needs_arguments(tree))
     command = use.command if use and needed else ""
     if not command and not is_script(tree):
         command = compiling(name)
     return Candidate(path=name, why=tuple(why) or ("it runs",), weight=weight, command=command)
+
+
+def _prints(read: Reader, name: str, files: tuple[str, ...]) -> bool:
+    """Return whether a script, or a file of the project that it imports, prints a result."""
+    tree = tree_of(read(name))
+    if tree is None:
+        return False
+    modules = [f"{module.lstrip('.').replace('.', '/')}.py" for module in imports_of(tree)]
+    trees = [tree]
+    for root in (PurePosixPath(name).parent, PurePosixPath(), PurePosixPath("src")):
+        own = [path for path in map(str, map(root.joinpath, modules)) if path in files]
+        trees += filter(None, (tree_of(read(path)) for path in own))
+    return any(number.direction for number in chain.from_iterable(map(_results, trees)))
+
+
+def _results(tree: ast.Module) -> tuple[Number, ...]:
+    return likely(numbers_in((line for _, line in printed_lines(tree)), real=False))
 
 
 def _evolved(folder: Path, files: tuple[str, ...]) -> Candidate | None:

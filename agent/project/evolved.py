@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from agent.project.commands import Reader
+from agent.project.recipes import Reader
 from agent.project.scripts import text_of, tree_of
 from sandbox.ground.record import Record
 

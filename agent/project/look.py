@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
@@ -39,6 +39,20 @@ _MEASURES = re.compile(
 )
 """Names of modules that decide what a score means: edits leave them alone."""
 
+_WRITERS = {
+    ".json": ("json.dump(", "json.dumps(", ".to_json("),
+    ".jsonl": ("json.dumps(",),
+    ".yaml": ("yaml.dump(", "yaml.safe_dump(", ".save("),
+    ".yml": ("yaml.dump(", "yaml.safe_dump("),
+    ".csv": ("csv.writer(", "DictWriter(", ".to_csv(", "savetxt(", ".write("),
+    ".tsv": ("csv.writer(", "DictWriter(", ".to_csv(", "savetxt(", ".write("),
+    ".txt": (".write(", ".write_text(", "savetxt(", "file="),
+}
+"""What a source calls that writes results to a file of such a name."""
+_CONFIG = re.compile(r"(?i)conf|cfg|param|setting|recipe|experiment")
+"""What the path of a JSON file has that holds settings, and no data."""
+_RESULTS = re.compile(r"(?i)metric|result|score|eval|summary|report|bench")
+
 
 class Look(Record):
     """What reading a script shows of its training."""
@@ -62,7 +76,7 @@ class Look(Record):
     is_module: bool = False
     """Whether it is part of a package, and is run by `python -m`."""
     writes: str = ""
-    """A JSON file that it seems to write its results to."""
+    """A file of text that it seems to write its results to."""
     stops: str = ""
     """By what it ends, in words."""
     reads_budget: bool = False
@@ -82,6 +96,31 @@ class Look(Record):
             return (*self.prose, *self.configs)
         modules = [name for name in self.modules if name not in self.measuring]
         return (self.script, *modules, *self.sources, *self.configs, *self.prose)
+
+
+def configs_of(command: str, files: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the configuration files that a command names: `--config conf/base.yaml`."""
+    try:
+        words = shlex.split(command)
+        if words[:2] == ["sh", "-c"] and len(words) == 3:
+            words = shlex.split(words[2].replace("&&", " && "))
+    except ValueError:
+        return ()
+    folder = words[1] if words[:1] == ["cd"] and len(words) > 1 else ""
+    configs: dict[str, None] = {}
+    for word in words:
+        path = str(PurePosixPath(folder, word.rpartition("=")[2]))
+        is_config = path.endswith(CONFIGS) and not path.endswith(".json")
+        if path in files and (is_config or (path.endswith(".json") and _CONFIG.search(path))):
+            configs[path] = None
+    return tuple(configs)
+
+
+def with_results(command: str, path: str) -> str:
+    """Return a command that prints the file to which another one writes its results."""
+    words = shlex.split(command)
+    inner = words[2] if words[:2] == ["sh", "-c"] and len(words) == 3 else command
+    return f"sh -c {shlex.quote(f'{inner} && cat {shlex.quote(path)}')}"
 
 
 def look_at(folder: Path, script: str) -> Look:
@@ -108,7 +147,7 @@ def look_at(folder: Path, script: str) -> Look:
         numbers=likely(numbers_in(lines, real=False)),
         data=tuple(_data(folder, words[script], files)),
         is_module=tree is not None and _is_module(script, imports_of(tree), files),
-        writes=_written(texts[script], words[script], files),
+        writes=_written(texts.values(), chain.from_iterable(words.values()), files),
         stops=_stops(texts, reads),
         reads_budget=reads,
     )
@@ -233,14 +272,23 @@ def _is_module(script: str, imported: tuple[str, ...], files: tuple[str, ...]) -
     return inside and f"{package}/__init__.py" in files
 
 
-def _written(text: str, words: tuple[str, ...], files: tuple[str, ...]) -> str:
-    """Return the JSON file that a script seems to write its results to."""
-    if "json.dump" not in text:
-        return ""
-    fits = re.compile(r"[\w./\-]+\.json")
-    names = [word for word in words if word not in files and fits.fullmatch(word)]
+def _written(texts: Iterable[str], words: Iterable[str], files: tuple[str, ...]) -> str:
+    """Return the file of text that a training seems to write its results to.
+
+    texts: of its files. words: the strings and paths in them.
+    """
+    source = "\n".join(texts)
+    suffixes = [
+        suffix for suffix, marks in _WRITERS.items() if any(mark in source for mark in marks)
+    ]
+    fits = re.compile(r"(?![/.]*$)[\w./\-]+")
+    names = [
+        word
+        for word in words
+        if word not in files and PurePosixPath(word).suffix in suffixes and fits.fullmatch(word)
+    ]
     # A path that is joined of several strings has the last of them, too.
-    return max(names, key=lambda name: name.count("/"), default="")
+    return max(names, key=lambda name: (bool(_RESULTS.search(name)), name.count("/")), default="")
 
 
 def _stops(texts: dict[str, str], reads: bool) -> str:

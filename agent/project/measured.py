@@ -8,7 +8,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from agent.project.commands import Reader
+from agent.project.recipes import Reader
 from agent.project.scripts import calls_with_paths, imports_of, paths_of, texts_of, tree_of
 
 HELPER = "autoresearch_evaluate"

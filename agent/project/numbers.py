@@ -11,7 +11,7 @@ from pydantic import FiniteFloat
 from agent.records.objective import Direction
 from sandbox.ground.record import Record
 from sandbox.ground.text import is_plain, one_line
-from sandbox.score.forms import MAX_NESTED, OTHERS, Form, json_objects
+from sandbox.score.forms import MAX_NESTED, OTHERS, Form, json_objects, parts_of
 
 MAX_NAMES = 200
 """Names that are told apart in one log."""
@@ -24,7 +24,7 @@ _NAMED = re.compile(
     r"""(?<![\w.@/\-])
     (?P<name> [^\W\d_][\w.@/\-]{0,40} (?: [ ](?: [^\W\d_] | \( )[\w.@/\-)]{0,40} ){0,5} )
     ["'*`]{0,3} (?: [ \t]{0,40}[:=|│：](?: \*\* )?[ \t]{0,40} | [ \t]{1,40} ) ["'*`$]?
-    [+\-]? (?: \d | \.\d )""",
+    (?: [A-Za-z_][\w.]{0,40} \( \[? )? [+\-]? (?: \d | \.\d )""",
     re.VERBOSE,
 )
 _QUALIFIERS = frozenset(f"{OTHERS}|final|overall|total|macro|micro|weighted".split("|"))
@@ -42,19 +42,21 @@ _UP = words_of(
     dice jaccard bleu rouge meteor cider r2 reward rewards return returns score fitness win
     winrate wins elo sharpe profit pnl psnr ssim correlation corr pearson spearman throughput
     speedup fps correct hits top1 top5 kappa mcc specificity sensitivity coverage similarity
-    elbo likelihood radii"""
+    elbo likelihood radii flops gflops tflops gflop tflop qps tps rps ips iops"""
 )
 _DOWN = words_of(
     """loss losses error err mse rmse mae mape rmsle msle ppl perplexity nll bpb bpc bpd latency
     wer cer fid kl divergence cost regret brier ece crossentropy entropy logloss ce drawdown
     distance runtime residual"""
 )
-_COSTS = words_of("time seconds secs sec ms memory elapsed duration mb gb")
+_COSTS = words_of("time seconds secs sec ms memory elapsed duration mb gb benchmarks")
 """What a training prints beside its result: lower is better, but seldom what is meant."""
 _SPEEDS = words_of(
-    """time seconds secs sec ms us elapsed duration latency runtime throughput fps speedup flops
-    gflops tflops qps"""
+    """time seconds secs sec ms us elapsed duration benchmarks latency runtime throughput fps
+    speedup flops gflops tflops qps"""
 )
+_RATE = re.compile(r"(?i)\w(?:/| per |_per_)(?:s|sec|secs|seconds?)\b")
+"""What a speed ends in: `GB/s`, `tokens_per_sec`."""
 _COUNTS = words_of(
     """epoch epochs step steps iter iters iteration iterations batch batches lr seed params
     parameters samples tokens examples size rank fold gpus"""
@@ -64,6 +66,8 @@ _VALIDATION = words_of("val valid validation eval evaluation dev holdout heldout
 _HELD_OUT = _VALIDATION | {"test"}
 _LEADING = words_of("fid kid lpips sharpe combined overall final")
 """Words of a name that make it the one result among several."""
+_CENTRES = words_of("mean median")
+"""The times of pytest-benchmark that stand for all rounds."""
 _NO_NAME = words_of(
     """to at in on of for with from by than and or is was are against via over per up after
     before saved took using"""
@@ -94,6 +98,8 @@ class Number(Record):
 
 def direction_of(name: str) -> Direction | None:
     """Return which way a metric is better by its name; None where the name does not say it."""
+    if _RATE.search(name):
+        return "maximize"
     words = _words(name)
     direction: Direction | None = None
     for word in words:
@@ -108,7 +114,7 @@ def direction_of(name: str) -> Direction | None:
 
 def is_speed(name: str) -> bool:
     """Return whether a metric says by its name that it is how fast something runs."""
-    return bool(set(_words(name)) & _SPEEDS)
+    return bool(set(_words(name)) & _SPEEDS or _RATE.search(name))
 
 
 def numbers_in(lines: Iterable[str], real: bool = True) -> tuple[Number, ...]:
@@ -153,7 +159,7 @@ def _rank(number: Number) -> tuple[int, ...] | None:
     if words & _SPREADS or (words & _COUNTS and not words & (_UP | _DOWN)):
         return None
     kind = 0
-    if words & (_UP | _DOWN):
+    if words & (_UP | _DOWN) or _RATE.search(number.name):
         kind = 2
     elif words & _COSTS:
         kind = 1
@@ -164,7 +170,8 @@ def _rank(number: Number) -> tuple[int, ...] | None:
         split = 2
     elif words & _TRAIN:
         split = 0
-    leading = 2 * bool(words & _LEADING) + bool(words & _UP)
+    timed = "benchmarks" in words and bool(words & _CENTRES)
+    leading = 2 * (timed or bool(words & _LEADING)) + bool(words & _UP)
     return kind, split, leading, int(number.times == 1)
 
 
@@ -209,10 +216,10 @@ def _shortest(name: str, line: str) -> str:
 
 
 def _leaves(data: Any, above: str = "", depth: int = 0) -> Iterator[tuple[str, float]]:
-    """Yield the numbers in nested objects by their paths."""
-    if depth > MAX_NESTED or not isinstance(data, dict):
+    """Yield the numbers in nested objects and lists by their paths."""
+    if depth > MAX_NESTED:
         return
-    for key, value in data.items():
+    for key, value in parts_of(data):
         path = f"{above}{key}"
         if isinstance(value, float):
             yield path, value

@@ -181,19 +181,36 @@ def options_of(tree: ast.Module) -> tuple[str, ...]:
 
 
 def needs_arguments(tree: ast.Module) -> bool:
-    """Return whether a file declares an argument without which it does not run."""
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or _called(node) != "add_argument":
-            continue
-        names = [part.value for part in node.args if isinstance(part, ast.Constant)]
-        given = {word.arg: word.value for word in node.keywords}
-        required = given.get("required")
-        if isinstance(required, ast.Constant) and required.value is True:
+    """Return whether a file asks for an argument or a variable without which it does not run."""
+    return any(map(_needs_one, ast.walk(tree))) and not _counts_arguments(tree)
+
+
+def _needs_one(node: ast.AST) -> bool:
+    """Return whether a part of a file needs an argument: an option, sys.argv[1], os.environ[…]."""
+    match node:
+        case ast.Subscript(value=ast.Attribute(attr="argv"), slice=ast.Constant(value=int(place))):
+            return place != 0
+        case ast.Subscript(value=ast.Attribute(attr="environ"), ctx=ast.Load()):
             return True
-        optional = "default" in given or "nargs" in given
-        if names and not str(names[0]).startswith("-") and not optional:
-            return True
+        case ast.Call() if _called(node) in ("add_argument", "argument"):
+            return _is_required(node)
     return False
+
+
+def _is_required(call: ast.Call) -> bool:
+    """Return whether an option must be given: one of argparse, or an argument of click."""
+    names = [part.value for part in call.args if isinstance(part, ast.Constant)]
+    given = {word.arg: word.value for word in call.keywords}
+    required = given.get("required")
+    if isinstance(required, ast.Constant):
+        return required.value is True
+    optional = "default" in given or "nargs" in given
+    return bool(names) and not str(names[0]).startswith("-") and not optional
+
+
+def _counts_arguments(tree: ast.Module) -> bool:
+    """Return whether a file runs without arguments, too: it looks how many there are."""
+    return "len(sys.argv)" in ast.unparse(tree)
 
 
 def calls_of(tree: ast.Module) -> frozenset[str]:

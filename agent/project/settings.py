@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import tomllib
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, Self
@@ -23,6 +22,7 @@ from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
 from agent.llm.effort import Effort
 from agent.project.code_places import MAX_PLACES, is_code_place
+from agent.project.command_words import names_given, split_command
 from agent.project.quantities import BudgetText, LimitText, as_it_is_written, size_in_bytes
 from agent.project.staffing import NO_FILL, WriterCount
 from agent.project.toml_text import line_of, plain_text, refuse_deep_names
@@ -157,8 +157,9 @@ class Settings(Caps):
 
     @property
     def stated_ranges(self) -> dict[str, str]:
-        """The ranges by name; what is protected is not searched."""
-        return {**self.ranges, **dict.fromkeys(self.protected, "fixed")}
+        """The ranges by name; what is protected, or given by the command, is not searched."""
+        given = dict.fromkeys(names_given(self.command), "fixed")
+        return {**given, **self.ranges, **dict.fromkeys(self.protected, "fixed")}
 
     @model_validator(mode="after")
     def _one_way_to_score(self) -> Self:
@@ -236,11 +237,6 @@ class Settings(Caps):
             if not _is_path(path):
                 raise ValueError(f"{path[:60]!r} is not a path")
         return paths
-
-
-def split_command(command: str | None) -> tuple[str, ...]:
-    """Return the words of a command, as a shell splits them. Raise ValueError for a stray quote."""
-    return tuple(shlex.split(command or ""))
 
 
 def _is_path(text: str) -> bool:

@@ -11,6 +11,7 @@ from sandbox.score.lines import RULE, Objects, is_rule, pieces
 from sandbox.score.metric import Metric, NotRead, Reading
 from sandbox.score.nearest import nearest
 from sandbox.score.pattern import Pattern
+from sandbox.score.tables import Tables, as_line
 
 QUOTE_CHARACTERS = 160
 _BEFORE = 60
@@ -133,6 +134,14 @@ class _Follower:
         self._block = 0
         self._stated = False
         """Whether the summary at hand has a line of its own for the metric."""
+        self._tables = Tables()
+        self._before_table: tuple[str, int, int] = ("", 0, 0)
+        """The line, the times and the blocks before the table at hand."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a table with the metric has begun, whose rows do not name it."""
+        return self._tables.is_open
 
     def see(self, line: str, block: int) -> None:
         """Read a line of the summary number `block`, 0 before the first one.
@@ -140,7 +149,9 @@ class _Follower:
         What a summary states on a line of its own is not changed by a mention in a later line.
         """
         if not self.form.gives(line):
-            return
+            line = self._of_table(line)
+            if not line:
+                return
         if block and (block != self._block or not self._stated):
             self._stated = self.form.begins(line)
         elif block and not self.form.begins(line):
@@ -150,6 +161,26 @@ class _Follower:
         if block != self._block:
             self._block = block
             self.blocks += 1
+
+    def _of_table(self, line: str) -> str:
+        """Return a row of a table with the metric as a line that names it; "" for another line.
+
+        Where a table turns out to have several rows that nothing counts, none of them is read.
+        """
+        if isinstance(self.form, _Searched):
+            return ""
+        row = self._tables.row(line) if self._tables.is_open else None
+        if row is None:
+            if self.form.is_in(line):
+                self._tables.begin(line)
+                self._before_table = (self.line, self.times, self.blocks)
+            return ""
+        table, cells = row
+        if table.is_unclear:
+            self.line, self.times, self.blocks = self._before_table
+            return ""
+        named = as_line(self.form.name, table, cells)
+        return named if self.form.gives(named) else ""
 
     def last(self) -> Printed | None:
         """Return the value that counts. It is computed here, not for each of millions of lines."""
@@ -161,7 +192,7 @@ def _follow(log: Path, followers: list[_Follower]) -> None:
     block = 0
     objects = Objects()
     for piece in pieces(log):
-        interested = [follower for follower in followers if follower.form.is_in(piece)]
+        interested = [each for each in followers if each.is_open or each.form.is_in(piece)]
         if objects.is_open:
             interested = followers
         if not interested and RULE not in piece and not objects.may_begin(piece):

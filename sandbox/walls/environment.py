@@ -9,10 +9,11 @@ from sandbox.ground.outcome import SEARCH_PATH, RunSpec
 THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def trial_environment(spec: RunSpec, private: str) -> dict[str, str]:
+def trial_environment(spec: RunSpec, private: str, temporary: str = "") -> dict[str, str]:
     """Return the whole environment of `spec`.
 
-    HOME, temporary files and every cache lie in the run's own folder `private`.
+    HOME, temporary files and every cache lie in the run's own folder `private`. temporary: another,
+    short path of it.
     """
     offline = {} if spec.network else {"HF_HUB_OFFLINE": "1"}
     cores = len(spec.cpus) or len(available_cpus())
@@ -22,7 +23,7 @@ def trial_environment(spec: RunSpec, private: str) -> dict[str, str]:
         "USER": "trial",
         "LOGNAME": "trial",
         "HOME": private,
-        "TMPDIR": private,
+        "TMPDIR": temporary or private,
         "XDG_CACHE_HOME": f"{private}/cache",
         "TORCHINDUCTOR_CACHE_DIR": f"{private}/cache/inductor",
         "TRITON_CACHE_DIR": f"{private}/cache/triton",

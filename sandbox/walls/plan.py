@@ -3,6 +3,7 @@
 import os
 import platform
 import resource
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,14 @@ DYNAMIC_UIDS = 4096
 NOBODY = 65534
 PRIVATE_TMP_BYTES = 256 * MIB  # /tmp is memory; TMPDIR, on disk, is for more
 DESCRIPTORS = 4096
+TEMPORARY = "/run/trial"
+"""Where a root of its own shows a run's private folder once more.
+
+The path of a socket has 107 characters at most, and what Python's multiprocessing puts behind
+$TMPDIR takes 35 of them: workers of a DataLoader would wait for ever.
+"""
+LONGEST_TEMPORARY = 60
+"""Characters of a path that leave room for such a socket."""
 
 Walls = Literal["none", "mounts", "paths"]
 """What stands around a run.
@@ -60,16 +69,18 @@ def prepare(
     by that uid.
     """
     private = _private_folder(spec)
+    temporary = TEMPORARY if walls == "mounts" else _shortened(private)
     etc = Path(f"{private}.etc")  # not in it, because that is the run's home
     try:
         identity = trial_identity() if walls != "none" and os.geteuid() == 0 else None
         if identity:
             _hand_over(spec, identity[0])
-        environment = trial_environment(spec, private)
+        environment = trial_environment(spec, private, temporary)
         try:
             own: tuple[mounts.Bind, ...] = ()
             if walls == "mounts":
-                own = account(etc, environment["HOME"], identity)
+                folder = mounts.Bind(private, TEMPORARY, "rw")
+                own = (folder, *account(etc, environment["HOME"], identity))
             binds = _binds(spec, interpreters, own) if walls != "none" else ()
         except FileNotFoundError as error:
             raise SandboxFault(
@@ -89,6 +100,8 @@ def prepare(
     finally:
         remove_tree(Path(private))
         remove_tree(etc)
+        if temporary not in (private, TEMPORARY):
+            Path(temporary).unlink(missing_ok=True)
 
 
 def _binds(
@@ -135,6 +148,18 @@ def _private_folder(spec: RunSpec) -> str:
             f"cannot write the scratch folder {spec.scratch}: {error.strerror}"
         ) from error
     return str(private)
+
+
+def _shortened(private: str) -> str:
+    """Return a short path of a run's private folder: a link, where its own is long."""
+    link = f"{tempfile.gettempdir()}/.private-{secrets.token_hex(4)}"
+    if len(private) <= LONGEST_TEMPORARY or len(link) > LONGEST_TEMPORARY:
+        return private
+    try:
+        Path(link).symlink_to(private)
+    except OSError:
+        return private
+    return link
 
 
 def _hand_over(spec: RunSpec, uid: int) -> None:
@@ -217,7 +242,7 @@ def _landlock(spec: RunSpec, binds: tuple[mounts.Bind, ...], walls: Walls) -> di
     proc = ["/proc/self"] if spec.gpus else []  # CUDA names its threads there
     devices = [bind.target for bind in binds if bind.kind == "dev"]
     if walls == "mounts":
-        writable = [spec.scratch, "/tmp", "/dev/shm", *proc]
+        writable = [spec.scratch, TEMPORARY, "/tmp", "/dev/shm", *proc]
         return landlock.rules(
             landlock.abi(), readable=["/"], writable=writable, devices=devices, network=True
         )

@@ -110,7 +110,7 @@ LEARNING: tuple[Kind, ...] = (
         "a factor on a learning rate",
     ),
     kind(
-        "b?lr lrs lrate learning_?rates? (lr|eta)_(min|max) eta_min base_lr lr[gd] [gd]_lr",
+        "b?lr lrs lrate learn(ing)?_?rates? (lr|eta)_(min|max) eta_min base_lr lr[gd] [gd]_lr",
         _learning_rate,
         "a learning rate: a tenth to ten times, as factors",
     ),

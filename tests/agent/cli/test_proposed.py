@@ -2,6 +2,7 @@
 
 from agent.cli.proposed import ranges_of
 from agent.edit.files import Sources
+from agent.project.settings import Settings
 from agent.space.read import read_choices
 
 BENCH = "CHUNK = 64\nDIM = 32\nN_VECTORS = 4000\nRUNS = 9\nBATCH_SIZE = 8\n"
@@ -9,6 +10,14 @@ BENCH = "CHUNK = 64\nDIM = 32\nN_VECTORS = 4000\nRUNS = 9\nBATCH_SIZE = 8\n"
 
 def ranges(text: str, metric: str) -> tuple[tuple[str, ...], bool]:
     return ranges_of(read_choices(Sources({"a.py": text}, patterns=("a.py",))), metric)
+
+
+def test_what_the_command_gives_is_not_proposed() -> None:
+    text = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--knob', default=0.3)\n"
+    sources = Sources({"a.py": text}, patterns=("a.py",))
+    assert ranges_of(read_choices(sources), "rmse")[0]
+    given = Settings(command="python a.py --knob 0.5").stated_ranges
+    assert ranges_of(read_choices(sources, given), "rmse") == ((), False)
 
 
 def names(text: str, metric: str) -> dict[str, bool]:
@@ -27,6 +36,9 @@ def test_a_speed_is_searched_by_what_does_not_change_the_result() -> None:
     assert names(BENCH, "throughput") == {"CHUNK": True, "DIM": False}
     assert ranges(BENCH, "p50 latency")[1]
     assert "CHUNK" not in names(BENCH, "val_loss")
+    cut = "CUTOFF = 16\nN_ITEMS = 100\n"
+    assert names(cut, "sort time") == {"CUTOFF": True}
+    assert "CUTOFF" not in names(cut, "accuracy")
 
 
 def test_where_nothing_is_searched_numbers_are_proposed_but_not_the_task() -> None:

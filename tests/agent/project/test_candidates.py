@@ -1,5 +1,7 @@
 """What may be a training, what it prints and which way that is better: read, never run."""
 
+import ast
+import shlex
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,9 @@ from agent.project.around import project_around
 from agent.project.candidates import find_candidates
 from agent.project.find import find_project
 from agent.project.groups import composed
-from agent.project.look import look_at
+from agent.project.look import configs_of, look_at, with_results
 from agent.project.numbers import direction_of, likely, numbers_in
+from agent.project.scripts import needs_arguments
 from agent.project.settings import Settings
 from tests.e2e.researcher import git
 
@@ -68,6 +71,10 @@ def test_configuration_files_that_a_script_names(tmp_path: Path) -> None:
         ("latency_ms", "minimize"),
         ("RMSE", "minimize"),
         ("neg_mean_squared_error", "maximize"),
+        ("GFLOP/s", "maximize"),
+        ("tokens_per_sec", "maximize"),
+        ("words per second", "maximize"),
+        ("benchmarks.0.stats.median", "minimize"),
         ("zork", None),
     ],
 )
@@ -91,6 +98,14 @@ def test_directions_by_name(name: str, direction: str | None) -> None:
         ("accuracy (train): 0.9, accuracy (test): 0.6", "accuracy (test)", 0.6),
         ("FID: 0.4860  Coverage: 1.0000", "FID", 0.486),
         ('{"value_score": 0.6, "combined_score": 0.7}', "combined_score", 0.7),
+        ("{'rmse': np.float64(0.45), 'n': 100}", "rmse", 0.45),
+        ("Test accuracy: tensor(0.93)", "Test accuracy", 0.93),
+        ("checksum=768.0 GFLOP/s: 1.566", "GFLOP/s", 1.566),
+        (
+            '{"n": 2, "benchmarks": [{"stats": {"min": 0.1, "max": 0.9, "mean": 0.4, "ops": 2}}]}',
+            "benchmarks.0.stats.mean",
+            0.4,
+        ),
     ],
 )
 def test_a_number_is_named_as_the_harness_reads_it(line: str, name: str, value: float) -> None:
@@ -139,6 +154,71 @@ def test_data_that_git_has_only_partly(tmp_path: Path) -> None:
 def test_a_result_below_a_folder_that_is_a_constant(tmp_path: Path) -> None:
     text = "import json, os\nOUT = 'runs'\njson.dump(1, open(os.path.join(OUT, 'm.json'), 'w'))\n"
     assert look_at(repository(tmp_path, {"train.py": text}), "train.py").writes == "runs/m.json"
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("import yaml\nwith open('m.yaml', 'w') as f:\n    yaml.safe_dump({}, f)\n", "m.yaml"),
+        ("import csv\nf = open('out/metrics.csv', 'w')\nw = csv.writer(f)\n", "out/metrics.csv"),
+        ("df.to_csv('log.csv')\ndf.to_csv('scores.csv')\n", "scores.csv"),
+        ("open('result.txt', 'w').write(f'rmse {x}')\n", "result.txt"),
+        ("import json\njson.load(open('a.json'))\n", ""),
+        ("text = open('known.csv').read()\nprint(text)\n", ""),
+        ("df = read_csv('a.csv')\n", ""),
+    ],
+)
+def test_the_file_that_results_are_written_to(tmp_path: Path, text: str, path: str) -> None:
+    files = {"train.py": text, "known.csv": "a,b\n"}
+    assert look_at(repository(tmp_path, files), "train.py").writes == path
+
+
+def test_a_command_that_prints_the_results_too() -> None:
+    plain = with_results("python a.py", "m 1.csv")
+    assert shlex.split(plain) == ["sh", "-c", "python a.py && cat 'm 1.csv'"]
+    twice = with_results("sh -c 'cd src && python a.py'", "m.csv")
+    assert twice == "sh -c 'cd src && python a.py && cat m.csv'"
+
+
+@pytest.mark.parametrize(
+    ("command", "configs"),
+    [
+        ("python train.py --config=conf/a.yaml data/b.json", ("conf/a.yaml",)),
+        ("sh -c 'cd sub && python train.py base.toml'", ("sub/base.toml",)),
+        ("python train.py conf/c.json missing.yaml", ("conf/c.json",)),
+        ("python train.py '", ()),
+    ],
+)
+def test_configuration_files_that_a_command_names(command: str, configs: tuple[str, ...]) -> None:
+    files = ("conf/a.yaml", "conf/c.json", "data/b.json", "sub/base.toml", "train.py")
+    assert configs_of(command, files) == configs
+
+
+@pytest.mark.parametrize(
+    ("text", "needed"),
+    [
+        ("import sys\nf(sys.argv[1])\n", True),
+        ("import sys\nf(sys.argv[1] if len(sys.argv) > 1 else 3)\n", False),
+        ("import sys\nprint(sys.argv[0])\n", False),
+        ("import os\nlr = float(os.environ['LR'])\n", True),
+        ("import os\nos.environ['OMP_NUM_THREADS'] = '1'\n", False),
+        ("@click.argument('path')\ndef main(path): ...\n", True),
+        ("@click.argument('path', default='a')\ndef main(path): ...\n", False),
+        ("p.add_argument('--lr', required=True)\n", True),
+        ("p.add_argument('--lr')\n", False),
+    ],
+)
+def test_what_a_script_asks_for(text: str, needed: bool) -> None:
+    assert needs_arguments(ast.parse(text)) is needed
+
+
+def test_where_no_script_looks_like_a_training_the_likeliest_is_named(tmp_path: Path) -> None:
+    files = {"evaluate_all.py": "for i in range(3):\n    print(i)\n", "a.js": ""}
+    found = find_candidates(repository(tmp_path / "a", files))
+    assert (found.scripts, found.guess) == ((), ("evaluate_all.py", "python evaluate_all.py"))
+    found = find_candidates(repository(tmp_path / "b", {"fit.js": "", "setup.jl": ""}))
+    assert found.guess == ("fit.js", "node fit.js")
+    assert find_candidates(repository(tmp_path / "c", {"README.md": ""})).guess is None
 
 
 def test_hostile_text_is_refused_quickly_and_is_no_number() -> None:

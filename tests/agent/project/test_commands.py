@@ -8,9 +8,11 @@ from agent.project.evolved import evolved_in
 SCRIPTS = ("train.py", "src/fit.py", "tools/plot.py")
 
 
-def commands(files: dict[str, str]) -> dict[str, str]:
-    names = (*SCRIPTS, *files)
-    return {use.script: use.command for use in uses_in(names, lambda name: files[name]).values()}
+def commands(files: dict[str, str], silent: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return the commands by script; those named as silent print no result."""
+    names = tuple(dict.fromkeys([*SCRIPTS, *files]))
+    uses = uses_in(names, lambda name: files.get(name, ""), lambda name: name not in silent)
+    return {use.script: use.command for use in uses.values()}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,8 @@ def test_a_shell_script_says_it(line: str, command: str) -> None:
     "line",
     [
         "python train.py --data $DATA",
-        "cd src && python fit.py",
+        "make data && python train.py",
+        "python train.py || true",
         "python -c 'import train'",
         "python other.py",
         "echo python train.py",
@@ -73,6 +76,149 @@ def test_a_makefile_comes_before_a_script_and_a_readme() -> None:
 )
 def test_a_compiled_program_is_built_and_run(makefile: str, command: str) -> None:
     assert program_command(("Makefile", "a.c"), lambda _: makefile) == command
+
+
+TASK_FILES = {
+    "Makefile": "train:\n\tpython train.py --lr $(LR) --out m\nLR = 0.3\n",
+    "justfile": 'lr := "0.3"\n\n# fit it\ntrain out="m":\n'
+    "    @python train.py --lr {{lr}} --out {{ out }}\n",
+    "Taskfile.yml": "vars:\n  LR: 0.3\ntasks:\n  train:\n    cmds:\n"
+    "      - python train.py --lr {{.LR}} --out m {{.CLI_ARGS}}\n",
+    "dvc.yaml": "stages:\n  anything:\n    cmd: python train.py --lr ${optim.lr} --out m\n",
+    "tox.ini": "[testenv:train]\ncommands =\n    python train.py --lr 0.3 --out m {posargs}\n",
+    "noxfile.py": "import nox\n@nox.session\ndef train(session):\n"
+    "    session.run('python', 'train.py', '--lr', '0.3', '--out', 'm')\n",
+    "tasks.py": "@task\ndef train(c):\n    c.run('python train.py --lr 0.3 --out m')\n",
+    "pixi.toml": "[tasks]\ntrain = 'python train.py --lr 0.3 --out m'\n",
+    "pyproject.toml": "[tool.poe.tasks]\ntrain = {shell = 'python train.py --lr 0.3 --out m'}\n",
+    "mise.toml": "[tasks.train]\nrun = ['python train.py --lr 0.3 --out m']\n",
+}
+
+
+@pytest.mark.parametrize("name", TASK_FILES)
+def test_the_file_of_a_task_runner_says_it(name: str) -> None:
+    files = {name: TASK_FILES[name], "params.yaml": "optim:\n  lr: 0.3\n"}
+    assert commands(files) == {"train.py": "python train.py --lr 0.3 --out m"}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\x00", "[", "tasks: [", "vars:\n  - &a [*a]\n", "train:\n\t"]
+)
+@pytest.mark.parametrize("name", TASK_FILES)
+def test_a_broken_file_of_a_task_runner_says_nothing(name: str, text: str) -> None:
+    assert commands({name: text}) == {}
+
+
+@pytest.mark.parametrize("tool", ["poe", "taskipy", "pixi"])
+def test_tasks_of_pyproject(tool: str) -> None:
+    text = f"[tool.{tool}.tasks]\nlint = 'ruff check'\nfit = 'python src/fit.py'\n"
+    assert commands({"pyproject.toml": text}) == {"src/fit.py": "python src/fit.py"}
+
+
+@pytest.mark.parametrize("table", ["tool.pdm.scripts", "tool.hatch.envs.default.scripts"])
+def test_scripts_of_pyproject(table: str) -> None:
+    text = f"[{table}]\ntrain = {{cmd = 'python train.py --lr 1'}}\n"
+    text = text if "pdm" in table else f"[{table}]\ntrain = 'python train.py --lr 1'\n"
+    assert commands({"pyproject.toml": text}) == {"train.py": "python train.py --lr 1"}
+
+
+MAKEFILE = """
+PY ?= .venv/bin/python3
+all: data train eval
+install:
+\tpip install -r requirements.txt
+data: install
+\t@echo making data
+\t$(PY) tools/make.py > data.csv
+train: data
+\t$(PY) train.py --data data.csv --alpha $(ALPHA)
+eval:
+\t$(PY) tools/score.py --data data.csv
+ALPHA = 0.3
+"""
+
+
+def test_what_a_target_needs_comes_before_it_and_what_reports_behind() -> None:
+    files = {"Makefile": MAKEFILE, "tools/make.py": "", "tools/score.py": ""}
+    made = "python tools/make.py > data.csv && python train.py --data data.csv --alpha 0.3"
+    assert commands(files)["train.py"] == f"sh -c '{made}'"
+    silent = ("train.py", "tools/make.py")
+    scored = f"{made} && python tools/score.py --data data.csv"
+    assert commands(files, silent)["train.py"] == f"sh -c '{scored}'"
+    unclear = {**files, "Makefile": MAKEFILE.replace("> data.csv", "> $@")}
+    assert commands(unclear, silent)["train.py"] == "make -s train eval"
+    there = {**files, "data": ""}
+    assert commands(there)["train.py"] == "python train.py --data data.csv --alpha 0.3"
+
+
+def test_targets_that_need_each_other_end() -> None:
+    text = "train: a\n\tpython train.py\na: b\n\ttrue\nb: a train\n\tfalse\n"
+    assert commands({"Makefile": text}) == {"train.py": "sh -c 'false && true && python train.py'"}
+
+
+def test_stages_of_dvc_come_in_the_order_of_their_files() -> None:
+    text = """
+stages:
+  evaluate: {cmd: python tools/score.py, deps: [model.pkl], metrics: [m.json]}
+  prepare: {cmd: python tools/make.py, outs: [data.csv]}
+  train: {cmd: python train.py, deps: [data.csv, train.py], outs: [model.pkl: {cache: false}]}
+"""
+    files = {"dvc.yaml": text, "tools/make.py": "", "tools/score.py": ""}
+    whole = "python tools/make.py && python train.py && python tools/score.py"
+    silent = ("train.py", "tools/make.py")
+    assert commands(files, silent)["train.py"] == f"sh -c '{whole}'"
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("cd src && python fit.py --k 3", "sh -c 'cd src && python fit.py --k 3'"),
+        ("cd src\npython fit.py", "sh -c 'cd src && python fit.py'"),
+        ("cd elsewhere\npython src/fit.py", "python src/fit.py"),
+        ("export K=3 KEY=x\npython src/fit.py", "env K=3 python src/fit.py"),
+        ("K=3 OTHER=1 python src/fit.py", "env K=3 python src/fit.py"),
+        ("source .venv/bin/activate && python src/fit.py", "python src/fit.py"),
+    ],
+)
+def test_a_folder_and_variables_that_the_script_reads(text: str, command: str) -> None:
+    files = {"go.sh": text, "src/fit.py": "import os\nk = os.environ['K'], os.environ['KEY']\n"}
+    assert commands(files) == {"src/fit.py": command}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Run\n\n    $ python src/fit.py --k 3\n",
+        "Run `python src/fit.py --k 3` then wait.\n",
+        "Run:\n\n```bash\npip install . && python src/fit.py --k 3\n```\n",
+    ],
+)
+def test_code_in_a_readme(text: str) -> None:
+    assert commands({"README.md": text}) == {"src/fit.py": "python src/fit.py --k 3"}
+
+
+def test_entry_points_and_packages_that_python_runs() -> None:
+    scripts = "[project.scripts]\nfit-it = 'spins.fit:main'\nserve = 'spins.web:main'\n"
+    files = {"pyproject.toml": scripts, "src/spins/fit.py": "def main(): ...\n"}
+    call = "python -c 'from spins.fit import main; main()'"
+    assert commands(files) == {"src/spins/fit.py": call}
+    files["src/spins/fit.py"] += "if __name__ == '__main__':\n    main()\n"
+    assert commands(files) == {"src/spins/fit.py": "python -m spins.fit"}
+    package = {"a/__init__.py": "", "a/b/__init__.py": "", "a/b/__main__.py": ""}
+    assert commands(package) == {"a/b/__main__.py": "python -m a.b"}
+
+
+@pytest.mark.parametrize(
+    ("files", "command"),
+    [
+        ({"go.sh": "mkdir -p b\ng++ -O2 -o b/a a.c\n./b/a\n"}, "bash go.sh"),
+        ({"Cargo.toml": ""}, "cargo run --quiet --release --offline"),
+        ({"go.mod": ""}, "go run ."),
+        ({"go.sh": "echo gcc\n"}, ""),
+    ],
+)
+def test_a_compiled_program_without_a_makefile(files: dict[str, str], command: str) -> None:
+    assert program_command(("a.c", *files), lambda name: files[name]) == command
 
 
 EVALUATOR = "def evaluate(program_path):\n    return {'score': 1.0}\n"

@@ -178,3 +178,27 @@ def test_a_place_that_keeps_its_seeds_is_a_file_or_a_function_in_it(place: str) 
         Settings(keep_seeds=(place,))
     with pytest.raises(ValidationError, match="no seeding call is shifted"):
         Settings(keep_seeds=("data.py",), seed_argument="--seed")
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        ("python a.py --lr 0.1 --wide=3 -k 2", {"--lr", "--wide"}),
+        ("python a.py optim.lr=0.1 +new=2 ++more=3", {"optim.lr", "new", "more"}),
+        ("env LR=0.1 python a.py", {"LR"}),
+        ("sh -c 'make && python a.py --lr 0.1'", {"--lr"}),
+        ('sh -c "python a.py --lr 0.1 && echo \'"', set()),
+        ("python a.py conf/a.yaml", set()),
+    ],
+)
+def test_what_the_command_gives_is_not_searched(command: str, names: set[str]) -> None:
+    assert Settings(command=command).stated_ranges == dict.fromkeys(names, "fixed")
+    stated = Settings(command=command, ranges=dict.fromkeys(names, "0 .. 1"))
+    assert set(stated.stated_ranges.values()) <= {"0 .. 1"}
+
+
+def test_a_default_that_the_command_overrides_is_no_dimension() -> None:
+    text = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr', default=0.1)\n"
+    assert read_space(text).names == ("--lr",)
+    given = Settings(command="python train.py --lr 0.2").stated_ranges
+    assert not read_space(text, given).parameters

@@ -9,6 +9,7 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,13 +57,35 @@ def test_starts_in_its_folder_with_a_clean_environment(place, monkeypatch):
     assert "SOME_API_KEY" not in environment
     for name in (
         "HOME",
-        "TMPDIR",
         "TORCHINDUCTOR_CACHE_DIR",
         "TRITON_CACHE_DIR",
         "CUDA_CACHE_PATH",
         "XDG_CACHE_HOME",
     ):
         assert environment[name].startswith(str(place.scratch))
+
+
+def test_temporary_files_are_in_its_folder_and_have_short_paths(place):
+    """A path of a socket has 107 characters at most; that of a trial is longer."""
+    deep = replace(place, home=place.home / ("a-long-name" * 8))
+    for name in ("folder", "scratch"):
+        (deep.home / name).mkdir(parents=True)
+    ran = deep.run(
+        """
+        import json, os, tempfile
+        from multiprocessing.connection import Listener
+        name = tempfile.mkdtemp(prefix="pymp-")
+        open(name + "/file", "w").write("x" * 4096)
+        Listener(name + "/listener-12345678")
+        same = os.path.samefile(os.environ["TMPDIR"], os.environ["HOME"])
+        print(json.dumps([name, same]))
+        """
+    )
+    name, same = ran.value
+    assert same
+    assert len(name) < 80
+    assert list(deep.scratch.iterdir()) == []
+    assert not os.path.lexists(Path(name).parent)
 
 
 def test_home_and_caches_are_gone_afterwards(place):
