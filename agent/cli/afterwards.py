@@ -17,10 +17,15 @@ from agent.history.runs import usual_run
 from agent.judge.decide import incumbent_of
 from sandbox.score.evaluator.evaluation import Split
 
+MAX_SEEDS = 1000
+"""A slip of the keyboard would ask for years of training."""
 Seeds = Annotated[
     int,
     typer.Option(
-        min=2, metavar="N", help="Number of fresh seeds; every state is trained once under each."
+        min=2,
+        max=MAX_SEEDS,
+        metavar="N",
+        help="Number of fresh seeds; every state is trained once under each.",
     ),
 ]
 

@@ -76,6 +76,7 @@ Number = Annotated[
     int,
     typer.Argument(
         min=0,
+        max=999_999_999,
         metavar="N",
         help="The trial's number, as in the log.",
         autocompletion=complete_trials,

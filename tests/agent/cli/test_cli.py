@@ -174,6 +174,14 @@ def test_trials_is_a_number_in_every_command() -> None:
         ("show oen", "N 'oen': must be a whole number", "autoresearch show --help"),
         ("show 1.5", "N '1.5': must be a whole number", "autoresearch show --help"),
         ("dashboard --port 99999", "--port '99999': must be less than", "autoresearch dashboard"),
+        (f"reject {10**20}", f"N '{10**20}': must be less than", "autoresearch reject --help"),
+        (f"approve {10**20}", f"N '{10**20}': must be less than", "autoresearch approve --help"),
+        (f"skip {10**20}", f"N '{10**20}': must be less than", "autoresearch skip --help"),
+        (
+            f"replicate 8 --seeds {10**20}",
+            f"--seeds '{10**20}': must be less than",
+            "autoresearch replicate --help",
+        ),
         (
             "start --on rya",
             "Unknown engine 'rya'. Did you mean 'ray'?",
