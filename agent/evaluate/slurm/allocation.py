@@ -74,8 +74,8 @@ def allocated(
         with _environment(folder):
             yield head
     finally:
+        remove_file(folder.token)  # without it, a job that cannot be ended now ends itself
         cancel(number)
-        remove_file(folder.token)
         remove_file(record)
 
 

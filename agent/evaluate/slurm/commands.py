@@ -19,6 +19,7 @@ WAITING = frozenset({"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "SPEC
 WORKING = frozenset({"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "RESIZING", "SIGNALING"})
 _FORM = "%T|%r|%S|%e|%N"
 _JOB = re.compile(r"([0-9]{1,12})(;[^\s]*)?\s*")
+_STATE = re.compile(r"[A-Z_]+")
 _GONE = "Invalid job id"
 
 
@@ -56,26 +57,33 @@ class Job(Record):
 
 
 def submit(file: Path) -> int:
-    """Submit a batch file; return the job's number. Raise Fault if Slurm refuses it."""
+    """Submit a batch file; return the job's number. Raise Fault if Slurm refuses it.
+
+    A site's own words may stand before the number.
+    """
     reply = _ask("sbatch", "--parsable", str(file))
-    match = _JOB.fullmatch(reply.stdout)
-    if reply.returncode != 0 or match is None:
+    if reply.returncode != 0:
         raise Fault(
             f"Slurm did not take the job: {_said(reply)}",
             f"sbatch --test-only {quote(str(file))}   # and edit",
         )
+    match = _JOB.fullmatch(reply.stdout.strip().rpartition("\n")[2])
+    if match is None:
+        message = f"sbatch names no job: {_said(reply)}"
+        raise Fault(message, "squeue --me   # and scancel the job, if it is there")
     return int(match[1])
 
 
 def look(number: int) -> Job:
     """Return the state of a job. Raise Fault if Slurm does not answer."""
     reply = _ask("squeue", "--noheader", "--states=all", f"--jobs={number}", f"--format={_FORM}")
-    if reply.returncode != 0 and _GONE not in reply.stderr:
-        raise Fault(f"Slurm does not answer: {_said(reply)}", "squeue --me")
-    line = reply.stdout.strip().splitlines()[:1]
-    if not line:
+    lines = reply.stdout.strip().splitlines()
+    if _GONE in reply.stderr or (reply.returncode == 0 and not lines):
         return Job(number=number, state="GONE")
-    state, reason, starts, ends, nodes = one_line(line[0]).split("|", 4)
+    fields = one_line(lines[-1]).split("|", 4) if lines else []
+    if reply.returncode != 0 or len(fields) != 5 or not _STATE.fullmatch(fields[0]):
+        raise Fault(f"Slurm does not answer: {_said(reply)}", "squeue --me")
+    state, reason, starts, ends, nodes = fields
     return Job(number=number, state=state, reason=reason, starts=starts, ends=ends, nodes=nodes)
 
 
