@@ -38,6 +38,7 @@ from agent.evaluate.cluster.wire import (
 )
 from agent.evaluate.watch import Listener
 from agent.git.home import below, no_link, remove_file
+from agent.records.bounded import reason_of
 from agent.records.events import Checking, Event, Note, Progress, Scoring, TrialStarted
 from sandbox.ground.record import Record
 from sandbox.ground.text import one_line, printable
@@ -116,7 +117,7 @@ class Place:
                 raise Unfit(printable(reply.fault), one_line(reply.next_command) or None)
             return answer.model_validate_json(reply.body), pieces
         except ValidationError as error:
-            raise Unfit(f"an answer makes no sense: {one_line(str(error))}") from None
+            raise Unfit(f"an answer makes no sense: {one_line(reason_of(error))}") from None
 
     def prove(self, setup: Setup) -> Standing:
         """Have the place prove itself, and return its description.

@@ -336,6 +336,10 @@ def _cause(error: Exception) -> str:
     if name == "ActorDiedError":
         is_node = "node has died" in text or "NODE_DIED" in text or "node was terminated" in text
         return "its node died" if is_node else "its process died"
+    if "closed channel" in text:
+        return "the connection to its head is closed"
+    if name == "RaySystemError":  # as for an answer that cannot be unpacked; a traceback follows
+        text = text.partition("\n")[0]
     return one_line(f"{name}: {text}")
 
 
