@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -112,10 +113,20 @@ def test_a_trial_is_measured_again_there(cluster: Loopback, project: Path) -> No
     assert gone.returncode == 2 and "--test is not given" in gone.stderr
 
 
-def test_without_a_token_the_next_command_is_said(cluster: Loopback, project: Path) -> None:
+TOKENS: tuple[tuple[dict[str, str], str], ...] = (
+    ({}, "needs a token"),
+    ({"RAY_AUTH_MODE": "disabled"}, "token"),
+    ({"RAY_AUTH_TOKEN": "ab" * 32}, "refused the token, for it has another one"),
+    ({"RAY_AUTH_TOKEN": "ab\u00fc"}, "refused the token, for it has another one"),
+    ({"RAY_AUTH_TOKEN_PATH": "/tmp"}, "file cannot be opened"),
+)
+
+
+def test_without_the_token_the_next_command_is_said(cluster: Loopback, project: Path) -> None:
     bare = {"PATH": os.environ["PATH"], "HOME": str(project.parent), "COLUMNS": "200"}
-    for extra, why in (({}, "needs a token"), ({"RAY_AUTH_MODE": "disabled"}, "token")):
-        words = ["start", "--on", cluster_address(cluster), "--model", "none", "--trust"]
+    addresses = (cluster_address(cluster), f"ray://127.0.0.1:{cluster.client_port}")
+    for (extra, why), on in product(TOKENS, addresses):
+        words = ["start", "--on", on, "--model", "none", "--trust"]
         done = subprocess.run(
             [sys.executable, "-m", "autoresearch", *words],
             cwd=project,
