@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 
+from agent.display.folding import FoldingTable
+from agent.display.format import Formatter
 from agent.propose.methods import Method
 
 NEEDS = {"none": "nothing", "optional": "nothing; better with a model", "needed": "a model"}
@@ -13,15 +15,13 @@ def as_json(methods: Mapping[str, Method]) -> str:
     return json.dumps([_row(method) for method in methods.values()], indent=2)
 
 
-def as_table(methods: Mapping[str, Method]) -> str:
-    """Return one line for each method: its name, what it needs, what it does."""
-    needs = {name: needs_of(method) for name, method in methods.items()}
-    width = max(map(len, methods))
-    room = max(map(len, needs.values()))
-    lines = []
+def table_of(methods: Mapping[str, Method], formatter: Formatter) -> FoldingTable:
+    """Return a row for each method: its name, what it needs, what it does."""
+    table = FoldingTable(("", "", ""))
     for name, method in methods.items():
-        lines.append(f"{name:<{width}}  {needs[name]:<{room}}  {method.description}")
-    return "\n".join(lines)
+        cells = (name, needs_of(method), method.description)
+        table.add_row(*map(formatter.line, cells))
+    return table
 
 
 def _row(method: Method) -> dict[str, object]:

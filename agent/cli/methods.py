@@ -15,8 +15,13 @@ def methods(as_json: Json = False) -> None:
     """
     # Imported here: the edit layer takes longer to import than most commands to answer.
     from agent.cli.method_list import as_json as json_of
-    from agent.cli.method_list import as_table
+    from agent.cli.method_list import table_of
+    from agent.display.format import formatter_for, open_console
     from agent.propose.methods import list_methods
 
     listed = list_methods()
-    typer.echo(json_of(listed) if as_json else as_table(listed))
+    if as_json:
+        typer.echo(json_of(listed))
+        return
+    console = open_console()
+    console.print(table_of(listed, formatter_for(console)))

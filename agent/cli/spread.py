@@ -166,9 +166,11 @@ def spread_of_run(history: History) -> Spread:
     noise = noise_of(history.trials, run.sense)
     tau = noise.sd
     source: Source = "pairs"
-    if tau is None:
+    degrees = noise.degrees
+    if not tau:  # no pair is measured, or all of them differ by the same
         source = "perturbations" if noise.perturbed else "seeds"
         tau = noise.seeds * sqrt(2) if noise.seeds else None
+        degrees = max(0, noise.runs - 1)
     rule = Rule(verdict=run.verdict, false_keeps=run.false_keeps)
     return Spread(
         objective=run.goal,
@@ -176,7 +178,7 @@ def spread_of_run(history: History) -> Spread:
         source=source if tau else "none",
         sd=noise.seeds or None,
         tau=tau or None,
-        degrees=noise.degrees or max(0, noise.runs - 1),
+        degrees=degrees,
         seeds=baselines[-1].result.seeds,
         seconds=fmean(score.seconds for score in runs),
         resolutions=resolutions(tau, rule) if tau else (),

@@ -18,6 +18,8 @@ from agent.judge.resolution import resolutions
 from agent.project.find import find_project
 from agent.project.settings import Settings
 from agent.records.objective import Objective
+from agent.records.results import Pair
+from tests.agent.cli.night import TRAIN, make_repository, proposal, settings, settle
 
 RUNS = tuple(Measurement(seed=seed, value=0.8 + seed / 100, seconds=60.0) for seed in range(3))
 ACCURACY = Objective(metric="val_acc", direction="maximize")
@@ -80,3 +82,21 @@ def test_a_run_is_read_and_nothing_is_trained(home: Path) -> None:
     assert read.again is None and read.repeats_exactly is None
     assert read.sd == pytest.approx(0.002 / 2**0.5)
     assert read.tau is not None and read.resolutions == resolutions(read.tau, Rule())
+
+
+def test_pairs_that_all_differ_by_the_same_leave_the_noise_of_the_seeds(tmp_path: Path) -> None:
+    """Nothing was said of the gains that are told apart, and the spread was `nothing`."""
+    folder = make_repository(tmp_path / "repository")
+    project = find_project(folder, Settings())
+    with History.create(project, settings(folder)) as history:
+        baseline = settle(history, "baseline", "train.py as it is", TRAIN, 1.5)
+        deeper = TRAIN.replace("DEPTH = 4", "DEPTH = 5")
+        sources = history.sources.with_text(deeper)
+        attempt = history.commit_attempt(1, proposal("deeper"), sources)
+        pairs = tuple(Pair(seed=seed, candidate=1.25, incumbent=1.5) for seed in range(3))
+        judged = {"number": 1, "status": "keep", "proposal": attempt.proposal, "pairs": pairs}
+        history.commit_verdict(attempt, baseline.model_copy(update=judged))
+        read = spread_of_run(history)
+    assert read.source == "seeds" and read.degrees == 1
+    assert read.sd == pytest.approx(0.002 / 2**0.5)
+    assert read.resolutions and not any("nothing" in line for line in lines_of(read))

@@ -3,13 +3,16 @@
 import pytest
 
 from agent.cli.constants import print_choices
+from agent.cli.method_list import table_of
 from agent.display.compare import side_by_side
 from agent.display.folding import FoldingTable
+from agent.display.format import formatter_for
 from agent.display.pareto import pareto_page
 from agent.display.status import status_page
 from agent.display.table import trial_table
 from agent.edit.files import Sources
 from agent.judge.pareto import Axis, Point
+from agent.propose.methods import METHODS
 from agent.records.objective import VAL_BPB
 from agent.records.results import also_of
 from agent.space import read_choices
@@ -86,6 +89,14 @@ def test_a_line_with_a_label_goes_on_below_its_text() -> None:
     further = [line for line in lines if not line[:8].strip()]
     assert len(further) >= 3 and max(map(len, lines)) <= 60
     assert all(line[8] != " " for line in lines)
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_methods_fit_any_terminal(width: int) -> None:
+    on = terminal(width)
+    text = shown(table_of(METHODS, formatter_for(on)), on)
+    assert max(map(len, text.splitlines())) <= width
+    assert all(f"\n{name} " in f"\n{text}" for name in METHODS)
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
