@@ -5,7 +5,7 @@ from agent.edit.files import Sources
 from agent.project.settings import Settings
 from agent.space.read import read_choices
 
-BENCH = "CHUNK = 64\nDIM = 32\nN_VECTORS = 4000\nRUNS = 9\nBATCH_SIZE = 8\n"
+BENCH = "CHUNK = 64\nHIDDEN_DIM = 32\nN_VECTORS = 4000\nRUNS = 9\nBATCH_SIZE = 8\n"
 
 
 def ranges(text: str, metric: str) -> tuple[tuple[str, ...], bool]:
@@ -33,7 +33,7 @@ def test_what_is_searched_anyway_is_only_shown() -> None:
 
 
 def test_a_speed_is_searched_by_what_does_not_change_the_result() -> None:
-    assert names(BENCH, "throughput") == {"CHUNK": True, "DIM": False}
+    assert names(BENCH, "throughput") == {"CHUNK": True, "HIDDEN_DIM": False}
     assert ranges(BENCH, "p50 latency")[1]
     assert "CHUNK" not in names(BENCH, "val_loss")
     cut = "CUTOFF = 16\nN_ITEMS = 100\n"
