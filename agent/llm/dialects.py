@@ -9,7 +9,7 @@ from typing import Any
 
 from agent.errors import ModelFault
 from agent.llm.effort import Effort
-from agent.llm.faults import LIMITED, NO_MONEY, PASSING, TOO_LARGE
+from agent.llm.faults import LIMITED, NO_MONEY, NO_SUCH_MODEL, PASSING, TOO_LARGE
 from agent.llm.lifting import is_limit, lifts_by_words
 from agent.llm.limits import is_too_long
 from agent.llm.model import Reply, Request
@@ -27,11 +27,6 @@ NOT_LOGGED_IN = (
     "credential",
     "api key",
     "unauthorized",
-)
-NO_SUCH_MODEL = re.compile(
-    r"\bmodel\b.{0,120}(?:may not exist|does not exist|not found|not supported|not available)"
-    r"|(?:unknown|invalid|no such) model\b",
-    re.IGNORECASE | re.DOTALL,
 )
 NOT_UNDERSTOOD = ("unknown option", "unexpected argument", "unrecognized", "invalid value")
 SERVER = "autoresearch_look"

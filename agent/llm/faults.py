@@ -39,6 +39,11 @@ _NEVER = re.compile(r"\blimit: ?0\b(?![.,]\d)")
 _WRONG_KEY = re.compile(
     r"(?:invalid|incorrect) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid)", re.IGNORECASE
 )
+NO_SUCH_MODEL = re.compile(
+    r"\bmodel\b.{0,120}(?:may not exist|does not exist|not found|not supported|not available)"
+    r"|(?:unknown|invalid|unsupported|no such) model\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _NO_ENDPOINT = re.compile(r"unexpected endpoint", re.IGNORECASE)
 """LM Studio's, inside an answer with status 200, where an address lacks its /v1."""
 _UNREACHED = frozenset({"ConnectError", "ConnectTimeout", "ProxyError"})
@@ -92,8 +97,10 @@ def fault_of(
         return Transient(text, seconds, limited=limited)
     if status in (401, 403) or _WRONG_KEY.search(message):
         return ModelFault(f"{text} (is {variable} right?)", f"export {variable}=…")
-    if status in (404, 405):
+    if status in (404, 405, 410):
         return _not_there(text, provider, who)
+    if NO_SUCH_MODEL.search(message):
+        return ModelFault(text, "autoresearch models")
     return ModelFault(text, "autoresearch start --model none")
 
 

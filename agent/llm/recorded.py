@@ -84,7 +84,12 @@ def without_secrets(request: Request) -> Request:
     """Return the question without secrets of this environment and what looks like a key."""
     blocks = tuple(redacted(block) for block in request.blocks)
     turns = tuple(map(_without_secrets, request.turns))
-    changed = {"system": redacted(request.system), "blocks": blocks, "turns": turns}
+    changed = {
+        "system": redacted(request.system),
+        "blocks": blocks,
+        "turns": turns,
+        "closing": redacted(request.closing),
+    }
     return request.model_copy(update=changed)
 
 

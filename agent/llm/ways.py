@@ -15,9 +15,16 @@ _LACKS_FORM = re.compile(
 )
 _LACKS = re.compile(
     r"not (?:support|implement|allow)|unsupported|unknown|unrecognized|no endpoints"
-    r"|extra (?:inputs|fields)|unexpected",
+    r"|extra (?:inputs|fields)|unexpected|must be verified",
     re.IGNORECASE,
 )
+_MISREAD = re.compile(
+    r"(?:pars|extract|decod)\w{1,4} (?:the )?(?:tool|function).?call|parse input at pos",
+    re.IGNORECASE,
+)
+"""As Ollama and llama.cpp say that what their model wrote is no call: another answer may be one."""
+MAX_MISREAD = 3
+"""After so many the form of a question is changed: this model cannot write the other."""
 _WANTS_RESPONSES = re.compile(r"v1/responses|responses api", re.IGNORECASE)
 _ABOUT_THOUGHTS = re.compile(r"encrypted|\binclude\b|reasoning'? item", re.IGNORECASE)
 _SENT_BACK = re.compile(r"reasoning_content|reasoning_details|extra_content", re.IGNORECASE)
@@ -36,7 +43,7 @@ OTHER: dict[Limit, Limit] = {
 
 @dataclass
 class Ways:
-    """The best options that the server accepts. Each changes at most once, to the next best one."""
+    """The best options that the server accepts. Each changes a few times at most."""
 
     limit: Limit
     """The name of the argument that limits output tokens."""
@@ -51,6 +58,8 @@ class Ways:
     counted: bool = True
     """Whether usage is asked for behind a streamed answer."""
     renamed: bool = False
+    misread: int = 0
+    """How often the server could not read a call that its model wrote."""
     most: int | None = None
     """The most output tokens that the server allows; None while it is not known."""
     effort: Effort | None = None
@@ -138,7 +147,11 @@ def _choice(ways: Ways, reason: str, _: int) -> bool:
 
 
 def _form(ways: Ways, reason: str, _: int) -> bool:
-    if ways.form == "text" or not _LACKS_FORM.search(reason):
+    is_misread = bool(_MISREAD.search(reason))
+    if is_misread and ways.misread < MAX_MISREAD:
+        ways.misread += 1
+        return True
+    if ways.form == "text" or not (is_misread or _LACKS_FORM.search(reason)):
         return False
     ways.form = "schema" if ways.form == "tools" else "text"
     return True

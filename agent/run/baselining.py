@@ -91,7 +91,7 @@ class Baselining:
         if self._history.run.goal.noise == "none":
             reason = declared_exact(result)
         elif not is_deterministic(result.own):
-            reason = f"{done} runs under different seeds"
+            reason = f"{done} runs under different seeds" if done > 1 else "1 run"
         else:
             order = self._neutral_run(attempt, result)
             if order:

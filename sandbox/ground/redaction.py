@@ -26,8 +26,10 @@ _SHAPES = {
         r"|glpat-[A-Za-z0-9_-]{20,}|hf_[A-Za-z0-9]{20,}"
         r"|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20,}"
         r"|xox[abprs]-[A-Za-z0-9-]{10,}"
-        r"|(?:gsk|r8|npm|fw|dckr_pat|tgp_v1|[sr]k_live|lsv2_[ps][tk])_[A-Za-z0-9_-]{20,}"
-        r"|(?:xai|nvapi|pplx|csk|pypi)-[A-Za-z0-9_-]{20,}|dapi[0-9a-f]{32})"
+        r"|(?:(?:gsk|r8|npm|fw|[sr]k_live)_|(?:xai|pplx|csk)-)(?=[A-Za-z]{0,200}[0-9])[A-Za-z0-9]{20,}"
+        r"|dckr_pat_[A-Za-z0-9_-]{20,}|lsv2_[ps][tk]_[0-9a-f]{32}(?:_[0-9a-f]{4,40})?"
+        r"|(?:tgp_v1_|nvapi-)(?=[A-Za-z_-]{0,200}[0-9])[A-Za-z0-9_-]{30,}"
+        r"|pypi-AgE[A-Za-z0-9_-]{20,}|dapi[0-9a-f]{32})"
     ),
     # Begins nowhere inside a word of its own letters: else each would be read to its end again.
     "web token": re.compile(
@@ -67,6 +69,12 @@ def redacted(text: str, environment: Mapping[str, str] | None = None) -> str:
     for name, shape in _SHAPES.items():
         text = shape.sub(f"[redacted {name}]", text)
     return text
+
+
+def secrets_in(text: str) -> dict[str, str]:
+    """Return the values of this process's secrets that a text holds, with their variables."""
+    secrets = _secrets(os.environ) | _forms_of_all(_concealed)
+    return {value: name for value, name in secrets if value in text}
 
 
 def without(text: str, secret: str) -> str:

@@ -34,6 +34,7 @@ from agent.propose.views.text import fenced
 from agent.records.edits import Refused
 from agent.records.proposals import Asked, Assignment, Proposal, Provenance
 from agent.records.results import Trial
+from sandbox.ground.redaction import redacted
 from sandbox.ground.text import shortened
 
 MAX_REPLY_CHARACTERS = 2_000
@@ -215,7 +216,8 @@ def _proposal(drafts: Sequence[Draft], chosen: int, by: Provenance, context: Con
 
 
 def _unreadable(reply: Reply, reason: Refused, by: Provenance) -> Unreadable:
-    return Unreadable(by=by, reply=fenced(_text_of(reply), "", MAX_REPLY_CHARACTERS), reason=reason)
+    text = fenced(redacted(_text_of(reply)), "", MAX_REPLY_CHARACTERS)
+    return Unreadable(by=by, reply=text, reason=reason)
 
 
 def _json(draft: Draft) -> str:

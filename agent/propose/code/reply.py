@@ -17,7 +17,7 @@ from agent.records.bounded import MAX_DERIVED, Derived
 from agent.records.edits import Edit, Refused, RewriteFile
 from agent.records.objective import LOWER, Sense
 from sandbox.ground.record import Record
-from sandbox.ground.redaction import redacted
+from sandbox.ground.redaction import redacted, secrets_in
 from sandbox.ground.text import one_line
 
 MAX_HYPOTHESIS_CHARACTERS = 200
@@ -71,6 +71,7 @@ def read_reply(reply: Reply, sources: Sources, sense: Sense = LOWER) -> tuple[Dr
     else:
         proposed = _candidates(_unwrapped(arguments))
         candidates = [_validated(candidate, sense) for candidate in proposed]
+    candidates = [_without_secrets(candidate, sources) for candidate in candidates]
     drafts = [draft for draft in candidates if isinstance(draft, Draft)]
     if not drafts:
         return next(refused for refused in candidates if isinstance(refused, Refused))
@@ -93,6 +94,25 @@ def _validated(arguments: dict[str, Any], sense: Sense) -> Draft | Refused:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "arguments"
         return _unreadable(place, first["msg"])
+
+
+def _without_secrets(candidate: Draft | Refused, sources: Sources) -> Draft | Refused:
+    """Refuse a draft that writes a secret of this process into a file: it would be committed.
+
+    What the files hold already may stay there.
+    """
+    if isinstance(candidate, Refused):
+        return candidate
+    values = (value for edit in candidate.edits for value in edit.model_dump().values())
+    found = secrets_in("\n".join(map(str, values)))
+    names = {
+        name
+        for value, name in found.items()
+        if not any(value in text for text in sources.files.values())
+    }
+    if not names:
+        return candidate
+    return _unreadable(f"an edit holds the value of {', '.join(sorted(names))}", "leave it out")
 
 
 def _normalized(arguments: dict[str, Any], sense: Sense) -> dict[str, Any]:

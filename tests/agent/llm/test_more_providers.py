@@ -19,7 +19,7 @@ from tests.agent.llm.test_called import reply_to
 from tests.agent.llm.test_dialects import GOOD, IDEA, REQUEST, asked, chunk, whole
 from tests.loopback.anthropic_server import AnthropicServer
 from tests.loopback.openai_server import OpenAIServer
-from tests.loopback.wire import Events, Nonsense, Received, Status
+from tests.loopback.wire import Events, Nonsense, Received, Status, Text
 
 ARGUMENTS = json.dumps(IDEA)
 DRAFT = '{"hypothesis": "a draft", "edits": []}'
@@ -93,6 +93,31 @@ def test_a_call_that_is_none_goes_back_and_the_tools_stay(written: str, message:
     first, second = refused(400, unread(written, message), GOOD, questions=2)
     assert first.arguments is None and first.text == f"{UNREAD} {written}"
     assert second.arguments == IDEA
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "error parsing tool call: raw='{', err=unexpected end of JSON input",
+        "Failed to parse input at pos 53",
+    ],
+    ids=["ollama", "llama.cpp"],
+)
+def test_a_call_that_a_server_could_not_read_is_asked_for_again_before_the_tools_go(
+    words: str,
+) -> None:
+    misread = Status(500, words)
+    (reply,), questions = asked([misread, misread, GOOD])
+    assert reply.arguments == IDEA and "tools" in questions[-1].body
+    (reply,), questions = asked([misread] * 4 + [Text(ARGUMENTS)])
+    assert reply.text == ARGUMENTS and "tools" in questions[-2].body
+    assert "response_format" in questions[-1].body
+
+
+def test_an_account_that_may_not_stream_is_asked_without() -> None:
+    words = "Your organization must be verified to stream this model."
+    (reply,), questions = asked([Status(400, words), GOOD])
+    assert reply.arguments == IDEA and not questions[-1].body.get("stream")
 
 
 # ---------------------------------------------------------------- what is not answered
@@ -204,6 +229,20 @@ def test_what_together_and_tgi_say_of_a_long_question_is_not_about_the_key(statu
     assert "longer than the model's context" in fault(status, {"error": words}).message
 
 
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (400, "Invalid model: gemma"),
+        (400, "Unsupported model gemma, please use models API to get a list"),
+        (400, "The requested model 'x' is not supported by any provider you have enabled."),
+        (410, "Model deprecated"),
+    ],
+    ids=["mistral", "bedrock", "hugging-face", "sambanova"],
+)
+def test_a_model_that_is_not_there_is_looked_up_next(status: int, words: str) -> None:
+    assert fault(status, {"message": words}).next_command == "autoresearch models"
+
+
 def test_the_reason_of_other_forms_of_json_is_read() -> None:
     assert fault(400, {"title": "No such field", "status": 400}).message.endswith("No such field")
 
@@ -310,7 +349,7 @@ def test_a_key_that_is_a_word_changes_no_message() -> None:
         "fw_" + "a1B2" * 6,
         "tgp_v1_" + "a1-_" * 10,
         "sk_live_" + "a1B2" * 6,
-        "lsv2_pt_" + "a1b2" * 8,
+        "lsv2_pt_" + "a1b2" * 8 + "_" + "0a" * 5,
         "csk-" + "a1b2" * 12,
         "dapi" + "0123456789abcdef" * 2,
         "ya29." + "a1-_" * 10,
@@ -320,3 +359,18 @@ def test_keys_of_further_shapes_are_removed_from_every_text(key: str) -> None:
     assert (
         redacted(f"it printed {key}, and went on", {}) == "it printed [redacted key], and went on"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fw_compute_gradient_accumulation",
+        "npm_install_everything_again_now",
+        "xai-explanations-for-transformers",
+        "sk_live_stream_of_many_batches",
+        "r8_quantisedweightsofallofthelayers",
+        "pypi-publish-to-the-index-again",
+    ],
+)
+def test_names_that_only_begin_like_keys_stay(text: str) -> None:
+    assert redacted(text, {}) == text

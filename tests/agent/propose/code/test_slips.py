@@ -77,3 +77,33 @@ def test_alternatives_may_be_encoded_too() -> None:
 def test_nonsense_is_refused_with_its_place(arguments: dict[str, Any]) -> None:
     refused = read_reply(Reply(model="m", arguments=arguments), SOURCES)
     assert isinstance(refused, Refused) and refused.reason == "unreadable"
+
+
+KEY = 'sk/aB+3==x7Qp"z'
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {**EDIT, "value": repr(KEY)},
+        {"kind": "rewrite_file", "code": f"LR = 1\n# {KEY}\n"},
+        {"kind": "replace_text", "old": "LR", "new": f"KEY = {json.dumps(KEY)}\nLR"},
+    ],
+)
+def test_an_edit_that_writes_a_key_of_this_process_is_refused(
+    edit: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    reply = Reply(model="m", arguments={**IDEA, "edits": [edit]})
+    refused = read_reply(reply, SOURCES)
+    assert isinstance(refused, Refused)
+    assert "holds the value of OPENAI_API_KEY" in str(refused) and KEY not in str(refused)
+
+
+def test_what_a_file_holds_already_may_be_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "postgres-dev")
+    sources = Sources.of("LR = 1\nDB = 'postgres-dev'\n")
+    edit = {"kind": "rewrite_file", "code": "LR = 2\nDB = 'postgres-dev'\n"}
+    assert not isinstance(
+        read_reply(Reply(model="m", arguments={**IDEA, "edits": [edit]}), sources), Refused
+    )
