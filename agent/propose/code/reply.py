@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -103,8 +104,8 @@ def _without_secrets(candidate: Draft | Refused, sources: Sources) -> Draft | Re
     """
     if isinstance(candidate, Refused):
         return candidate
-    values = (value for edit in candidate.edits for value in edit.model_dump().values())
-    found = secrets_in("\n".join(map(str, values)))
+    written = [str(value) for value in _values_of(candidate.edits)]
+    found = secrets_in("\n".join(written))
     names = {
         name
         for value, name in found.items()
@@ -113,6 +114,12 @@ def _without_secrets(candidate: Draft | Refused, sources: Sources) -> Draft | Re
     if not names:
         return candidate
     return _unreadable(f"an edit holds the value of {', '.join(sorted(names))}", "leave it out")
+
+
+def _values_of(edits: Iterable[Edit]) -> Iterator[Any]:
+    """Yield what stands in the fields of edits."""
+    for edit in edits:
+        yield from edit.model_dump().values()
 
 
 def _normalized(arguments: dict[str, Any], sense: Sense) -> dict[str, Any]:
