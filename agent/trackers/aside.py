@@ -9,7 +9,7 @@ from typing import Self
 
 from agent.display.waiting import waiting
 from agent.records.events import Event, Heard, Judged, ModelWaited, RunFinished, RunStarted
-from agent.trackers.tracker import Hearing, Tracker
+from agent.trackers.tracker import Awaiting, Hearing, Tracker
 from sandbox.ground.text import one_line
 
 # How long the end of a run waits for what a tracker still has to send.
@@ -67,9 +67,9 @@ class Aside:
             case Heard(admitted) if isinstance(self._tracker, Hearing):
                 hearing = self._tracker
                 self._work.put(lambda: self._while_open(lambda: hearing.heard(admitted)))
-            case ModelWaited() if isinstance(self._tracker, Hearing):
-                hearing = self._tracker
-                self._work.put(lambda: self._while_open(lambda: hearing.waited(event)))
+            case ModelWaited() if isinstance(self._tracker, Awaiting):
+                awaiting = self._tracker
+                self._work.put(lambda: self._while_open(lambda: awaiting.waited(event)))
             case RunFinished(reason):
                 self._reason = reason
 

@@ -54,7 +54,7 @@ class Notify:
         self._messages.hear(admitted)
 
     def waited(self, event: ModelWaited) -> None:
-        """See Hearing."""
+        """See Awaiting."""
         assert self._messages, "a session is opened first"
         for message in self._messages.of_wait(event):
             self._send(message)

@@ -27,11 +27,16 @@ class Tracker(Protocol):
 
 @runtime_checkable
 class Hearing(Protocol):
-    """A tracker that also hears what people say to the run, and that its model is away."""
+    """A tracker that also hears what people say to the run."""
 
     def heard(self, admitted: Admitted) -> None:
         """Record an input with its answer."""
         ...
+
+
+@runtime_checkable
+class Awaiting(Protocol):
+    """A tracker that also hears that the run's model is away."""
 
     def waited(self, event: ModelWaited) -> None:
         """Record that the model is away, or asked again."""

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from agent.errors import UsageFault
-from agent.records.events import Event, Judged, RunFinished, RunStarted
+from agent.records.events import Event, Heard, Judged, ModelWaited, RunFinished, RunStarted
+from agent.records.inputs import Admitted, Input, Pause
 from agent.records.results import Trial
 from agent.trackers import TRACKERS, open_trackers
 from agent.trackers.aside import Aside, Trackers
@@ -282,6 +283,20 @@ def listener(folder: Path) -> tuple[str, Path]:
     log = folder / "a log"
     script.write_text(LISTENER)
     return f"{sys.executable} {script} '{log}' 'two words' $HOME `id` ;", log
+
+
+def test_a_tracker_that_hears_people_need_not_hear_of_waits() -> None:
+    class Listening(Faulty):
+        def heard(self, admitted: Admitted) -> None:
+            said.append(admitted)
+
+    said: list[Admitted] = []
+    stamp = "2026-11-24T01:00:00+00:00"
+    asked = Admitted(input=Input(id="a", ask=Pause(), sent=stamp), at=stamp, accepted=True)
+    waited = ModelWaited(stamp, "down")
+    events = (*EVENTS[:1], Heard(asked), waited)
+    session(Trackers([Aside("it", Listening("", OSError()))]), events)
+    assert said == [asked]
 
 
 def calls(log: Path) -> list[tuple[list[str], dict[str, str], dict[str, Any]]]:
