@@ -3,16 +3,15 @@
 import os
 import platform
 import resource
-import secrets
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from sandbox.ground.fault import SandboxFault
-from sandbox.ground.leftovers import remove_tree
+from sandbox.ground.leftovers import remove_tree, temporary_folder
 from sandbox.ground.outcome import MIB, RunSpec
 from sandbox.walls import hidden, landlock, mounts, reach, seccomp
 from sandbox.walls.account import account
@@ -69,9 +68,10 @@ def prepare(
     by that uid.
     """
     private = _private_folder(spec)
-    temporary = TEMPORARY if walls == "mounts" else _shortened(private)
     etc = Path(f"{private}.etc")  # not in it, because that is the run's home
+    stack = ExitStack()
     try:
+        temporary = TEMPORARY if walls == "mounts" else _shortened(private, stack)
         identity = trial_identity() if walls != "none" and os.geteuid() == 0 else None
         if identity:
             _hand_over(spec, identity[0])
@@ -100,8 +100,7 @@ def prepare(
     finally:
         remove_tree(Path(private))
         remove_tree(etc)
-        if temporary not in (private, TEMPORARY):
-            Path(temporary).unlink(missing_ok=True)
+        stack.close()
 
 
 def _binds(
@@ -150,16 +149,21 @@ def _private_folder(spec: RunSpec) -> str:
     return str(private)
 
 
-def _shortened(private: str) -> str:
-    """Return a short path of a run's private folder: a link, where its own is long."""
-    link = f"{tempfile.gettempdir()}/.private-{secrets.token_hex(4)}"
-    if len(private) <= LONGEST_TEMPORARY or len(link) > LONGEST_TEMPORARY:
+def _shortened(private: str, stack: ExitStack) -> str:
+    """Return a short path of a run's private folder: a link, where its own is long.
+
+    stack: removes the link. That of a process that was killed is removed by the next one.
+    """
+    if len(private) <= LONGEST_TEMPORARY:
         return private
     try:
-        Path(link).symlink_to(private)
-    except OSError:
+        folder = stack.enter_context(temporary_folder("short"))
+        folder.chmod(0o711)  # the run may have another uid
+        link = folder / "t"
+        link.symlink_to(private)
+    except (OSError, SandboxFault):
         return private
-    return link
+    return str(link) if len(str(link)) <= LONGEST_TEMPORARY else private
 
 
 def _hand_over(spec: RunSpec, uid: int) -> None:

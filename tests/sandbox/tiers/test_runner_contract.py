@@ -246,7 +246,9 @@ def inventory():
         ),  # one of them waits to launch the next run
         "mounts": Path("/proc/self/mounts").read_text(),
         "control groups": groups,
-        "temporary files": {path.name for path in Path(tempfile.gettempdir()).glob(".private-*")},
+        "temporary files": {
+            path.name for path in Path(tempfile.gettempdir()).glob("autoresearch-short-*")
+        },
         "shared memory": sorted(path.name for path in Path("/dev/shm").iterdir()),
         "semaphores and queues": [
             Path(f"/proc/sysvipc/{kind}").read_text() for kind in ("shm", "sem", "msg")
