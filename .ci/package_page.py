@@ -1,9 +1,9 @@
-"""Has the page of the package on an index lead to its repository: links, pictures, addresses.
+"""Makes the links of the README absolute, for the page of the package on an index.
 
 python .ci/package_page.py https://github.com/OWNER/NAME v1.2.3
 
-It changes README.md and pyproject.toml of the checkout that is built, and commits nothing: in a
-clone the links of the README are paths, and nobody has to know where the repository is.
+It also adds the addresses of the project to pyproject.toml. Both files are changed in the checkout
+that is built, and nothing is committed: in a clone the links of the README stay paths.
 """
 
 import re

@@ -40,7 +40,7 @@ def notify(
     targets = targets_of(os.environ, _root_here())
     channels = open_channels(targets)
     if not channels:
-        _say("tells", "nobody; a file like this names who is told:")
+        _say("tells", "nobody; a file like this sets who is notified:")
         typer.echo(EXAMPLE, nl=False)
         return
     if targets.command is not None:

@@ -5,7 +5,7 @@ from shlex import quote
 from agent.edit.encoding import NOT_UTF_8, foreign_encoding
 from agent.edit.files import Sources
 from agent.edit.files.one import is_python
-from agent.edit.newer_syntax import hint_of_newer
+from agent.edit.newer_syntax import needs_newer
 from agent.edit.source import read
 from agent.errors import ProjectFault
 from agent.project.find import Project
@@ -20,9 +20,10 @@ def refuse_unreadable(project: Project, sources: Sources) -> None:
     one: every edit of it would be refused.
     """
     for name, text in sources.files.items():
-        fault = None if is_utf8(text) else NOT_UTF_8
         if is_python(name):
             fault = foreign_encoding(text)
+        else:
+            fault = None if is_utf8(text) else NOT_UTF_8
         if fault:
             path = project.inside(name)
             raise ProjectFault(
@@ -30,7 +31,7 @@ def refuse_unreadable(project: Project, sources: Sources) -> None:
                 f"$EDITOR {quote(path)}   # save it as UTF-8, and commit it",
             )
     parsed = read(sources.text) if is_python(sources.main) else None
-    if isinstance(parsed, Refused) and parsed.hint == hint_of_newer():
+    if isinstance(parsed, Refused) and needs_newer(parsed):
         raise ProjectFault(
             f"{project.train} cannot be edited: {parsed.where}.",
             "PYTHON -m pip install .   # in a clone of autoresearch; PYTHON runs the trainings",

@@ -143,8 +143,7 @@ class Hanging:
         if self._line.cell_len <= width or width < LEAST_HANGING:
             yield self._line
             return
-        label, text = self._line.divide([LABEL])
-        indent = Text("")
+        before, text = self._line.divide([LABEL])
         for part in text.wrap(console, width - LABEL):
-            yield Text.assemble(label if not indent.plain else indent, part)
-            indent = Text(" " * LABEL)
+            yield Text.assemble(before, part)
+            before = Text(" " * LABEL)

@@ -1,4 +1,4 @@
-"""What is said of a run whose model is not asked for a while: a limit, or an outage."""
+"""Describes a run whose model is not asked for a while, because of a limit or an outage."""
 
 from datetime import UTC, datetime
 

@@ -6,6 +6,8 @@ The training may run in another Python than the harness: `python = …`, a `.ven
 import re
 import sys
 
+from agent.records.edits import Refused
+
 # Syntax by the version that brought it: the line at which an older parser stops, and its message.
 _NEWER = (
     ((3, 12), re.compile(r"\s*type\s+\w+\s*(\[|=)")),
@@ -28,6 +30,11 @@ def newer_than_this(line: str) -> str:
 def hint_of_newer() -> str:
     """Return what to do about it, for a model and for a user."""
     return f"write it for {this_python()}, or run autoresearch in the Python of the trainings"
+
+
+def needs_newer(refused: Refused) -> bool:
+    """Return whether a file was refused for syntax that a newer Python may read."""
+    return refused.reason == "syntax" and refused.hint == hint_of_newer()
 
 
 def this_python() -> str:

@@ -1,4 +1,4 @@
-"""Tells whether another version of a file chooses other random seeds, in whatever way.
+"""Decides whether another version of a file chooses other random seeds.
 
 Variables, parameters and small functions are put in as what they stand for. Not found: data
 reordered by hand, keys split in another number, code in strings, and positional seeds of a function

@@ -50,8 +50,9 @@ def _in(pattern: re.Pattern[str], line: str, start: int) -> Iterator[tuple[str, 
         name = match["name"].lstrip("+")
         value = value_in(match["value"])
         keys = (name,) if name.startswith("-") else tuple(name.split("."))
-        is_value = value is not None and all(keys) and len(keys) <= MAX_DEPTH
-        if is_value and value is not None and name not in _TESTS:
+        if value is None or name in _TESTS:
+            continue
+        if all(keys) and len(keys) <= MAX_DEPTH:
             first, last = match.span("value")
             yield name, Named(keys, start + first, start + last, value)
 

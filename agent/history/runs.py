@@ -102,11 +102,13 @@ def usual_run(project: Project, where: Path) -> str:
     git = Plumbing(where)
     branch = (git.try_("symbolic-ref", "--quiet", "--short", "HEAD") or "").strip()
     checked_out = checked_out_run(project, where)
-    if checked_out is None and is_tag(branch.removeprefix("autoresearch/")):
-        cut = fault_of_depth(git, branch) if branch.startswith("autoresearch/") else None
-        if cut is not None:
-            raise cut
-    return checked_out or newest(project)
+    if checked_out is not None:
+        return checked_out
+    prefix, _, tag = branch.partition("/")
+    cut = fault_of_depth(git, branch) if prefix == "autoresearch" and is_tag(tag) else None
+    if cut is not None:
+        raise cut
+    return newest(project)
 
 
 def first_commit(git: Plumbing, tip: str) -> str | None:

@@ -68,7 +68,7 @@ class Transient(Exception):
         """Whether the address or command may be wrong: nothing that arrived is an answer of a
         model."""
         self.silent = silent
-        """Whether nothing came at all, so that nobody knows who listens there."""
+        """Whether nothing arrived, so that it is unknown which server listens there."""
 
 
 class _OutOfTime(Transient):

@@ -12,6 +12,12 @@ def split_command(command: str | None) -> tuple[str, ...]:
     return tuple(shlex.split(command or ""))
 
 
+def inner_command(command: str) -> str:
+    """Return COMMAND of `sh -c COMMAND`; any other command as it is. Raise as split_command."""
+    words = split_command(command)
+    return words[2] if words[:2] == ("sh", "-c") and len(words) == 3 else command
+
+
 def names_given(command: str | None) -> tuple[str, ...]:
     """Return the names that a command gives a value: `--lr 0.1`, `optim.lr=0.1`, `env LR=0.1`.
 

@@ -81,8 +81,7 @@ def uses_in(
 def _all_uses(files: tuple[str, ...], read: Reader, prints: Callable[[str], bool]) -> Iterator[Use]:
     yield from _recipe_uses(files, read, prints)
     yield from _entry_points(files, read)
-    shells = sorted((name for name in files if name.endswith(".sh")), key=_depth)
-    for name in shells[:MAX_SCRIPTS]:
+    for name in _shell_scripts(files):
         yield from _shell_uses(name, read(name), files, read)
     for name in READMES:
         if name in files:
@@ -106,8 +105,7 @@ def program_command(files: tuple[str, ...], read: Reader) -> str:
             output = _OUTPUT.search(line)
             if output:
                 return f"sh -c {shlex.quote(f'make -s {recipe.name} && ./{output[1]}')}"
-    shells = sorted((name for name in files if name.endswith(".sh")), key=_depth)
-    compiling = (name for name in shells[:MAX_SCRIPTS] if _COMPILES.search(read(name)))
+    compiling = (name for name in _shell_scripts(files) if _COMPILES.search(read(name)))
     script = next(compiling, None)
     if script:
         return f"bash {shlex.quote(script)}"
@@ -120,6 +118,11 @@ def _rank(target: str) -> int:
     """Return a sort key of a target by its name: low if it probably runs the training."""
     ranks = [place for place, word in enumerate(TARGETS) if word in target.lower()]
     return min(ranks, default=len(TARGETS))
+
+
+def _shell_scripts(files: tuple[str, ...]) -> list[str]:
+    """Return the shell scripts that are read, those near the root first."""
+    return sorted((name for name in files if name.endswith(".sh")), key=_depth)[:MAX_SCRIPTS]
 
 
 def _depth(name: str) -> tuple[int, str]:

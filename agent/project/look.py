@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from agent.git.plumbing import Plumbing
 from agent.project.candidates import COMPILED, files_of, is_no_script, prose_in, text_in
+from agent.project.command_words import inner_command
 from agent.project.groups import composed
 from agent.project.numbers import Number, likely, numbers_in
 from agent.project.scripts import imports_of, options_of, paths_of, printed_lines, tree_of
@@ -101,9 +102,7 @@ class Look(Record):
 def configs_of(command: str, files: tuple[str, ...]) -> tuple[str, ...]:
     """Return the configuration files that a command names: `--config conf/base.yaml`."""
     try:
-        words = shlex.split(command)
-        if words[:2] == ["sh", "-c"] and len(words) == 3:
-            words = shlex.split(words[2].replace("&&", " && "))
+        words = shlex.split(inner_command(command).replace("&&", " && "))
     except ValueError:
         return ()
     folder = words[1] if words[:1] == ["cd"] and len(words) > 1 else ""
@@ -118,9 +117,8 @@ def configs_of(command: str, files: tuple[str, ...]) -> tuple[str, ...]:
 
 def with_results(command: str, path: str) -> str:
     """Return a command that prints the file to which another one writes its results."""
-    words = shlex.split(command)
-    inner = words[2] if words[:2] == ["sh", "-c"] and len(words) == 3 else command
-    return f"sh -c {shlex.quote(f'{inner} && cat {shlex.quote(path)}')}"
+    whole = f"{inner_command(command)} && cat {shlex.quote(path)}"
+    return f"sh -c {shlex.quote(whole)}"
 
 
 def look_at(folder: Path, script: str) -> Look:

@@ -10,7 +10,7 @@ from agent.edit.files import Code, Sources, as_sources, split_name
 from agent.edit.files.difference import renamed_files
 from agent.edit.files.one import KEPT_FILES, is_python
 from agent.edit.literal import Literal, evaluate
-from agent.edit.newer_syntax import hint_of_newer, this_python
+from agent.edit.newer_syntax import needs_newer, this_python
 from agent.edit.source import parse_tree, read
 from agent.edit.values import Entry, entries, language_of, value_of
 from agent.edit.values import written as written_value
@@ -85,7 +85,7 @@ def _why_unread(path: str, text: str) -> str | None:
 
 
 def _why_unparsed(refused: Refused) -> str:
-    if refused.hint == hint_of_newer():
+    if needs_newer(refused):
         return f"{refused.where} ({refused.hint})"
     return f"{refused.where}, as {this_python()} reads it"
 

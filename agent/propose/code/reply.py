@@ -105,12 +105,10 @@ def _without_secrets(candidate: Draft | Refused, sources: Sources) -> Draft | Re
     if isinstance(candidate, Refused):
         return candidate
     written = [str(value) for value in _values_of(candidate.edits)]
-    found = secrets_in("\n".join(written))
-    names = {
-        name
-        for value, name in found.items()
-        if not any(value in text for text in sources.files.values())
-    }
+    names = set()
+    for value, name in secrets_in("\n".join(written)).items():
+        if not any(value in text for text in sources.files.values()):
+            names.add(name)
     if not names:
         return candidate
     return _unreadable(f"an edit holds the value of {', '.join(sorted(names))}", "leave it out")

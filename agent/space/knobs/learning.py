@@ -93,7 +93,7 @@ LEARNING: tuple[Kind, ...] = (
     ),
     kind(
         """(lr|lrate|learning_?rate)_(step_?)?(decay|gamma|factor|drop)(_(rate|factor))? lrd
-        gamma_lr        (lr_)?sched(uler)?_(gamma|factor|decay_rate)""",
+        gamma_lr (lr_)?sched(uler)?_(gamma|factor|decay_rate)""",
         first_of(near_one, within(0.01, 0.9), within(0.5, 1.0)),
         "the factor of a learning-rate decay",
     ),

@@ -156,22 +156,30 @@ def test_an_incumbent_that_fails_when_run_again_is_never_the_candidates_fault(
     assert "the incumbent failed" in trial.reason
 
 
-def test_a_slow_machine_is_told_from_a_slow_idea(tmp_path: Path) -> None:
-    """Halfway the machine slows down: timed trainings make fewer steps, and score worse."""
+def timed_trial(folder: Path, rate: float, steps: int, shift: float) -> Trial:
+    """Return the trial of a rate on a machine that changes its speed after the baseline.
+
+    From then on a timed training makes `steps` steps, not 100, and its score is shifted.
+    """
     ran: list[str] = []
 
-    def throttled(spec: RunSpec) -> tuple[Outcome, str]:
+    def changing(spec: RunSpec) -> tuple[Outcome, str]:
         ran.append(source_of(spec))
-        slow = len(ran) > 3
         outcome, log = noisy(spec)
-        value = float(log.split("val_bpb: ")[1]) + (0.5 if slow else 0.0)
-        return outcome, f"---\nval_bpb: {value}\nnum_steps: {50 if slow else 100}\n"
+        value = float(log.split("val_bpb: ")[1])
+        if len(ran) <= 3:
+            return outcome, f"---\nval_bpb: {value}\nnum_steps: 100\n"
+        return outcome, f"---\nval_bpb: {value + shift}\nnum_steps: {steps}\n"
 
     with study(
-        tmp_path, verdict="sequential", baseline_repeats=3, budget=Budget(amount=3)
+        folder, verdict="sequential", baseline_repeats=3, budget=Budget(amount=3)
     ) as history:
-        work_on(history, [proposal(LR=0.3)], throttled, trials=1)
-        trial = history.trials[1]
+        work_on(history, [proposal(LR=rate)], changing, trials=1)
+        return history.trials[1]
+
+
+def test_a_slow_machine_is_told_from_a_slow_idea(tmp_path: Path) -> None:
+    trial = timed_trial(tmp_path, rate=0.3, steps=50, shift=0.5)
     assert "incumbent" in {role for _, role in scores(trial)}, (
         "the incumbent was run again on the slow machine"
     )
@@ -182,21 +190,8 @@ def test_a_slow_machine_is_told_from_a_slow_idea(tmp_path: Path) -> None:
 
 
 def test_a_faster_machine_is_told_from_a_good_idea(tmp_path: Path) -> None:
-    """Another program ends after the baseline: timed trainings make more steps from then on."""
-    ran: list[str] = []
-
-    def relieved(spec: RunSpec) -> tuple[Outcome, str]:
-        ran.append(source_of(spec))
-        fast = len(ran) > 3
-        outcome, log = noisy(spec)
-        value = float(log.split("val_bpb: ")[1]) - (0.5 if fast else 0.0)
-        return outcome, f"---\nval_bpb: {value}\nnum_steps: {200 if fast else 100}\n"
-
-    with study(
-        tmp_path, verdict="sequential", baseline_repeats=3, budget=Budget(amount=3)
-    ) as history:
-        work_on(history, [proposal(LR=0.05)], relieved, trials=1)
-        trial = history.trials[1]
+    """Another program ends after the baseline."""
+    trial = timed_trial(tmp_path, rate=0.05, steps=200, shift=-0.5)
     assert trial.status == "discard", "worse than the incumbent at equal speed"
     assert "incumbent" in {role for _, role in scores(trial)}
 
