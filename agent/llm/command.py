@@ -17,6 +17,7 @@ import shutil
 import signal
 import tempfile
 import time
+from asyncio.subprocess import Process, SubprocessStreamProtocol
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -80,6 +81,7 @@ MAX_REFUSED = 10
 """How often a command may call tools after it was told to propose; one answer may call many."""
 LOOKED_ON = "(it kept looking things up after it was told to propose, and was ended)"
 POLL_SECONDS = 0.2
+ENDING_SECONDS = 0.01
 STALLED_SECONDS = 60.0
 """A command that reports a retry and then is silent for so long is ended."""
 
@@ -206,32 +208,28 @@ class Command:
         Raise _LooksOn for one that does not stop looking.
         """
         arguments, question = self._dialect.call(call)
-        process = await asyncio.create_subprocess_exec(
+        loop = asyncio.get_running_loop()
+        # As asyncio.create_subprocess_exec, which returns no transport to close.
+        transport, protocol = await loop.subprocess_exec(
+            lambda: SubprocessStreamProtocol(MAX_OUTPUT_BYTES, loop),
             *masked((self._path, *arguments), self._hidden),
             cwd=folder,
             env={**self._environment, **token},
             start_new_session=True,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=MAX_OUTPUT_BYTES,
         )
+        process = Process(transport, protocol, loop)
         try:
             talk = self._talk(process, question.encode("utf-8", "replace"))
             out, err = await _unless_it_looks_on(talk, call.request.door)
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            code = await _end(transport)
         return (
-            process.returncode or 0,
+            code,
             out.decode("utf-8", "replace"),
             err.decode("utf-8", "replace"),
         )
 
-    async def _talk(
-        self, process: asyncio.subprocess.Process, question: bytes
-    ) -> tuple[bytes, bytes]:
+    async def _talk(self, process: Process, question: bytes) -> tuple[bytes, bytes]:
         """Ask, and return the command's output and errors."""
         assert process.stdin and process.stdout and process.stderr, "all three are pipes"
         out, err, _ = await asyncio.gather(
@@ -265,6 +263,20 @@ class Command:
             notice = self._dialect.notice(line.decode("utf-8", "replace"))
             if notice:
                 self._patience.tell(f"{self.name}: {one_line(notice)}")
+
+
+async def _end(transport: asyncio.SubprocessTransport) -> int:
+    """Kill a command with its children, and return its exit code.
+
+    Process.wait() would wait for the end of its output too. That never comes where the output was
+    not read to its end, or where a child that left the group still holds it.
+    """
+    with suppress(ProcessLookupError):
+        os.killpg(transport.get_pid(), signal.SIGKILL)
+    while (code := transport.get_returncode()) is None:
+        await asyncio.sleep(ENDING_SECONDS)
+    transport.close()
+    return code
 
 
 async def _unless_it_looks_on(

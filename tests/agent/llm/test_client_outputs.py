@@ -172,6 +172,17 @@ print({claude()!r})
         model.complete(REQUEST)
 
 
+def test_a_flood_is_ended_at_once_and_not_at_the_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.llm.command.MAX_OUTPUT_BYTES", 2**12)
+    body = 'sys.stdout.write(("x" * 200 + "\\n") * 20_000)'
+    patience = Patience(60.0, threading.Event(), first_wait=120.0)
+    model = Command("claude-code", stand_in(tmp_path, "claude", body), patience)
+    with pytest.raises(ModelUnavailable, match="wrote more than 4096 bytes"):
+        model.complete(REQUEST)
+
+
 def test_a_limit_of_a_command_without_a_time_is_a_limit_at_the_deadline(tmp_path: Path) -> None:
     environment = stand_in(tmp_path, "claude", "sys.exit('usage limit reached')")
     patience = Patience(60.0, threading.Event(), first_wait=120.0)
