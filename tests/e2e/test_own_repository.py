@@ -60,7 +60,7 @@ def test_a_program_in_another_language_needs_a_makefile(tmp_path: Path) -> None:
     git(folder, "commit", "-qm", "nothing builds it")
     code, text, following = refused(folder, "init", "--yes")
     assert (code, "looks like a training" in text) == (3, True)
-    assert following == 'autoresearch init --script PATH --command "COMMAND"'
+    assert following == "autoresearch init --script PATH --command COMMAND"
     assert git(folder, "status", "--porcelain") == ""
 
 
