@@ -1,6 +1,5 @@
 """Trains the last commit of a project in the sandbox, without a run."""
 
-import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,13 +10,14 @@ from agent.cli.build import Kit, Place, bench_of, prepared, proven
 from agent.cli.choices import options_of
 from agent.cli.consent import Consent
 from agent.cli.reach import agree_to_read, front_matter_at
+from agent.cli.signals import tidy_end
 from agent.display.waiting import waiting
 from agent.edit.files import Sources
 from agent.evaluate.bench import Assignment, Measures
 from agent.evaluate.slots import make_slots, this_machine
 from agent.history.runs import head_of, trials_folder
 from agent.history.sources import refuse_idle_globs, sources_in
-from agent.history.unstarted import Unstarted
+from agent.history.unstarted import Unstarted, passing_tag
 from agent.project.flags import Flags
 from agent.project.objective import objective_of, recorded
 from agent.project.program import FrontMatter
@@ -87,9 +87,13 @@ def unstarted_baseline(
     refuse_idle_globs(project, sources)
     slots = make_slots(1, *this_machine())
     sandbox = proven(unsafe, sources.code, place, slots)
-    with prepared(place, head, sandbox, consent) as data:
+    with (
+        tidy_end(),
+        passing_tag(project) as tag,
+        prepared(place, head, sandbox, consent) as data,
+    ):
         run = options.record(
-            tag=f"before-{os.getpid()}",
+            tag=tag,
             start_commit=head,
             score=project.score,
             data_fingerprint=data.fingerprint if data else None,
@@ -97,11 +101,7 @@ def unstarted_baseline(
         )
         unstarted = Unstarted(project, run)
         kit = Kit(place.settings, slots, sandbox, data, recorded_caps(run, place.settings))
-        bench = bench_of(unstarted, kit)
-        try:
-            yield Baseline(place, sources, objective, unstarted, kit, bench)
-        finally:
-            unstarted.remove_folder()
+        yield Baseline(place, sources, objective, unstarted, kit, bench_of(unstarted, kit))
 
 
 def trained(

@@ -5,7 +5,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from agent.cli.detach import tell_ready
 from agent.cli.news import News
 from agent.cli.researching import research_of
 from agent.cli.run_log import RunLog
+from agent.cli.signals import handling
 from agent.cli.stop import FINISH
 from agent.cli.streams import leave_terminal, terminals
 from agent.display import Display, choose_display
@@ -94,7 +95,7 @@ def outliving(log: RunLog) -> Iterator[None]:
     def leave(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with _handling({signal.SIGHUP: hang_up, FINISH: leave}):
+    with handling({signal.SIGHUP: hang_up, FINISH: leave}):
         try:
             yield
         except typer.Exit:
@@ -262,17 +263,5 @@ def _signals(loop: Loop) -> Iterator[None]:
         loop.abort()
 
     handlers = {signal.SIGINT: interrupt, signal.SIGTERM: terminate, FINISH: finish}
-    with _handling(handlers):
+    with handling(handlers):
         yield
-
-
-@contextmanager
-def _handling(handlers: Mapping[signal.Signals, Callable[..., None]]) -> Iterator[None]:
-    """Install handlers for the block. A signal that was ignored before stays ignored."""
-    heeded = [number for number in handlers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handlers[number]) for number in heeded}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -10,6 +10,7 @@ from pathlib import Path
 from agent.cli.detach import tell_ready
 from agent.cli.run_log import RunLog
 from agent.cli.say import say
+from agent.cli.signals import handling
 from agent.cli.slurm_options import OnSlurm
 from agent.display.waiting import waiting
 from agent.errors import Fault, PlaceLost, RunBusy
@@ -74,7 +75,7 @@ def cluster_on_slurm(request: Request, project: Project, log: RunLog) -> Iterato
     with ExitStack() as stack:
         with (
             _hint_if_interrupted(log),
-            _ending_on_sigterm(cancelled),
+            handling({signal.SIGTERM: lambda *_: cancelled.set()}),
             waiting("Slurm", QUEUE) as wait,
         ):
 
@@ -167,13 +168,3 @@ def _hint_if_interrupted(log: RunLog) -> Iterator[None]:
         say(line, stderr=True)
         log.line(line)
         raise
-
-
-@contextmanager
-def _ending_on_sigterm(cancelled: threading.Event) -> Iterator[None]:
-    """Let SIGTERM end the wait in the block."""
-    before = signal.signal(signal.SIGTERM, lambda *_: cancelled.set())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,15 +1,27 @@
 """A project without a run, for a bench that measures its last commit. Writes nothing to git."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from agent.git.home import run_folder
+from agent.git.home import HOME, below
 from agent.git.plumbing import Plumbing
 from agent.git.store import Store
 from agent.history.files import Files
 from agent.project.find import Project
 from agent.project.settings import RunSettings
-from sandbox.ground.leftovers import remove_tree
+from sandbox.ground.leftovers import temporary_folder
 from sandbox.score.evaluator.evaluation import Split
+
+
+@contextmanager
+def passing_tag(project: Project) -> Iterator[str]:
+    """Yield a tag for an Unstarted, and remove its folder on leaving.
+
+    Folders that killed processes left are removed first.
+    """
+    with temporary_folder("before", below(Path(project.root), HOME, "runs", make=True)) as folder:
+        yield folder.name
 
 
 class Unstarted:
@@ -42,7 +54,3 @@ class Unstarted:
     def file_at(self, commit: str, path: str) -> str:
         """Return the text of a file at `commit`. Raise HistoryFault if it is missing."""
         return self._files.file_at(commit, path)
-
-    def remove_folder(self) -> None:
-        """Remove the folder of its trainings."""
-        remove_tree(run_folder(Path(self.project.root), self.tag))

@@ -12,7 +12,7 @@ from agent.history.commits import read_commits
 from agent.history.history import History
 from agent.history.neutral import perturbed_order
 from agent.history.text import line_of, prose
-from agent.history.unstarted import Unstarted
+from agent.history.unstarted import Unstarted, passing_tag
 from agent.project.settings import RunSettings
 from agent.records.results import Order, Result, Role, Score, Trial
 from tests.agent.history.nights import commit
@@ -144,8 +144,15 @@ def test_a_project_as_it_stands_is_read_and_nothing_is_written(tmp_path: Path) -
     assert standing.file_at(standing.tip, "program.md") == BRIEF
     standing.export(standing.tip, tmp_path / "copy")
     assert (tmp_path / "copy" / "train.py").exists()
-    leftovers = tmp_path / "r" / ".autoresearch" / "runs" / "t" / "trials"
-    leftovers.mkdir(parents=True)
-    standing.remove_folder()
-    assert not leftovers.parent.exists()
     assert git(tmp_path / "r", "for-each-ref") == before
+
+
+def test_the_folder_of_a_killed_process_without_a_run_is_removed(tmp_path: Path) -> None:
+    project = project_of(make_repository(tmp_path / "r"))
+    with passing_tag(project) as tag:
+        runs = tmp_path / "r" / ".autoresearch" / "runs"
+        left = runs / f"{tag}x" / "trials"  # of a process that could not remove it
+        left.mkdir(parents=True)
+        with passing_tag(project) as other:
+            assert sorted(path.name for path in runs.iterdir()) == sorted((tag, other))
+    assert not list(runs.iterdir())
