@@ -61,8 +61,8 @@ TAIL_LINES = 8
 TAIL_CHARACTERS = 4_000
 EVALUATOR = "the evaluator"
 """How reasons begin for which an evaluator gave no score."""
-_MISSING = re.compile(r'read_only = \["([^"\s]+)"\]')
-"""The path that the hint of a failed run names."""
+_MISSING = re.compile(r'read_only = \[((?:"[^"\s]+"(?:, )?)+)\]')
+"""The paths that the hint of a failed run names."""
 
 _COMMA = re.compile(r"[^\W\d_]\w{0,40} ?[:=] ?-?\d{1,20},\d{1,20}(?![\d.,])")
 """A number with a decimal comma, by its name."""
@@ -215,8 +215,9 @@ def _mended(plan: Plan, text: str) -> str:
     if plan.evaluate and (shown := _shown_again(plan.evaluate, text)):
         return shown
     named = _MISSING.search(text)
-    if named and named[1] != "…":
-        return again(f"--read-only {quote(named[1])}")
+    if named and named[1] != '"…"':
+        paths = [path.strip('"') for path in named[1].split(", ")]
+        return again(" ".join(f"--read-only {quote(path)}" for path in paths))
     if "read_only" in text or "FileNotFoundError" in text:
         return again("--read-only PATH")
     if "ModuleNotFoundError" in text:

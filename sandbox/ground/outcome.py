@@ -13,6 +13,18 @@ MIB = 1 << 20
 GIB = 1 << 30
 SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin"
 """Where a run finds programs, besides those of its interpreter."""
+SYSTEM = (
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/nix/store",
+    "/gnu/store",
+)
+"""Folders of the machine that every run may read."""
 
 
 class Limits(Record):

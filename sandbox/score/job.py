@@ -12,6 +12,7 @@ from sandbox.ground.outcome import Audit, Limits, RunSpec
 from sandbox.ground.record import Record
 from sandbox.score.evaluator.evaluation import Evaluation
 from sandbox.score.metric import BITS_PER_BYTE, Metric
+from sandbox.score.programs import search_path
 from sandbox.score.room import argv_of, home_in
 from sandbox.score.seeding import seeded
 from sandbox.score.weights import FOLDER
@@ -75,7 +76,8 @@ def _environment(job: Job, data: str | None) -> dict[str, str]:
 
     data: the folder of its training data, or None.
     """
-    environment = {**job.environment, "AUTORESEARCH_OUT": f"{job.scratch}/{FOLDER}"}
+    own = {"PATH": search_path(job.python, job.read_only)}
+    environment = {**own, **job.environment, "AUTORESEARCH_OUT": f"{job.scratch}/{FOLDER}"}
     if job.budget:
         environment["AUTORESEARCH_BUDGET"] = str(job.budget)
     if job.deadline and job.deadline.in_seconds:
@@ -95,10 +97,10 @@ def training_of(job: Job) -> RunSpec:
     data = (job.own_data or f"{job.data}/train") if job.data else None
     environment = _environment(job, data)
     read_only = (*job.read_only, data) if data else job.read_only
-    places = (job.folder, *job.keep_seeds)
-    seeds = seeded(job.seed, job.seed_argument, job.scratch, environment, places)
+    kept = (job.folder, *job.keep_seeds)
+    seeds = seeded(job.seed, job.seed_argument, job.scratch, environment, kept)
     command = job.command or ("python", job.train)
-    argv = argv_of(command, job.python, job.folder, job.checkout)
+    argv = argv_of(command, job.python, job.folder, job.checkout, environment["PATH"])
     return RunSpec(
         argv=(*argv, *seeds.arguments),
         python=job.python,

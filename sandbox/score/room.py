@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.links import link_above
-from sandbox.ground.outcome import SEARCH_PATH
+from sandbox.score.programs import outside
 
 PYTHON = ("python", "python3")
 """Names that mean the interpreter of the trainings, wherever a command has one as its program."""
@@ -19,13 +19,13 @@ class NoProgram(Exception):
 
 
 def argv_of(
-    command: Sequence[str], python: str, folder: str, checkout: str | None = None
+    command: Sequence[str], python: str, folder: str, checkout: str | None, places: str
 ) -> tuple[str, ...]:
     """Return the command line of `command`, started in `folder`, without a shell.
 
-    `python` is the interpreter of the trainings; other names are looked for beside it, then where
-    the system keeps programs. A path is taken from the folder, and where it means a program beside
-    the interpreter in the checkout, from there. Raise NoProgram.
+    `python` is the interpreter of the trainings; other names are looked for in `places`, a search
+    path. A path is taken from the folder, and where it means a program beside the interpreter in
+    the checkout, from there. Raise NoProgram.
     """
     program, *arguments = command
     if program in PYTHON:
@@ -40,10 +40,9 @@ def argv_of(
         if not os.access(path, os.X_OK):
             raise NoProgram(f"{program} is not executable: chmod +x {shlex.quote(program)}")
         return (path, *arguments)
-    places = f"{Path(python).parent}:{SEARCH_PATH}"
     program_path = shutil.which(program, path=places)
     if program_path is None:
-        raise NoProgram(f"there is no program {program!r} in {places}")
+        raise NoProgram(f"there is no program {program!r} in {places}{outside(program)}")
     return (program_path, *arguments)
 
 

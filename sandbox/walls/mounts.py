@@ -9,19 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from sandbox.ground.devices import device_files
-from sandbox.ground.outcome import RunSpec
+from sandbox.ground.outcome import SYSTEM, RunSpec
 
-SYSTEM = (
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/libx32",
-    "/nix/store",
-    "/gnu/store",
-)
 SETTINGS = (
     "ld.so.cache",
     "ld.so.conf",

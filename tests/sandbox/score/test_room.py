@@ -12,6 +12,7 @@ from agent.git.stand_in import File, write_stand_in
 from sandbox.ground.budget import Budget
 from sandbox.ground.outcome import MIB, Limits
 from sandbox.score.measure import Job, Measured, Unscored, measure
+from sandbox.score.programs import outside
 from sandbox.score.room import NoProgram, argv_of, place_data
 from tests.sandbox.as_user import place_of, whoever
 from tests.sandbox.every_tier import ISOLATING, Place, folders, why_not
@@ -230,13 +231,52 @@ def test_processes_of_a_training_talk_by_loopback(
 def test_the_words_of_a_command_become_programs(tmp_path: Path) -> None:
     (tmp_path / "run.sh").write_text("#!/bin/sh\n")
     with pytest.raises(NoProgram, match=r"not executable: chmod \+x \./run\.sh"):
-        argv_of(["./run.sh"], "/p/bin/python", str(tmp_path))
+        argv_of(["./run.sh"], "/p/bin/python", str(tmp_path), None, "/bin")
     (tmp_path / "run.sh").chmod(0o755)
-    program, *arguments = argv_of(["./run.sh", "x"], "/p/bin/python", str(tmp_path))
+    program, *arguments = argv_of(["./run.sh", "x"], "/p/bin/python", str(tmp_path), None, "/bin")
     assert (program, arguments) == (str(tmp_path / "run.sh"), ["x"])
     for name in ("python", "python3"):
-        assert argv_of([name, "a.py"], "/p/bin/python", "/x") == ("/p/bin/python", "a.py")
-    assert argv_of(["sh"], "/p/bin/python", "/x")[0].endswith("/sh")
+        words = argv_of([name, "a.py"], "/p/bin/python", "/x", None, "/bin")
+        assert words == ("/p/bin/python", "a.py")
+    assert argv_of(["sh"], "/p/bin/python", "/x", None, "/bin") == ("/bin/sh",)
+
+
+def test_a_tool_of_the_users_is_found_where_a_training_may_read_it(
+    best: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = best.home / "tools/bin/our-tool"
+    tool.parent.mkdir(parents=True)
+    tool.write_text("#!/bin/sh\necho ---\necho val_bpb: 0.25\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}:/usr/bin:/bin")
+    missing = measured(best, {"train.py": ""}, command=("our-tool",))
+    assert isinstance(missing, Unscored)
+    assert f'yours is {tool}: read_only = ["{best.home}/tools"] in autoresearch' in missing.detail
+    for command in (("our-tool",), ("sh", "-c", "our-tool")):
+        shown = (str(best.home / "tools"),)
+        result = measured(best, {"train.py": ""}, command=command, read_only=shown)
+        assert isinstance(result, Measured), result
+        assert result.value == 0.25
+
+
+def test_the_toolchain_of_a_home_is_named_by_its_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for folder in (".cargo/bin", ".cargo/registry", ".rustup", ".local/bin", "go1.24/bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in (".cargo/bin/cargo", ".local/bin/tool", "go1.24/bin/go"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", ":".join(str(path) for path in tmp_path.glob("*/bin")))
+    named = {name: outside(name).partition("read_only = ")[2] for name in ("cargo", "tool", "go")}
+    assert named == {
+        # Not ~/.cargo itself, where the token of the registry lies.
+        "cargo": '["~/.cargo/bin", "~/.cargo/registry", "~/.rustup"] in autoresearch.toml shows it',
+        "tool": '["~/.local/bin"] in autoresearch.toml shows it',
+        "go": '["~/go1.24"] in autoresearch.toml shows it',
+    }
+    assert outside("no-such-tool") == ""
 
 
 def test_a_path_into_the_projects_environment_means_the_one_of_the_checkout(tmp_path: Path) -> None:
@@ -247,7 +287,7 @@ def test_a_path_into_the_projects_environment_means_the_one_of_the_checkout(tmp_
         (programs / name).chmod(0o755)
     python = str(programs / "python")
     for name in ("python", "torchrun"):
-        words = argv_of([f".venv/bin/{name}", "a.py"], python, "/copy", str(tmp_path))
+        words = argv_of([f".venv/bin/{name}", "a.py"], python, "/copy", str(tmp_path), "/bin")
         assert words == (str(programs / name), "a.py")
 
 
