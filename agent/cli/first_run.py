@@ -30,6 +30,7 @@ from agent.history.runs import head_of
 from agent.history.sources import sources_in
 from agent.judge.decide import Rule
 from agent.project.budgets import NOTHING_READS, reads_budget, time_words
+from agent.project.command_words import inner_command
 from agent.project.find import Project, find_project
 from agent.project.flags import Flags, read_flags
 from agent.project.look import Look, look_at, with_results
@@ -57,12 +58,18 @@ from sandbox.score.tables import Tables, as_line
 UNKNOWN = "score"
 """What is looked for in a first run where the source names no number."""
 MAX_ALSO = 4
+PAIR = 2
+"""Cells of a row that may be a name and its value."""
 TAIL_LINES = 8
 TAIL_CHARACTERS = 4_000
 EVALUATOR = "the evaluator"
 """How reasons begin for which an evaluator gave no score."""
 _MISSING = re.compile(r'read_only = \[((?:"[^"\s]+"(?:, )?)+)\]')
 """The paths that the hint of a failed run names."""
+
+_GROUP = re.compile(r"(?i)usage: .*\bcommand\b.*\bargs\b|invalid choice: |Missing command")
+"""What a program prints that asks for one of its commands."""
+_UNWRITTEN = re.compile(r"cat: '?([^\n':]{1,300})'?: No such file or directory")
 
 _COMMA = re.compile(r"[^\W\d_]\w{0,40} ?[:=] ?-?\d{1,20},\d{1,20}(?![\d.,])")
 """A number with a decimal comma, by its name."""
@@ -209,9 +216,15 @@ def _refuse_unscored(evaluator: Evaluator, first: Result) -> None:
 
 def _mended(plan: Plan, text: str) -> str:
     """Return a command that may fix a failed first run, judging by its error."""
-    if "arguments are required" in text or "Missing option" in text:
-        command = plan.command or f"python {plan.train}"
-        return again(f"--command {quote(f'{command} ARGUMENTS')}")
+    command = plan.command or f"python {plan.train}"
+    if "arguments are required" in text or "Missing option" in text or "Missing argument" in text:
+        return instead("--command", f"--command {quote(f'{command} ARGUMENTS')}")
+    if _GROUP.search(text):
+        return instead("--command", f"--command {quote(f'{command} COMMAND')}")
+    unwritten = _UNWRITTEN.search(text)
+    if unwritten and f"cat {unwritten[1]}" in plan.command:
+        before = inner_command(plan.command).rpartition(" && cat ")[0]
+        return instead("--command", f"--command {quote(with_results(before, 'PATH'))}")
     if plan.evaluate and (shown := _shown_again(plan.evaluate, text)):
         return shown
     named = _MISSING.search(text)
@@ -291,19 +304,23 @@ def _lines(log: Path) -> Iterator[str]:
                 yield in_one(lines)
                 continue
             for line in lines:
-                yield from _named_cells(line, tables) or [line]
+                yield from _named_cells(line, tables)
     for lines in objects.rest():
         yield from lines
 
 
 def _named_cells(line: str, tables: Tables) -> list[str]:
-    """Return the numbers of a row of a table, each as a line with its name; none for another."""
+    """Return the numbers of a row of a table, each as a line with its name; another line as it is.
+
+    A row of two cells may also be a name with its value, and comes as it is, too.
+    """
     row = tables.row(line) if tables.is_open else None
     if row is None:
         tables.begin(line)
-        return []
+        return [line]
     table, cells = row
-    return list(filter(None, (as_line(name, table, cells) for name in table.names)))
+    named = list(filter(None, (as_line(name, table, cells) for name in table.names)))
+    return named if named and len(cells) > PAIR else [*named, line]
 
 
 def _is_read(log: Path, name: str) -> bool:

@@ -47,7 +47,7 @@ from agent.records.steering import steering_of
 from agent.run.inbox import Inbox
 from agent.trackers.targets import config_file
 from sandbox.ground.devices import Device
-from sandbox.walls import mounts
+from sandbox.ground.outcome import SYSTEM
 
 USUAL_CACHES = (".cache/autoresearch", ".cache/huggingface/hub")
 """Below the user's home; Hugging Face's token lies beside its hub folder, so not the whole."""
@@ -287,7 +287,7 @@ def _foreign_python(project: Project, settings: Settings) -> tuple[str, ...]:
     prefix = Path(interpreter_of(project, settings).path).parent.parent
     if prefix == Path(sys.prefix):
         return ()
-    return () if str(prefix) in mounts.SYSTEM else (str(prefix),)
+    return () if str(prefix) in SYSTEM else (str(prefix),)
 
 
 def _tracked_python(project: Project, settings: Settings) -> tuple[str, ...]:
@@ -305,7 +305,7 @@ def _tracked_python(project: Project, settings: Settings) -> tuple[str, ...]:
     place = Path(interpreter.path).parent.parent
     if interpreter.origin != "project" or not Plumbing(root)("ls-files", "--", str(place)):
         return ()
-    shown = (str(place), *mounts.SYSTEM, sys.prefix, sys.base_prefix)
+    shown = (str(place), *SYSTEM, sys.prefix, sys.base_prefix)
     paths = [path for path in interpreter.binds if not _lies_in(path, shown)]
     return tuple(dict.fromkeys(str(Path(path).parent) for path in paths))
 

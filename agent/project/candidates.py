@@ -1,6 +1,7 @@
 """Finds the scripts of a repository that may be its training, by reading and never running them."""
 
 import ast
+import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -9,7 +10,8 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from agent.git.plumbing import Plumbing
-from agent.project.commands import Use, program_command, uses_in
+from agent.project.command_lines import Use
+from agent.project.commands import program_command, uses_in
 from agent.project.evolved import evolved_in
 from agent.project.measured import measured_in
 from agent.project.numbers import Number, likely, numbers_in, words_of
@@ -57,6 +59,8 @@ _BAD_NAME = re.compile(
 )
 _NO_SCRIPT = re.compile(r"(test_.*|.*_test|conftest|setup|__init__|noxfile|fabfile|tasks)")
 _NO_FOLDER = words_of("tests test docs doc site-packages node_modules build dist")
+MAX_HEADERS = 40
+_INCLUDE = re.compile(r'(?m)^[ \t]{0,40}#[ \t]{0,40}include[ \t]{0,40}"([^"\n]{1,200})"')
 _MEASURES = re.compile(r"(?i)(.*[_\-])?(bench|benchmark|main|test|check|time|timer|driver|verify)")
 """Names of sources that measure others."""
 
@@ -286,5 +290,22 @@ def _compiled(folder: Path, files: tuple[str, ...]) -> list[Candidate]:
     own = [name for name in sources if not _MEASURES.fullmatch(PurePosixPath(name).stem)]
     own = own or sources
     own.sort(key=lambda name: (name.count("/"), name))
+    own += _headers(own, files, partial(text_in, folder))
     chosen = tuple(own) if len(own) > 1 else ()
     return [Candidate(path=own[0], why=("it is compiled",), command=command, files=chosen)]
+
+
+def _headers(sources: Sequence[str], files: tuple[str, ...], read: Reader) -> list[str]:
+    """Return the headers of the repository that sources include, directly or through another."""
+    headers: dict[str, None] = {}
+    waiting = list(sources)
+    while waiting and len(headers) < MAX_HEADERS:
+        name = waiting.pop(0)
+        for included in _INCLUDE.findall(read(name)):
+            places = (PurePosixPath(name).parent, PurePosixPath(), PurePosixPath("include"))
+            paths = (os.path.normpath(place / included) for place in places)
+            path = next((path for path in paths if path in files), "")
+            if path and path not in headers and path not in sources:
+                headers[path] = None
+                waiting.append(path)
+    return list(headers)

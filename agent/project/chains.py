@@ -12,6 +12,10 @@ _INSTALLS = re.compile(
     r"|-m\s+(?:pip|venv)|virtualenv"
 )
 """What makes the environment: no training may install, and it has its interpreter."""
+PREPARES = re.compile(
+    rf"{_INSTALLS.pattern}|activate\b|(?:uv|poetry|pdm|pixi|conda) run\b|\bwget\b|\bcurl\b"
+)
+"""What a script of commands has that cannot work in the sandbox."""
 _NO_PART = re.compile(r"(?i)(install|setup|venv|env|deps|requirements|clean|lint|format|help)")
 _IDLE = re.compile(r"(?:echo|printf|time)\b(?!.*[>|])")
 _WRAPPER = re.compile(r"(?:(?:uv|poetry|pipenv|pdm|hatch|pixi) run|nohup|exec|time)\s+")

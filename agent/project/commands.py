@@ -2,63 +2,33 @@
 
 import re
 import shlex
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import PurePosixPath
 
-from agent.project.chains import Part, chained
-from agent.project.recipes import DVC, MAKEFILES, MAX_COMMAND, Reader, recipes_in, shell_lines
-from agent.project.variables import fault_of_variable
-from sandbox.ground.record import Record
+from agent.project.chains import PREPARES, Part, chained
+from agent.project.command_lines import (
+    MAIN,
+    PYPROJECT,
+    SOURCE,
+    Use,
+    entered,
+    entry_points,
+    use_of,
+)
+from agent.project.recipes import DVC, MAKEFILES, Reader, recipes_in, shell_lines
 
 READMES = ("README.md", "readme.md", "README.rst", "README")
 TARGETS = ("train", "fit", "run", "experiment", "finetune", "pretrain", "bench", "all")
 MORE_TARGETS = ("learn", "tune", "search", "solve", "optim", "evolve", "simul", "start", "pipeline")
-PYPROJECT = "pyproject.toml"
 MAX_SCRIPTS = 40
 """Shell scripts that are read."""
-LAUNCHERS = ("torchrun", "accelerate", "deepspeed", "mpirun", "horovodrun")
-SOURCE = "src/"
-MAIN = "__main__.py"
-_BEFORE = (
-    ("uv", "run"),
-    ("poetry", "run"),
-    ("pipenv", "run"),
-    ("pdm", "run"),
-    ("hatch", "run"),
-    ("pixi", "run"),
-    ("conda", "run"),
-    ("time",),
-    ("nohup",),
-    ("exec",),
-    ("$",),
-    (">",),
-)
-"""Words before a command that are no part of what it does."""
-_SETTLED = ("source", ".", "conda", "pip", "pip3", "set", "mkdir", "uv", "poetry", "module")
-"""Programs before a command that only make it ready."""
-_ENDS = ("|", ">", ">>", "2>", "2>&1", "&>", "&")
-_ASSIGNED = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
-_PLACED = re.compile(r"CUDA_VISIBLE_DEVICES|OMP_NUM_THREADS|PYTHONUNBUFFERED")
-"""Variables of the machine, and no part of what a command does."""
-_PYTHON = re.compile(r"(?:[\w./\-]*/)?(python[0-9.]*|py)")
 _RUNS = re.compile(r"(?:^|[;&]\s*|\s)(?:\./|bin/|build/)[\w./\-]+")
 _OUTPUT = re.compile(r"\s-o\s+([\w./\-]+)")
 _COMPILES = re.compile(r"(?m)^\s*(?:\w+=\S+\s+)*(?:g\+\+|gcc|cc|c\+\+|clang(?:\+\+)?|nvcc|rustc)\s")
+_LEAVES = re.compile(r"(?i)(?:-o|.*(?:out|save|dest|dst|dump|export|write|to|cache).*)")
+"""An option that says where a program writes."""
 _INLINE = re.compile(r"`([^`\n]{3,500})`")
-
-
-class Use(Record):
-    """How one script is run."""
-
-    script: str
-    command: str
-    where: str
-    """The file that says so."""
-    declared: bool = False
-    """Whether a recipe or an entry point says so, and no text for people."""
-    needed: bool = False
-    """Whether the script may not run by its path alone: it is launched, or needs more around it."""
 
 
 Uses = dict[str, Use]
@@ -80,12 +50,15 @@ def uses_in(
 
 def _all_uses(files: tuple[str, ...], read: Reader, prints: Callable[[str], bool]) -> Iterator[Use]:
     yield from _recipe_uses(files, read, prints)
+    names = [name for name in READMES if name in files]
+    told: list[Use] = []
+    for name in names:
+        told += _readme_uses(name, read(name), files, read)
+    yield from (use for use in told if use.declared)
     yield from _entry_points(files, read)
     for name in _shell_scripts(files):
-        yield from _shell_uses(name, read(name), files, read)
-    for name in READMES:
-        if name in files:
-            yield from _readme_uses(name, read(name), files, read)
+        yield from _shell_uses(name, files, read, prints)
+    yield from told
     yield from _packages(files)
 
 
@@ -142,7 +115,7 @@ def _recipe_uses(
         if not is_stage and not any(word in name for word in (*TARGETS, *MORE_TARGETS)):
             continue
         for place, line in enumerate(recipe.lines):
-            use = _use(line, recipe.where, files, read)
+            use = use_of(line, recipe.where, files, read)
             if use is None:
                 continue
             part = Part(recipe=recipe, place=place, command=use.command)
@@ -160,7 +133,7 @@ def _reporter(
         return None
 
     def reports(line: str) -> bool:
-        use = _use(line, "", files, read)
+        use = use_of(line, "", files, read)
         return use is not None and use.script != script and prints(use.script)
 
     return reports
@@ -168,51 +141,64 @@ def _reporter(
 
 def _entry_points(files: tuple[str, ...], read: Reader) -> Iterator[Use]:
     """Yield the functions that an installation of the project makes commands of."""
-    points = _points(read(PYPROJECT)) if PYPROJECT in files else {}
-    for name, target in points.items():
-        module, colon, function = target.partition(":")
-        script = _file_of(module, files)
-        is_one = len(points) == 1 or any(word in name for word in (*TARGETS, *MORE_TARGETS))
-        if not (colon and script and function.isidentifier() and is_one):
-            continue
-        call = f"from {module} import {function}; {function}()"
-        command = f"python -c {shlex.quote(call)}"
-        if "__main__" in read(script):
-            command = f"python -m {module}"
-        yield Use(script=script, command=command, where=PYPROJECT, declared=True, needed=True)
+    points = entry_points(files, read)
+    for name, point in points.items():
+        if len(points) == 1 or any(word in name for word in (*TARGETS, *MORE_TARGETS)):
+            command = shlex.join(point.words)
+            yield Use(
+                script=point.script, command=command, where=PYPROJECT, declared=True, needed=True
+            )
 
 
-def _points(text: str) -> dict[str, str]:
-    try:
-        data = tomllib.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    tables = [data.get("project"), data.get("tool")]
-    if isinstance(tables[1], dict):
-        tables.append(tables[1].get("poetry"))
-    points = {}
-    for table in tables:
-        scripts = table.get("scripts") if isinstance(table, dict) else None
-        if isinstance(scripts, dict):
-            points.update({key: value for key, value in scripts.items() if isinstance(value, str)})
-    return points
-
-
-def _shell_uses(where: str, text: str, files: tuple[str, ...], read: Reader) -> Iterator[Use]:
+def _shell_uses(
+    where: str, files: tuple[str, ...], read: Reader, prints: Callable[[str], bool]
+) -> Iterator[Use]:
+    """Yield what a shell script runs; all of it, where one line does not stand for itself."""
     folder = ""
-    for line, exported in shell_lines(text):
-        folder = _entered(line, folder, files)
-        use = _use(line, where, files, read, folder, exported)
+    uses: list[Use] = []
+    for line, exported in shell_lines(read(where)):
+        folder = entered(line, folder, files)
+        use = use_of(line, where, files, read, folder, exported)
         if use:
-            yield use
+            uses.append(use)
+    for place, use in enumerate(uses):
+        if not _stands_alone(place, uses, files, prints):
+            use = use.model_copy(update={"command": _whole(where, uses, read), "needed": True})
+        yield use
+
+
+def _stands_alone(
+    place: int, uses: Sequence[Use], files: tuple[str, ...], prints: Callable[[str], bool]
+) -> bool:
+    """Return whether a line needs none before it, and prints the score or none behind it does."""
+    use = uses[place]
+    words = {word.rpartition("=")[2] for word in shlex.split(use.command)}
+    if any(words & _left(other.command, files) for other in uses[:place]):
+        return False
+    return prints(use.script) or not any(prints(other.script) for other in uses[place + 1 :])
+
+
+def _left(command: str, files: tuple[str, ...]) -> set[str]:
+    """Return the paths that a command is told to write to, and that git has not."""
+    words = shlex.split(command)
+    pairs = [*pairwise(words), *(word.split("=", 1) for word in words if "=" in word)]
+    paths = {value for option, value in pairs if option[:1] == "-" and _LEAVES.fullmatch(option)}
+    return {path for path in paths if path[:1] != "-" and path not in files}
+
+
+def _whole(where: str, uses: Sequence[Use], read: Reader) -> str:
+    """Return the command that does all that a shell script does."""
+    if not PREPARES.search(read(where)):
+        return f"bash {shlex.quote(where)}"
+    return f"sh -c {shlex.quote(' && '.join(use.command for use in uses))}"
 
 
 def _readme_uses(where: str, text: str, files: tuple[str, ...], read: Reader) -> Iterator[Use]:
     for block in _blocks(text):
         folder = ""
         for line in block:
-            folder = _entered(line, folder, files)
-            use = _use(line, where, files, read, folder)
+            folder = entered(line, folder, files)
+            use = use_of(line, where, files, read, folder)
             if use:
                 yield use
 
@@ -244,145 +230,3 @@ def _packages(files: tuple[str, ...]) -> Iterator[Use]:
             module = str(path.parent).removeprefix(SOURCE).replace("/", ".")
             command = f"python -m {module}"
             yield Use(script=name, command=command, where=command, needed=True)
-
-
-# ---------------------------------------------------------------- one line
-
-
-def _entered(line: str, folder: str, files: tuple[str, ...]) -> str:
-    """Return the folder of the repository where the next line runs: `cd` alone changes it."""
-    words = line.removeprefix("$").split()
-    if len(words) != 2 or words[0] != "cd":
-        return folder
-    return _inside(folder, words[1], files)
-
-
-def _inside(folder: str, path: str, files: tuple[str, ...]) -> str:
-    """Return a folder of the repository that `cd` enters; "" for its root, and for another one."""
-    parts: list[str] = []
-    for part in PurePosixPath(folder, path.strip("'\"")).parts:
-        if part == ".." and parts:
-            parts.pop()
-        else:
-            parts.append(part)
-    place = "/".join(parts)
-    return place if any(name.startswith(f"{place}/") for name in files) else ""
-
-
-def _use(
-    line: str,
-    where: str,
-    files: tuple[str, ...],
-    read: Reader,
-    folder: str = "",
-    exported: Mapping[str, str] = {},
-) -> Use | None:
-    """Return how a line runs a script of the repository; None for any other line."""
-    *before, words = _groups(line) or [[]]
-    variables = dict(exported)
-    for group in before:
-        if group[:1] == ["cd"] and len(group) == 2:
-            folder = _inside(folder, group[1], files)
-        elif group[:1] == ["export"]:
-            variables |= _assigned(group[1:])
-        elif group and group[0] not in _SETTLED:
-            return None
-    words, own = _bare(words)
-    variables |= own
-    if len(words) < 2:
-        return None
-    launched = words[0] in LAUNCHERS or words[1:3] == ["-m", "torch.distributed.run"]
-    is_python = bool(_PYTHON.fullmatch(words[0]))
-    script = _script(words, files, folder) if is_python or launched else ""
-    if not script:
-        return None
-    if is_python:
-        words[0] = "python"
-    text = read(script) if variables else ""
-    handed = {name: value for name, value in variables.items() if _is_read(name, text)}
-    command = _composed(words, folder, handed)
-    needed = launched or bool(folder or handed)
-    return Use(script=script, command=command, where=where, needed=needed)
-
-
-def _is_read(name: str, text: str) -> bool:
-    return re.search(rf"['\"]{name}['\"]", text) is not None and not fault_of_variable(name)
-
-
-def _composed(words: list[str], folder: str, variables: Mapping[str, str]) -> str:
-    """Return a command that is started at the root of the repository."""
-    given = [f"{name}={value}" for name, value in variables.items() if "$" not in value]
-    words = ["env", *given, *words] if given else words
-    if not folder:
-        return shlex.join(words)
-    return f"sh -c {shlex.quote(f'cd {shlex.quote(folder)} && {shlex.join(words)}')}"
-
-
-def _groups(line: str) -> list[list[str]] | None:
-    """Return the words of each command of a line that `&&` joins; None where it is not clear."""
-    if len(line) > MAX_COMMAND:
-        return None
-    try:
-        words = [word for word in shlex.split(line, comments=True) if word not in ("$@", "$*")]
-    except ValueError:
-        return None
-    groups: list[list[str]] = [[]]
-    for word in words:
-        if word == "&&":
-            groups.append([])
-        else:
-            groups[-1].append(word)
-    last = groups[-1]
-    ends = [place for place, word in enumerate(last) if word in _ENDS and place]
-    groups[-1] = last[: ends[0]] if ends else last
-    unclear = any(
-        word == "||" or word.endswith(";") or ("$" in word and word != "$") or "{{" in word
-        for word in groups[-1]
-    )
-    return None if unclear else groups
-
-
-def _bare(words: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Return the words of a command without what is before it, and the variables that it sets."""
-    variables: dict[str, str] = {}
-    while words:
-        before = next((part for part in _BEFORE if tuple(words[: len(part)]) == part), None)
-        if before:
-            words = words[len(before) :]
-        elif _ASSIGNED.fullmatch(words[0]):
-            variables |= _assigned(words[:1])
-            words = words[1:]
-        else:
-            break
-    return words, variables
-
-
-def _assigned(words: list[str]) -> dict[str, str]:
-    matches = filter(None, map(_ASSIGNED.fullmatch, words))
-    return {match[1]: match[2] for match in matches if not _PLACED.fullmatch(match[1])}
-
-
-def _script(words: list[str], files: tuple[str, ...], folder: str) -> str:
-    """Return the script of the repository that a command runs; "" for none."""
-    for place, word in enumerate(words[1:], start=1):
-        if word == "-c":
-            return ""
-        if word == "-m" and place + 1 < len(words):
-            script = _file_of(words[place + 1], files, folder)
-            if script:
-                return script
-        own = str(PurePosixPath(folder, word))
-        if own.endswith(".py") and own in files:
-            return own
-    return ""
-
-
-def _file_of(module: str, files: tuple[str, ...], folder: str = "") -> str:
-    """Return the file that Python runs for a module of the project; "" for none."""
-    inside = module.replace(".", "/")
-    for root in (folder, SOURCE):
-        for name in (f"{inside}.py", f"{inside}/{MAIN}"):
-            path = str(PurePosixPath(root, name))
-            if path in files:
-                return path
-    return ""

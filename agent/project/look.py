@@ -100,7 +100,7 @@ class Look(Record):
 
 
 def configs_of(command: str, files: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the configuration files that a command names: `--config conf/base.yaml`."""
+    """Return the files of settings that a command names: `--config conf/base.yaml`, `run.sh`."""
     try:
         words = shlex.split(inner_command(command).replace("&&", " && "))
     except ValueError:
@@ -109,7 +109,7 @@ def configs_of(command: str, files: tuple[str, ...]) -> tuple[str, ...]:
     configs: dict[str, None] = {}
     for word in words:
         path = str(PurePosixPath(folder, word.rpartition("=")[2]))
-        is_config = path.endswith(CONFIGS) and not path.endswith(".json")
+        is_config = path.endswith((*CONFIGS, ".sh")) and not path.endswith(".json")
         if path in files and (is_config or (path.endswith(".json") and _CONFIG.search(path))):
             configs[path] = None
     return tuple(configs)
@@ -285,8 +285,13 @@ def _written(texts: Iterable[str], words: Iterable[str], files: tuple[str, ...])
         for word in words
         if word not in files and PurePosixPath(word).suffix in suffixes and fits.fullmatch(word)
     ]
-    # A path that is joined of several strings has the last of them, too.
-    return max(names, key=lambda name: (bool(_RESULTS.search(name)), name.count("/")), default="")
+    # A path that is joined of several strings has the last of them, too, which may begin with "/".
+    return max(names, key=_like_results, default="")
+
+
+def _like_results(path: str) -> tuple[bool, bool, int]:
+    """Return a sort key of a path: high if a training probably writes its results there."""
+    return bool(_RESULTS.search(path)), not path.startswith("/"), path.count("/")
 
 
 def _stops(texts: dict[str, str], reads: bool) -> str:

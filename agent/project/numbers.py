@@ -40,8 +40,8 @@ def words_of(text: str) -> frozenset[str]:
 _UP = words_of(
     """acc accuracy auc auroc auprc aupr roc f1 fscore precision recall map ap ndcg mrr iou miou
     dice jaccard bleu rouge meteor cider r2 reward rewards return returns score fitness win
-    winrate wins elo sharpe profit pnl psnr ssim correlation corr pearson spearman throughput
-    speedup fps correct hits top1 top5 kappa mcc specificity sensitivity coverage similarity
+    winrate wins hit hits elo sharpe profit pnl psnr ssim correlation corr pearson spearman
+    throughput speedup fps correct top1 top5 kappa mcc specificity sensitivity coverage similarity
     elbo likelihood radii flops gflops tflops gflop tflop qps tps rps ips iops"""
 )
 _DOWN = words_of(

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
@@ -20,6 +21,8 @@ TRAINS = words_of("fit backward grad value_and_grad partial_fit train_on_batch b
 STARTS = TRAINS | {"train", "main"}
 _PERCENT = re.compile(r"%[-+ #0]*+[0-9.*]*+[a-zA-Z]")
 _BRACES = re.compile(r"\{[^{}]*\}")
+_STREAM = re.compile(r"(?i)stdout|stderr|tqdm|bar\b|console|progress")
+"""What `write` prints to; another target is a file."""
 _MAIN = re.compile(r"__name__")
 _WORK = (ast.For, ast.While, ast.With, ast.Try)
 
@@ -80,7 +83,7 @@ def paths_of(tree: ast.Module) -> Iterator[str]:
     yield from texts_of(tree)
     constants = _constants_of(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call | ast.BinOp):
+        if isinstance(node, ast.Call | ast.BinOp | ast.JoinedStr):
             joined = _path(node, constants)
             if joined is not None:
                 yield joined
@@ -131,14 +134,23 @@ def _mode(call: ast.Call) -> str:
 
 
 def _constants_of(tree: ast.Module) -> dict[str, str]:
-    """Return the texts and paths that module-level names stand for."""
+    """Return the texts and paths that names stand for, of a module or a function."""
+    assigned = [
+        (node.targets[0].id, node.value)
+        for node in sorted(_assignments(tree), key=lambda node: node.lineno)
+        if isinstance(node.targets[0], ast.Name)
+    ]
+    counts = Counter(name for name, _ in assigned)
     constants: dict[str, str] = {}
-    for statement in tree.body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            text = _path(statement.value, constants)
-            if text is not None:
-                constants[statement.targets[0].id] = text
+    for name, value in assigned:
+        text = _path(value, constants) if counts[name] == 1 else None
+        if text is not None:
+            constants[name] = text
     return constants
+
+
+def _assignments(tree: ast.Module) -> list[ast.Assign]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Assign)]
 
 
 def _path(node: ast.expr, constants: Mapping[str, str]) -> str | None:
@@ -151,8 +163,11 @@ def _path(node: ast.expr, constants: Mapping[str, str]) -> str | None:
             return constants.get(name)
         case ast.BinOp(left=left, op=ast.Div(), right=right):
             parts = [left, right]
-        case ast.Call(func=ast.Name(id="Path"), args=args):
+        case ast.Call(func=ast.Name(id="Path") | ast.Attribute(attr="Path"), args=args):
             parts = args
+        case ast.JoinedStr(values=values):
+            pieces = [_piece(value, constants) for value in values]
+            return None if None in pieces else "".join(filter(None, pieces))
         case ast.Call(func=ast.Attribute(attr="join", value=ast.Attribute(attr="path")), args=args):
             parts = args
     texts = [_path(part, constants) for part in parts]
@@ -160,6 +175,11 @@ def _path(node: ast.expr, constants: Mapping[str, str]) -> str | None:
     if not plain or len(plain) < len(texts):
         return None
     return str(PurePosixPath(*plain))
+
+
+def _piece(node: ast.expr, constants: Mapping[str, str]) -> str | None:
+    """Return a part of an f-string as text, or None where it is not known."""
+    return _path(node.value if isinstance(node, ast.FormattedValue) else node, constants)
 
 
 def texts_of(tree: ast.Module) -> Iterator[str]:
@@ -230,6 +250,8 @@ def _prints(call: ast.Call) -> bool:
     match call.func:
         case ast.Name(id="print"):
             return True
+        case ast.Attribute(attr="write", value=target):
+            return bool(_STREAM.search(ast.unparse(target)))
         case ast.Attribute(attr=name):
             return name in LOGGERS or name == "print"
     return False

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.ground.outcome import LimitExceeded, Limits, Outcome, OutOfMemory, TimedOut
+from sandbox.ground.pointers import pointers_in
 from sandbox.ground.text import TRACEBACK, tail
 
 TOML = "autoresearch.toml"
@@ -58,6 +59,11 @@ HINTS = (
         f" {READ_ONLY} shows more",
     ),
     _hint(
+        r"insufficient shared memory|unable to (?:open|mmap).*shm|/dev/shm/.*No space left"
+        r"|torch_\w+>: No space left on device|No space left.*/dev/shm/",
+        f'/dev/shm counts as memory: memory = "…" in {TOML}',
+    ),
+    _hint(
         r"No space left on device|\[Errno 28\]",
         f'a small /tmp is in memory, $TMPDIR is on the disk; disk = "…" in {TOML} is the quota',
     ),
@@ -70,10 +76,6 @@ HINTS = (
         r"getpwuid\(\): uid not found",
         "on this tier the user of a training has no entry in passwd; getpass.getuser() answers",
         "C",
-    ),
-    _hint(
-        r"insufficient shared memory|unable to (?:open|mmap).*shm",
-        f'/dev/shm counts as memory: memory = "…" in {TOML}',
     ),
 )
 _MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]{1,100})'")
@@ -136,7 +138,18 @@ def _of_words(text: str, room: Room) -> str:
     for hint in HINTS:
         if room.tier in hint.tiers and hint.says.search(text):
             return hint.words
-    return ""
+    return _of_pointers(room)
+
+
+def _of_pointers(room: Room) -> str:
+    """Return the hint for files whose contents Git LFS keeps elsewhere; "" for none."""
+    pointers = pointers_in(room.workspace)
+    if not pointers:
+        return ""
+    return (
+        f"git has only a Git LFS pointer of {pointers[0]}, and so has a trial: type git lfs pull; "
+        f'read_only = ["{pointers[0]}"] in {TOML} shows the contents'
+    )
 
 
 def _of_missing(name: str, room: Room) -> str:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -82,9 +83,12 @@ class Disk:
 
         This is the last resort against use that the other checks miss.
         """
-        if self._free() < self.floor:
+        free = self._free()
+        if free < self.floor:
             raise SandboxFault(
-                f"no space left on the disk of {self.scratch}: {self._free() >> 20} MiB", "df -h ."
+                f"the disk of {self.scratch} is nearly full: {free >> 20} MiB are free, and a run "
+                f"is ended below {self.floor >> 20} MiB; the quota of a run is no part of this",
+                f"df -h {shlex.quote(self.scratch)}",
             )
 
     def _used(self) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.links import link_above
+from sandbox.ground.pointers import is_pointer
 from sandbox.score.programs import outside
 
 PYTHON = ("python", "python3")
@@ -49,8 +50,9 @@ def argv_of(
 def place_data(copy: Path, checkout: Path, read_only: Sequence[str]) -> None:
     """Link readable paths of the checkout into its copy, at the same places.
 
-    Where the copy has a folder of this name already, what lies in the folder is linked. What would
-    lie behind a link of the commit's is left out. Raise SandboxFault where no link can be made.
+    Where the copy has a folder of this name already, what lies in the folder is linked; a pointer
+    of Git LFS gives way to the contents. What would lie behind a link of the commit's is left out.
+    Raise SandboxFault where no link can be made.
     """
     for path in read_only:
         source = Path(os.path.abspath(path))  # noqa: PTH100  links stay as they are
@@ -71,6 +73,10 @@ def _link(source: Path, target: Path) -> None:
         return
     if not os.path.lexists(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(source)
+        return
+    if is_pointer(target) and source.is_file() and not is_pointer(source):
+        target.unlink()
         target.symlink_to(source)
         return
     if target.is_symlink() or not target.is_dir() or not source.is_dir():

@@ -125,8 +125,16 @@ class Fields:
 
     @cached_property
     def _arguments(self) -> list[Arguments]:
-        """What the calls of the class in this file pass; [] if they do not set the fields."""
-        return arguments_of(self.scopes, self.node.name) if self._is_record else []
+        """What the calls of the class in this file pass; [] if they do not set the fields.
+
+        `fields(Config)` makes options of the defaults, which `Config(**options)` passes on.
+        """
+        made_of = [
+            last_name(call.args[0]) for call in self.scopes.calls.get("fields", ()) if call.args
+        ]
+        if not self._is_record or self.node.name in made_of:
+            return []
+        return arguments_of(self.scopes, self.node.name)
 
     def _is_passed(self, name: str, index: int) -> bool:
         """Return whether every call of the class in this file gives the field another value."""

@@ -162,6 +162,7 @@ def test_a_default_that_every_call_replaces_is_no_constant() -> None:
     assert set(found(config + "f(GPTConfig(3, width=DEPTH))\n")) == {"GPTConfig.heads"}
     assert set(found(config + "f(GPTConfig(3))\nf(GPTConfig())\n")) == set(found(config))
     assert found(config + "f(GPTConfig(**options))\n") == {}
+    assert set(found(config + "f(GPTConfig(**g(fields(GPTConfig))))\n")) == set(found(config))
 
 
 # ---------------------------------------------------------------- options

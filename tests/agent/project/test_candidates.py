@@ -41,6 +41,36 @@ def test_files_that_decide_the_score_are_left_alone(tmp_path: Path) -> None:
     assert set(look.measuring) == {"evaluate.py", "data.py"}
 
 
+def test_a_file_of_results_in_a_folder_that_has_a_name(tmp_path: Path) -> None:
+    source = """import csv, pathlib
+def main():
+    out = pathlib.Path("outputs")
+    with open(out / "metrics.csv", "w") as file:
+        csv.writer(file).writerow(["val_mae: 0.5"])
+        file.write("val_mae: 0.5")
+main()
+"""
+    for path in ('out / "metrics.csv"', 'f"{out}/metrics.csv"'):
+        written = source.replace('out / "metrics.csv"', path)
+        look = look_at(repository(tmp_path, {"fit.py": written}), "fit.py")
+        assert look.writes == "outputs/metrics.csv"
+        assert look.numbers == ()  # what is written to a file is not printed
+
+
+def test_headers_that_a_compiled_program_includes(tmp_path: Path) -> None:
+    files = {
+        "Makefile": "bench: a.out\n\t./a.out\n",
+        "src/kernel.cpp": '#include "kernel.hpp"\n#include <vector>\n#include "missing.hpp"\n',
+        "src/kernel.hpp": '#include "sizes.h"\n',
+        "include/sizes.h": "constexpr int TILE = 8;\n",
+        "src/unused.hpp": "",
+        "src/main.cpp": "",
+    }
+    best = find_candidates(repository(tmp_path, files)).best
+    assert best
+    assert best.files == ("src/kernel.cpp", "src/kernel.hpp", "include/sizes.h")
+
+
 def test_configuration_files_that_a_script_names(tmp_path: Path) -> None:
     options = "p.add_argument('--config', default='conf/base.yaml')\np.add_argument('--seed')\n"
     files = {"fit.py": f"import argparse\np = argparse.ArgumentParser()\n{options}"}

@@ -21,6 +21,7 @@ def commands(files: dict[str, str], silent: tuple[str, ...] = ()) -> dict[str, s
         ("python train.py --lr 3e-4", "python train.py --lr 3e-4"),
         ("python3 -u ./train.py", "python -u ./train.py"),
         ("uv run python train.py > log.txt 2>&1", "python train.py"),
+        ("uv run train.py --lr 1", "python train.py --lr 1"),
         ("CUDA_VISIBLE_DEVICES=0 python train.py | tee log", "python train.py"),
         ('python train.py --name "a b" "$@"', "python train.py --name 'a b'"),
         ("torchrun --standalone train.py", "torchrun --standalone train.py"),
@@ -51,6 +52,33 @@ def test_a_shell_script_says_it(line: str, command: str) -> None:
 )
 def test_a_line_that_cannot_stand_alone_is_left_out(line: str) -> None:
     assert commands({"run.sh": line}) == {}
+
+
+STAGES = """
+RATE=0.1
+python src/fit.py --rows work/rows.csv --rate $RATE --out work/model.json
+python tools/plot.py --model work/model.json
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "silent", "command"),
+    [
+        (f"python train.py --out work/rows.csv\n{STAGES}", (), "bash go.sh"),
+        (STAGES, ("src/fit.py",), "bash go.sh"),
+        (STAGES, (), "python src/fit.py --rows work/rows.csv --rate 0.1 --out work/model.json"),
+        (
+            f"source .venv/bin/activate\n{STAGES}",
+            ("src/fit.py",),
+            "sh -c 'python src/fit.py --rows work/rows.csv --rate 0.1 --out work/model.json && "
+            "python tools/plot.py --model work/model.json'",
+        ),
+    ],
+)
+def test_stages_of_a_shell_script_run_together_where_one_needs_another(
+    text: str, silent: tuple[str, ...], command: str
+) -> None:
+    assert commands({"go.sh": text}, silent)["src/fit.py"] == command
 
 
 def test_a_makefile_comes_before_a_script_and_a_readme() -> None:
@@ -204,6 +232,8 @@ def test_entry_points_and_packages_that_python_runs() -> None:
     assert commands(files) == {"src/spins/fit.py": call}
     files["src/spins/fit.py"] += "if __name__ == '__main__':\n    main()\n"
     assert commands(files) == {"src/spins/fit.py": "python -m spins.fit"}
+    files["README.md"] = "Type `fit-it all --lr 1` or `serve`.\n"
+    assert commands(files)["src/spins/fit.py"] == "python -m spins.fit all --lr 1"
     package = {"a/__init__.py": "", "a/b/__init__.py": "", "a/b/__main__.py": ""}
     assert commands(package) == {"a/b/__main__.py": "python -m a.b"}
 

@@ -98,3 +98,19 @@ def test_the_loopback_of_tier_c_is_explained_and_a_gpus_own_memory_is_not(tmp_pa
     assert hint_of(CRASHED, room(tmp_path / "log", words, "none")) == ""
     allocator = OutOfMemory(usage=USAGE, evidence="its output says 'CUDA out of memory'")
     assert hint_of(allocator, room(tmp_path / "log", "")) == ""
+
+
+def test_what_git_lfs_has_not_fetched_is_named(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "train.csv").write_text("version https://git-lfs.github.com/spec/v1\nsize 9\n")
+    failed = room(tmp_path / "log", "ValueError: not enough values to unpack")
+    assert hint_of(CRASHED, failed) == ""  # a text of the project's own
+    (copy / ".gitattributes").write_text("*.csv filter=lfs diff=lfs merge=lfs -text\n")
+    assert 'type git lfs pull; read_only = ["train.csv"] in' in hint_of(CRASHED, failed)
+
+
+def test_shared_memory_that_is_full_is_told_from_a_full_disk(tmp_path: Path) -> None:
+    full = "RuntimeError: unable to write to file </torch_7_0>: No space left on device (28)"
+    assert 'memory = "' in hint_of(CRASHED, room(tmp_path / "log", full))
+    assert "disk = " in hint_of(CRASHED, room(tmp_path / "log", full.replace("</torch", "</x")))

@@ -139,9 +139,9 @@ def test_a_nearly_full_device_is_the_harness_s_fault(scratch):
     measured = Disk(str(scratch), 8 * MIB, list)
     measured.check_floor()
     measured.floor = 1 << 62
-    with pytest.raises(SandboxFault, match="no space left") as caught:
+    with pytest.raises(SandboxFault, match="is nearly full") as caught:
         measured.check_floor()
-    assert caught.value.next_command == "df -h ."
+    assert caught.value.next_command == f"df -h {scratch}"
 
 
 def test_a_run_that_removes_its_folder_breaks_nothing(place):

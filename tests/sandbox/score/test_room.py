@@ -291,6 +291,21 @@ def test_a_path_into_the_projects_environment_means_the_one_of_the_checkout(tmp_
         assert words == (str(programs / name), "a.py")
 
 
+def test_the_contents_of_a_pointer_of_git_lfs_are_linked_over_it(tmp_path: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+    contents = {"data/pulled.csv": "1,2\n", "data/not_pulled.csv": pointer, "data/plain": "new"}
+    checkout = tmp_path / "checkout"
+    copy = tmp_path / "copy"
+    for name, text in contents.items():
+        for folder, own in ((checkout, text), (copy, "old" if "plain" in name else pointer)):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(own)
+    place_data(copy, checkout, [str(checkout / "data")])
+    assert (copy / "data/pulled.csv").read_text() == "1,2\n"
+    assert not (copy / "data/not_pulled.csv").is_symlink()
+    assert (copy / "data/plain").read_text() == "old"
+
+
 def test_data_is_linked_into_a_copy_and_never_over_it(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     copy = tmp_path / "copy"
