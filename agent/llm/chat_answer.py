@@ -8,9 +8,18 @@ from typing import Any
 from agent.llm.called import CalledTool, Calls
 from agent.llm.model import Call
 
-_THOUGHTS = r"think|thinking|thought|reasoning"
-_THOUGHT = re.compile(rf"<({_THOUGHTS})>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
-_END_OF_THOUGHT = re.compile(rf"\A.*</(?:{_THOUGHTS})>", re.DOTALL | re.IGNORECASE)
+_THOUGHTS = r"(?:\w{1,20}:)?(?:think|thinking|thought|reasoning)"
+_THOUGHT = re.compile(
+    rf"<({_THOUGHTS})>.*?(?:</\1>|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z)|◁think▷.*?(?:◁/think▷|\Z)"
+    r"|<\|START_THINKING\|>.*?(?:<\|END_THINKING\|>|\Z)"
+    r"|<\|channel>thought\b.*?(?:<channel\|>|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+"""Thoughts of DeepSeek, Qwen and Seed, of Magistral, Kimi, Command and Gemma."""
+_END_OF_THOUGHT = re.compile(
+    rf"\A.*(?:</{_THOUGHTS}>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>)",
+    re.DOTALL | re.IGNORECASE,
+)
 _FINAL_CHANNEL = re.compile(
     r"\A(?:.*<\|channel\|>\s*final\s*<\|message\|>|analysis.*assistantfinal)", re.DOTALL
 )

@@ -1,4 +1,4 @@
-"""Reads the body of an answer as it arrives: server-sent events, or one JSON value."""
+"""Reads the body of an answer as it arrives: server-sent events, JSON lines, or one JSON value."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +18,8 @@ _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
 async def values_in(body: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-    """Yield the JSON value of each event, and DONE; of a body that is no stream, its one value.
+    """Yield the JSON value of each event, and DONE; of a body without events, its one value, or
+    the value of each line.
 
     The first bytes decide which it is, since servers and proxies send either content type.
     Comments and events without JSON only keep a connection alive; they are skipped. Raise
@@ -42,7 +43,8 @@ async def values_in(body: AsyncIterator[bytes]) -> AsyncIterator[Any]:
         for value in events.take(b""):
             yield value
     if plain:
-        yield value_of(b"\n".join(plain))
+        for value in _values_of(plain):
+            yield value
     elif not events.began:
         raise ValueError("an empty answer")
 
@@ -85,6 +87,16 @@ def _event(name: str, data: bytes) -> Iterator[Any]:
         yield {"error": value} if name == "error" and not has_error else value
     elif text and name == "error":
         yield {"error": text}
+
+
+def _values_of(lines: list[bytes]) -> list[Any]:
+    """Return the value of a body, or of each of its lines if each is an object of its own."""
+    with suppress(ValueError):
+        return [value_of(b"\n".join(lines))]
+    if len(lines) > 1 and lines[0].startswith(b"{"):
+        with suppress(ValueError):
+            return [value_of(line) for line in lines if line.strip()]
+    return [value_of(b"\n".join(lines))]
 
 
 def value_of(text: str | bytes) -> Any:

@@ -2,12 +2,16 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 MAX_ENCODED = 3
 """How often a value may be encoded as JSON in a JSON string."""
+MAX_TRIED = 64
+"""At how many brackets of a text that begin no value a value is looked for."""
 # Texts are matched first, so that no comma inside one is taken for a slip.
 _TEXT_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"|,(?=\s*[}\]])', re.DOTALL)
+_BRACKET = re.compile(r"[{\[]")
 # Models write line ends into texts as they are.
 _DECODER = json.JSONDecoder(strict=False)
 
@@ -36,6 +40,31 @@ def first_value(text: str) -> Any:
         except (ValueError, RecursionError):
             continue
     return None
+
+
+def values_in(text: str) -> Iterator[Any]:
+    """Yield the JSON objects and lists in a text, whatever stands around them; none inside another.
+
+    A text with extra commas in JSON is read once more without them.
+    """
+    yield from _values_in(text)
+    without = without_extra_commas(text)
+    if without != text:
+        yield from _values_in(without)
+
+
+def _values_in(text: str) -> Iterator[Any]:
+    tried = 0
+    at = _BRACKET.search(text)
+    while at and tried < MAX_TRIED:
+        try:
+            value, end = _DECODER.raw_decode(text, at.start())
+        except (ValueError, RecursionError):
+            tried += 1
+            end = at.end()
+        else:
+            yield value
+        at = _BRACKET.search(text, end)
 
 
 def without_extra_commas(text: str) -> str:

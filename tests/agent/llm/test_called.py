@@ -137,23 +137,77 @@ def test_what_a_template_leaves_around_a_name_is_cut_off(name: str) -> None:
     assert reply.arguments == IDEA
 
 
+NAMED = f'{{"name": "propose", "arguments": {ARGUMENTS}}}'
+PYTHON = "propose(hypothesis='a larger rate')"
+TAGS = '<invoke name="propose"><parameter name="hypothesis">a larger rate</parameter></invoke>'
+QWEN = "<function=propose>\n<parameter=hypothesis>\na larger rate\n</parameter>\n</function>"
+
+
 @pytest.mark.parametrize(
     "text",
     [
         f"<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>propose\n```json\n{ARGUMENTS}\n```",
+        f"<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>propose<｜tool▁sep｜>{ARGUMENTS}<｜tool▁call▁end｜>",
         f"<|tool_call_begin|>functions.propose:0<|tool_call_argument_begin|>{ARGUMENTS}",
         f"[TOOL_CALLS]propose[ARGS]{ARGUMENTS}",
+        f"[TOOL_CALLS]propose[CALL_ID]abc123456[ARGS]{ARGUMENTS}",
         f"<|channel|>commentary to=functions.propose <|constrain|>json<|message|>{ARGUMENTS}",
-        "<tool_call>\n<function=propose>\n<parameter=hypothesis>\na larger rate\n</parameter>",
-        '<invoke name="propose"><parameter name="hypothesis">a larger rate</parameter></invoke>',
+        f"<|start|>assistant<|channel|>commentary to=propose code<|message|>{ARGUMENTS}",
+        f"<tool_call>\n{QWEN}\n</tool_call>",
+        f"<seed:tool_call>\n{QWEN}\n</seed:tool_call>",
+        TAGS,
+        f"<minimax:tool_call>\n{TAGS}\n</minimax:tool_call>",
+        TAGS.replace("invoke", "steptml:invoke").replace("parameter", "steptml:parameter"),
         "<tool_call>propose\n<arg_key>hypothesis</arg_key>\n<arg_value>a larger rate</arg_value>",
-        f'functools[{{"name": "propose", "arguments": {ARGUMENTS}}}]',
-        f'[{{"tool_name": "propose", "parameters": {ARGUMENTS}}}]',
+        f"functools[{NAMED}]",
+        f'<|START_ACTION|>[{{"tool_name": "propose", "parameters": {ARGUMENTS}}}]<|END_ACTION|>',
+        f"<|action_start|><|plugin|>\n{NAMED}<|action_end|>",
+        f"<TOOLCALL>[{NAMED}]</TOOLCALL>",
+        f"<longcat_tool_call>{NAMED}</longcat_tool_call>",
+        f'<|tools_prefix|>[{{"propose": {ARGUMENTS}}}]<|tools_suffix|>',
+        "call:propose{hypothesis:<escape>a larger rate<escape>}<end_function_call>",
+        '<|tool_call>call:propose{hypothesis:<|"|>a larger rate<|"|>}<tool_call|>',
+        f"<tool_call>{{'name': 'propose', 'arguments': {IDEA}}}</tool_call>",
+        f'<function name="propose">{ARGUMENTS}</function>',
+        f"Here it is {{a}}:\n```json\n{NAMED}\n```\nDone.",
+        f'{{"tool_calls": [{{"type": "function", "function": {NAMED}}}]}}',
+        f'{{"type": "function", "function": "propose", "parameters": {ARGUMENTS}}}',
+        f'{{"name": "trial", "arguments": {{"number": 3}}}}\n{NAMED}',
+        f"<|python_tag|>{PYTHON.replace('propose', 'propose.call')}<|eom_id|>",
+        f"<|python_start|>[{PYTHON}]<|python_end|>",
+        f"<|tool_call_start|>[trial(number=3), {PYTHON}]<|tool_call_end|>",
+        f"<function_calls>\n{PYTHON}\n</function_calls>",
+        f"I try that.\n```tool_code\nprint(default_api.{PYTHON})\n```",
     ],
-    ids=["deepseek", "kimi", "mistral", "gpt-oss", "qwen", "claude", "glm", "phi", "command-r"],
 )
 def test_a_call_that_no_server_read_is_a_call(text: str) -> None:
+    assert call_in(text, "propose") == IDEA
+
+
+def test_a_call_in_python_behind_thoughts_is_read_on_the_wire() -> None:
+    text = "<think>propose(hypothesis='no')</think>[propose(hypothesis='a larger rate')]"
     assert reply_to(whole({"content": text})).arguments == IDEA
+
+
+def test_a_call_in_python_has_values_of_python_and_of_json() -> None:
+    text = "[propose(edits=[{'old': 'f(\\'a)\\')', 'new': \"]\"}], a=true, b=None, c=-1.5)]"
+    edits = [{"old": "f('a)')", "new": "]"}]
+    assert call_in(text, "propose") == {"edits": edits, "a": True, "b": None, "c": -1.5}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We could try propose(hypothesis='x') later",
+        "```python\npropose(hypothesis='x')\n```",
+        "propose(hypothesis=open('x').read())",
+        "propose(**{'hypothesis': 'x'})",
+        '{"kind": "set_constant", "name": "propose", "value": "1"}',
+        "propose(" * 1_000,
+    ],
+)
+def test_what_only_looks_like_a_call_is_none(text: str) -> None:
+    assert call_in(text, "propose") is None
 
 
 @pytest.mark.parametrize("text", ["I propose {a}", "<function=propose>", "<tool_call>propose\n"])
