@@ -16,11 +16,12 @@ from agent.llm.address import place_of, without_query
 from agent.llm.begun import Begun, least_tokens
 from agent.llm.clients import making_client
 from agent.llm.effort import EFFORTS, MOST_STRETCH, STRETCH, THINKING_SHARE, Effort
-from agent.llm.faults import PASSING, failed, fault_of
+from agent.llm.faults import failed, fault_of
 from agent.llm.limits import allowed_output
 from agent.llm.model import DECLINED, Call, LooksBy, Reply, Request, Tool, Turn, declined
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import ANTHROPIC, cost_of
+from agent.llm.reasons import PASSING
 from agent.llm.refusals import all_headers, is_withheld, reason_in, reason_of, status_of
 from agent.llm.slips import object_of
 

@@ -9,12 +9,11 @@ from typing import Any
 
 from agent.errors import ModelFault
 from agent.llm.effort import Effort
-from agent.llm.faults import LIMITED, NO_MONEY, NO_SUCH_MODEL, PASSING, TOO_LARGE
-from agent.llm.lifting import is_limit, lifts_by_words
-from agent.llm.limits import is_too_long
+from agent.llm.lifting import lifts_by_words
 from agent.llm.model import Reply, Request
 from agent.llm.patience import Transient
-from agent.llm.refusals import TELLING, reason_of
+from agent.llm.reasons import WORDS, kind_of
+from agent.llm.refusals import TELLING, is_withheld, reason_of
 from agent.llm.slips import first_value
 from sandbox.ground.text import one_line
 
@@ -27,6 +26,9 @@ NOT_LOGGED_IN = (
     "credential",
     "api key",
     "unauthorized",
+    "sign in",
+    "access token",
+    "invalid_grant",
 )
 NOT_UNDERSTOOD = ("unknown option", "unexpected argument", "unrecognized", "invalid value")
 SERVER = "autoresearch_look"
@@ -85,20 +87,19 @@ def failure_of(
         status = int(named[1])
     now = datetime.now(UTC)
     lifts = lifts_by_words(message, now)
-    if lifts:
+    kind = kind_of(status, message)
+    if is_withheld(status, message):
+        return ModelFault(text, "autoresearch models")
+    if lifts and kind != "never":
         return Transient(text, (lifts - now).total_seconds(), limited=True)
-    if status == 402 or any(sign in lowered for sign in NO_MONEY):
-        return ModelFault(f"{text} (no credit left)", "autoresearch start --model none")
-    if status == TOO_LARGE or is_too_long(message):
-        return ModelFault(f"{text} (the question is too long for it)", "autoresearch models")
-    if status in LIMITED or is_limit(message):
-        return Transient(text, limited=True)
-    if status is not None and (status in PASSING or status >= 500):
-        return Transient(text)
-    if NO_SUCH_MODEL.search(message):
-        return ModelFault(f"{text} (is the name right?)", "autoresearch models")
-    if status in (401, 403) or any(sign in lowered for sign in NOT_LOGGED_IN):
+    if kind in ("limit", "passing"):
+        return Transient(text, limited=kind == "limit")
+    is_login = kind in ("", "grant") and any(sign in lowered for sign in NOT_LOGGED_IN)
+    if kind == "key" or is_login:
         return ModelFault(f"{text} (is it logged in?)", executable)
+    if kind:
+        words, command = WORDS[kind]
+        return ModelFault(f"{text} ({words})", command)
     if any(sign in lowered for sign in NOT_UNDERSTOOD):
         return ModelFault(f"{text} (is it up to date?)", f"{executable} --version")
     if status is not None:

@@ -7,45 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from agent.errors import ModelFault
-from agent.llm.lifting import is_limit, lifts_at, lifts_by_words
-from agent.llm.limits import is_too_long
+from agent.llm.lifting import lifts_at, lifts_by_words
 from agent.llm.patience import Patience, Transient
+from agent.llm.reasons import WORDS, kind_of
 from sandbox.ground.redaction import without
 from sandbox.ground.text import one_line
 
 MAX_MESSAGE_CHARACTERS = 300
-NO_MONEY = (
-    "credit balance",
-    "insufficient_quota",
-    "billing",
-    "exceeded your current quota",
-    "budget has been exceeded",
-    "over budget",
-    "have any credits",
-    "out of credits",
-    "not enough credits",
-    "insufficient balance",
-    "insufficient credit",
-    "insufficient funds",
-)
-# Statuses after which another attempt may succeed, besides 500 and above.
-PASSING = frozenset({408, 409, 424, 425, 429, 498})
-LIMITED = frozenset({429, 498, 529})
-"""Statuses of a limit that lifts: of the account's, or of all that a provider can answer (498 is
-Groq's)."""
-TOO_LARGE = 413
-_NEVER = re.compile(r"\blimit: ?0\b(?![.,]\d)")
-"""Gemini's, of a model that an account may not ask; it says when to try again all the same."""
-_WRONG_KEY = re.compile(
-    r"(?:invalid|incorrect) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid)", re.IGNORECASE
-)
-NO_SUCH_MODEL = re.compile(
-    r"\bmodel\b.{0,120}(?:may not exist|does not exist|not found|not supported|not available)"
-    r"|(?:unknown|invalid|unsupported|no such) model\b",
-    re.IGNORECASE | re.DOTALL,
-)
 _NO_ENDPOINT = re.compile(r"unexpected endpoint", re.IGNORECASE)
 """LM Studio's, inside an answer with status 200, where an address lacks its /v1."""
+_NOT_THERE = frozenset({404, 405, 410})
 _UNREACHED = frozenset({"ConnectError", "ConnectTimeout", "ProxyError"})
 _ASTRAY = frozenset(
     {"DecodingError", "LocalProtocolError", "RecursionError", "SSLError", "ValueError"}
@@ -69,38 +40,25 @@ def fault_of(
     answered, if it is not the provider itself.
     """
     text = f"{who or provider} answered {status}: {tidy(message, key)}"
-    variable = f"{provider.upper()}_API_KEY"
-    if status == 429 and _NEVER.search(message):
-        return ModelFault(
-            f"{text} (this account may not ask this model at all)", "autoresearch models"
-        )
-    now = datetime.now(UTC)
-    lifts = lifts_by_words(message, now)  # some providers say "quota" of a limit by the minute
-    if lifts:
-        return Transient(text, (lifts - now).total_seconds(), limited=True)
-    if status == 402 or any(sign in message.lower() for sign in NO_MONEY):
-        return ModelFault(
-            f"{text} (the account has no credit left)", "autoresearch start --model none"
-        )
-    if status == TOO_LARGE or is_too_long(message):
-        return ModelFault(
-            f"{text} (the question is longer than the model's context or the account allows; a "
-            "server of your own may be started with a longer context)",
-            "autoresearch models",
-        )
     if _NO_ENDPOINT.search(message):
         return _not_there(text, provider, who)
-    limited = status in LIMITED or is_limit(message)
-    if limited or status in PASSING or status >= 500:
+    now = datetime.now(UTC)
+    lifts = lifts_by_words(message, now)  # some providers say "quota" of a limit by the minute
+    kind = kind_of(status, message)
+    if lifts and kind != "never":
+        return Transient(text, (lifts - now).total_seconds(), limited=True)
+    if kind in ("limit", "passing"):
         lifts = lifts_at(message, headers, now)
         seconds = (lifts - now).total_seconds() if lifts else None
-        return Transient(text, seconds, limited=limited)
-    if status in (401, 403) or _WRONG_KEY.search(message):
+        return Transient(text, seconds, limited=kind == "limit")
+    if kind == "key":
+        variable = f"{provider.upper()}_API_KEY"
         return ModelFault(f"{text} (is {variable} right?)", f"export {variable}=…")
-    if status in (404, 405, 410):
+    if status in _NOT_THERE and kind in ("", "model"):
         return _not_there(text, provider, who)
-    if NO_SUCH_MODEL.search(message):
-        return ModelFault(text, "autoresearch models")
+    if kind:
+        words, command = WORDS[kind]
+        return ModelFault(f"{text} ({words})", command)
     return ModelFault(text, "autoresearch start --model none")
 
 
@@ -108,7 +66,7 @@ def _not_there(text: str, provider: str, who: str | None) -> ModelFault:
     """Return the fault for a model's name or an address that a server does not know."""
     if who in (None, provider):
         reason = "no such model, or not for this key"
-        return ModelFault(f"{text} ({reason})", "autoresearch start --model opus")
+        return ModelFault(f"{text} ({reason})", "autoresearch models")
     variable = f"{provider.upper()}_BASE_URL"
     if ".azure." in f"{who}":
         reason = (

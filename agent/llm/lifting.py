@@ -43,7 +43,8 @@ _LIMIT = re.compile(
     r"(?:limit|quota|cap|allowance)"
     r"|(?:hit|reached|exceeded) your (?:[\w-]{1,20} ){0,3}(?:limit|quota)"
     r"|too many requests|too many tokens,? (?:please wait|per )|rate_limit|rate exceeded"
-    r"|throttl|overloaded|quota will be replenished",
+    r"|throttl|overloaded|quota will be replenished"
+    r"|(?:at|over) capacity|capacity exceeded|high demand|(?:too|server) busy",
     re.IGNORECASE,
 )
 """How providers and their clients describe a limit that lifts, even without a time."""

@@ -41,12 +41,14 @@ _QUESTION = _patterns(
     rf"{_NUMBER} tokens from the input",
     rf"{_NUMBER} `inputs` tokens",
     rf"prompt contains {_NUMBER} tokens",
+    rf"resulted in {_NUMBER} tokens",
 )
 _REQUESTED = _patterns(rf"requested (?:about |a total of )?{_NUMBER}")
 """Tokens of the question and the answer together."""
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|(?:prompt|input) is too long"
-    r"|exceeds? the (?:available|model'?s?) (?:maximum )?context"
+    r"|exceeds? the (?:available |model'?s? )?(?:maximum )?context"
+    r"|ran out of room in the model'?s context"
     r"|request(?: body)? too large|request_too_large|exceeds the maximum (?:size|number of tokens)"
     r"|longer than the model'?s context|too large for model with|maximum prompt length"
     r"|exceeded model token limit|context window exceeds limit"

@@ -44,13 +44,14 @@ MAX_DEPTH = 8
 NO_REASON = "no reason given"
 _WITHHELD = re.compile(
     r"content management policy|content.filter|content violates|safety_check|prohibited_content"
+    r"|content exists risk|data_inspection|inappropriate content|considered high risk"
     r"|limited access to this content|violat\w{1,5} (?:\w{1,20} ){0,3}(?:polic|guidelines)"
     r"|(?:prompt|input|request|content|output|response)s? (?:was|were|is|has been) "
     r"(?:flagged|blocked|filtered)",
     re.IGNORECASE,
 )
-"""As Azure, OpenAI, Anthropic, xAI, Gemini and OpenRouter say that they do not answer a question;
-the next one may be answered."""
+"""As Azure, OpenAI, Anthropic, xAI, Gemini, OpenRouter, DeepSeek, Qwen and Moonshot say that they
+do not answer a question; the next one may be answered."""
 _ABOUT_A_QUESTION = frozenset({400, 403, 422, 451})
 MAX_BODY = 2**16
 """The most characters of a body that are searched for the reason."""
@@ -120,7 +121,14 @@ def _where(error: Mapping[str, Any]) -> str:
 
 
 def _behind(error: Mapping[str, Any]) -> str:
-    """Return in brackets what a router adds about the provider that it chose; empty if nothing."""
+    """Return in brackets what stands behind a reason; empty if nothing.
+
+    A router adds the words of the provider that it chose, Google when to try again.
+    """
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, dict) and isinstance(detail.get("retryDelay"), str):
+            return f" (retry in {detail['retryDelay']})"
     metadata = error.get("metadata")
     raw = metadata.get("raw") if isinstance(metadata, dict) else None
     if not raw:
