@@ -81,6 +81,8 @@ MAX_REFUSED = 10
 """How often a command may call tools after it was told to propose; one answer may call many."""
 LOOKED_ON = "(it kept looking things up after it was told to propose, and was ended)"
 POLL_SECONDS = 0.2
+POLLS_AFTER_ITS_END = 5
+"""How often the output of a command that has ended is waited for."""
 ENDING_SECONDS = 0.01
 STALLED_SECONDS = 60.0
 """A command that reports a retry and then is silent for so long is ended."""
@@ -177,20 +179,23 @@ class Command:
                     return Reply(model=self.name, text=LOOKED_ON)
                 except OSError as error:  # too many processes, no memory, no room
                     raise Transient(f"{self.name} cannot be started: {error}") from None
+        failure: Transient | ModelFault
         try:
             # Its own words come first: some commands end with an error code behind a full answer.
             return self._dialect.read(out)
         except ModelFault as fault:
-            if is_withheld(None, fault.message):
-                return Reply(model=self.name, text=declined(fault.message))
-            raise self._with_left_out(fault) from None
+            failure = fault
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             if not code:
                 form = f"{self.name} answered in an unknown form: {error}"
                 raise Transient(one_line(form), astray=True) from None
-        message = f"{err}\n{out}".strip() or f"exit code {code}"
-        failure = failure_of(self.name, self._dialect.executable, message)
-        raise self._with_left_out(failure) if isinstance(failure, ModelFault) else failure
+            message = f"{err}\n{out}".strip() or f"exit code {code}"
+            failure = failure_of(self.name, self._dialect.executable, message)
+        if isinstance(failure, Transient):
+            raise failure
+        if is_withheld(None, failure.message):
+            return Reply(model=self.name, text=declined(failure.message))
+        raise self._with_left_out(failure)
 
     def _with_left_out(self, fault: ModelFault) -> ModelFault:
         """Return the fault with the names of variables that the command did not get."""
@@ -220,7 +225,7 @@ class Command:
         process = Process(transport, protocol, loop)
         try:
             talk = self._talk(process, question.encode("utf-8", "replace"))
-            out, err = await _unless_it_looks_on(talk, call.request.door)
+            out, err = await _until_it_ends(talk, transport, call.request.door)
         finally:
             code = await _end(transport)
         return (
@@ -279,22 +284,41 @@ async def _end(transport: asyncio.SubprocessTransport) -> int:
     return code
 
 
-async def _unless_it_looks_on(
-    talk: Coroutine[Any, Any, tuple[bytes, bytes]], door: Door | None
+async def _until_it_ends(
+    talk: Coroutine[Any, Any, tuple[bytes, bytes]],
+    transport: asyncio.SubprocessTransport,
+    door: Door | None,
 ) -> tuple[bytes, bytes]:
     """Return the output of a command; raise _LooksOn once it was told too often to propose.
 
-    Each further look is a paid answer, and the command itself bounds them by nothing.
+    Each further look is a paid answer, and the command itself bounds them by nothing. The output
+    of one that has ended is what it wrote by then: a child that it left behind may hold its end.
     """
     task = asyncio.ensure_future(talk)
+    polls = 0
     try:
         while not task.done():
             await asyncio.wait({task}, timeout=POLL_SECONDS)
             if door and door.refused > MAX_REFUSED:
                 raise _LooksOn
+            polls += transport.get_returncode() is not None
+            if polls == POLLS_AFTER_ITS_END:
+                _close(transport)
     finally:
         task.cancel()
     return task.result()
+
+
+def _close(transport: asyncio.SubprocessTransport) -> None:
+    """Close the ends of a command's pipes that are here, whoever holds the others."""
+    for descriptor in range(3):
+        pipe = transport.get_pipe_transport(descriptor)
+        if pipe is None or pipe.is_closing():
+            continue
+        if isinstance(pipe, asyncio.WriteTransport):
+            pipe.abort()
+        else:
+            pipe.close()
 
 
 async def _end_of(stream: asyncio.StreamReader) -> bytes:

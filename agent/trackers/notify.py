@@ -6,9 +6,10 @@ import shlex
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Collection
 from contextlib import suppress
-from typing import Protocol
+from typing import IO, Protocol
 
 from agent.errors import Fault, UsageFault
 from agent.records.events import ModelWaited, RunStarted
@@ -20,6 +21,9 @@ from sandbox.ground.text import one_line
 
 # A command that takes longer than this hangs.
 TIMEOUT_SECONDS = 30.0
+MAX_ERRORS = 4_000
+"""Bytes that are read of what a failed command wrote."""
+MAX_SHOWN_ERRORS = 200
 
 
 class Channel(Protocol):
@@ -100,27 +104,34 @@ class Command:
         self._call(json.dumps(record) + "\n", os.environ | variables)
 
     def _call(self, text: str, environment: dict[str, str]) -> None:
-        process = subprocess.Popen(
-            self._argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=environment,
-            start_new_session=True,
-            text=True,
-            errors="replace",
-        )
-        try:
-            _, errors = process.communicate(text, self._timeout)
-        except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            raise Fault(f"{self._argv[0]} took longer than {self._timeout:.0f} s") from None
-        if process.returncode:
-            raise Fault(
-                f"{self._argv[0]} ended with {process.returncode}: {one_line(errors[-200:])}"
+        # Not a pipe: a child that the command leaves behind would hold its end for long.
+        with tempfile.TemporaryFile() as errors:
+            process = subprocess.Popen(
+                self._argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env=environment,
+                start_new_session=True,
             )
+            try:
+                process.communicate(text.encode("utf-8", "replace"), self._timeout)
+            except subprocess.TimeoutExpired:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                assert process.stdin, "it is a pipe"
+                process.stdin.close()
+                raise Fault(f"{self._argv[0]} took longer than {self._timeout:.0f} s") from None
+            if process.returncode:
+                words = _end_of(errors)
+                raise Fault(f"{self._argv[0]} ended with {process.returncode}: {words}")
+
+
+def _end_of(errors: IO[bytes]) -> str:
+    """Return the end of what a command wrote, in one line."""
+    errors.seek(max(0, errors.seek(0, os.SEEK_END) - MAX_ERRORS))
+    return one_line(errors.read(MAX_ERRORS).decode("utf-8", "replace")[-MAX_SHOWN_ERRORS:])
 
 
 def _words(command: str) -> list[str]:

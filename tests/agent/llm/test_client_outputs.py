@@ -183,6 +183,23 @@ def test_a_flood_is_ended_at_once_and_not_at_the_deadline(
         model.complete(REQUEST)
 
 
+@pytest.mark.parametrize("masks", [True, False])
+def test_what_a_command_leaves_behind_holds_no_answer_up(
+    tmp_path: Path, masks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an updater or a server of tools that outlives its client and holds all of its pipes."""
+    if not masks:
+        monkeypatch.setattr("agent.llm.command.masked", lambda words, _: list(words))
+    child = "import subprocess; subprocess.Popen(['sleep', '60'], start_new_session=True)"
+    body = f"{child}; print({claude()!r})"
+    secret = tmp_path / "hidden"
+    secret.mkdir()
+    patience = Patience(30.0, threading.Event(), first_wait=60.0)
+    environment = stand_in(tmp_path, "claude", body)
+    reply = Command("claude-code", environment, patience, hidden=(secret,)).complete(REQUEST)
+    assert reply.cost == 0.25
+
+
 def test_a_limit_of_a_command_without_a_time_is_a_limit_at_the_deadline(tmp_path: Path) -> None:
     environment = stand_in(tmp_path, "claude", "sys.exit('usage limit reached')")
     patience = Patience(60.0, threading.Event(), first_wait=120.0)

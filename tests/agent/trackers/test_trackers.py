@@ -362,6 +362,19 @@ def test_a_command_that_fails_or_hangs_is_a_warning(tmp_path: Path) -> None:
     assert time.monotonic() - began < 300, "the sleep was ended with it"
 
 
+@pytest.mark.parametrize(
+    ("command", "warnings"),
+    [("setsid sleep 9 & echo told", []), ("setsid sleep 9 & wait", ["took longer than 3 s"])],
+)
+def test_what_a_command_leaves_behind_holds_no_message_up(
+    command: str, warnings: list[str]
+) -> None:
+    channel = Notify(Command(f"sh -c '{command}'", timeout=3.0))
+    given = session(Trackers([Aside("--notify", channel)]), EVENTS[:1])
+    assert len(given) == len(warnings)
+    assert all(words in warning for words, warning in zip(warnings, given, strict=True))
+
+
 @pytest.mark.parametrize("command", ["", "no-such-command x", "echo 'unbalanced"])
 def test_a_command_that_cannot_run_is_refused_before_anything_does(
     command: str, tmp_path: Path
