@@ -32,7 +32,7 @@ def written_notes(project: Project, run: str) -> tuple[ResearchNote, ...]:
         notes = notes_of(history.inputs)
         if not notes:
             raise UsageFault(
-                f"{history.branch} has no notes: only a model that looks writes them.",
+                f"{history.branch} has no notes: only a model with tools writes them.",
                 f"autoresearch log {history.tag}",
             )
         return notes

@@ -39,7 +39,7 @@ class Consent:
         if not self._trusted and not is_terminal():
             lines = "\n".join(f"  {_plain(item.line)}" for item in items)
             raise TrustFault(
-                f"This is not trusted yet, and nobody is here to ask:\n{lines}", _again()
+                f"This is not trusted yet, and there is no terminal to ask in:\n{lines}", _again()
             )
         self._show(items)
         if not self._trusted and not agreed("Trust this?", _again()):

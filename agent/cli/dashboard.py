@@ -120,7 +120,8 @@ def dashboard(
         bool,
         typer.Option(
             "--control",
-            help="Let who has the token tell, try, pause, skip, star, note, approve and reject.",
+            help="Allow whoever has the token to tell, try, pause, skip, star, note, approve and "
+            "reject.",
         ),
     ] = False,
     token_file: Annotated[

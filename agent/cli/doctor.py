@@ -122,7 +122,7 @@ def _system() -> Finding:
     return Finding(
         what="system",
         state="bad",
-        found=f"{sys.platform}: no sandbox is written for it",
+        found=f"there is no sandbox for {sys.platform}",
         fix="use Linux, in WSL 2 on Windows",
     )
 

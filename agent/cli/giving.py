@@ -62,7 +62,7 @@ def try_(
     from agent.run.given import Giver
 
     if sum(bool(option) for option in (values, patch, source)) > 1:
-        message = "--set, --patch and --branch are three ways to give one change; type one of them."
+        message = "Give one of --set, --patch and --branch: each names the whole change."
         raise UsageFault(message, TRY_EXAMPLES[1])
     run = run_to_steer(branch)
     with History.read(run.home, run.summary.branch) as history:
@@ -101,7 +101,7 @@ def brief(
     if not program:
         raise UsageFault("This project has no program.md.", "autoresearch tell 'a remark'")
     if file and from_checkout:
-        raise UsageFault("--file and --from-checkout are two sources.", BRIEF_EXAMPLES[1])
+        raise UsageFault("Give --file or --from-checkout, not both.", BRIEF_EXAMPLES[1])
     if from_checkout:
         file = root_of(Path.cwd()) / program
     text = _text_of(file) if file else _edited(now)

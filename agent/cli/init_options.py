@@ -8,7 +8,7 @@ import typer
 from agent.cli.completion import complete_presets
 
 FolderArgument = Annotated[
-    Path, typer.Argument(metavar="[FOLDER]", help="Where the project is, or is to be.")
+    Path, typer.Argument(metavar="[FOLDER]", help="The project's folder; made if it is not there.")
 ]
 PresetOption = Annotated[
     str | None,
@@ -25,22 +25,22 @@ AnywayOption = Annotated[
 ]
 ScriptOption = Annotated[
     str | None,
-    typer.Option(metavar="PATH", help="The training, where it is not the likeliest."),
+    typer.Option(metavar="PATH", help="The training script. Default: the likeliest one."),
 ]
 CommandOption = Annotated[
     str | None,
-    typer.Option(metavar="COMMAND", help='What is run: "python fit.py --epochs 3".'),
+    typer.Option(metavar="COMMAND", help='The command of a training: "python fit.py --epochs 3".'),
 ]
 FilesOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="GLOB", help="What an edit may touch; may be repeated."),
+    typer.Option(metavar="GLOB", help="Files that edits may change; may be repeated."),
 ]
 ReadOnlyOption = Annotated[
     list[str] | None,
     typer.Option(
         "--read-only",
         metavar="PATH",
-        help="What the training may read besides what git has, such as data; may be repeated.",
+        help="What the training may read besides the files in git, such as data; may be repeated.",
     ),
 ]
 EvaluateOption = Annotated[
@@ -54,14 +54,16 @@ EvaluateOption = Annotated[
 HiddenOption = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="PATH", help="What only the evaluator sees; may be repeated. Default: its data."
+        metavar="PATH",
+        help="Files that only the evaluator may read; may be repeated. Default: its data.",
     ),
 ]
 OutputsOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="PATH",
-        help="What a run leaves for the evaluator; may be repeated. Default: what it reads.",
+        help="Files that a training writes for the evaluator; may be repeated. Default: those "
+        "that it reads.",
     ),
 ]
 PythonOption = Annotated[
@@ -71,10 +73,10 @@ PythonOption = Annotated[
 RepeatsOption = Annotated[
     int,
     typer.Option(
-        metavar="N", min=0, max=100, help="Trainings under other seeds, to see the noise."
+        metavar="N", min=0, max=100, help="Trainings under further seeds, to measure the noise."
     ),
 ]
 NoRunOption = Annotated[bool, typer.Option("--no-run", help="Only read the source; run nothing.")]
 YesOption = Annotated[
-    bool, typer.Option("--yes", "-y", help="Take what is proposed, and ask nothing.")
+    bool, typer.Option("--yes", "-y", help="Accept every proposed answer without asking.")
 ]

@@ -104,7 +104,7 @@ def agreed_to(answers: Answers, question: str) -> bool:
     if answers.yes:
         return True
     if not answers.asks:
-        raise UsageFault(f"{question} Nobody is here to answer.", again("--yes"))
+        raise UsageFault(f"{question} There is no terminal to answer in.", again("--yes"))
     return typer.confirm(question, default=True, err=True)
 
 
@@ -141,7 +141,9 @@ def choose_direction(answers: Answers, number: Number) -> Direction:
 
 def says_exact(answers: Answers) -> bool:
     """Return whether the user declares that the score has no noise."""
-    question = "Does equal code always give equal scores here? Without your word little is kept."
+    question = (
+        "Does the same code always give the same score here? If that is not sure, little is kept."
+    )
     return answers.asks and typer.confirm(question, default=False, err=True)
 
 

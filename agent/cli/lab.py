@@ -218,7 +218,9 @@ def open_test(
     )
     history.open_test(opening)
     console = open_console(stderr=True)
-    console.print(f"the test split is opened (time {opening.number}): the run's branch says so now")
+    console.print(
+        f"the test split is opened (time {opening.number}), as the run's branch now records"
+    )
     return opening
 
 

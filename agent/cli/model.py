@@ -74,7 +74,9 @@ def models(as_json: Json = False) -> None:
     """
     from agent.llm.catalog import offers
 
-    with waiting("the lists of models", f"who has not answered after {LIST_SECONDS:.0f} s is left"):
+    with waiting(
+        "the lists of models", f"what has no answer after {LIST_SECONDS:.0f} s is left out"
+    ):
         available = list(offers(os.environ, Patience(LIST_SECONDS, threading.Event())))
     if as_json:
         typer.echo(json.dumps([offer.model_dump() for offer in available], indent=2))

@@ -22,7 +22,7 @@ events = ["keep", "plateau", "money", "hold", "wait", "error", "end"]
 @app.command(epilog=epilog("autoresearch notify", "autoresearch notify --test"))
 def notify(
     test: Annotated[
-        bool, typer.Option("--test", help="Send one message to each, and say what became of it.")
+        bool, typer.Option("--test", help="Send one message to each, and say whether it arrived.")
     ] = False,
 ) -> None:
     """Show who is told of your runs, and of what.

@@ -97,7 +97,7 @@ LeaveBranch = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, in a stable format.")]
 
 AlsoColumns = Annotated[
-    bool, typer.Option("--also", help="With a column for each guarded and each further metric.")
+    bool, typer.Option("--also", help="Add a column for each guarded and each further metric.")
 ]
 Pareto = Annotated[
     str | None,
@@ -252,7 +252,7 @@ Effort = Annotated[
     str | None,
     typer.Option(
         metavar="LEVEL",
-        help=f"How hard the model thinks: {', '.join(EFFORTS)}. Its answers may be longer for it. "
+        help=f"How hard the model thinks: {', '.join(EFFORTS)}. More effort makes longer answers. "
         "Default: its own choice; for a resumed run as at the start.",
     ),
 ]

@@ -234,7 +234,9 @@ def delete_command(
     if not yes:
         command = shlex.join(["autoresearch", "delete", *(item.tag for item in wanted), "--yes"])
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise UsageFault("`delete` asks first, and nobody is here to ask.", command)
+            raise UsageFault(
+                "`delete` asks before it deletes, and there is no terminal to ask in.", command
+            )
         if not agreed(f"Delete {_count(wanted)} for good?", command):
             say("Nothing was deleted.")
             return

@@ -134,7 +134,9 @@ def target_of(project: Project, sister: History, into: str | None) -> str:
     tags = run_tags(Plumbing(Path(project.root)))
     tag = tag_of(into)
     if tag == sister.tag:
-        raise UsageFault(f"{into} is the run whose changes are proposed.", EXAMPLE)
+        raise UsageFault(
+            f"The changes of {into} cannot be proposed to itself: name another run.", EXAMPLE
+        )
     if tag not in tags:
         History.read(project, into)  # raises the fault with the nearest name
     return into

@@ -89,7 +89,7 @@ def _install(places: Sequence[Place], yes: bool) -> None:
 def _uninstall(places: Sequence[Place], yes: bool) -> None:
     wanted, changed = to_remove(places)
     for place in changed:
-        say(f"{place.path} was changed, and stays.")
+        say(f"{place.path} was changed by hand, so it is not removed.")
     if not wanted:
         say("There is nothing to remove.")
         return
@@ -107,7 +107,9 @@ def _agreed(places: Sequence[Place], does: str, yes: bool) -> bool:
         return True
     command = shlex.join(["autoresearch", *sys.argv[1:], "--yes"])
     if not is_terminal():
-        raise UsageFault("`skill` asks first, and nobody is here to ask.", command)
+        raise UsageFault(
+            "`skill` asks before it changes a file, and there is no terminal to ask in.", command
+        )
     if agreed("Go ahead?", command):
         return True
     say("Nothing was done.")

@@ -214,7 +214,7 @@ def lines_of(spread: Spread) -> Iterator[str]:
         yield f"spread: ±{spread.sd:.2g} {words}{scale}"
     if spread.source == "pairs" and spread.tau is not None:
         yield f"spread: ±{spread.tau:.2g} {IN_WORDS['pairs']}{scale}"
-    yield f"the smallest gain that is told apart {POWER:.0%} of the time, and what it costs:"
+    yield f"the smallest gain that is detected {POWER:.0%} of the time, and its cost:"
     for resolution in spread.resolutions:
         yield f"  {resolution_text(resolution, spread)}"
     if spread.source != "pairs":
@@ -229,7 +229,7 @@ def in_short(spread: Spread) -> Iterator[str]:
     if spread.sd is not None:
         yield f"One run scatters by ±{spread.sd:.2g} {IN_WORDS[spread.source]}."
     for resolution in spread.resolutions[1:2]:
-        yield f"Smaller gains than {resolution_text(resolution, spread)} are seldom told apart."
+        yield f"Gains smaller than {resolution_text(resolution, spread)} are seldom detected."
 
 
 def resolution_text(resolution: Resolution, spread: Spread) -> str:

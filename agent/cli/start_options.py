@@ -31,8 +31,8 @@ BaselineRepeatsOption = Annotated[
 VerdictOption = Annotated[
     Verdict | None,
     typer.Option(
-        help="sequential repeats a promising trial until it is told from noise; greedy keeps "
-        "whatever scores better once. Default: sequential."
+        help="sequential repeats a promising trial until its gain is significant or ruled out; "
+        "greedy keeps whatever scores better once. Default: sequential."
     ),
 ]
 FalseKeepsOption = Annotated[
@@ -58,7 +58,7 @@ GovernsOption = Annotated[
     typer.Option(
         "--settings",
         help="With --from: whose autoresearch.toml counts, this folder's (checkout) or that of "
-        "the state (run). Default: this folder's where it differs, which is said.",
+        "the state (run). Default: this folder's if it differs; `start` then says so.",
     ),
 ]
 WarmOption = Annotated[

@@ -196,7 +196,7 @@ def _take_back(start: Start) -> None:
         return
     start.working.log.close()
     delete(homes(Path(start.project.root)), start.tag)
-    line = f"autoresearch/{start.tag} is removed again, for nothing ran"
+    line = f"autoresearch/{start.tag} is removed again, because nothing ran"
     open_console(stderr=True).print(Text(line, "yellow"), soft_wrap=True)
 
 

@@ -105,7 +105,9 @@ def skip(number: Number, branch: Steered = None) -> None:
 @app.command(epilog=epilog("autoresearch hold", "autoresearch hold --off"))
 def hold(
     branch: Steered = None,
-    off: Annotated[bool, typer.Option("--off", help="Keep what is better again.")] = False,
+    off: Annotated[
+        bool, typer.Option("--off", help="Stop holding: keep what is better again.")
+    ] = False,
 ) -> None:
     """Let what would be kept from now on wait for your word, as `held`.
 
@@ -142,7 +144,8 @@ def set_(
     workers: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Train so many trials at once, when what trains has its verdict."
+            metavar="N",
+            help="Train this many trials at once, after those in training have their verdicts.",
         ),
     ] = None,
     lift: Annotated[
@@ -197,7 +200,7 @@ def inbox(
     for asked in waiting:
         refs.write(asked)
         box.remove(asked)
-    say("They are refs now. For the machine that works on the run, type:")
+    say("The inputs are refs now. To send them to the machine that works on the run, type:")
     say(f"  git push REMOTE 'refs/autoresearch/{run.tag}/inbox/*'")
 
 
@@ -228,4 +231,4 @@ def _list(branch: str | None) -> None:
     for line in lines:
         say(line)
     if not lines:
-        say(f"No remark holds in {run.summary.branch}.")
+        say(f"No remark is in force in {run.summary.branch}.")

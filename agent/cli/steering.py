@@ -39,7 +39,7 @@ def run_to_steer(branch: str | None) -> Run:
     active = [run for run in runs if run.summary.pid is not None]
     if len(active) > 1:
         names = "\n".join(f"  {run.tag}  process {run.summary.pid}" for run in active)
-        message = f"{len(active)} runs are active; name the one that is meant:\n{names}"
+        message = f"{len(active)} runs are active; name the one you mean:\n{names}"
         raise UsageFault(message, "autoresearch list")
     if active:
         return active[0]

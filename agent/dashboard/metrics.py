@@ -36,11 +36,11 @@ class Series:
         objective = view.run.goal
         self.axis = axis
         self._view = view
-        self._values = {
-            trial.number: value
-            for trial in on_newest_data(view.trials)
-            if (value := value_of(trial, axis.name, objective)) is not None
-        }
+        self._values: dict[int, float] = {}
+        for trial in on_newest_data(view.trials):
+            value = value_of(trial, axis.name, objective)
+            if value is not None:
+                self._values[trial.number] = value
         limits = [(guard, _limit(view, guard)) for guard in objective.guards]
         self.lines = [
             (guard, value)

@@ -64,11 +64,11 @@ def _read(path: Path) -> Traces | None:
         rows = list(csv.DictReader(text.splitlines()))
     except (OSError, csv.Error):
         return None
-    charts = [
-        Trace(column, points)
-        for column in COLUMNS[1:]
-        if len(points := list(_points(rows, column))) > 1
-    ]
+    charts = []
+    for column in COLUMNS[1:]:
+        points = list(_points(rows, column))
+        if len(points) > 1:
+            charts.append(Trace(column, points))
     data = base64.b64encode(text.encode()).decode()
     href = f"data:text/csv;charset=utf-8;base64,{data}"
     return Traces(path.name.removesuffix(SUFFIX), href, tuple(charts))

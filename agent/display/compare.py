@@ -20,7 +20,7 @@ def side_by_side(
     rows = [["", *heads]]
     for name in columns[0]:
         rows.append([name, *(column[name] for column in columns)])
-    cells = [[formatter.line(cell) for cell in row] for row in rows]
+    cells = [list(map(formatter.line, row)) for row in rows]
     if formatter.plain:
         return _aligned(cells)
     table = FoldingTable(cells[0], gap=GAP)

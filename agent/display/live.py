@@ -143,7 +143,8 @@ class Frame:
         above = [*self._header(), SPACE, *self._trials(), self._proposing(), *self._notes(), SPACE]
         below = [SPACE, *self._footer()]
         room = self._height - len(above) - len(below)
-        lines = [*above, *self._verdicts(max(1, min(VERDICTS, room))), *below]
+        verdicts = self._verdicts(max(1, min(VERDICTS, room)))
+        lines = [*above, *verdicts, *below]
         by_rank = sorted(range(len(lines)), key=lambda place: lines[place].rank)
         kept = sorted(by_rank[: self._height])
         return [self._fit(lines[place].text) for place in kept]
@@ -320,7 +321,7 @@ class Frame:
     def _verdicts(self, rows: int) -> Iterator[Line]:
         """Yield the last verdicts in columns, and empty lines where there are fewer than rows."""
         cells = [self._verdict(trial) for trial in self._state.trials[-rows:]]
-        widths = [max(cell.cell_len for cell in column) for column in zip(*cells, strict=True)]
+        widths = list(map(_widest, zip(*cells, strict=True)))
         for row in cells:
             for cell, width, side in zip(row[:-1], widths, VERDICT_COLUMNS, strict=False):
                 cell.align(side, width)
@@ -391,3 +392,7 @@ class Frame:
             score,
             self._joined(*filter(None, (f"by #{best.number}", gain)), best.proposal.hypothesis),
         )
+
+
+def _widest(cells: Sequence[Text]) -> int:
+    return max(cell.cell_len for cell in cells)

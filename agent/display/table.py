@@ -84,9 +84,10 @@ def trial_table(
 
 def _columns(rows: Sequence[dict[str, Text]], formatter: Formatter, width: int) -> list[str]:
     """Return the columns that fit a terminal of this width, without empty ones."""
-    columns = [
-        name for name in rows[0] if name not in GIVEN_UP or any(row[name].plain for row in rows)
-    ]
+    columns = []
+    for name in rows[0]:
+        if name not in GIVEN_UP or any(row[name].plain for row in rows):
+            columns.append(name)
     for name, least in GIVEN_UP.items():
         others = [column for column in columns if column != "hypothesis"]
         if width - _cells(others, rows, formatter) >= least:
@@ -98,11 +99,11 @@ def _columns(rows: Sequence[dict[str, Text]], formatter: Formatter, width: int) 
 
 def _cells(columns: Sequence[str], rows: Sequence[dict[str, Text]], formatter: Formatter) -> int:
     """Return how wide columns are, each with the gap behind it."""
-    widest = (
-        max(cell_len(_head(name, formatter)), *(row[name].cell_len for row in rows))
-        for name in columns
-    )
-    return sum(widest) + GAP * len(columns)
+    total = 0
+    for name in columns:
+        widest = max(row[name].cell_len for row in rows)
+        total += max(widest, cell_len(_head(name, formatter))) + GAP
+    return total
 
 
 def _numbers(
@@ -170,18 +171,18 @@ def _score(trial: Trial, formatter: Formatter) -> Text:
 
 
 def _paper(rows: Sequence[dict[str, Text]], formatter: Formatter) -> Text:
-    lines = [{name: _head(name, formatter) for name in rows[0]}]
-    lines += [{name: cell.plain for name, cell in row.items()} for row in rows]
-    widths = {name: max(len(line[name]) for line in lines) for name in rows[0]}
-    aligned = []
-    for line in lines:
-        cells = [_padded(line, name, widths[name]) for name in line]
-        aligned.append("  ".join(cells).rstrip())
-    return Text("\n".join(aligned))
+    columns = [_padded(name, _head(name, formatter), rows) for name in rows[0]]
+    lines = ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
+    return Text("\n".join(lines))
 
 
-def _padded(line: dict[str, str], name: str, width: int) -> str:
-    return line[name].rjust(width) if _is_number(name) else line[name].ljust(width)
+def _padded(name: str, head: str, rows: Sequence[dict[str, Text]]) -> list[str]:
+    """Return the cells of a column under its head, all of one width."""
+    cells = [head, *(row[name].plain for row in rows)]
+    width = max(map(len, cells))
+    if _is_number(name):
+        return [cell.rjust(width) for cell in cells]
+    return [cell.ljust(width) for cell in cells]
 
 
 def summary(

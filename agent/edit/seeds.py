@@ -118,10 +118,9 @@ def changed_seed(before: Seeds, after: Seeds) -> str | None:
             return door
     gone_everywhere = Counter(before.everywhere - after.everywhere)
     added_everywhere = Counter(after.everywhere - before.everywhere)
-    resolved = _is_resolved(gone_everywhere, added_everywhere, before)
-    if (added_everywhere and not resolved) or _unseeded(before, after):
+    if added_everywhere and not _is_resolved(gone_everywhere, added_everywhere, before):
         return "call"
-    return None
+    return "call" if _unseeded(before, after) else None
 
 
 def _is_resolved(gone: Counter[str], added: Counter[str], before: Seeds) -> bool:

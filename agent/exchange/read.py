@@ -25,7 +25,7 @@ from pydantic import ValidationError
 
 from agent.errors import UsageFault
 from agent.history.history import History
-from agent.history.prior import as_prior
+from agent.history.prior import as_prior, priors_of
 from agent.records.bounded import is_number, reason_of
 from agent.records.objective import VAL_BPB, Objective, Sense
 from agent.records.proposals import Configuration, Value
@@ -158,7 +158,7 @@ def prior_of_run(history: History, objective: Objective) -> tuple[PriorTrial, ..
     Raise UsageFault if it has none yet, or measures another metric.
     """
     _refuse_other(history.branch, history.run.goal, objective)
-    trials = [prior for trial in history.comparable if (prior := as_prior(trial)) is not None]
+    trials = priors_of(history.comparable)
     if not trials:
         raise UsageFault(
             f"{history.branch} has no trial with a score or a failure yet.",
@@ -215,13 +215,15 @@ def _rows(text: str) -> list[dict[str, Any]]:
     header = text.partition("\n")[0]
     reader = csv.DictReader(io.StringIO(text), delimiter="\t" if "\t" in header else ",")
     try:
-        return [
-            {name: _cell(cell) for name, cell in row.items() if None not in (name, cell)}
-            for row in reader
-        ]
+        return [_cells(row) for row in reader]
     except csv.Error as error:
         message = f"a table that cannot be read: {error}"
         raise UsageFault(message, "autoresearch export --format tsv   # an example") from None
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the cells of a row by column; a row may have more or fewer than the header."""
+    return {name: _cell(cell) for name, cell in row.items() if None not in (name, cell)}
 
 
 def _cell(cell: str) -> Any:

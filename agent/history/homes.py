@@ -51,7 +51,7 @@ def runs_of(places: tuple[Project, ...]) -> list[Run]:
     git = Plumbing(Path(places[0].root))
     runs = []
     is_cut = fault_of_depth(git, "a run") is not None
-    listings = [{run.tag: run for run in list_runs(home)} for home in places]
+    listings = [_by_tag(home) for home in places]
     for summary in list_runs(places[0]):
         with suppress(HistoryFault):  # what is damaged is listed, and said to be
             if first_commit(git, summary.commit) is None and not is_cut:
@@ -64,6 +64,10 @@ def runs_of(places: tuple[Project, ...]) -> list[Run]:
         local = (Run(summary, home) for home in places if is_local(home, summary.tag))
         runs.append(next(working, None) or next(local, None) or Run(summary, places[0]))
     return runs
+
+
+def _by_tag(home: Project) -> dict[str, RunSummary]:
+    return {run.tag: run for run in list_runs(home)}
 
 
 def find_run(runs: list[Run], name: str) -> Run:

@@ -19,7 +19,7 @@ OLD_FILE = "foreign.jsonl"
 def as_prior(trial: Trial) -> PriorTrial | None:
     """Return a trial as a prior trial for another run; None if it has no outcome."""
     outcome: float | Failure | None = None
-    if trial.was_held_to_guards:  # where nothing can be kept, nothing is to be sought
+    if trial.was_held_to_guards:  # it can never be kept, so a search method should avoid it
         outcome = "invalid"
     elif trial.status in SCORED:
         outcome = trial.value
@@ -33,6 +33,12 @@ def as_prior(trial: Trial) -> PriorTrial | None:
         outcome=outcome,
         curve=trial.result.curve if trial.result else (),
     )
+
+
+def priors_of(trials: Sequence[Trial]) -> list[PriorTrial]:
+    """Return the trials that have an outcome as prior trials."""
+    priors = map(as_prior, trials)
+    return [prior for prior in priors if prior is not None]
 
 
 def commit_prior(git: Plumbing, prior: Sequence[PriorTrial], source: str | None) -> str:

@@ -307,7 +307,7 @@ def unlike_remotes(git: Plumbing, tag: str, tip: str) -> list[str]:
         other = int(sides[1])
         if other and own:
             warnings.append(
-                f"{name} has gone another way: {other} commits that are not here, "
+                f"{name} has diverged: it has {other} commits that are not here, "
                 f"and {own} here that are not there"
             )
         elif other:

@@ -110,7 +110,7 @@ def _refuse_too_much(files: list[CommittedFile]) -> None:
     total = sum(file.size for file in files)
     if len(files) > MAX_FILES or total > MAX_TOTAL:
         raise ProjectFault(
-            f"`files` fits {len(files)} files of {total} bytes; at most {MAX_FILES} files of "
+            f"`files` matches {len(files)} files of {total} bytes; at most {MAX_FILES} files of "
             f"{MAX_TOTAL} bytes are edited.",
             f"{_NARROWER}, narrower",
         )
@@ -135,7 +135,7 @@ def refuse_idle_globs(project: Project, sources: Sources) -> None:
 
 
 def _idle(project: Project, sources: Sources, glob: str, fitting: list[str]) -> ProjectFault:
-    what = f"{FILE}: files: {one_line(glob)} fits"
+    what = f"{FILE}: files: {one_line(glob)} matches"
     if fitting:
         path = fitting[0]
         return ProjectFault(f"{what} only {one_line(path)}: {sources.others[path]}.", _NARROWER)

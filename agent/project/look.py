@@ -276,9 +276,10 @@ def _written(texts: Iterable[str], words: Iterable[str], files: tuple[str, ...])
     texts: of its files. words: the strings and paths in them.
     """
     source = "\n".join(texts)
-    suffixes = [
-        suffix for suffix, marks in _WRITERS.items() if any(mark in source for mark in marks)
-    ]
+    suffixes = []
+    for suffix, marks in _WRITERS.items():
+        if any(mark in source for mark in marks):
+            suffixes.append(suffix)
     fits = re.compile(r"(?![/.]*$)[\w./\-]+")
     names = [
         word

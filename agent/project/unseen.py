@@ -47,7 +47,7 @@ def refuse_idle_hidden(project: Project) -> None:
     for pattern in project.concealed:
         if not _on_disk(project, (pattern,)):
             raise ProjectFault(
-                f"{FILE}: [evaluate] hides {one_line(pattern)}, which fits no file here.",
+                f"{FILE}: [evaluate] hides {one_line(pattern)}, which matches no file here.",
                 f"$EDITOR {FILE}   # hidden = [...]",
             )
 

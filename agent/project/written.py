@@ -30,7 +30,7 @@ class Plan(Record):
     files: tuple[str, ...] = ()
     python: str = ""
     read_only: tuple[str, ...] = ()
-    """What a training may read besides what git has, as it is written."""
+    """What a training may read besides the files in git, as it is written."""
     budget: str = ""
     """What trainings keep to; empty where they end by themselves, or the project itself has it."""
     limit: str = ""
@@ -157,17 +157,20 @@ def _settings(plan: Plan) -> Iterator[str]:
         of = " of the baseline's time" if plan.limit.endswith("x") else ""
         yield _line("limit", plan.limit, f"at most{of}: trainings end by themselves{own}")
     if plan.exact == "stated":
-        yield _line("noise", "none", "equal code gives equal scores")
+        yield _line("noise", "none", "the same code gives the same score")
     if plan.exact == "seen":
-        yield '# noise = "none"'.ljust(WIDTH) + "# say so if equal code always gives equal scores:"
+        yield (
+            '# noise = "none"'.ljust(WIDTH)
+            + "# set this if the same code always gives the same score:"
+        )
         yield "".ljust(WIDTH) + "# without it little is kept, since all runs scored the same"
     if plan.also:
         yield _line("also", list(plan.also), "recorded, not judged")
     if plan.files:
-        yield _line("files", list(plan.files), "what an edit may touch")
+        yield _line("files", list(plan.files), "files that an edit may change")
     if plan.python:
         yield _line("python", plan.python, "the interpreter of the trainings")
-    what = "what a training may read besides what git has"
+    what = "what a training may read besides the files in git"
     if plan.read_only:
         yield _line("read_only", list(plan.read_only), what)
     else:
@@ -195,7 +198,7 @@ def _evaluate(evaluator: Evaluator) -> Iterator[str]:
     if evaluator.program:
         yield _line("program", evaluator.program, "what its evaluate(path) is called with")
     if evaluator.outputs:
-        yield _line("outputs", list(evaluator.outputs), "what a run leaves for it")
+        yield _line("outputs", list(evaluator.outputs), "files that a training writes for it")
 
 
 def _ranges(plan: Plan) -> Iterator[str]:

@@ -49,9 +49,9 @@ def fault_of_pattern(pattern: str) -> str | None:
 
 
 def matches(path: str, patterns: Sequence[str]) -> bool:
-    """Return whether the last pattern that fits `path` is not one of exceptions.
+    """Return whether the last pattern that matches `path` is not one of exceptions.
 
-    `*` and `?` stay within a folder, `**` stands for any number of folders. No pattern fits a
+    `*` and `?` stay within a folder, `**` stands for any number of folders. No pattern matches a
     hidden file or what is in a hidden folder.
     """
     parts = tuple(path.split("/"))
@@ -64,7 +64,7 @@ def matches(path: str, patterns: Sequence[str]) -> bool:
 
 
 def covers(path: str, patterns: Iterable[str]) -> bool:
-    """Return whether a pattern fits `path` or a folder above it, hidden ones too.
+    """Return whether a pattern matches `path` or a folder above it, hidden ones too.
 
     Capitals and small letters are alike, and so are the ways to write an accent: some file systems
     take one for the other, and what is hidden must not be seen under another name.
@@ -91,7 +91,7 @@ def _alike(path: str) -> tuple[str, ...]:
 
 
 def _fits(path: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Return whether all of a path fits all of a pattern, in time that grows with both alone."""
+    """Return whether all of a path matches all of a pattern, in time that grows with both alone."""
     ends = {0}  # how much of the path the pattern so far may have taken
     for part in pattern:
         if part == _ANY_FOLDERS:

@@ -90,7 +90,7 @@ class Giver:
                 continue
             return self._between(base, tree, f"the patch {PurePosixPath(file).name}".rstrip())
         words = fault.message if fault else "there is no commit"
-        message = f"{file or 'The patch'} fits no state of the run: {words}"
+        message = f"{file or 'The patch'} matches no state of the run: {words}"
         anew = f"git diff > {quote(file)}" if file else "git diff"
         raise UsageFault(message, f"{anew}   # made anew")
 

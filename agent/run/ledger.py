@@ -13,7 +13,7 @@ from agent.evaluate.bench import Assignment
 from agent.evaluate.results import add_run, crashed, first_score, in_units
 from agent.evaluate.slots import Slot
 from agent.history.history import History
-from agent.history.prior import as_prior
+from agent.history.prior import priors_of
 from agent.judge.decide import incumbent_of
 from agent.judge.decision import (
     Compared,
@@ -48,7 +48,6 @@ from agent.records.results import (
     Attempt,
     Order,
     Pair,
-    PriorTrial,
     Result,
     Trial,
 )
@@ -188,7 +187,7 @@ class Ledger:
             public=history.public,
             protected=self._protected,
             policy=Policy(patience=patience, kinds=program.front_matter.explore),
-            prior=(*history.prior, *_on_other_data(history.incomparable)),
+            prior=(*history.prior, *priors_of(history.incomparable)),
             remarks=steering.remarks,
             notes=notes_of(history.inputs),
         )
@@ -388,8 +387,3 @@ class Ledger:
         """Return the attempt's edits as a proposal for the newest tip; None after two of them."""
         self._admission.forget(self.history.sources_at(attempt.commit))
         return replay_of(self.history, attempt)
-
-
-def _on_other_data(trials: Sequence[Trial]) -> list[PriorTrial]:
-    """Return the run's trials on other data as prior trials; their scores do not compare."""
-    return [prior for trial in trials if (prior := as_prior(trial)) is not None]

@@ -102,18 +102,20 @@ def _unevaluated(tree: ast.Module) -> set[tuple[int, int]]:
     TYPE_CHECKING, in annotations of local variables, and in every annotation of a file with
     `from __future__ import annotations`.
     """
-    postponed = any(
-        isinstance(node, ast.ImportFrom)
-        and node.module == "__future__"
-        and any(alias.name == "annotations" for alias in node.names)
-        for node in tree.body
-    )
+    postponed = any(map(_postpones, tree.body))
     places = set(_texts(tree))
     for root in _never_run(tree, postponed, in_function=False):
         for node in ast.walk(root):
             if isinstance(node, ast.Name):
                 places.add((node.lineno, node.col_offset))
     return places
+
+
+def _postpones(node: ast.stmt) -> bool:
+    """Return whether a statement is `from __future__ import annotations`."""
+    if not isinstance(node, ast.ImportFrom) or node.module != "__future__":
+        return False
+    return any(alias.name == "annotations" for alias in node.names)
 
 
 def _texts(tree: ast.Module) -> Iterator[tuple[int, int]]:

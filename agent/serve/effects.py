@@ -39,9 +39,13 @@ def constants_of(served: Served, settings: Settings, searched: bool) -> Constant
     return Constants(run=served.tag, constants=tuple(shown), left_out=left_out, note=note)
 
 
+def _sets(trial: Trial, name: str) -> bool:
+    return any(change.name == name for change in trial.changes)
+
+
 def _constant(choice: Choice, trials: Sequence[Trial], shares: Mapping[str, float]) -> Constant:
     name = choice.constant.name
-    tried = [trial for trial in trials if name in {change.name for change in trial.changes}]
+    tried = [trial for trial in trials if _sets(trial, name)]
     compared = [trial for trial in tried if trial.delta is not None]
     best = min(compared, key=lambda trial: trial.delta or 0.0, default=None)
     text = ConstantText(

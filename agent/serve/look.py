@@ -58,11 +58,11 @@ class LookTools:
     ) -> ConstantTrials:
         """List the trials that changed one constant, with its values and their results."""
         with self._repository.reading(run) as served:
-            tried = [
-                (trial, change)
-                for trial in served.view.trials
-                if (change := _change(trial, name)) is not None
-            ]
+            tried = []
+            for trial in served.view.trials:
+                change = _change(trial, name)
+                if change is not None:
+                    tried.append((trial, change))
             if not tried:
                 text = f"No trial has changed {line(name, NAME)}."
                 raise UsageFault(text, "the tool `constants`")

@@ -210,7 +210,7 @@ def test_slurm_refuses_an_unknown_partition_and_no_run_is_left(
     night.start("--on=slurm:nosuch", "--hours=1", "--trials=1", *how)
     assert night.end(120) == 1
     assert "Slurm did not take the job" in night.errors()
-    assert "autoresearch/t is removed again, for nothing ran" in night.errors()
+    assert "autoresearch/t is removed again, because nothing ran" in night.errors()
     assert git(night.home, "for-each-ref") == before
     assert not [*(night.home / ".autoresearch").glob("*/t")]
     nothing_left(night, here)

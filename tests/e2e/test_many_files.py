@@ -197,7 +197,7 @@ START = ("start", "--model", "none", "--method", "random", "--trials", "1", "--b
 @pytest.mark.parametrize(
     ("globs", "why", "command"),
     [
-        ('"modle/*.py"', "modle/*.py fits no file", "$EDITOR autoresearch.toml"),
+        ('"modle/*.py"', "modle/*.py matches no file", "$EDITOR autoresearch.toml"),
         ('"new/*.yaml"', "?? new/a.yaml", "add -f new/a.yaml && git commit"),
         ('"data/*"', "fits only data/link: it is a link", "$EDITOR autoresearch.toml"),
         ('"**"', 'add "!prepare.py"', "autoresearch.toml"),

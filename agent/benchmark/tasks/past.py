@@ -101,12 +101,11 @@ def _warning(quality: Quality) -> str:
 
 def space_of(past: Sequence[PriorTrial], default: Configuration) -> Space:
     """Return the space that the trials span, from `default`; what never changed is left out."""
-    columns = {name: [trial.configuration[name] for trial in past] for name in default}
-    parameters = [
-        _parameter(name, values, default[name])
-        for name, values in columns.items()
-        if len(set(values)) > 1
-    ]
+    parameters = []
+    for name, value in default.items():
+        values = [trial.configuration[name] for trial in past]
+        if len(set(values)) > 1:
+            parameters.append(_parameter(name, values, value))
     return Space(parameters=tuple(parameters))
 
 

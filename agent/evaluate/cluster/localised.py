@@ -106,8 +106,10 @@ class _Stay:
 
     def hidden(self, paths: Iterable[str]) -> tuple[str, ...]:
         """Return the paths on this node of those that are in a folder that was sent."""
-        moved = [path for path in paths if any(is_below(path, sent) for sent in self._sent)]
-        return tuple(str(self.place(path)) for path in moved)
+        return tuple(str(self.place(path)) for path in paths if self._is_below_sent(path))
+
+    def _is_below_sent(self, path: str) -> bool:
+        return any(is_below(path, sent) for sent in self._sent)
 
     def _is_sent(self, path: str) -> bool:
         return path in self._sent

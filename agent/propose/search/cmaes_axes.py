@@ -10,7 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from cmaes import CatCMAwM  # type: ignore[import-untyped]
 
-from agent.propose.search.scale import from_unit, is_fixed, levels, nearest_level, to_unit
+from agent.propose.search.scale import (
+    from_unit,
+    is_fixed,
+    levels,
+    nearest_level,
+    to_unit,
+    unit_levels,
+)
 from agent.records.proposals import Configuration, Value
 from agent.space import Parameter, Space
 
@@ -58,8 +65,7 @@ class Axes:
 
     def signature(self) -> str:
         """Return all that a strategy depends on, as text: the bounds, not the defaults."""
-        groups = (self._floats, self._counted, self._choices)
-        names = [[parameter.name for parameter in group] for group in groups]
+        names = [_names(self._floats), _names(self._counted), _names(self._choices)]
         free = [*self._numbers, *self._choices]
         return repr((names, [(p.low, p.high, p.log, levels(p)) for p in free]))
 
@@ -74,8 +80,8 @@ class Axes:
             options["cat_param"] = self._first_chances(start)
         return CatCMAwM(
             x_space=[[0.0, 1.0]] * len(self._floats) or None,
-            z_space=[[to_unit(p, level) for level in levels(p)] for p in self._counted] or None,
-            c_space=[len(levels(p)) for p in self._choices] or None,
+            z_space=[unit_levels(parameter) for parameter in self._counted] or None,
+            c_space=[len(levels(parameter)) for parameter in self._choices] or None,
             seed=0,
             **options,
         )
@@ -156,8 +162,12 @@ class Axes:
         return table
 
 
+def _names(parameters: list[Parameter]) -> list[str]:
+    return [parameter.name for parameter in parameters]
+
+
 def _level_at(parameter: Parameter, place: float) -> Value:
-    distances = [abs(to_unit(parameter, level) - place) for level in levels(parameter)]
+    distances = [abs(level - place) for level in unit_levels(parameter)]
     return levels(parameter)[int(np.argmin(distances))]
 
 

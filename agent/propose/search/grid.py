@@ -4,7 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agent.propose.search.scale import from_unit, is_fixed, levels, nearest_level, to_unit
+from agent.propose.search.scale import (
+    from_unit,
+    is_fixed,
+    levels,
+    nearest_level,
+    to_unit,
+    unit_levels,
+)
 from agent.records.proposals import Configuration, Value
 from agent.space import Parameter, Space
 
@@ -26,7 +33,7 @@ class Grid:
         free = [parameter for parameter in space.parameters if not is_fixed(parameter)]
         self._numbers = [parameter for parameter in free if parameter.kind != "categorical"]
         self._choices = [parameter for parameter in free if parameter.kind == "categorical"]
-        self._levels = [np.array([to_unit(p, level) for level in levels(p)]) for p in self._numbers]
+        self._levels = [np.array(unit_levels(parameter)) for parameter in self._numbers]
         sizes = [1] * len(self._numbers) + [len(levels(p)) for p in self._choices]
         self.groups = np.repeat(np.arange(len(sizes)), sizes)
         """(d,): the constant that each column belongs to."""

@@ -50,6 +50,11 @@ def to_unit(parameter: Parameter, value: Value) -> float:
     return min(max(place, 0.0), 1.0)
 
 
+def unit_levels(parameter: Parameter) -> list[float]:
+    """Return where the levels of `parameter` lie between its bounds; empty without levels."""
+    return [to_unit(parameter, level) for level in levels(parameter)]
+
+
 def from_unit(parameter: Parameter, place: float) -> Value:
     """Return the value at `place` (clipped to 0..1), as an integer or with DIGITS digits."""
     low, high = _scaled_bounds(parameter)

@@ -117,8 +117,8 @@ def _inside(value: Number, bound: float, is_open: bool) -> float:
 
 
 def _has_power(found: Range, value: Number) -> bool:
-    powers = [power for power in (1 << k for k in range(64)) if found.low <= power <= found.high]
-    return any(power != value for power in powers)
+    powers = (1 << exponent for exponent in range(64))
+    return any(found.low <= power <= found.high and power != value for power in powers)
 
 
 def _chosen(found: Range, choices: list[object]) -> Range | None:

@@ -184,7 +184,7 @@ def test_the_run_that_is_meant_is_the_parent_or_the_one_that_is_named(
         others = [run.tag for run in list_runs(project) if run.tag != "newer"]
         assert target_of(project, newer, None) == f"autoresearch/{others[0]}", "the newest"
     assert target_of(project, sister, "newer") == "newer"
-    with pytest.raises(UsageFault, match="is the run whose changes are proposed"):
+    with pytest.raises(UsageFault, match="cannot be proposed to itself"):
         target_of(project, sister, "autoresearch/b")
     with pytest.raises(HistoryFault, match="Did you mean 'newer'"):
         target_of(project, sister, "never")

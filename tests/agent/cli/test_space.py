@@ -101,7 +101,7 @@ def test_a_range_of_nothing_is_refused(project: Path, line: str, said: str) -> N
 
 def test_a_glob_that_fits_nothing_is_refused(project: Path) -> None:
     (project / "autoresearch.toml").write_text('files = ["train.py", "nets/*.py"]\n')
-    assert "nets/*.py fits no file" in fault("space").message
+    assert "nets/*.py matches no file" in fault("space").message
 
 
 def test_a_range_may_name_the_file_of_train_py_itself(project: Path) -> None:

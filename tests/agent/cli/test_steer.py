@@ -105,7 +105,7 @@ def test_a_patch_fits_the_newest_state_or_an_older_one(tmp_path: Path) -> None:
         given = giver(history).of_patch_file(patch)
         assert given.edits == (SetConstant(name="LR", value="0.3"),)
         patch.write_text(patch.read_text().replace("-LR = 0.1", "-LR = 0.7"))
-        with pytest.raises(UsageFault, match="fits no state of the run"):
+        with pytest.raises(UsageFault, match="matches no state of the run"):
             giver(history).of_patch_file(patch)
         with pytest.raises(UsageFault, match="Cannot read"):
             giver(history).of_patch_file(tmp_path / "none.patch")

@@ -191,7 +191,7 @@ def test_each_seed_is_a_run_of_its_own(tmp_path: Path) -> None:
     ]
 
 
-def test_memory_that_nobody_measured_is_not_zero(tmp_path: Path) -> None:
+def test_unmeasured_memory_is_not_recorded_as_zero(tmp_path: Path) -> None:
     result, _ = measured(tmp_path, lambda spec: (finished(memory=None), SCORE.format(1.0)))
     assert result is not None
     assert result.peak_memory_mb is None

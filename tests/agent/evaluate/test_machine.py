@@ -20,7 +20,7 @@ def test_clock_and_heat_are_read_where_linux_shows_them(tmp_path: Path) -> None:
     assert conditions((0, 1), (), tmp_path) == Conditions(clock=2500.0, celsius=67.5)
 
 
-def test_a_machine_that_says_nothing_is_not_guessed_at(tmp_path: Path) -> None:
+def test_a_machine_without_sensors_has_no_conditions(tmp_path: Path) -> None:
     assert conditions((0, 1), (), tmp_path) == Conditions()
 
 

@@ -70,7 +70,7 @@ def test_ones_own_session_is_no_neighbour_nor_is_one_of_another_machine() -> Non
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"pid": 1}', "\x00" * 100])
-def test_a_torn_file_is_no_neighbour(text: str) -> None:
+def test_a_torn_session_file_is_ignored(text: str) -> None:
     sessions_folder().mkdir(parents=True)
     (sessions_folder() / "2-x.session").write_text(text)
     assert sessions() == ()

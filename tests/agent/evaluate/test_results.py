@@ -196,7 +196,7 @@ def test_runs_add_up_and_the_first_ones_curve_stays() -> None:
     assert len(beside.own) == 2
 
 
-def test_ones_own_failure_ends_it_and_anothers_is_told() -> None:
+def test_a_failed_rerun_fails_the_attempt_and_one_of_another_code_is_noted() -> None:
     before = scored(score(), score(0, "incumbent"))
     own = add_run(before, failed("crash"), order())
     assert (own.status, own.scores) == ("crash", ())

@@ -101,7 +101,7 @@ def test_what_passes_in_small_is_trained_in_full() -> None:
     )
 
 
-def test_a_smoke_run_that_was_too_slow_foretells_nothing() -> None:
+def test_a_smoke_run_that_timed_out_predicts_nothing() -> None:
     assert foretold(Unscored(status="timeout", detail="killed after 90 s"), MINUTES) is None
     assert foretold(Stopped(), MINUTES) == Stopped()
 

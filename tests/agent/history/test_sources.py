@@ -148,7 +148,7 @@ def test_our_own_folder_is_never_edited(tmp_path: Path) -> None:
 
 def test_a_glob_that_fits_nothing_is_an_error(tmp_path: Path) -> None:
     home = repository(tmp_path / "home", ("train.py", "modle/*.py"))
-    with pytest.raises(ProjectFault, match=r"modle/\*\.py fits no file"):
+    with pytest.raises(ProjectFault, match=r"modle/\*\.py matches no file"):
         refuse_idle_globs(project_of(home), read(home))
 
 

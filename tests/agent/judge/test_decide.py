@@ -141,7 +141,7 @@ def test_one_pair_more_is_held_to_the_noise_of_the_run() -> None:
     assert high - low == pytest.approx(2 * critical(0.025, 21) * pooled)
 
 
-def test_the_incumbents_bad_luck_is_no_merit_of_the_candidates() -> None:
+def test_the_incumbents_bad_luck_is_subtracted_from_a_candidates_gain() -> None:
     lucky = Case(differences=(-0.016, -0.015, -0.016), noise=KNOWN)
     assert isinstance(decide(lucky, OURS), Keep)
     assert not isinstance(
@@ -182,7 +182,7 @@ def test_bad_luck_is_what_most_of_the_discarded_did_better_under_that_seed() -> 
 @pytest.mark.parametrize(
     ("difference", "decision"), [(-1e-9, Keep), (0.0, Discard), (0.1, Discard)]
 )
-def test_greedy_keeps_whatever_scored_better_once(difference: float, decision: type) -> None:
+def test_greedy_keeps_any_better_score(difference: float, decision: type) -> None:
     assert isinstance(decide(Case(differences=(difference,), noise=KNOWN), GREEDY), decision)
 
 
@@ -352,7 +352,7 @@ def test_the_first_trials_do_not_spend_the_budget_of_the_night() -> None:
         ),
     ],
 )
-def test_a_reason_reads_at_once(case: Case, rule: Rule, reason: str) -> None:
+def test_each_decision_has_its_reason_in_words(case: Case, rule: Rule, reason: str) -> None:
     assert decide(case, rule).reason == reason
 
 
@@ -370,7 +370,7 @@ def test_a_reason_reads_at_once(case: Case, rule: Rule, reason: str) -> None:
         ("logit", (0.02,), (), "not better: +0.0200 logit"),
     ],
 )
-def test_a_reason_speaks_of_shares_where_those_are_alike(
+def test_a_reason_gives_shares_on_log_and_logit_scales(
     scale: Scale, differences: tuple[float, ...], luck: tuple[float, ...], reason: str
 ) -> None:
     case = Case(differences=differences, luck=luck, noise=KNOWN, sense=Sense(scale=scale))

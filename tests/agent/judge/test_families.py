@@ -93,7 +93,7 @@ def test_two_pairs_far_apart_take_a_third_where_tails_are_heavy() -> None:
     assert isinstance(decide(Case(differences=(-0.030, -0.016), noise=noise), OURS), Keep)
 
 
-def test_tails_show_in_the_gains_that_came_to_nothing() -> None:
+def test_heavy_tails_are_seen_in_discarded_gains() -> None:
     assert is_heavy([0.1, 0.1, 0.1, 0.1, 2.0])
     assert not is_heavy([1.0, 1.1, 0.9, 1.0, 1.2])
     assert not is_heavy([0.1, 2.0]), "two gains show nothing"

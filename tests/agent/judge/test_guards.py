@@ -71,7 +71,7 @@ def test_a_guard_reads_back_as_it_is_written(written: str, text: str) -> None:
         ("x" * 5000, "not a guard"),
     ],
 )
-def test_nonsense_is_refused_with_what_to_write(written: str, said: str) -> None:
+def test_a_malformed_guard_is_refused_with_an_example(written: str, said: str) -> None:
     with pytest.raises(ValidationError, match=None) as caught:
         guard(written)
     assert said in str(caught.value)

@@ -50,7 +50,7 @@ def test_a_gain_or_a_loss_without_any_noise_is_certain() -> None:
     assert isinstance(decide(unknown, Rule()), Rerun), "two equal differences tell of no noise"
 
 
-def test_what_is_kept_is_never_recorded_as_a_loss() -> None:
+def test_a_keep_is_never_recorded_with_a_loss() -> None:
     lucky = Case(differences=(-0.040, -0.001), noise=Noise(sd=0.01, degrees=20))
     kept = decide(lucky, Rule())
     assert isinstance(kept, Keep) and kept.delta == 0.0

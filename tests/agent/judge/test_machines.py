@@ -108,7 +108,7 @@ def test_few_machines_leave_few_degrees_of_freedom() -> None:
     assert pooled_degrees(((0.001, 20), (1.0, 1))) == 1
 
 
-def test_what_is_small_is_held_against_noise() -> None:
+def test_an_effect_is_small_beside_the_noise() -> None:
     spread = Spread(effect=0.1, residual=0.2, machines=2)
     assert spread.is_small(sqrt(0.02 / SMALL) + 1e-9)
     assert not spread.is_small(sqrt(0.02 / SMALL) - 1e-3)

@@ -21,7 +21,7 @@ def result(speed: float | None = 10.0, **facts: Value) -> Result:
     return Result(status="scored", scores=(score(speed),), facts=facts)
 
 
-def test_work_is_what_a_script_prints_under_one_of_many_names() -> None:
+def test_work_is_read_from_any_of_the_usual_names() -> None:
     assert work_of(result(tokens_per_second=9000)) == 9000
     assert work_of(result(images_per_sec=70.5)) == 70.5
     assert work_of(result(total_tokens_M=0.5)) == pytest.approx(0.025)
@@ -59,7 +59,7 @@ def test_half_the_work_is_suspicious_unless_the_machine_does_that_all_the_time()
     assert is_suspicious(0.749, 0.0) and not is_suspicious(0.751, 0.0)
 
 
-def test_what_learnt_less_from_equal_work_is_hopeless() -> None:
+def test_a_loss_above_the_incumbents_at_equal_work_is_hopeless() -> None:
     incumbent = ((0.1, 6.0), (0.5, 4.0), (1.0, 3.0))
     assert is_hopeless(((1.0, 5.0),), incumbent, 0.5), "after half of its work the other was at 4"
     assert not is_hopeless(((1.0, 4.11),), incumbent, 0.5), "as the slow machine would have it"

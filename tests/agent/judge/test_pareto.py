@@ -95,7 +95,7 @@ def test_a_trial_without_the_metric_has_no_place() -> None:
     assert [(point.trial.number, point.on_front) for point in points] == [(0, True), (2, False)]
 
 
-def test_it_agrees_with_its_definition_on_random_points() -> None:
+def test_the_front_agrees_with_its_definition_on_random_points() -> None:
     random = Random(7)
     for _ in range(50):
         trials = [

@@ -288,7 +288,7 @@ def test_pruned_is_a_result_without_a_score() -> None:
 # ---------------------------------------------------------------- the methods
 
 
-def test_it_is_taken_for_what_its_curve_promises_but_never_for_good() -> None:
+def test_a_pruned_trial_counts_as_its_curve_foretells_but_never_as_good() -> None:
     trials = (*NIGHT, pruned(6, 1.42, 0.5, DEPTH=20), pruned(7, 1.0, 0.5, DEPTH=21))
     worse, odd = fit(SPACE, observe(context(*trials)))[6:8]
     assert worse.value == pytest.approx(1.4) and worse.estimated and not worse.pruned
@@ -300,7 +300,7 @@ def test_it_is_taken_for_what_its_curve_promises_but_never_for_good() -> None:
 
 
 @pytest.mark.parametrize("name", ["random", "tpe", "trust", "cmaes"])
-def test_the_methods_live_with_it(name: str) -> None:
+def test_every_method_proposes_something_new_after_prunings(name: str) -> None:
     hopeless_ones = [pruned(n, 4.0, 0.5, DEPTH=4 + n) for n in range(6, 16)]
     observations = list(observe(context(*NIGHT, *hopeless_ones)))
     configuration = METHODS[name].suggest()(SPACE, observations, 1)

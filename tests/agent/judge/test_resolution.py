@@ -1,4 +1,4 @@
-"""The smallest gain that is told apart: what the judge itself keeps of gains of that size."""
+"""The smallest gain that is detected: what the judge itself keeps of gains of that size."""
 
 import random
 

@@ -27,7 +27,7 @@ def test_the_bound_is_that_of_students_t_over_the_noise_between_seeds() -> None:
 
 
 @pytest.mark.parametrize(("sense", "values"), [(LOWER, [0.9, 0.95]), (HIGHER, [1.1, 1.05])])
-def test_it_is_reached_where_the_worse_end_passes_it(sense: Sense, values: list[float]) -> None:
+def test_a_target_is_reached_when_the_bound_passes_it(sense: Sense, values: list[float]) -> None:
     end = bound(values, BETWEEN_SEEDS, sense)
     at_the_end = proof_of(values, end, sense, BETWEEN_SEEDS, exact=False)
     worse = end + (1e-6 if sense is HIGHER else -1e-6)

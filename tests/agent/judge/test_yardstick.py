@@ -137,7 +137,7 @@ def test_a_run_that_goes_on_elsewhere_times_the_baseline_there_first(tmp_path: P
         )
 
 
-def test_a_baseline_that_fails_elsewhere_is_nobodys_score(tmp_path: Path) -> None:
+def test_a_baseline_that_fails_elsewhere_gives_no_score(tmp_path: Path) -> None:
     with study(tmp_path) as history:
         work_on(history, [], trials=0)
         Ledger(history, read_space).begin(proposal(LR=0.3))

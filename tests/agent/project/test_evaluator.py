@@ -80,7 +80,7 @@ def test_no_edit_touches_what_measures(tmp_path: Path, files: str) -> None:
 def test_a_path_that_hides_nothing_is_an_error_at_a_start(tmp_path: Path, key: str) -> None:
     toml = f'train = "fit.py"\nmetric = "acc"\n{TABLE}{key} = ["data/val.npz", "data/tset.npz"]\n'
     project = repository(tmp_path, toml)
-    with pytest.raises(ProjectFault, match=r"hides data/tset\.npz, which fits no file here"):
+    with pytest.raises(ProjectFault, match=r"hides data/tset\.npz, which matches no file here"):
         refuse_idle_globs(project, sources_in(project, "HEAD"))
 
 

@@ -122,7 +122,7 @@ def test_edits_of_people_wait_in_a_bounded_line(
     assert "after `autoresearch go`" in answered(ledger, rate(0.5)).why
 
 
-def test_what_is_on_is_turned_off_and_only_then_on_again(ledger: Ledger) -> None:
+def test_pause_and_hold_are_refused_while_they_are_on(ledger: Ledger) -> None:
     assert accepted(ledger, Go(), Pause(), Pause(), Go(), Go()) == [False, True, False, True, False]
     assert accepted(ledger, Release(), Hold(), Hold(), Release(), Release()) == [
         False,
@@ -168,7 +168,7 @@ def test_bounds_say_when_they_are_used_up(ledger: Ledger) -> None:
     assert "1 at once" in answered(ledger, Set(workers=1)).why
 
 
-def test_marks_are_of_what_there_is(ledger: Ledger) -> None:
+def test_stars_and_comments_need_an_existing_trial(ledger: Ledger) -> None:
     judged(ledger, "baseline", 0.1)
     ledger.begin(proposal(LR=0.2))
     asks = (Star(number=0), Star(number=1), Star(number=2), Comment(text="of the run"))
@@ -179,7 +179,7 @@ def test_marks_are_of_what_there_is(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("status", ["suspect", "held"])
-def test_what_awaits_a_word_is_approved_or_rejected_once(ledger: Ledger, status: str) -> None:
+def test_a_suspect_is_approved_or_rejected_once(ledger: Ledger, status: str) -> None:
     judged(ledger, "baseline", 0.1)
     approved = judged(ledger, status, 0.2).number
     rejected = judged(ledger, status, 0.3).number

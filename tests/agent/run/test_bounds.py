@@ -17,7 +17,7 @@ def test_without_bounds_a_run_goes_on() -> None:
     assert Bounds().left(10**6, 10**9, 10.0) == "" and Bounds().dollars(10.0) is None
 
 
-def test_each_bound_names_itself() -> None:
+def test_a_used_up_bound_is_named_in_words() -> None:
     assert "4 trials" in str(Bounds(trials=4).spent(4, 0, 0))
     assert "2 hours" in str(Bounds(hours=2).spent(0, 7200, 0))
     assert "$1.50 of $1.00" in str(Bounds(max_cost=1).spent(0, 0, 1.5))
@@ -88,7 +88,7 @@ def test_bounds_that_are_set_are_of_the_whole_run() -> None:
     assert meter.bounds == Bounds(max_cost=0.0)
 
 
-def test_an_agents_word_lowers_bounds_and_raises_none() -> None:
+def test_an_agent_may_lower_bounds_but_not_raise_them() -> None:
     meter = Meter(Bounds(trials=5, hours=2.0))
     meter.change(Set(trials=6, hours=3.0, max_cost=4.0, only_down=True), measured=0)
     assert meter.bounds == Bounds(trials=5, hours=2.0, max_cost=4.0), "where there was none"

@@ -155,7 +155,7 @@ def test_a_perturbation_that_fails_leaves_the_noise_unknown(tmp_path: Path) -> N
     ("script", "statuses"),
     [(smooth, ["baseline", "keep", "discard"]), (chaotic, None)],
 )
-def test_by_its_owners_word_one_run_decides(
+def test_where_noise_is_none_one_run_decides(
     tmp_path: Path, script: Script, statuses: list[str] | None
 ) -> None:
     exact = Objective(metric="val_bpb", noise="none")
@@ -168,7 +168,7 @@ def test_by_its_owners_word_one_run_decides(
     assert all(len(runs_of(trial)) == 1 for trial in trials[1:])
 
 
-def test_an_owners_word_that_the_baseline_contradicts_is_said(tmp_path: Path) -> None:
+def test_a_baseline_that_contradicts_noise_none_says_so(tmp_path: Path) -> None:
     exact = Objective(metric="val_bpb", noise="none")
     with study(tmp_path, **REPEATED, objective=exact) as history:
         work_on(history, [proposal(LR=0.2)], trials=1)

@@ -41,7 +41,7 @@ def test_a_lost_slot_takes_its_place_with_it() -> None:
     assert fleet.machines == (B,) and not fleet.running
 
 
-def test_a_place_that_is_back_before_its_loss_is_heard_stays() -> None:
+def test_a_place_that_is_back_before_its_loss_is_known_stays() -> None:
     fleet = Fleet()
     fleet.join([slot(0, "a"), slot(1, "a")])
     taken = fleet.take(A)
@@ -112,7 +112,7 @@ def test_an_attempt_with_nothing_to_run_is_asked_again_when_something_ended() ->
     assert line.take() == (attempt(1), A)
 
 
-def test_what_waits_keeps_its_turn_and_what_was_lost_is_first() -> None:
+def test_waiting_attempts_keep_their_order_and_lost_ones_come_first() -> None:
     fleet = Fleet()
     line = Line([attempt(1), attempt(3)], fleet)
     line.put_back(attempt(2))

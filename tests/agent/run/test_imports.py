@@ -63,7 +63,7 @@ BREAKING: dict[str, dict[str, str | None]] = {
 
 
 @pytest.mark.parametrize("name", BREAKING)
-def test_what_breaks_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_change_that_breaks_an_import_is_refused(tmp_path: Path, name: str) -> None:
     new = project(BREAKING[name])
     assert not runs(tmp_path, new), "it really breaks"
     refused = lost_import(project(), new)
@@ -164,14 +164,14 @@ WORKING: dict[str, dict[str, str | None]] = {
 
 
 @pytest.mark.parametrize("name", WORKING)
-def test_what_works_is_not_refused(tmp_path: Path, name: str) -> None:
+def test_a_change_that_breaks_no_import_is_not_refused(tmp_path: Path, name: str) -> None:
     new = project(WORKING[name])
     assert runs(tmp_path, new), "it really works"
     assert lost_import(project(), new) is None
     assert lost_import(new, new) is None
 
 
-def test_what_was_broken_may_stay_so() -> None:
+def test_an_import_that_failed_before_is_not_refused() -> None:
     """Code that runs has a right to its tricks, and this edit did not break it."""
     broken = {"train.py": "import plugins\nfrom conf import NOPE\nfrom .x import y\n"}
     old = project(broken)
@@ -179,7 +179,7 @@ def test_what_was_broken_may_stay_so() -> None:
     assert lost_import(old, new) is None
 
 
-def test_files_that_are_not_edited_count_as_they_are() -> None:
+def test_files_that_no_edit_may_change_can_be_imported() -> None:
     """What they bind is not known here, but they are there."""
     train = "from helpers import anything\nimport fast\nfrom data import load\n"
     others = {"helpers.py": "", "fast.cpython-311-x86_64-linux-gnu.so": "", "data/load.py": ""}
@@ -202,7 +202,7 @@ def test_a_project_below_a_folder(tmp_path: Path) -> None:
     assert "src/net.py is gone" in refused.where
 
 
-def test_nonsense_is_no_import() -> None:
+def test_odd_texts_raise_nothing_when_imports_are_read() -> None:
     old = project()
     for text in (
         "(",

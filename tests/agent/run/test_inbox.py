@@ -137,7 +137,7 @@ def test_files_of_no_sender_are_bounded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "kind", ["link", "pipe", "twin", "folder", "torn", "other id", "long", "foreign"]
 )
-def test_what_is_no_file_of_its_own_is_never_read(tmp_path: Path, kind: str) -> None:
+def test_an_input_is_read_only_from_a_plain_file_of_its_own(tmp_path: Path, kind: str) -> None:
     secret = tmp_path.parent / f"{tmp_path.name}.secret.json"
     with study(tmp_path) as history:
         asked = remark(id="k-1")

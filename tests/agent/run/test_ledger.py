@@ -85,7 +85,7 @@ def test_a_failure_is_named_and_has_no_number(ledger: Ledger, status: str) -> No
     assert read_constants(ledger.history.sources.text)["LR"] == 0.1
 
 
-def test_what_is_not_worth_a_budget(ledger: Ledger) -> None:
+def test_edits_that_cannot_help_are_refused_before_training(ledger: Ledger) -> None:
     def reason(wanted: Proposal) -> str:
         refused = ledger.admit(wanted)
         assert isinstance(refused, Refused)
@@ -298,7 +298,7 @@ def test_a_training_that_writes_half_a_surrogate_pair_into_its_constants(ledger:
     assert "NAME" not in trial.configuration
 
 
-def test_a_machine_of_changing_speed_is_advised_a_budget_in_steps(tmp_path: Path) -> None:
+def test_a_budget_in_steps_is_advised_where_speed_varies(tmp_path: Path) -> None:
     with study(tmp_path, budget=Budget(amount=60, unit="s")) as history:
         ledger = Ledger(history, read_space)
         settle(ledger, ledger.begin_baseline(), scored(0.99, 1.0, 1.01))

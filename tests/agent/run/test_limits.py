@@ -112,7 +112,7 @@ def test_a_machine_that_has_become_slow_is_not_the_candidates_fault(tmp_path: Pa
     assert roles(judged)[:2] == ["incumbent", "candidate"], "killed first, then given the time"
 
 
-def test_a_slow_machine_is_no_licence(tmp_path: Path) -> None:
+def test_a_slow_idea_on_a_slow_machine_is_over_its_limit(tmp_path: Path) -> None:
     begun: list[int] = []
 
     def seconds(spec: RunSpec) -> float:
@@ -125,7 +125,7 @@ def test_a_slow_machine_is_no_licence(tmp_path: Path) -> None:
     assert "allows 22.0 s; the incumbent took 20.0 s beside it (before: 10.0 s)" in judged.reason
 
 
-def test_an_incumbent_that_hangs_beside_it_ends_the_matter(tmp_path: Path) -> None:
+def test_an_idea_is_over_its_limit_though_the_incumbent_hangs_too(tmp_path: Path) -> None:
     begun: list[int] = []
 
     def seconds(spec: RunSpec) -> float:
@@ -153,7 +153,7 @@ def test_a_baseline_over_a_duration_says_what_to_change(tmp_path: Path) -> None:
     assert baseline.reason == "trained 10.0 s, where the limit allows 9s: state a longer one"
 
 
-def test_a_budget_that_the_baseline_leaves_unused_is_none(tmp_path: Path) -> None:
+def test_an_unused_budget_becomes_a_limit(tmp_path: Path) -> None:
     slow = timed(lambda spec: 20.0 if is_better(spec) else TEN_SECONDS)
     judged, notes = night(tmp_path, slow, budget=Budget(amount=300))
     assert judged.status == "over-limit"

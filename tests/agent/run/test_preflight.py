@@ -89,7 +89,7 @@ def test_a_name_may_come_from_where_no_linter_looks(code: str) -> None:
     assert foreseen("X = 1\n", "x = globals()\nprint(Foo)\n")
 
 
-def test_a_name_is_judged_where_it_is_and_not_only_by_its_name() -> None:
+def test_a_name_undefined_in_code_is_refused_though_its_annotation_passes() -> None:
     code = f"{FUTURE}def f(x: Foo): return Foo\n"
     refused = foreseen("X = 1\n", code)
     assert refused

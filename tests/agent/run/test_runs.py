@@ -263,7 +263,7 @@ def test_an_implausible_score_is_measured_again_once_under_the_full_audit(tmp_pa
         assert ordered(ledger, attempt).audit == "usual", "it passed, and is judged like any other"
 
 
-def test_a_jump_is_what_a_greedy_run_is_for(tmp_path: Path) -> None:
+def test_a_greedy_run_keeps_a_jump_at_once(tmp_path: Path) -> None:
     with study(tmp_path) as history:
         ledger = measured(history)
         attempt = begun(ledger, proposal(LR=0.3))

@@ -90,7 +90,7 @@ def test_a_paused_run_is_paused_when_it_goes_on_and_stops_at_once(tmp_path: Path
         assert statuses(history) == ["baseline", "keep", "keep"]
 
 
-def test_what_is_undecided_in_a_pause_says_which_run_it_waits_for(tmp_path: Path) -> None:
+def test_an_undecided_trial_in_a_pause_says_which_run_it_waits_for(tmp_path: Path) -> None:
     close = [proposal(LR=0.1005), *MANY]
     with study(tmp_path, verdict="sequential", baseline_repeats=2) as history:
         script = Steered(history, "LR = 0.1005", Pause())
@@ -169,7 +169,7 @@ def test_what_is_skipped_is_no_failure_no_score_and_does_not_count(tmp_path: Pat
         assert "its verdict: baseline" in script.answers[0].why
 
 
-def test_a_skip_outlives_a_death(tmp_path: Path) -> None:
+def test_a_skip_holds_after_the_process_is_killed(tmp_path: Path) -> None:
     with study(tmp_path) as history:
         script = Steered(history, "LR = 0.2", Skip(number=1))
         loop = loop_of(history, ListProposer(MANY), script, 3, heard=True)
@@ -248,7 +248,7 @@ def test_bounds_change_while_it_works_and_for_the_next_session(tmp_path: Path) -
         assert "so it ends" in script.answers[1].why
 
 
-def test_what_is_said_while_the_last_trial_ends_is_read(tmp_path: Path) -> None:
+def test_an_input_during_the_last_trial_is_read(tmp_path: Path) -> None:
     with study(tmp_path) as history:
         loop = loop_of(history, ListProposer(MANY), train, 1, heard=True)
         for event in loop.events():

@@ -28,12 +28,12 @@ def after_three_seconds(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
     return watch
 
 
-def test_a_short_training_is_told(after_three_seconds: Stopwatch) -> None:
+def test_short_trainings_get_a_warning_about_overhead(after_three_seconds: Stopwatch) -> None:
     words = after_three_seconds.words(baseline(0.6))
     assert words and words.startswith("a training takes 0.20 s, and 0.80 s pass around it")
 
 
-def test_a_long_one_is_not(after_three_seconds: Stopwatch) -> None:
+def test_long_trainings_get_no_warning_about_overhead(after_three_seconds: Stopwatch) -> None:
     assert after_three_seconds.words(baseline(1.6)) is None
 
 

@@ -71,7 +71,7 @@ def test_a_discard_that_compared_nothing_has_no_estimate() -> None:
     assert (trial.status, trial.delta, trial.estimate) == ("discard", None, None)
 
 
-def test_a_baseline_is_against_nothing() -> None:
+def test_a_baseline_has_no_incumbent_and_no_pairs() -> None:
     trial = recorded(Baseline(reason="2 runs"), scored(), incumbent=None)
     assert (trial.status, trial.against, trial.estimate, trial.value) == (
         "baseline",
@@ -81,7 +81,7 @@ def test_a_baseline_is_against_nothing() -> None:
     )
 
 
-def test_a_refusal_is_bare() -> None:
+def test_a_refusal_has_no_figures() -> None:
     trial = trial_of(ATTEMPT, Refusal(reason="no-op"), None)
     assert (trial.status, trial.reason, trial.result) == ("refused", "no-op", None)
     assert (trial.against, trial.configuration, trial.fingerprint) == (None, {}, "")
@@ -109,7 +109,7 @@ def test_a_failure_after_a_passed_recheck_is_a_failure() -> None:
     assert (trial.status, trial.reason, trial.against) == ("crash", "boom", 3)
 
 
-def test_what_guards_and_a_target_say_is_on_record() -> None:
+def test_guards_and_the_target_are_recorded_with_the_trial() -> None:
     guard = GuardResult(
         guard=Guard.model_validate("ms <= 30"), finding="inside", value=20, excess=-10, runs=1
     )
@@ -129,7 +129,7 @@ def test_what_guards_and_a_target_say_is_on_record() -> None:
     assert (first.guards, first.target) == ((guard,), proof)
 
 
-def test_an_estimate_is_a_value_whatever_is_better() -> None:
+def test_an_estimate_follows_the_metrics_direction() -> None:
     higher = Sense(direction="maximize")
     verdict = Keep(reason="r", delta=-0.1)
     tried = Tried(scored(), BEFORE, AFTER, INCUMBENT, PAIRS, sense=higher)

@@ -54,7 +54,7 @@ def test_the_runs_noise_and_budget_of_errors_decide(
         assert weighed(ledger, proposal(LR=0.3), (-0.012, -0.010)) == expected
 
 
-def test_an_unlucky_incumbent_is_no_merit(tmp_path: Path) -> None:
+def test_an_unlucky_incumbent_does_not_make_a_candidate_better(tmp_path: Path) -> None:
     with study(tmp_path, verdict="sequential", false_keeps=8.0) as history:
         ledger = measured(history, first=FLAT)
         on_record(history, "discard", 1, pairs=pairs(KNOWN, first=9))
@@ -79,7 +79,7 @@ def test_simplifications_share_one_allowance(tmp_path: Path, charge: float, expe
             assert "trained" not in history.sources.text
 
 
-def test_what_is_as_long_as_before_is_no_simplification(tmp_path: Path) -> None:
+def test_a_change_that_deletes_no_line_is_no_simplification(tmp_path: Path) -> None:
     with study(tmp_path, verdict="sequential") as history:
         ledger = measured(history, first=FLAT)
         assert weighed(ledger, proposal(LR=0.3), (0.0,)) == "discard"

@@ -38,7 +38,7 @@ def files(folder: Path) -> list[str]:
 
 def test_install_lists_the_files_and_asks(empty: Path) -> None:
     problem = fault("skill", "install")
-    assert "nobody is here to ask" in problem.message
+    assert "there is no terminal to ask in" in problem.message
     assert files(empty) == []
 
 
@@ -71,7 +71,7 @@ def test_a_file_that_was_changed_is_left_alone(empty: Path) -> None:
     place = empty / FILES[1]
     place.write_text(place.read_text().replace("Rules", "My rules"))
     assert "was changed" in fault("skill", "install", "--yes").message
-    assert "was changed, and stays" in output_of("skill", "uninstall", "--yes")
+    assert "was changed by hand, so it is not removed" in output_of("skill", "uninstall", "--yes")
     assert "My rules" in place.read_text()
 
 

@@ -60,9 +60,9 @@ def test_a_tool_beyond_the_grant_is_unknown(home: Path) -> None:
     ("patch", "why"),
     [
         ("--- /dev/null\n+++ b/other.py\n@@ -0,0 +1 @@\n+more\n", "no trial may change"),
-        ("--- a/train.py\n+++ b/train.py\n@@ -1 +1 @@\n-nothing\n+more\n", "fits no state"),
-        ("--- /dev/null\n+++ b/../x.py\n@@ -0,0 +1 @@\n+more\n", "fits no state"),
-        ("words", "fits no state"),
+        ("--- a/train.py\n+++ b/train.py\n@@ -1 +1 @@\n-nothing\n+more\n", "matches no state"),
+        ("--- /dev/null\n+++ b/../x.py\n@@ -0,0 +1 @@\n+more\n", "matches no state"),
+        ("words", "matches no state"),
     ],
 )
 def test_a_patch_of_other_files_or_states_is_refused(home: Path, patch: str, why: str) -> None:

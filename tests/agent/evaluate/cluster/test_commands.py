@@ -200,7 +200,7 @@ def test_a_run_that_finds_no_place_is_taken_back(project: Path, how: list[str]) 
         on = f"ray://127.0.0.1:{bare.client_port}"
         done = command(bare, project, "start", "--on", on, *words, *how)
     assert "the cluster has no node with a CPU to train on" in done.stderr, done.stderr
-    assert "autoresearch/night is removed again, for nothing ran" in done.stderr
+    assert "autoresearch/night is removed again, because nothing ran" in done.stderr
     refused(done, project, before)
 
 
