@@ -199,7 +199,7 @@ START = ("start", "--model", "none", "--method", "random", "--trials", "1", "--b
     [
         ('"modle/*.py"', "modle/*.py matches no file", "$EDITOR autoresearch.toml"),
         ('"new/*.yaml"', "?? new/a.yaml", "add -f new/a.yaml && git commit"),
-        ('"data/*"', "fits only data/link: it is a link", "$EDITOR autoresearch.toml"),
+        ('"data/*"', "matches only data/link: it is a link", "$EDITOR autoresearch.toml"),
         ('"**"', 'add "!prepare.py"', "autoresearch.toml"),
         ('"**", "!prepare.py"', 'add "!program.md"', "autoresearch.toml"),
         ('"**", "!prepare.py", "!program.md"', 'add "!autoresearch.toml"', "autoresearch.toml"),
