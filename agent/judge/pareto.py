@@ -76,6 +76,9 @@ def _axis(text: str, objective: Objective) -> Axis:
     name, _, way = text.rpartition(":")
     if way in DIRECTIONS and name in axes:
         return Axis(name, DIRECTIONS[way])
+    if name in axes:
+        words = " or ".join(f"{name}:{word}" for word in DIRECTIONS)
+        raise UsageFault(f"{way!r} is no direction: write {words}", _example(objective))
     otherwise = f"This run records {', '.join(axes)}."
     if len(axes) == 1:
         otherwise += ' More are recorded with also = ["..."] or guards in autoresearch.toml.'

@@ -2,7 +2,8 @@
 
 from agent.errors import ProjectFault
 from agent.judge.pairing import unsteady
-from agent.records.results import Result, Trial
+from agent.records.objective import Objective
+from agent.records.results import Result, Trial, also_of
 
 
 def unsteadiness(baseline: Trial) -> str | None:
@@ -19,6 +20,15 @@ def unsteadiness(baseline: Trial) -> str | None:
         f"the baseline's runs differ by {share:.0%} in speed, so scores also measure the load "
         f"of this machine: --budget {steps}steps would not"
     )
+
+
+def missing_metrics(objective: Objective, baseline: Trial) -> str | None:
+    """Return a warning if the baseline gave no value of a metric of `also`, else None."""
+    measured = also_of(baseline)
+    missing = [name for name in objective.further if name not in measured]
+    if not missing or baseline.result is None:
+        return None
+    return f"the baseline gives no {', '.join(missing)}, so nothing is recorded there: see `also`"
 
 
 def baseline_fault(result: Result) -> ProjectFault:

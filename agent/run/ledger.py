@@ -53,7 +53,7 @@ from agent.records.results import (
 )
 from agent.records.steering import Steering, steering_of
 from agent.run.admission import NOTHING_FIXED, Admission, Fixed
-from agent.run.advice import baseline_fault, unsteadiness
+from agent.run.advice import baseline_fault, missing_metrics, unsteadiness
 from agent.run.assessment import Assessment, Step
 from agent.run.fleet import Fleet, Wait
 from agent.run.replaying import replay_of
@@ -332,7 +332,8 @@ class Ledger:
     def advice(self, baseline: Trial) -> list[str]:
         """Return warnings about a judged baseline, a line each."""
         speed = unsteadiness(baseline) if self._timing.is_timed else None
-        return [*([speed] if speed else []), *self._assessment.advice(baseline)]
+        missing = missing_metrics(self.history.run.goal, baseline)
+        return [*filter(None, (speed, missing)), *self._assessment.advice(baseline)]
 
     def time_words(self) -> str | None:
         """Return a line that says what bounds a training's time: the budget or the limit.

@@ -162,7 +162,8 @@ def _from_settings(name: str, text: str) -> Range:
         return parse_range(text)
     except ValueError as error:
         raise UsageFault(
-            f"autoresearch.toml: the range of {name}: {error}", "autoresearch doctor"
+            f"autoresearch.toml: the range of {name}: {error}",
+            "$EDITOR autoresearch.toml   # [ranges]",
         ) from None
 
 

@@ -48,7 +48,9 @@ def check(
         if "/" in command[0]:  # a file of the attempt, which an edit may have broken
             return Failed(reason=one_line(str(reason)))
         message = one_line(f"a check cannot run: {reason}")
-        raise SandboxFault(message, "$EDITOR autoresearch.toml   # checks = [...]") from None
+        raise SandboxFault(
+            message, "$EDITOR autoresearch.toml   # checks = [...], then: autoresearch start"
+        ) from None
     outcome = runner.run(spec, cancel)
     seconds = outcome.usage.seconds
     if isinstance(outcome, Cancelled):

@@ -69,8 +69,12 @@ def _change_text(parameter: Parameter, short: str, after: Value) -> str:
 
 
 def _digits(factor: float) -> str:
-    """Return a factor with two digits, or whole."""
-    return f"{factor:.0f}" if factor >= 10 else f"{factor:.2g}"
+    """Return a factor with two digits, or whole; near 1 with as many as show the difference."""
+    if factor >= 10:
+        return f"{factor:.0f}"
+    if f"{factor:.2g}" == "1":
+        return f"{1 + float(f'{factor - 1:.1g}'):.6g}"
+    return f"{factor:.2g}"
 
 
 def _moved(space: Space, configuration: Configuration) -> list[Parameter]:

@@ -57,7 +57,7 @@ def test_a_direction_can_be_typed() -> None:
         ("acc,acc", "two different metrics"),
         ("acc,sm", "Unknown metric 'sm'"),
         ("acc,params", "Did you mean 'params_m'"),
-        ("acc,ms:up", "Unknown metric 'ms:up'"),
+        ("acc,ms:up", "'up' is no direction: write ms:min or ms:max"),
     ],
 )
 def test_what_is_no_pair_of_metrics_is_refused(text: str, said: str) -> None:

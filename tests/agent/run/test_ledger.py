@@ -12,7 +12,7 @@ from agent.history.history import History
 from agent.judge.noise import noise_of
 from agent.propose import Unreadable
 from agent.records.edits import DeleteDefinition, Edit, Refused, ReplaceStatements
-from agent.records.objective import LOWER
+from agent.records.objective import LOWER, Objective
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Order, Result, Score, Trial
 from agent.run.admission import Fixed
@@ -323,3 +323,17 @@ def test_a_budget_in_steps_is_advised_where_speed_varies(tmp_path: Path) -> None
     assert ledger.advice(baseline.model_copy(update={"result": printed})) == [], (
         "its budget is its own"
     )
+
+
+def test_a_further_metric_that_the_baseline_does_not_give_is_named(tmp_path: Path) -> None:
+    goal = Objective(metric="val_bpb", direction="minimize", also=("params_m", "ms"))
+    with study(tmp_path, objective=goal) as history:
+        ledger = Ledger(history, read_space)
+        settle(ledger, ledger.begin_baseline(), scored(0.99, 1.0, 1.01))
+    [baseline] = ledger.history.trials
+    assert "the baseline gives no params_m, ms" in " ".join(ledger.advice(baseline))
+    assert baseline.result
+    scores = (score.model_copy(update={"also": {"ms": 1.0}}) for score in baseline.result.own)
+    given = baseline.result.model_copy(update={"scores": tuple(scores)})
+    advice = " ".join(ledger.advice(baseline.model_copy(update={"result": given})))
+    assert "the baseline gives no params_m, so" in advice

@@ -29,6 +29,8 @@ def told(**constants: Value) -> str:
         ({"EMBEDDING_LR": 0.63}, "embedding rate ×4.2"),
         ({"TOTAL_BATCH_SIZE": 2**14}, "total batch size ×16"),
         ({"TOTAL_BATCH_SIZE": 512}, "total batch size ×0.5"),
+        ({"EMBEDDING_LR": 0.1545}, "embedding rate ×1.03"),
+        ({"EMBEDDING_LR": 0.1494}, "embedding rate ×0.996"),
         ({"DEPTH": 1}, "depth 2 → 1"),
         ({"WEIGHT_DECAY": 0.1}, "weight decay 0.05 → 0.1"),
         ({"WINDOW_PATTERN": "SLSL"}, "window pattern SSSL → SLSL"),
