@@ -2,8 +2,9 @@
 
 The loop, the ledger, the judge and git are the real ones. A training takes --trial virtual seconds,
 give or take a twentieth, and an answer --answer; nobody sleeps (benchmarks/writers.py has the
-clock). Scores come from a scaling law (agent/benchmark/tasks/scaling.py) with normal noise, and
-from an offset of each machine of --effect times tau, the noise of a pair on one machine.
+clock). --fill proposes for slots that would wait, as in a run. Scores come from a scaling law
+(agent/benchmark/tasks/scaling.py) with normal noise, and from an offset of each machine of --effect
+times tau, the noise of a pair on one machine.
 
 Printed, from the baseline's verdict until --trials less --slots trials are judged: trials an hour
 and how many times those of one slot (--one), the share of the slots' time in which something
@@ -32,7 +33,7 @@ from agent.history.history import History
 from agent.judge.decision import MOVED_ON
 from agent.project.find import find_project
 from agent.project.settings import read_settings
-from agent.propose import Context, Proposer
+from agent.propose import Context, Proposer, Unreadable, find_method
 from agent.records.edits import SetConstant
 from agent.records.events import Judged
 from agent.records.guards import Checks
@@ -69,6 +70,24 @@ class Idle:
         by = Provenance(method=self.name, origin="scripted", calls=1, seconds=self._answer)
         edit = SetConstant(name="IDLE", value=repr(value))
         return Proposal(hypothesis=f"IDLE {value}", edits=(edit,), by=by)
+
+
+class Timed:
+    """A search method whose proposals take the processor time that they really cost."""
+
+    def __init__(self, method: Proposer) -> None:
+        self._method = method
+        self.name = method.name
+        self.looks_ahead = method.looks_ahead
+
+    def propose(self, context: Context) -> Proposal | Unreadable:
+        """Return the method's proposal, with the seconds that it took."""
+        began = time.process_time()
+        proposal = self._method.propose(context)
+        if isinstance(proposal, Unreadable):
+            return proposal
+        by = proposal.by.model_copy(update={"seconds": time.process_time() - began})
+        return proposal.model_copy(update={"by": by})
 
 
 @dataclass
@@ -191,13 +210,14 @@ def _loop(history: History, bench: Machines, clock: Clock, options: argparse.Nam
     if options.propose == "idle":
         proposer = Idle(options.answer)
     writers = None if options.writers == "auto" else int(options.writers)
+    filler = None if options.fill == "none" else Timed(find_method(options.fill).build(None))
     work = Loop(
         Ledger(history, read_space),
         bench,
         proposer,
         Bounds(trials=options.trials),
         threading.Event(),
-        staff=Staff(writers, None),
+        staff=Staff(writers, filler),
     )
     virtual: Any = clock
     work._workers._inbox = virtual
@@ -247,6 +267,7 @@ def main() -> None:
     parser.add_argument("--answer", type=float, default=60.0, help="seconds of an answer")
     parser.add_argument("--trial", type=float, default=310.0, help="seconds of a training")
     parser.add_argument("--writers", default="auto")
+    parser.add_argument("--fill", default="trust", help="what fills free slots; none: nothing")
     parser.add_argument("--effect", type=float, default=0.0, help="of a machine, in tau")
     parser.add_argument("--propose", choices=("moves", "idle"), default="moves")
     parser.add_argument("--trials", type=int, default=200)

@@ -20,7 +20,7 @@ from agent.project.resolve import (
     WITH_MODEL,
     WITHOUT_MODEL,
 )
-from agent.project.staffing import MAX_WRITERS
+from agent.project.staffing import AUTO_WRITERS, MAX_WRITERS
 
 # ---------------------------------------------------------------- which run, which trial
 
@@ -234,9 +234,10 @@ Writers = Annotated[
     typer.Option(
         metavar="N|auto",
         help=f"Drafts that the model writes at once, 1 to {MAX_WRITERS}, each with another "
-        "assignment; auto for slots x answer time / trial time + 1. For the methods code and "
-        "hybrid. 0, with any method: it is not asked, and the run waits for `autoresearch try` and "
-        f"for agents. Default: {DEFAULT_WRITERS}; for a resumed run as at the start.",
+        f"assignment; auto for slots x answer time / trial time + 1, {AUTO_WRITERS} at most. For "
+        "the methods code and hybrid. 0, with any method: it is not asked, and the run waits for "
+        f"`autoresearch try` and for agents. Default: {DEFAULT_WRITERS}; for a resumed run as at "
+        "the start.",
     ),
 ]
 Fill = Annotated[

@@ -4,8 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-MAX_WRITERS = 8
-"""More drafts at once know too little of each other."""
+AUTO_WRITERS = 8
+"""As many as `auto` may take; more drafts at once know too little of each other."""
+MAX_WRITERS = 64
+"""As many as can be typed."""
 NOBODY = 0
 AUTO: Literal["auto"] = "auto"
 NO_FILL = "none"

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from time import monotonic
 
 from agent.errors import ModelAway, ModelFault, MoneySpent, UsageFault
-from agent.project.staffing import MAX_WRITERS, NOBODY
+from agent.project.staffing import AUTO_WRITERS, NOBODY
 from agent.propose import Context, Proposer, Unreadable
 from agent.propose.assignments import next_assignment
 from agent.propose.context import InHand
@@ -153,7 +153,7 @@ class Drafting:
         if self._alone or self._probing or not self._proposer.looks_ahead:
             return 1
         if self._staff.writers is not None:
-            return min(self._staff.writers, MAX_WRITERS)
+            return self._staff.writers
         latency = latency_of([*self._judged(), *self._pending(demand)])
         return writers_for(demand.slots, latency, occupation_of(self._ledger.history.trials))
 
@@ -295,12 +295,12 @@ class Drafting:
 def writers_for(slots: int, latency: float | None, occupation: float | None) -> int:
     """Return how many writers keep `slots` busy: slots * latency / occupation + 1.
 
-    At most MAX_WRITERS. latency: seconds of an answer. occupation: seconds that a trial takes in
+    At most AUTO_WRITERS. latency: seconds of an answer. occupation: seconds that a trial takes in
     its slot. While either is unknown, one writer for each slot.
     """
     if latency is None or not occupation:
-        return min(MAX_WRITERS, max(1, slots))
-    return min(MAX_WRITERS, int(slots * latency / occupation) + 1)
+        return min(AUTO_WRITERS, max(1, slots))
+    return min(AUTO_WRITERS, int(slots * latency / occupation) + 1)
 
 
 def latency_of(proposals: Sequence[Proposal]) -> float | None:

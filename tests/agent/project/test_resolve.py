@@ -298,7 +298,7 @@ def test_none_lifts_every_bound(record: RunSettings) -> None:
         ("max_cost", "nan", "--max-cost nan: must be a finite number"),
         ("workers", 0, "--workers 0: must be"),
         ("workers", 10**6, "--workers 1000000: must be"),
-        ("writers", "9", "--writers 9: must be"),
+        ("writers", "65", "--writers 65: must be"),
         ("writers", "some", "--writers some: must be"),
         ("effort", "hard", "--effort hard: Unknown value 'hard'."),
         ("seed", 2**70, "--seed"),
