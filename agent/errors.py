@@ -4,6 +4,7 @@ Fault (1)                  sandbox/ground/fault.py: the harness or its surroundi
 ├── SandboxFault (4)       sandbox/ground/fault.py: this machine cannot isolate the run
 │   └── PlaceLost (4)      a place where trials ran is gone; what ran there runs again
 ├── UsageFault (2)         a flag, a setting or a tag makes no sense
+│   └── WrongOption (2)    one option; what was typed is printed with a right value in it
 ├── ProjectFault (3)       there is no repository or train.py, or its data cannot be prepared
 ├── HistoryFault (3)       the branch cannot be read or written
 │   ├── RunBusy (3)        another process works on this tag
@@ -71,6 +72,7 @@ __all__ = [
     "TrustFault",
     "UnknownModel",
     "UsageFault",
+    "WrongOption",
     "near_names",
     "unknown",
 ]
@@ -87,6 +89,19 @@ class UsageFault(Fault):
     """A flag, a setting or a tag that makes no sense."""
 
     exit_code = 2
+
+
+class WrongOption(UsageFault):
+    """One option has a wrong value, or is missing.
+
+    The command line shows what was typed with `example` as the option's value. next_command is the
+    same for a start without further options.
+    """
+
+    def __init__(self, message: str, option: str, example: str) -> None:
+        super().__init__(message, f"autoresearch start {option} {example}")
+        self.option = option
+        self.example = example
 
 
 class ProjectFault(Fault):

@@ -16,13 +16,13 @@ from agent.cli.first_run import UNKNOWN, choices_of, measured, named, place_of, 
 from agent.cli.init_questions import (
     SHOWN,
     Answers,
-    again,
     agreed_to,
     choose_script,
     say,
     say_block,
     say_item,
 )
+from agent.cli.retype import again
 from agent.errors import ProjectFault, UsageFault, unknown
 from agent.git.plumbing import Plumbing
 from agent.project.candidates import (

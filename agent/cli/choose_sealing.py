@@ -10,12 +10,12 @@ from agent.cli.init_questions import (
     NO_EVALUATOR,
     SHOWN,
     Answers,
-    again,
     ask_number,
     choose_metric,
     say,
     say_item,
 )
+from agent.cli.retype import again
 from agent.errors import UsageFault
 from agent.project.candidates import Candidate, text_in
 from agent.project.evaluator import warnings_of

@@ -1,6 +1,5 @@
 """Asks once whether the user trusts what reaches out of a project."""
 
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import typer
 from rich.text import Text
 
+from agent.cli.retype import again
 from agent.display.format import formatter_for, open_console
 from agent.errors import TrustFault
 from agent.git.programs import heed
@@ -39,10 +39,11 @@ class Consent:
         if not self._trusted and not is_terminal():
             lines = "\n".join(f"  {_plain(item.line)}" for item in items)
             raise TrustFault(
-                f"This is not trusted yet, and there is no terminal to ask in:\n{lines}", _again()
+                f"This is not trusted yet, and there is no terminal to ask in:\n{lines}",
+                again("--trust"),
             )
         self._show(items)
-        if not self._trusted and not agreed("Trust this?", _again()):
+        if not self._trusted and not agreed("Trust this?", again("--trust")):
             raise TrustFault("Not trusted, so nothing was done.")
         self.remember(items)
 
@@ -97,10 +98,6 @@ def agreed(question: str, otherwise: str) -> bool:
             message = f"The terminal was closed before an answer to {question!r}: nothing was done."
             raise TrustFault(message, otherwise) from None
         return False
-
-
-def _again() -> str:
-    return shlex.join(["autoresearch", *sys.argv[1:], "--trust"])
 
 
 def _plain(text: str) -> str:

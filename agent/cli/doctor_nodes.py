@@ -13,7 +13,7 @@ from agent.cli.reach import readable_paths
 from agent.display.folding import FoldingTable
 from agent.display.format import formatter_for, open_console
 from agent.display.waiting import waiting
-from agent.errors import Fault, SandboxFault, UsageFault
+from agent.errors import Fault, SandboxFault, WrongOption
 from agent.evaluate.cluster.examination import Demands, Examined, examine
 from agent.evaluate.cluster.line import NO_NODE
 from agent.evaluate.cluster.packages import differences
@@ -35,7 +35,7 @@ def examine_nodes(on: str, as_json: bool) -> None:
     where = read_where(on)
     if where.engine != "ray":
         message = f"only the nodes of a Ray cluster can be asked, unlike {where}"
-        raise UsageFault(message, "autoresearch doctor")
+        raise WrongOption(message, "--on", "ray")
     from agent.evaluate.cluster.ray_cluster import RayCluster
 
     demands = _demands()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import platformdirs
 
+from agent.cli.retype import instead
 from agent.cli.streams import lasting
 from agent.display.format import formatter_for, open_console
 from agent.errors import (
@@ -24,6 +25,8 @@ from agent.errors import (
     FULL_BYTES,
     Fault,
     ProjectFault,
+    UsageFault,
+    WrongOption,
 )
 from sandbox.ground.redaction import redacted
 from sandbox.ground.text import one_line
@@ -200,6 +203,9 @@ def _is_null(number: int) -> bool:
 
 
 def _fault_of(error: BaseException) -> Fault:
+    if isinstance(error, WrongOption):
+        command = instead(error.option, f"{error.option} {error.example}")
+        return UsageFault(error.message, command)
     if isinstance(error, Fault):
         return error
     if isinstance(error, MemoryError):

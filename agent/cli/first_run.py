@@ -12,17 +12,16 @@ from agent.cli.init_questions import (
     NO_EVALUATOR,
     SHOWN,
     Answers,
-    again,
     agreed_to,
     choose_direction,
     choose_metric,
-    instead,
     say,
     say_block,
     say_item,
     says_exact,
 )
 from agent.cli.proposed import ranges_of
+from agent.cli.retype import again, instead
 from agent.cli.spread import in_short, lines_of, measure_spread
 from agent.display.format import duration
 from agent.errors import ProjectFault, UsageFault

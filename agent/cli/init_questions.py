@@ -1,7 +1,5 @@
 """Asks the questions of `autoresearch init`, or takes flags as answers."""
 
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ import typer
 from rich.text import Text
 
 from agent.cli.consent import is_terminal
+from agent.cli.retype import again
 from agent.display.format import formatter_for, open_console
 from agent.errors import UsageFault
 from agent.project.candidates import Candidate
@@ -55,22 +54,6 @@ class Answers:
     def asks(self) -> bool:
         """Whether somebody is here to answer."""
         return not self.yes and is_terminal()
-
-
-def again(flags: str) -> str:
-    """Return the command that was typed, with these flags added."""
-    return f"{shlex.join(['autoresearch', *sys.argv[1:]])} {flags}"
-
-
-def instead(option: str, flags: str) -> str:
-    """Return the command that was typed, with these flags in place of an option and its values."""
-    words = []
-    previous = ""
-    for word in sys.argv[1:]:
-        if option not in (word, previous) and not word.startswith(f"{option}="):
-            words.append(word)
-        previous = word
-    return f"{shlex.join(['autoresearch', *words])} {flags}"
 
 
 def say(text: str, name: str = "", style: str = "") -> None:

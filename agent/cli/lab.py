@@ -28,10 +28,11 @@ from agent.cli.build import (
 )
 from agent.cli.consent import Consent
 from agent.cli.reach import agreed_run
+from agent.cli.retype import again
 from agent.display.format import formatter_for, open_console
 from agent.display.places import lost_line
 from agent.display.waiting import waiting
-from agent.errors import HistoryFault, PlaceLost, UsageFault
+from agent.errors import HistoryFault, PlaceLost, UsageFault, WrongOption
 from agent.evaluate.bench import Measures
 from agent.evaluate.engines import read_where
 from agent.evaluate.slots import Slot
@@ -99,10 +100,11 @@ def _lasting(on: str | None) -> Where:
     """Return where to train. Raise UsageFault for Slurm, where only runs get allocations."""
     where = read_where(on)
     if where.engine == SLURM:
-        raise UsageFault(
+        raise WrongOption(
             "only `start` and `resume` ask Slurm for an allocation; this trains here, or on a Ray "
             "cluster that is up",
-            "autoresearch replicate --on ray://head:10001   # without --on: on this machine",
+            "--on",
+            "ray",
         )
     return where
 
@@ -118,8 +120,8 @@ def _opened(bench: Measures, where: Where) -> Iterator[None]:
     try:
         yield
     except PlaceLost as lost:
-        again = f"autoresearch doctor --on {where}   # once a node is fit, the same command again"
-        raise PlaceLost(lost.message, again) from None
+        doctor = f"autoresearch doctor --on {where}"
+        raise PlaceLost(lost.message, f"{doctor}   # once a node is fit: {again()}") from None
     finally:
         bench.close()
 
@@ -151,7 +153,7 @@ def measure(
 def _ended_early(lost: PlaceLost, finished: int, wanted: int) -> PlaceLost:
     recorded = "which are recorded" if finished else "so nothing is recorded"
     why = f"the last place was lost after {finished} of {wanted} seeds, {recorded}"
-    return PlaceLost(f"{why}: {lost.message}")
+    return PlaceLost(f"{why}: {lost.message}", again())
 
 
 def _compared(
@@ -283,7 +285,7 @@ def record(
         comparisons=tuple(comparisons),
         machine=machine,
         split=question.split,
-        command=" ".join(["autoresearch", *sys.argv[1:]]),
+        command=again(),
         versions={"python": sys.version.split()[0], **_versions("torch", "numpy")},
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -1,6 +1,6 @@
 """Carries out `resume`: opens a run, decides how it goes on, and works on it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,11 @@ def resume_run(
     bounds, limits: as they were typed, for a process that goes on.
     """
     manner = typed.manner
+    words = manner.words(**limits, method=typed.method, python=typed.python)
+    own_bounds = dict(bounds)
+    if not manner.where.is_local:
+        del own_bounds["workers"]  # it is among the words
+    going_on = (words, words_of(**own_bounds))
     place = place_around(Path.cwd())
     consent = Consent(place.project, manner.trust)
     branch = typed.branch or usual_run(place.project, Path.cwd())
@@ -67,18 +72,24 @@ def resume_run(
             leave=typed.leave_branch,
             python=typed.python,
         ) as history:
-            working = _settled(history, place, flags, typed, log)
+            working = _settled(history, place, flags, typed, log, going_on)
             with data_of_run(working.place, history, working.sandbox, consent) as data:
                 renewal = working.work(history, data)
-        words = manner.words(**limits, method=typed.method, python=typed.python)
-        own_bounds = dict(bounds)
-        if not manner.where.is_local:
-            del own_bounds["workers"]  # it is among the words
-        working.hand_on(renewal, words, words_of(**own_bounds))
+        working.hand_on(renewal)
 
 
-def _settled(history: History, place: Place, flags: Flags, typed: Typed, log: RunLog) -> Working:
-    """Check everything that can be checked, and return the session of the run."""
+def _settled(
+    history: History,
+    place: Place,
+    flags: Flags,
+    typed: Typed,
+    log: RunLog,
+    going_on: tuple[Sequence[str], Sequence[str]],
+) -> Working:
+    """Check everything that can be checked, and return the session of the run.
+
+    going_on: the options of a process that goes on, and its bounds.
+    """
     manner = typed.manner
     run = history.run
     place = place.of_run(run, typed.python)
@@ -91,7 +102,7 @@ def _settled(history: History, place: Place, flags: Flags, typed: Typed, log: Ru
     crew = crew_of(place.project, run.tag, method, run.model, options, manner)
     sandbox = proven_for(manner.where, manner.unsafe, history.sources.code, place, slots)
     say_beside(err=manner.as_json)
-    return Working(place, options, manner, log, crew, slots, sandbox)
+    return Working(place, options, manner, log, crew, slots, sandbox, *going_on)
 
 
 def _check_sources(history: History, place: Place) -> None:

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import typer
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from agent.cli.build import Kit, bench_of, open_ledger
@@ -120,13 +121,15 @@ def work(
     as_json: bool = False,
     news: News | None = None,
     staff: Staff = ALONE,
+    resume: str = "",
 ) -> Renewal | None:
     """Run the loop on `history` until a bound, Ctrl-C or a fault, then print a summary.
 
     log: gets everything that is printed. only_new: leave attempts in flight to a later resume.
     as_json: print each event as a line of JSON, and nothing else. news: messages about the model's
-    retries, which become notes of the run. staff: who writes the proposals. Return the bounds of
-    the next session if another number of workers was asked for (agent/cli/detach.py).
+    retries, which become notes of the run. staff: who writes the proposals. resume: the command
+    that goes on where this session works. Return the bounds of the next session if another number
+    of workers was asked for (agent/cli/detach.py).
     """
     trackers = trackers or Trackers()
     cores = len(kit.slots[0].cpus) or None if kit.slots else None
@@ -157,7 +160,7 @@ def work(
             is_here = kit.elsewhere is None
             _listen(loop, started, trackers, log, display, places, waits, is_here)
     finally:
-        _summarise(history, trackers, log, as_json)
+        _summarise(history, trackers, log, as_json, resume)
     return loop.renewal
 
 
@@ -201,13 +204,18 @@ def _listen(
             raise
 
 
-def _summarise(history: History, trackers: Trackers, log: RunLog, as_json: bool) -> None:
+def _summarise(
+    history: History, trackers: Trackers, log: RunLog, as_json: bool, resume: str
+) -> None:
     """Print a summary of the session, and warnings."""
     console = open_console(stderr=as_json)
-    goal = history.run.goal
-    log.page(summary(history.branch, history.trials, log.console, objective=goal))
+
+    def page(target: Console) -> RenderableType:
+        return summary(history.branch, history.trials, target, history.run.goal, resume)
+
+    log.page(page(log.console))
     if not as_json:
-        console.print(summary(history.branch, history.trials, console, objective=goal))
+        console.print(page(console))
     for warning in (*history.warnings, *trackers.warnings()):
         log.line(f"note: {warning}")
         console.print(Text(f"note: {formatter_for(console).line(warning)}", "yellow"))

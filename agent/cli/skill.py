@@ -1,8 +1,6 @@
 """The command `skill`: installs the skill for coding agents, and removes it."""
 
 import os
-import shlex
-import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +10,7 @@ import typer
 
 from agent.cli import app, epilog
 from agent.cli.consent import agreed, is_terminal
+from agent.cli.retype import again
 from agent.cli.say import say
 from agent.errors import UsageFault
 from agent.project.find import root_of
@@ -105,7 +104,7 @@ def _agreed(places: Sequence[Place], does: str, yes: bool) -> bool:
         say(f"{does} {place.path}  (for {place.client})")
     if yes:
         return True
-    command = shlex.join(["autoresearch", *sys.argv[1:], "--yes"])
+    command = again("--yes")
     if not is_terminal():
         raise UsageFault(
             "`skill` asks before it changes a file, and there is no terminal to ask in.", command

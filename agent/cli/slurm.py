@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent.cli.detach import tell_ready
@@ -33,6 +34,15 @@ DOCTOR = "autoresearch doctor"
 QUEUE = "the partition's other jobs come first; `squeue --me --start` has Slurm's own estimate"
 
 
+@dataclass(frozen=True)
+class GoingOn:
+    """What a session leaves behind for the next one."""
+
+    log: RunLog
+    resume: str
+    """The command that goes on in the same way."""
+
+
 def record_path(project: Project, tag: str) -> Path:
     """Return the file that records the run's allocation."""
     return run_folder(Path(project.root), tag) / "allocation.json"
@@ -40,41 +50,42 @@ def record_path(project: Project, tag: str) -> Path:
 
 @contextmanager
 def place_of_trials(
-    where: Where, slurm: OnSlurm, options: SessionOptions, project: Project, log: RunLog
+    where: Where, slurm: OnSlurm, options: SessionOptions, project: Project, going_on: GoingOn
 ) -> Iterator[Where]:
     """Yield where trials run: for Slurm, the Ray cluster of an allocation, which ends afterwards.
 
-    A run that has lost every place, or finds none, names where in the command to type next.
+    A run that has lost every place, or finds none, says where in the command to type next.
     """
     try:
         if where.engine != SLURM:
             yield where
             return
         request = slurm.request(where, options.hours.value, options.workers.value)
-        with cluster_on_slurm(request, project, log) as address:
+        with cluster_on_slurm(request, project, going_on) as address:
             yield Where(RAY, address)
     except PlaceLost as lost:
         if lost.next_command == RESUME and not where.is_local:
-            raise PlaceLost(lost.message, f"{RESUME} {log.tag} --on {where}") from None
-        if lost.next_command == DOCTOR and where.engine == RAY:
-            raise PlaceLost(lost.message, f"{DOCTOR} --on {where}") from None
+            raise PlaceLost(lost.message, going_on.resume) from None
+        if lost.next_command == DOCTOR and not where.is_local:
+            raise PlaceLost(lost.message, slurm.doctor(where)) from None
         raise
 
 
 @contextmanager
-def cluster_on_slurm(request: Request, project: Project, log: RunLog) -> Iterator[str]:
+def cluster_on_slurm(request: Request, project: Project, going_on: GoingOn) -> Iterator[str]:
     """Yield the address of a Ray cluster in an allocation, which ends with the block.
 
     Inside an allocation's batch job, it is the cluster of that allocation. The wait in the queue is
     shown on the terminal and in the log, and ends with Ctrl-C or SIGTERM.
     """
+    log = going_on.log
     record = record_path(project, log.tag)
     allocation = read_allocation(record)
     cancelled = threading.Event()
     last: list[str] = []
     with ExitStack() as stack:
         with (
-            _hint_if_interrupted(log),
+            _hint_if_interrupted(going_on),
             handling({signal.SIGTERM: lambda *_: cancelled.set()}),
             waiting("Slurm", QUEUE) as wait,
         ):
@@ -159,12 +170,12 @@ def end_inside(job: Job, now: bool) -> None:
 
 
 @contextmanager
-def _hint_if_interrupted(log: RunLog) -> Iterator[None]:
+def _hint_if_interrupted(going_on: GoingOn) -> Iterator[None]:
     """Print how to go on if the wait in the block is interrupted."""
     try:
         yield
     except KeyboardInterrupt:
-        line = f"the job is cancelled; `autoresearch resume {log.tag} --on slurm` asks for another"
+        line = f"the job is cancelled; `{going_on.resume}` asks for another"
         say(line, stderr=True)
-        log.line(line)
+        going_on.log.line(line)
         raise

@@ -1,12 +1,14 @@
 """The options of `start` and `resume` that are Slurm's, each checked before anything is made."""
 
+import shlex
+import sys
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import typer
 
-from agent.cli.detach import Flag
-from agent.errors import UsageFault
+from agent.cli.detach import Flag, words_of
+from agent.errors import WrongOption
 from agent.evaluate.slurm.request import Request, request_of
 from agent.evaluate.where import SLURM, Where
 
@@ -95,14 +97,24 @@ class OnSlurm:
             return
         for name, value in vars(self).items():
             if value is not None and (name, value) != ("driver", "outside"):
-                raise UsageFault(
-                    f"--{name} is for a run on Slurm, and --on slurm is not given",
-                    "autoresearch start --on slurm --hours 8   # and the words of before",
-                )
+                message = f"--{name} is for a run on Slurm, and --on slurm is not given"
+                raise WrongOption(message, "--on", SLURM)
 
     def goes_inside(self, where: Where) -> bool:
         """Return whether the driver is to work in the batch job."""
         return where.engine == SLURM and self.driver == "inside"
+
+    def doctor(self, where: Where) -> str:
+        """Return the command that shows what the nodes of `where` lack."""
+        if where.engine != SLURM:
+            return f"autoresearch doctor --on {where}"
+        where_to = words_of(
+            partition=self.partition or where.address or None,
+            account=self.account,
+            qos=self.qos,
+            constraint=self.constraint,
+        )
+        return shlex.join(["srun", *where_to, sys.executable, "-m", "autoresearch", "doctor"])
 
     @property
     def flags(self) -> dict[str, Flag]:

@@ -89,11 +89,6 @@ class Start:
             train=self.project.train,
         )
 
-    def words(self) -> list[str]:
-        """Return the options for a process that continues the run."""
-        method = self.flags.method or ""
-        return self.typed.manner.words(method=method if ":" in method else None)
-
 
 def start_run(flags: Flags, typed: Typed) -> None:
     """Start a run, and work on it until a bound, a stop or a fault."""
@@ -128,7 +123,9 @@ def _settled(flags: Flags, typed: Typed, origin: Origin, log: RunLog) -> Start:
     if typed.warm:
         prior = warm_start(typed.warm, place, head, origin.objective, err=manner.as_json)
     sandbox = proven_for(manner.where, manner.unsafe, sources.code, place, slots)
-    working = Working(place, options, manner, log, crew, slots, sandbox)
+    named = flags.method if ":" in (flags.method or "") else None
+    words = manner.words(method=named)
+    working = Working(place, options, manner, log, crew, slots, sandbox, words)
     _say_chosen(origin, head, sources, options, working)
     return Start(
         flags=flags,
@@ -171,7 +168,7 @@ def _begin(start: Start, data: Prepared | None) -> None:
             remember_run(start.consent, history)
             carry(history, start.notes, start.typed.notes or "")
             renewal = working.work(history, data)
-        working.hand_on(renewal, start.words())
+        working.hand_on(renewal)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Shared by `start` and `resume`: where trials run, the session's parts, and handing on."""
 
+import shlex
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from agent.cli.detach import Flag, go_on, renew, words_of
 from agent.cli.news import News
 from agent.cli.run_log import RunLog
 from agent.cli.session import bounds_of, trackers_of, work
-from agent.cli.slurm import place_of_trials, send_inside
+from agent.cli.slurm import GoingOn, place_of_trials, send_inside
 from agent.cli.slurm_options import OnSlurm
 from agent.display.waiting import waiting
 from agent.evaluate.engines import read_where
@@ -151,6 +152,16 @@ class Working:
     crew: Crew
     slots: tuple[Slot, ...]
     sandbox: Chosen
+    words: Sequence[str]
+    """The options of a `resume` that goes on in the same way."""
+    bounds: Sequence[str] = ()
+    """Its bounds, as far as they are not the run's own."""
+
+    @property
+    def resume(self) -> str:
+        """The command that goes on where and as this session works."""
+        words = () if self.manner.where.is_local else (*self.bounds, *self.words)
+        return shlex.join(["autoresearch", "resume", self.log.tag, *words])
 
     def work(self, history: History, data: Prepared | None) -> Renewal | None:
         """Work on the run in this process, unless another one does; see session.work."""
@@ -158,7 +169,8 @@ class Working:
         if not manner.stays:
             return None
         project = self.place.project
-        with place_of_trials(manner.where, manner.slurm, self.options, project, self.log) as where:
+        going_on = GoingOn(self.log, self.resume)
+        with place_of_trials(manner.where, manner.slurm, self.options, project, going_on) as where:
             away = elsewhere_of(where, manner.workers, manner.unsafe, history.sources.code)
             settings = self.place.settings
             kit = Kit(settings, self.slots, self.sandbox, data, self.options.caps, away)
@@ -173,23 +185,23 @@ class Working:
                 as_json=manner.as_json,
                 news=self.crew.news,
                 staff=self.crew.staff,
+                resume=self.resume,
             )
 
-    def hand_on(
-        self, renewal: Renewal | None, words: Sequence[str], bounds: Sequence[str] = ()
-    ) -> None:
+    def hand_on(self, renewal: Renewal | None) -> None:
         """Start another process that continues the run, if one is needed. The lock must be free.
 
-        words: its options. bounds: further options, except for a renewal, which has its own bounds.
+        A renewal has bounds of its own.
         """
         manner = self.manner
+        words = (*self.bounds, *self.words)
         if manner.goes_inside:
             request = manner.slurm.request(
                 manner.where, self.options.hours.value, self.options.workers.value
             )
             project = self.place.project
-            send_inside(request, project, self.log, [*bounds, *words], manner.as_json)
+            send_inside(request, project, self.log, words, manner.as_json)
         elif manner.detach:
-            go_on(self.log, [*bounds, *words], manner.as_json)
+            go_on(self.log, words, manner.as_json)
         elif renewal is not None:
-            renew(self.log, renewal, [*words, *words_of(json=manner.as_json)])
+            renew(self.log, renewal, [*self.words, *words_of(json=manner.as_json)])

@@ -189,15 +189,15 @@ def summary(
     branch: str,
     trials: Sequence[Trial],
     console: Console,
-    more: bool = True,
     objective: Objective = VAL_BPB,
+    resume: str = "",
 ) -> RenderableType:
     """Return the end of a run: the table, best, noise, counts, cost, lesson, and next commands.
 
-    more: False if the run cannot be resumed usefully.
+    resume: the command that goes on. Default: on this machine.
     """
     formatter = formatter_for(console, objective)
-    commands = next_commands(branch, trials, more)
+    commands = next_commands(branch, trials, resume)
     steps = Text("\n".join(f"  {formatter.line(command)}" for command in commands), style="bold")
     return Group(
         trial_table(trials, console, objective),
@@ -263,8 +263,11 @@ def counts(trials: Sequence[Trial]) -> str:
     return ", ".join(f"{number[status]} {status}" for status in STYLES if number[status]) or "none"
 
 
-def next_commands(branch: str, trials: Sequence[Trial], more: bool = True) -> tuple[str, ...]:
-    """Return the three most useful next commands."""
+def next_commands(branch: str, trials: Sequence[Trial], resume: str = "") -> tuple[str, ...]:
+    """Return the three most useful next commands.
+
+    resume: the command that goes on. Default: on this machine.
+    """
     best = incumbent_of(trials)
     failed = [trial for trial in trials if trial.status in FAILED or trial.status == "refused"]
     kept = best if best and best.status in TAKEN else None
@@ -279,9 +282,8 @@ def next_commands(branch: str, trials: Sequence[Trial], more: bool = True) -> tu
     mostly_failed = len(failed) * 2 > len(trials)
     if failed and (mostly_failed or not kept):
         commands.append(f"autoresearch show {failed[-1].number}")
-    if more:
-        commands.append(f"autoresearch resume {quote(branch)}")
     commands += [
+        resume or f"autoresearch resume {quote(branch)}",
         f"autoresearch log {quote(branch)}",
         f"autoresearch status {quote(branch)}",
         "autoresearch export --format tsv",

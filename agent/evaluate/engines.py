@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent.errors import UsageFault, near_names
+from agent.errors import WrongOption, near_names, unknown
 from agent.evaluate.bench import Bench, Measures
 from agent.evaluate.where import LOCAL, RAY, SLURM, Where
-from agent.plugins import installed, unknown
+from agent.plugins import installed
 
 Open = Callable[..., Measures]
 """How an engine is opened.
@@ -56,10 +56,10 @@ def read_where(text: str | None) -> Where:
     if not colon:
         return Where(name)
     if name == LOCAL:
-        raise UsageFault(f"{LOCAL} has no address: {text[:200]!a}", "autoresearch start")
+        raise WrongOption(f"{LOCAL} has no address: {text[:200]!a}", "--on", LOCAL)
     if not ADDRESS.fullmatch(address.removeprefix("//")):
-        example = "autoresearch start --on ray://head:10001"
-        raise UsageFault(f"not an address of a cluster: {text[:200]!a}", example)
+        message = f"not an address of a cluster: {text[:200]!a}"
+        raise WrongOption(message, "--on", "ray://head:10001")
     return Where(name, text if address.startswith("//") else address)
 
 
@@ -72,6 +72,6 @@ def find_engine(name: str) -> Open:
     if name not in plugins:
         known = [*ENGINES, *plugins]
         meant = near_names(name, known) or (RAY,)
-        raise unknown("engine", name, known, f"autoresearch start --on {meant[0]}")
+        raise WrongOption(unknown("engine", name, known), "--on", meant[0])
     added: Open = plugins[name].load()
     return added

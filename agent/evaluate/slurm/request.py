@@ -4,7 +4,7 @@ import math
 import re
 from typing import Literal
 
-from agent.errors import UsageFault
+from agent.errors import WrongOption
 from sandbox.ground.record import Record
 
 MARGIN_MINUTES = 30
@@ -103,9 +103,8 @@ def _minutes(hours: float | None, time: str | None) -> int:
     if time is not None:
         return _parsed(time)
     if hours is None:
-        raise UsageFault(
-            "an allocation needs an end, and neither --hours nor --time is given",
-            "autoresearch start --on slurm --hours 8",
+        raise WrongOption(
+            "an allocation needs an end, and neither --hours nor --time is given", "--hours", "8"
         )
     return min(math.ceil(60 * hours) + MARGIN_MINUTES, MAX_MINUTES)
 
@@ -132,8 +131,6 @@ def _refuse(option: str, value: str | None, pattern: re.Pattern[str], example: s
         raise _fault(option, value, example)
 
 
-def _fault(option: str, value: str, example: str) -> UsageFault:
-    return UsageFault(
-        f"{option} {value[:100]!a} is nothing that Slurm would understand there",
-        f"autoresearch start --on slurm --hours 8 {option} {example}",
-    )
+def _fault(option: str, value: str, example: str) -> WrongOption:
+    message = f"{option} {value[:100]!a} is nothing that Slurm would understand there"
+    return WrongOption(message, option, example)

@@ -41,6 +41,15 @@ def test_words_for_slurm_are_refused_elsewhere(engine: str) -> None:
         OnSlurm(driver="inside").check(Where(engine), 8, 1)
 
 
+def test_what_the_nodes_lack_is_asked_where_they_are() -> None:
+    assert OnSlurm().doctor(Where("ray", "ray://head:10001")) == (
+        "autoresearch doctor --on ray://head:10001"
+    )
+    on_nodes = OnSlurm(account="a", gpus="16").doctor(Where("slurm", "gpu"))
+    assert on_nodes.startswith("srun --partition=gpu --account=a ")
+    assert on_nodes.endswith(" -m autoresearch doctor")
+
+
 def test_the_process_that_goes_on_is_told_the_same_words() -> None:
     typed = OnSlurm(partition="gpu", gpus="a100:16", cpus=8, mem="32G", driver="inside")
     assert typed.goes_inside(read_where("slurm"))

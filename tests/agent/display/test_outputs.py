@@ -150,10 +150,10 @@ def test_the_next_commands_fit_what_happened() -> None:
     crashed = failed(1, "crash", "x", "boom")
     assert next_commands("b", (baseline, crashed))[0] == "autoresearch show 1"
     kept = scored(2, "keep", 1.8, "y", -0.1)
-    assert next_commands("b", (baseline, kept, crashed), more=False) == (
+    assert next_commands("b", (baseline, kept, crashed), "autoresearch resume b --on=ray") == (
         "autoresearch show 2",
         "autoresearch replicate 2",
-        "autoresearch log b",
+        "autoresearch resume b --on=ray",
     )
 
 

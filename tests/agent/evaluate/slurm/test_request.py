@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.errors import UsageFault
+from agent.errors import UsageFault, WrongOption
 from agent.evaluate.slurm.request import MARGIN_MINUTES, MAX_MINUTES, Request, request_of
 from agent.evaluate.slurm.script import batch_file
 
@@ -94,9 +94,15 @@ def test_an_allocation_outlives_its_session_and_has_an_end() -> None:
     ids=str,
 )
 def test_words_that_are_no_names_are_refused(words: dict[str, Any]) -> None:
-    with pytest.raises(UsageFault, match="Slurm would understand") as caught:
+    with pytest.raises(WrongOption, match="Slurm would understand") as caught:
         request_of(hours=1, **words)
-    assert caught.value.next_command.startswith("autoresearch start --on slurm")
+    option = f"--{next(iter(words)).replace('memory', 'mem')}"
+    assert caught.value.option == option
+    assert request_of(hours=1, **{next(iter(words)): _typed(caught.value.example)})
+
+
+def _typed(example: str) -> str | int:
+    return int(example) if example.isdecimal() and example != "16" else example
 
 
 def test_an_allocation_without_an_end_is_refused() -> None:

@@ -1,0 +1,64 @@
+"""An error whose next command is the one that was typed, with a change."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.cli import app
+from agent.cli.ending import ended
+from agent.cli.retype import again, instead
+from agent.cli.run_log import RunLog
+from agent.cli.slurm import GoingOn, place_of_trials
+from agent.cli.slurm_options import OnSlurm
+from agent.cli.working import Working, manner_of
+from agent.errors import PlaceLost, UsageFault
+from agent.project.find import find_project
+from agent.project.settings import Settings
+
+
+def test_flags_come_before_the_end_of_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["x", "resume", "--on", "slurm", "--", "a night"])
+    assert again() == "autoresearch resume --on slurm -- 'a night'"
+    assert again("--trust") == "autoresearch resume --on slurm --trust -- 'a night'"
+    assert instead("--on", "--on ray") == "autoresearch resume --on ray -- 'a night'"
+
+
+@pytest.mark.parametrize(
+    ("typed", "then"),
+    [
+        ("replicate 8 --on rya --seeds 3", "replicate 8 --seeds 3 --on ray"),
+        ("replicate 8 --on=slurm --seeds 3", "replicate 8 --seeds 3 --on ray"),
+        ("ablate --on ray:$(id)", "ablate --on ray://head:10001"),
+        ("resume t --on local:x --hours 2", "resume t --hours 2 --on local"),
+        ("doctor --on slurm", "doctor --on ray"),
+    ],
+)
+def test_a_wrong_place_is_mended_in_what_was_typed(
+    typed: str, then: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["autoresearch", *typed.split()])
+    with pytest.raises(UsageFault) as caught:
+        app(typed.split(), prog_name="autoresearch", standalone_mode=False)
+    assert ended(caught.value) == UsageFault.exit_code
+    assert f"next:  autoresearch {then}\n" in capsys.readouterr().err
+
+
+def test_a_run_that_lost_every_place_goes_on_with_the_words_of_its_session(here: Path) -> None:
+    on = "ray://head:10001"
+    slurm = OnSlurm()
+    manner = manner_of(
+        on, slurm, 4, ["wandb"], None, trust=False, unsafe=False, detach=False, as_json=False
+    )
+    project = find_project(here, Settings())
+    log = RunLog(project, "t")
+    nothing: Any = None
+    words = (manner.words(), ["--hours=4"])
+    working = Working(nothing, nothing, manner, log, nothing, (), nothing, *words)
+    going_on = GoingOn(log, working.resume)
+    place = place_of_trials(manner.where, slurm, nothing, project, going_on)
+    with pytest.raises(PlaceLost) as lost, place:
+        raise PlaceLost("gone", "autoresearch resume")
+    own = "--hours=4 --workers=4 --tracker=wandb"
+    assert lost.value.next_command == f"autoresearch resume t {own} --on={on}"
