@@ -55,6 +55,9 @@ READ_SECONDS = 10.0
 """How long a question waits for what is read here; then it is asked again."""
 CLOSE_SECONDS = 30.0
 """How long the end of this process waits for trainings that no signal ends."""
+LEAVE_SECONDS = 5.0
+"""How long a closed place lives on, so that its last answer arrives."""
+CLOSED = "this place is closed"
 NO_ROOT = (
     "tier C shares the user's uid here, so a training could connect to the cluster's own sockets: "
     "it is refused on a node"
@@ -75,7 +78,8 @@ class Station:
         """Make a place that is not set up yet.
 
         scratch: the node's scratch space, by default as SCRATCH says. says: fields of its Standing
-        that only the door knows. leave: ends this process; called when the driver is silent.
+        that only the door knows. leave: ends this process; called when the driver is silent, and
+        after a close, since the driver's own signal to the process may be lost.
         """
         self._scratch = scratch or Path(os.environ.get(SCRATCH) or tempfile.gettempdir())
         self._leave = leave
@@ -87,6 +91,8 @@ class Station:
         self._patience = float("inf")
         self._lock = threading.Lock()
         self._closed = threading.Event()
+        self._ended = threading.Event()
+        self._is_watched = False
         # Held by a question that may come again before it is answered.
         self._preparing = threading.Lock()
         self._standing: Standing | None = None
@@ -133,6 +139,9 @@ class Station:
 
     def _stands(self, setup: Setup) -> Standing:
         self._patience = setup.patience
+        if not self._is_watched:
+            self._is_watched = True
+            threading.Thread(target=self._watch, name="watch-driver", daemon=True).start()
         here = software()
         if here != setup.version:
             message = f"version {here} is not that of the driver, {setup.version}"
@@ -151,7 +160,6 @@ class Station:
         slots = make_slots(self._workers, cpus, gpus)
         python = setup.python or sys.executable
         self._chosen = self._proven(setup, python)
-        threading.Thread(target=self._watch, name="watch-driver", daemon=True).start()
         return Standing.model_validate(
             {
                 "version": here,
@@ -225,6 +233,8 @@ class Station:
         with self._lock:
             if begin.ticket in self._runs:
                 return Empty()
+            if self._closed.is_set():
+                raise SandboxFault(CLOSED, "autoresearch resume")
             bench, folder = self._bench(begin)
             self._runs[begin.ticket] = Running(bench, begin.assignment, folder)
         return Empty()
@@ -255,14 +265,19 @@ class Station:
         return Empty()
 
     def close(self, _: Empty) -> Empty:
-        """End all runs, and remove their files; the cache stays."""
-        self._closed.set()
-        for running in self._runs.values():
-            running.cancel()
-        deadline = time.monotonic() + CLOSE_SECONDS
-        for running in self._runs.values():
-            running.join(max(0.0, deadline - time.monotonic()))
-        self._stack.close()
+        """End all runs, and remove their files; the cache stays. No run begins any more."""
+        with self._lock:
+            self._closed.set()
+            runs = [*self._runs.values()]
+        try:
+            for running in runs:
+                running.cancel()
+            deadline = time.monotonic() + CLOSE_SECONDS
+            for running in runs:
+                running.join(max(0.0, deadline - time.monotonic()))
+            self._stack.close()
+        finally:
+            self._ended.set()
         return Empty()
 
     # ------------------------------------------------------------ what a run is given
@@ -294,17 +309,19 @@ class Station:
     # ------------------------------------------------------------ a driver that is gone
 
     def _watch(self) -> None:
-        """End the place after a long silence of the driver."""
-        while not self._closed.wait(WATCH_SECONDS):
-            with self._lock:
-                silent = 0.0 if self._asked else time.monotonic() - self._heard
-            if silent > self._patience:
-                try:
+        """End the place after a long silence of the driver, and this process after any close."""
+        try:
+            while not self._closed.wait(WATCH_SECONDS):
+                with self._lock:
+                    silent = 0.0 if self._asked else time.monotonic() - self._heard
+                if silent > self._patience:
                     self.close(Empty())
-                finally:
-                    if self._leave is not None:
-                        self._leave()
-                return
+                    return
+            self._ended.wait(2 * CLOSE_SECONDS)
+            time.sleep(LEAVE_SECONDS)
+        finally:
+            if self._leave is not None:
+                self._leave()
 
 
 def _free_bytes(folder: Path) -> int:

@@ -11,6 +11,8 @@ import pytest
 from agent.errors import PlaceLost
 from agent.evaluate.bench import Assignment
 from agent.evaluate.cluster.measures import ClusterBench
+from agent.evaluate.cluster.trees import Tree
+from agent.evaluate.cluster.wire import Begin
 from agent.records.events import Event, PlaceJoined, PlaceLeft, Progress, TrialStarted
 from agent.records.results import Attempt, Order
 from agent.records.slots import Slot
@@ -191,6 +193,39 @@ def test_a_place_ends_its_trainings_when_nobody_asks(
         bench.run(assignment(bench.slots[0]), hear, threading.Event())
     assert left.wait(60)
     assert not line.station._folder.exists()
+    bench.close()
+
+
+def test_a_closed_place_ends_its_trainings_begins_none_and_leaves(
+    cluster: DirectCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the driver takes the end of a run just then, and its own signal is lost."""
+    monkeypatch.setattr("agent.evaluate.cluster.station.LEAVE_SECONDS", 0.05)
+    left = threading.Event()
+    bench = bench_on(cluster, tmp_path / "trials", Exporter(600.0))
+    bench.open(lambda _: None, threading.Event())
+    station = cluster.lines["n0"].station
+    station._leave = left.set
+    trains = threading.Event()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Progress):
+            trains.set()
+
+    def run() -> None:
+        with pytest.raises(PlaceLost):
+            bench.run(assignment(bench.slots[0]), hear, threading.Event())
+
+    running = threading.Thread(target=run)
+    running.start()
+    assert trains.wait(60)
+    reply, _ = station.ask("close", "{}")
+    assert '"fault":""' in reply, reply
+    running.join(60)
+    assert left.wait(60) and not station._folder.exists()
+    begin = Begin(ticket="t", assignment=assignment(Slot(number=0, cpus=())), files=Tree())
+    reply, _ = station.ask("begin", begin.model_dump_json())
+    assert "this place is closed" in reply
     bench.close()
 
 
