@@ -65,6 +65,29 @@ def test_a_place_that_is_told_of_twice_has_its_slots_once() -> None:
     assert not fleet.slots
 
 
+def test_a_slot_that_joins_again_during_its_run_is_free_after_it() -> None:
+    fleet = Fleet()
+    fleet.join([slot(0, "a")])
+    taken = fleet.take(A)
+    assert taken
+    fleet.begin(run(7, taken))
+    fleet.leave("a")
+    fleet.join([slot(0, "a")])
+    assert not fleet.free
+    fleet.end(taken)
+    assert list(fleet.free) == [slot(0, "a")]
+
+
+def test_a_lost_slot_of_this_machine_takes_no_other_with_it() -> None:
+    fleet = Fleet()
+    fleet.join([slot(0), slot(1)])
+    taken = fleet.take(A)
+    assert taken
+    fleet.begin(run(7, taken))
+    fleet.lose(taken)
+    assert fleet.slots == tuple(fleet.free) == (slot(1),)
+
+
 def test_a_run_that_ends_after_its_place_left_frees_nothing() -> None:
     fleet = Fleet()
     fleet.join([slot(0, "a")])
@@ -96,6 +119,17 @@ def test_an_attempt_that_needs_a_machine_which_is_gone_takes_another() -> None:
     fleet.join([slot(0, "a", A)])
     line = Line([], fleet)
     line.put_back(attempt(1), B)
+    assert line.take() == (attempt(1), A)
+
+
+def test_an_attempt_that_needed_a_machine_once_may_take_another_later() -> None:
+    fleet = Fleet()
+    fleet.join([slot(0, "a", A), slot(1, "b", B)])
+    assert fleet.take(B)
+    line = Line([], fleet)
+    line.put_back(attempt(1), B)
+    line.put_first(attempt(1))
+    assert line.ready == 1
     assert line.take() == (attempt(1), A)
 
 

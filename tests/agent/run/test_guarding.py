@@ -110,6 +110,23 @@ def test_small_losses_do_not_add_up_from_keep_to_keep(tmp_path: Path) -> None:
     assert statuses == ["keep", "keep", "guarded", "guarded"]
 
 
+def test_losses_count_from_the_first_baseline_after_a_commit_by_hand_too(tmp_path: Path) -> None:
+    goal = Objective.model_validate(
+        {"metric": "val_bpb", "guards": ["val_loss <= baseline + 0.05"]}
+    )
+    with study(tmp_path, verdict="sequential", baseline_repeats=3, objective=goal) as history:
+        work_on(history, [], model, trials=0)
+        assert history.trials[0].guards == (), "a relative guard holds no baseline"
+        worktree = history.worktree
+    source = (worktree / "train.py").read_text()
+    (worktree / "train.py").write_text(source.replace("DEPTH = 4", "DEPTH = 8"))
+    commit_by_hand(worktree)
+    with History.open(project_of(tmp_path), "t") as history:
+        work_on(history, [proposal(LR=0.2, DEPTH=11)], model, trials=1)
+        statuses = [trial.status for trial in history.trials]
+    assert statuses == ["baseline", "baseline", "guarded"]
+
+
 def test_what_stays_undecided_is_a_discard_that_says_so(tmp_path: Path) -> None:
     trials, events = run(tmp_path, [proposal(LR=0.2)], guards=["val_loss <= baseline"])
     assert trials[1].status == "discard"

@@ -78,6 +78,7 @@ def test_the_same_id_twice_is_one_input(tmp_path: Path) -> None:
             send(history.project, "t", remark(id="k-1"))
         assert len(admit(history)) == 1
         assert send(history.project, "t", remark("another", id="k-1")) == Sent("k-1", os.getpid())
+        assert not list(folder_of(history).iterdir()), "it was admitted before"
         assert admit(history) == []
         assert len(history.inputs) == 1
 
@@ -94,6 +95,41 @@ def test_a_file_left_by_a_death_after_its_commit_is_only_removed(tmp_path: Path)
         assert admit(history) == []
         assert history.tip == tip
         assert not path.exists()
+
+
+def test_an_input_stays_in_the_inbox_until_it_is_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(history: History, admitted: Admitted) -> None:
+        raise KeyboardInterrupt
+
+    with study(tmp_path) as history:
+        asked = remark()
+        send(history.project, "t", asked)
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(History, "admit", killed)
+            admit(history)
+        [admitted] = admit(history)
+        assert isinstance(admitted, Admitted) and admitted.input == asked
+
+
+def test_a_remark_that_quotes_a_record_is_no_answer_to_it(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        quoted = '"record": "input", "input": {"id": "k-2"'
+        send(history.project, "t", remark(quoted, id="k-1"))
+        assert len(admit(history)) == 1
+        assert answer_of(history.project, "t", "k-1") is not None
+        assert answer_of(history.project, "t", "k-2") is None
+
+
+def test_nobody_waits_for_an_answer_where_no_process_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with study(tmp_path) as history:
+        project = history.project
+    send(project, "t", remark(id="k-1"))
+    monkeypatch.setattr("agent.run.inbox.time.sleep", lambda _: pytest.fail("it waits"))
+    assert wait_for_answer(project, "t", "k-1", 60) is None
 
 
 def test_an_inbox_is_the_users_alone(tmp_path: Path) -> None:
@@ -244,7 +280,9 @@ def test_a_ref_that_holds_no_input_is_removed(tmp_path: Path) -> None:
         tree = git("rev-parse", "HEAD^{tree}").strip()
         for name, what in (("k-1", "HEAD"), ("k-2", tree)):
             git("update-ref", f"refs/autoresearch/t/inbox/{name}", what)
-        assert len(admit(history)) == 2
+        lines = admit(history)
+        assert len(lines) == 2
+        assert lines[1] == "k-2 in the inbox is no input: it is no commit"
         assert history.inputs == ()
         assert SentRefs(history.project, history.tag).read() == []
 
