@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from agent.errors import HistoryFault
-from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.records.edits import SetConstant
 from agent.records.events import Event, Heard, Note
@@ -19,7 +18,6 @@ from agent.records.inputs import (
     Comment,
     Input,
     Remember,
-    Set,
     Skip,
     Tell,
     Try,
@@ -31,7 +29,6 @@ from agent.run.inbox import (
     Inbox,
     NotSent,
     Sent,
-    Torn,
     answer_of,
     new_input,
     send,
@@ -253,40 +250,6 @@ def test_what_waits_is_read_when_the_run_goes_on(tmp_path: Path) -> None:
     assert not any(isinstance(event, Note) and "no input" in event.text for event in events)
 
 
-def test_the_bound_on_cost_is_not_raised_by_who_may_push(tmp_path: Path) -> None:
-    with study(tmp_path) as history:
-        refs = SentRefs(history.project, history.tag)
-        asks: tuple[Ask, ...] = (Set(max_cost=9.0), Set(lift=("max_cost",)), Set(hours=2.0))
-        for number, ask in enumerate(asks):
-            refs.write(new_input(ask, "afar", f"k-{number}"))
-        refs.write(remark(id="k-9"))
-        refs.write(remark("again", id="k-9"))
-        admit(history)
-        assert [(e.input.id, e.accepted) for e in history.inputs] == [
-            ("k-0", False),
-            ("k-1", False),
-            ("k-2", True),
-            ("k-9", True),
-        ]
-        assert refs.read() == []
-        send(history.project, "t", new_input(Set(max_cost=9.0), "ada"))
-        admit(history)
-        assert history.inputs[-1].accepted
-
-
-def test_a_ref_that_holds_no_input_is_removed(tmp_path: Path) -> None:
-    git = Plumbing(tmp_path)
-    with study(tmp_path) as history:
-        tree = git("rev-parse", "HEAD^{tree}").strip()
-        for name, what in (("k-1", "HEAD"), ("k-2", tree)):
-            git("update-ref", f"refs/autoresearch/t/inbox/{name}", what)
-        lines = admit(history)
-        assert len(lines) == 2
-        assert lines[1] == "k-2 in the inbox is no input: it is no commit"
-        assert history.inputs == ()
-        assert SentRefs(history.project, history.tag).read() == []
-
-
 def test_an_approval_of_what_is_not_there_is_no_trial(tmp_path: Path) -> None:
     """A branch of others may say anything."""
     at = "2026-11-29T01:00:00+00:00"
@@ -392,28 +355,6 @@ def test_no_words_that_are_recorded_hold_a_secret(tmp_path: Path, ask: Ask) -> N
         send(history.project, "t", new_input(Try(hypothesis=key, edits=(edit,)), "ada"))
         for path in folder_of(history).iterdir():
             assert key not in path.read_text() and "redacted" in path.read_text()
-
-
-def test_a_ref_that_moved_or_is_too_large_or_has_another_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    git = Plumbing(tmp_path)
-    with study(tmp_path) as history:
-        refs = SentRefs(history.project, "t")
-        first = refs.write(remark(id="k-1"))
-        [asked] = refs.read()
-        git("update-ref", first, "HEAD")
-        refs.remove(asked)
-        assert git("rev-parse", first) == git("rev-parse", "HEAD"), "another one came meanwhile"
-        git("update-ref", "-d", first)
-        reference = refs.write(remark(id="k-2"))
-        git("update-ref", reference.replace("k-2", "k-3"), git("rev-parse", reference).strip())
-        torn = [waiting for waiting in refs.read() if isinstance(waiting, Torn)]
-        assert [(waiting.name, waiting.reason) for waiting in torn] == [
-            ("k-3", "its name is not its id")
-        ]
-        monkeypatch.setattr("agent.run.sent_refs.MAX_BYTES", 10)
-        assert all(isinstance(waiting, Torn) for waiting in refs.read())
 
 
 def test_two_senders_at_once_lose_nothing(tmp_path: Path) -> None:
