@@ -1,6 +1,5 @@
 """Claude through Anthropic's SDK: one tool call, thinking, a cached prefix, streamed."""
 
-import json
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -9,21 +8,20 @@ from typing import Any, Literal, TypeVar
 import anthropic
 import httpx2
 from anthropic import AsyncAnthropic
-from anthropic.lib.streaming import AsyncMessageStream
-from anthropic.types import ContentBlock, Message, ModelInfo, Usage
+from anthropic.types import ModelInfo
 
 from agent.llm.address import place_of, without_query
-from agent.llm.begun import Begun, least_tokens
+from agent.llm.anthropic_reply import broken_reply, message_reply, so_far
+from agent.llm.begun import Begun
 from agent.llm.clients import making_client
 from agent.llm.effort import EFFORTS, MOST_STRETCH, STRETCH, THINKING_SHARE, Effort
 from agent.llm.faults import failed, fault_of
 from agent.llm.limits import allowed_output
-from agent.llm.model import DECLINED, Call, LooksBy, Reply, Request, Tool, Turn, declined
+from agent.llm.model import LooksBy, Reply, Request, Tool, Turn, declined
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import ANTHROPIC, cost_of
 from agent.llm.reasons import PASSING
 from agent.llm.refusals import all_headers, is_withheld, reason_in, reason_of, status_of
-from agent.llm.slips import object_of
 
 T = TypeVar("T")
 _Thinking = Literal["adaptive", "enabled", "not"]
@@ -34,7 +32,6 @@ PROVIDER = "Anthropic"
 PROVIDER_ADDRESS = "api.anthropic.com"
 BROKEN_CALL = "Unable to parse tool parameter JSON"
 """How the SDK begins to say that the arguments of a call are no JSON; they are at its end."""
-CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
 # Questions of a night come a training apart, which is more than the five minutes of the default.
 _CACHED = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
 # The turns of one proposal come seconds apart.
@@ -125,18 +122,18 @@ class Anthropic:
             arguments["output_config"] = {"effort": self._effort}
         async with client.messages.stream(**arguments) as stream:
             try:
-                with begun.kept(lambda: _so_far(stream, self.name)):
+                with begun.kept(lambda: so_far(stream, self.name)):
                     message = await stream.get_final_message()
             except ValueError as error:
                 if not str(error).startswith(BROKEN_CALL):
                     raise
-                return _broken(stream, self.name, request, str(error))
+                return broken_reply(stream, self.name, request, str(error))
             except (AssertionError, RuntimeError, LookupError, AttributeError, TypeError) as error:
                 # The SDK does not check that the events of a stream belong to a message.
                 raise Transient(f"{PROVIDER}'s reply is not a message", astray=True) from error
         if message.stop_reason is None:
             raise Transient(f"{PROVIDER}'s reply broke off")
-        return _reply(message, request)
+        return message_reply(message, request)
 
 
 class AnthropicApi:
@@ -303,17 +300,6 @@ def _written(turn: Turn) -> list[dict[str, Any]]:
     ]
 
 
-def _call(id: str, name: str, arguments: object) -> Call:
-    return Call(id=id, name=name, arguments=_object(arguments) or {})
-
-
-def _object(arguments: object) -> dict[str, Any] | None:
-    """Return the arguments of a call, which some servers encode twice."""
-    if isinstance(arguments, str):
-        return object_of(arguments)
-    return arguments if isinstance(arguments, dict) else None
-
-
 def _belongs(model: ModelInfo, family: str) -> bool:
     """Return whether a model is of this family and open to new users.
 
@@ -322,79 +308,3 @@ def _belongs(model: ModelInfo, family: str) -> bool:
     line = getattr(model, "line", None)
     in_family = line == family if line else family in model.id.split("-")
     return in_family and getattr(model, "lifecycle", None) in (None, "active")
-
-
-def _so_far(stream: AsyncMessageStream, name: str) -> Reply:
-    """Return the part of an answer that has arrived, with all of its input tokens."""
-    try:
-        message = stream.current_message_snapshot
-    except AssertionError:  # it has not begun
-        return Reply(model=name)
-    usage = message.usage
-    shown = sum(least_tokens(_text_of(block)) for block in message.content)
-    output = max(_count(usage.output_tokens), shown)
-    least = usage.model_copy(update={"output_tokens": output})
-    return _told(message.model, least)
-
-
-def _text_of(block: ContentBlock) -> str:
-    """Return the text of a block of an answer: prose, thoughts, or a call's arguments."""
-    match block.type:
-        case "text":
-            return block.text
-        case "thinking":
-            return block.thinking
-        case "tool_use":
-            return json.dumps(block.input)
-        case _:
-            return ""
-
-
-def _broken(stream: AsyncMessageStream, name: str, request: Request, error: str) -> Reply:
-    """Return an answer whose call is not JSON, as text, so that the model can be told."""
-    written = error.partition(" JSON: ")[2]
-    block = stream.current_message_snapshot.content[-1]
-    is_answer = block.type == "tool_use" and block.name == request.tool.name
-    arguments = object_of(written) if is_answer else None
-    reply = _so_far(stream, name)
-    return reply.model_copy(update={"text": written, "arguments": arguments})
-
-
-def _reply(message: Message, request: Request) -> Reply:
-    uses = [block for block in message.content if block.type == "tool_use"]
-    looks = [use for use in uses if request.tools and use.name != request.tool.name]
-    answers = [use.input for use in uses if use not in looks]
-    calls = [_call(use.id, use.name, use.input) for use in looks]
-    text = "".join(block.text for block in message.content if block.type == "text")
-    if not text and message.stop_reason == "refusal":
-        text = DECLINED
-    return _told(
-        message.model,
-        message.usage,
-        text=text,
-        arguments=_object(answers[0]) if answers else None,
-        calls=tuple(calls),
-        native=[block.to_dict() for block in message.content] if calls else None,
-        cut_off=message.stop_reason in CUT_OFF,
-    )
-
-
-def _told(model: str, usage: Usage, **fields: Any) -> Reply:
-    """Return a Reply with the tokens and cost of an answer. fields: its other fields."""
-    read = _count(usage.cache_read_input_tokens)
-    write = _count(usage.cache_creation_input_tokens)
-    fresh = _count(usage.input_tokens)
-    output = _count(usage.output_tokens)
-    return Reply(
-        model=model,
-        **fields,
-        input_tokens=fresh + read + write,
-        cached_tokens=read,
-        output_tokens=output,
-        cost=cost_of(model, ANTHROPIC, fresh=fresh, output=output, read=read, write=write),
-    )
-
-
-def _count(value: object) -> int:
-    """Return a number of tokens; 0 if the server did not count them."""
-    return value if isinstance(value, int) and value >= 0 else 0

@@ -31,7 +31,14 @@ from agent.llm.events import values_in
 from agent.llm.faults import failed, fault_of
 from agent.llm.listing import Listed, listed_in
 from agent.llm.model import AS_JSON, DECLINED, UNREAD, LooksBy, Reply, Request, Tool
-from agent.llm.openai_reply import FAILED, answer_in, reply_of, response_reply, take
+from agent.llm.openai_reply import (
+    FAILED,
+    answer_in,
+    only_answer,
+    reply_of,
+    response_reply,
+    take,
+)
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import OPENAI, cost_of
 from agent.llm.refusals import Refusal, all_headers, reason_in, reason_of, status_of
@@ -141,7 +148,7 @@ class OpenAI:
     async def _chat(self, client: AsyncOpenAI, request: Request, begun: Begun) -> Reply:
         create = client.chat.completions.with_streaming_response.create
         async with create(**self._chat_arguments(request)) as response:
-            answer = Answer(tool=_only_answer(request))
+            answer = Answer(tool=only_answer(request))
             with begun.kept(lambda: reply_of(answer, self.name, request, self._url)):
                 async for data in values_in(response.iter_bytes()):
                     take(answer, data)
@@ -198,7 +205,7 @@ class OpenAI:
         )
         with begun.kept(lambda: Reply(model=self.name)):
             response = await self._ended(events)
-        return response_reply(response, self.name, self._url, _only_answer(request))
+        return response_reply(response, self.name, request, self._url)
 
     async def _ended(self, events: AsyncStream[ResponseStreamEvent]) -> dict[str, Any]:
         """Return the response at the end of its events; raise Refusal for a failed one."""
@@ -221,11 +228,6 @@ def _refusal_in(event: Mapping[str, Any]) -> Refusal:
 def _offered(request: Request) -> tuple[Tool, ...]:
     """Return the tools of a question; only one if it must be called: all servers support that."""
     return (request.tool,) if request.only else (request.tool, *request.tools)
-
-
-def _only_answer(request: Request) -> str:
-    """Return the name of the tool that answers, or "" where every call does."""
-    return request.tool.name if request.tools else ""
 
 
 def _is_silent(reply: Reply) -> bool:

@@ -17,12 +17,17 @@ from agent.llm.refusals import (
     reason_of,
     status_of,
 )
-from agent.llm.written_calls import call_in
+from agent.llm.written_calls import written
 
 FAILED = 502
 """The status for an error inside an answer that names none; another attempt may succeed."""
 MAX_CHARACTERS = 2**24
 """The most characters of an answer while it is collected."""
+
+
+def only_answer(request: Request) -> str:
+    """Return the name of the tool that answers, or "" where every call does."""
+    return request.tool.name if request.tools else ""
 
 
 def take(answer: Answer, data: Any) -> None:
@@ -45,8 +50,7 @@ def reply_of(answer: Answer, asked: str, request: Request, url: str | None) -> R
     text = answer.said
     if not text and answer.withheld:
         text = DECLINED
-    arguments = answer.arguments or call_in(text, request.tool.name)
-    looks = answer.looks or (() if arguments else _written_looks(text, request))
+    arguments, looks = _calls(answer, text, request)
     extras = answer.call_extras if answer.looks else ()
     return Reply(
         model=model,
@@ -75,13 +79,14 @@ def answer_in(refusal: Refusal, model: str, request: Request) -> Reply | None:
     return None
 
 
-def _written_looks(text: str, request: Request) -> tuple[Call, ...]:
-    """Return the first call of a tool that looks things up, if the model wrote one as text."""
-    for tool in request.tools:
-        arguments = call_in(text, tool.name)
-        if arguments is not None:
-            return (Call(id="call_0", name=tool.name, arguments=arguments),)
-    return ()
+def _calls(
+    answer: Answer, text: str, request: Request
+) -> tuple[dict[str, Any] | None, tuple[Call, ...]]:
+    """Return the arguments of the answering call and the looks: called, or else written."""
+    if answer.arguments:
+        return answer.arguments, answer.looks
+    arguments, looks = written(text, request)
+    return arguments or answer.arguments, answer.looks or looks
 
 
 def _usage(usage: Mapping[str, Any], model: str, url: str | None) -> dict[str, Any]:
@@ -112,23 +117,24 @@ def _count(value: Any) -> int:
 
 
 def response_reply(
-    response: Mapping[str, Any], asked: str, url: str | None, tool: str = ""
+    response: Mapping[str, Any], asked: str, request: Request, url: str | None
 ) -> Reply:
-    """Return an answer of the Responses API as a Reply. tool: as in Answer."""
+    """Return an answer of the Responses API as a Reply. asked: the model that was asked."""
     items = [item for item in _list(response.get("output")) if isinstance(item, dict)]
-    answer = Answer(tool=tool)
+    answer = Answer(tool=only_answer(request))
     for item in items:
         _add_item(answer, item)
     model = _text(response.get("model")) or asked
     incomplete = response.get("incomplete_details")
     filtered = isinstance(incomplete, dict) and incomplete.get("reason") == "content_filter"
-    looks = answer.looks
+    text = answer.said or (DECLINED if filtered else "")
+    arguments, looks = _calls(answer, text, request)
     return Reply(
         model=model,
-        text=answer.said or (DECLINED if filtered else ""),
-        arguments=answer.arguments,
+        text=text,
+        arguments=arguments,
         calls=looks,
-        native=[_without_nulls(item) for item in items] if looks else None,
+        native=[_without_nulls(item) for item in items] if answer.looks else None,
         cut_off=response.get("status") == "incomplete" and not filtered,
         **_response_usage(response.get("usage"), model, url),
     )

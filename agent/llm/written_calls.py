@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from agent.llm.called import plain_name
+from agent.llm.model import Call, Request
 from agent.llm.python_calls import MAX_TRIED, plain_value, python_call
 from agent.llm.slips import first_value, object_of, values_in
 
@@ -38,6 +39,19 @@ _GEMMAS_TEXT = re.compile(r"<escape>(.*?)<escape>|<\|\"\|>(.*?)<\|\"\|>", re.DOT
 _BARE_NAME = re.compile(r'"(?:[^"\\]|\\.)*+"|([{,]\s*)(\w{1,64})(?=:)', re.DOTALL)
 _NAMES = ("name", "tool_name", "tool", "action", "function")
 _ARGUMENTS = ("arguments", "parameters", "input", "args", "action_input")
+
+
+def written(text: str, request: Request) -> tuple[dict[str, Any] | None, tuple[Call, ...]]:
+    """Return the answer that a model wrote as text, or the first look; None and () for neither."""
+    arguments = call_in(text, request.tool.name)
+    if arguments is not None:
+        return arguments, ()
+    for tool in request.tools:
+        looked = call_in(text, tool.name)
+        if looked is not None:
+            id_ = f"call_{len(request.turns)}"  # an id may come once in a conversation
+            return None, (Call(id=id_, name=tool.name, arguments=looked),)
+    return None, ()
 
 
 def call_in(text: str, tool: str) -> dict[str, Any] | None:

@@ -351,6 +351,12 @@ def test_claudes_imitators_may_count_nothing_and_encode_twice(arguments: str) ->
     assert (answer.arguments, answer.output_tokens, asked_) == (IDEA, 0, 1)
 
 
+def test_claudes_imitators_may_leave_thoughts_and_a_call_in_the_text() -> None:
+    text = "<think>propose(hypothesis='no')</think>[propose(hypothesis='a larger rate')]"
+    answer, _ = claude(Text(text))
+    assert answer.arguments == IDEA and "think" not in answer.text
+
+
 def test_a_call_of_claudes_that_is_no_json_goes_back_to_it_and_is_not_asked_for_again() -> None:
     usage = {"input_tokens": 50, "output_tokens": 7}
     answer, asked_ = claude(message(*called('{"hypothesis": nonsense'), usage=usage))

@@ -178,6 +178,15 @@ def test_an_output_limit_is_learnt_from_the_refusal() -> None:
     assert limits == [16_000, 8_192, 8_192]
 
 
+def test_calls_that_no_server_read_are_calls_and_go_back_with_ids_of_their_own() -> None:
+    looks = '<tool_call>{"name": "trial", "arguments": {"number": 3}}</tool_call>'
+    answer = f"<think>no</think>[propose(hypothesis='h', edits={IDEA['edits']})]"
+    asked = Asked([Text(looks), Text(looks), Text(answer)])
+    assert [reply.calls[0].arguments for reply in asked.replies[:2]] == [{"number": 3}] * 2
+    ids = [item["call_id"] for item in asked.sent(2) if item.get("type") == "function_call"]
+    assert len(set(ids)) == 2 and asked.replies[2].arguments == IDEA
+
+
 def test_text_without_a_call_is_the_answer() -> None:
     (reply,) = Asked([Text("I would raise the rate.")]).replies
     assert reply.text == "I would raise the rate." and reply.arguments is None
