@@ -79,7 +79,7 @@ def tell(
 
 @app.command(epilog=epilog("autoresearch pause", "autoresearch pause nov24"))
 def pause(branch: Steered = None) -> None:
-    """Let a run start nothing new; what trains ends and is recorded.
+    """Let a run start nothing new; the trials in training finish and are recorded.
 
     The clock of --hours stands still, and no model is asked, until `autoresearch go`.
     """
@@ -109,10 +109,10 @@ def hold(
         bool, typer.Option("--off", help="Stop holding: keep what is better again.")
     ] = False,
 ) -> None:
-    """Let what would be kept from now on wait for your word, as `held`.
+    """From now on, mark what would be kept as `held`: it waits for your decision.
 
     `autoresearch approve N` tries a held trial again on the newest state, under unseen seeds, and
-    that verdict decides; `autoresearch reject N` lets it be.
+    that verdict decides; `autoresearch reject N` leaves it discarded.
     """
     say_to_run(run_to_steer(branch), Release() if off else Hold())
 
@@ -155,8 +155,8 @@ def set_(
 ) -> None:
     """Give a run other bounds while it works; they also hold for later sessions.
 
-    With other workers each training has another share of the machine: the session ends when what
-    trains has its verdict, goes on by itself, and runs what it compares with again first.
+    With other workers each training has another share of the machine: the session ends after the
+    trials in training, goes on by itself, and first repeats the runs that it compares with.
     """
     lifted = list(lift or ())
     if max_cost == "none":

@@ -8,7 +8,7 @@ from agent.records.steering import Remark, Steering
 
 
 def input_line(admitted: Admitted) -> str:
-    """Return `ada: skip #5 (accepted: its training is ended)`."""
+    """Return `ada: skip #5 (accepted: its training is stopped)`."""
     asked = admitted.input
     who = f"{asked.sender}: " if asked.sender else ""
     return f"{who}{words_of(asked.ask)} ({admitted.answer})"

@@ -52,7 +52,7 @@ class Try(Record):
 
 
 class Pause(Record):
-    """Start nothing new; what trains ends."""
+    """Start nothing new; the trials in training finish."""
 
     kind: Literal["pause"] = "pause"
 

@@ -51,4 +51,4 @@ class ByHand:
             self.ends = f"{prepare} was changed by hand: `autoresearch resume` prepares its data"
         if history.same_files(before, commit.id):
             return f"{commit_name} holds from the next proposal on"
-        return f"{commit_name} changed what runs: a new baseline comes when what trains has ended"
+        return f"{commit_name} changed what runs: a new baseline follows the trials in training"

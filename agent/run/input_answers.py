@@ -78,13 +78,13 @@ def _withdraw(asked: Input, ledger: Ledger) -> Answer:
         return _no(f"remark {number} is withdrawn already")
     if not 1 <= number <= steering.told:
         return _no(f"there is no remark {number}")
-    return _yes("the next question to the model has it no more")
+    return _yes("the next question to the model leaves it out")
 
 
 def _try(asked: Input, ledger: Ledger) -> Answer:
     assert isinstance(asked.ask, Try)
     if len(ledger.human_proposals) >= MAX_TRIES:
-        return _no(f"{MAX_TRIES} changes of yours wait for their trial already")
+        return _no(f"{MAX_TRIES} of your changes wait for a trial already")
     refused = ledger.refusal_of(asked.ask.edits)
     if refused is not None:
         return _no(str(refused))
@@ -96,7 +96,7 @@ def _try(asked: Input, ledger: Ledger) -> Answer:
 def _pause(_: Input, ledger: Ledger) -> Answer:
     if ledger.steering.paused:
         return _no("it is paused already")
-    return _yes("what trains ends, and nothing new starts")
+    return _yes("the trials in training finish, and nothing new starts")
 
 
 def _go(_: Input, ledger: Ledger) -> Answer:
@@ -113,9 +113,9 @@ def _set(asked: Input, ledger: Ledger) -> Answer:
             return _no(fault.message)
     done = measured_count(ledger)
     if asked.ask.trials is not None and asked.ask.trials <= done:
-        return _yes(f"{done} trials are measured, so it ends with what trains")
+        return _yes(f"{done} trials are measured, so it ends after those in training")
     if asked.ask.workers is not None:
-        return _yes(f"{asked.ask.workers} at once, when what trains has its verdict")
+        return _yes(f"{asked.ask.workers} at once, after the verdicts of those in training")
     return _yes("")
 
 
@@ -144,7 +144,7 @@ def _skip(asked: Input, ledger: Ledger) -> Answer:
         if attempt.number == number and attempt.proposal.is_baseline:
             return _no("it is the baseline, which everything is compared with")
         if attempt.number == number:
-            return _yes("its training is ended")
+            return _yes("its training is stopped")
     return _no(f"there is no #{number}")
 
 

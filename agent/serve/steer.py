@@ -53,7 +53,7 @@ class SteerTools:
         return self._sender.send(run, Withdraw(number=remark), client_of(context), id)
 
     def pause(self, context: Context[Any, Any], run: Run = None, id: Id = None) -> InputState:
-        """Let the run start nothing new; what trains ends and is judged."""
+        """Let the run start nothing new; the trials in training finish and are judged."""
         return self._sender.send(run, Pause(), client_of(context), id)
 
     def go(self, context: Context[Any, Any], run: Run = None, id: Id = None) -> InputState:

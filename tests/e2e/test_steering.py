@@ -143,7 +143,7 @@ def test_what_trains_for_ever_is_skipped_and_no_failure(tmp_path: Path) -> None:
         ok(home, "try", "--set", "LR=0.77")
         wait_for(lambda: len(_trying(home)) == 1, what="the trial that does not end")
         [number] = _trying(home)
-        assert "its training is ended" in ok(home, "skip", str(number))
+        assert "its training is stopped" in ok(home, "skip", str(number))
         wait_for(lambda: any(t["number"] == number for t in ledger(home, "t")))
         [trial] = [t for t in ledger(home, "t") if t["number"] == number]
         assert (trial["status"], trial["result"]) == ("skipped", None)

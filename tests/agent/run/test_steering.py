@@ -67,7 +67,7 @@ def test_a_pause_starts_nothing_and_go_goes_on(tmp_path: Path) -> None:
                 send(history.project, "t", new_input(Go(), "ada"))
         assert statuses(history) == ["baseline", "keep", "keep"]
         assert [answer.answer for answer in script.answers] == [
-            "accepted: what trains ends, and nothing new starts",
+            "accepted: the trials in training finish, and nothing new starts",
             "refused: it is paused already",
         ]
 
