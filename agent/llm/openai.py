@@ -32,7 +32,6 @@ from agent.llm.faults import failed, fault_of
 from agent.llm.listing import Listed, listed_in
 from agent.llm.model import AS_JSON, DECLINED, UNREAD, LooksBy, Reply, Request, Tool
 from agent.llm.openai_reply import (
-    FAILED,
     answer_in,
     only_answer,
     reply_of,
@@ -41,7 +40,7 @@ from agent.llm.openai_reply import (
 )
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import OPENAI, cost_of
-from agent.llm.refusals import Refusal, all_headers, reason_in, reason_of, status_of
+from agent.llm.refusals import Refusal, all_headers, reason_in, refusal_inside
 from agent.llm.ways import Limit, Ways, chat_arguments
 
 T = TypeVar("T")
@@ -135,8 +134,7 @@ class OpenAI:
                 # The SDK raises what a stream says after a good beginning.
                 if isinstance(error, openai.APIConnectionError) or not error.body:
                     raise
-                status = status_of(error.body, FAILED)
-                refusal = Refusal(status, reason_of(error.body), {}, error.body)
+                refusal = refusal_inside(error.body)
             except Refusal as inside:
                 refusal = inside
             answer = answer_in(refusal, self.name, request)
@@ -213,16 +211,14 @@ class OpenAI:
             if isinstance(event, ResponseCompletedEvent | ResponseIncompleteEvent):
                 return event.response.to_dict(warnings=False)
             if isinstance(event, ResponseFailedEvent | ResponseErrorEvent):
-                raise _refusal_in(event.to_dict(warnings=False))
+                raise refusal_inside(_error_of(event.to_dict(warnings=False)))
         raise Transient(f"{self._api.who}'s answer broke off")
 
 
-def _refusal_in(event: Mapping[str, Any]) -> Refusal:
-    """Return the refusal in an event of the Responses API: a failure or an error; else None."""
+def _error_of(event: Mapping[str, Any]) -> Any:
+    """Return the error in an event of the Responses API: a failure or an error."""
     response = event.get("response")
-    error = response.get("error") if isinstance(response, dict) else event
-    reason = reason_of(error) if error else "the answer failed"
-    return Refusal(status_of(error, FAILED), reason, {})
+    return response.get("error") if isinstance(response, dict) else event
 
 
 def _offered(request: Request) -> tuple[Tool, ...]:

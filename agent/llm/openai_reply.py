@@ -9,18 +9,9 @@ from agent.llm.events import DONE
 from agent.llm.model import DECLINED, UNREAD, Call, Reply, Request, declined
 from agent.llm.patience import Transient
 from agent.llm.pricing import OPENAI, cost_of, dollars_in
-from agent.llm.refusals import (
-    Refusal,
-    all_headers,
-    error_in,
-    is_withheld,
-    reason_of,
-    status_of,
-)
+from agent.llm.refusals import Refusal, error_in, is_withheld, refusal_inside
 from agent.llm.written_calls import written
 
-FAILED = 502
-"""The status for an error inside an answer that names none; another attempt may succeed."""
 MAX_CHARACTERS = 2**24
 """The most characters of an answer while it is collected."""
 
@@ -37,8 +28,7 @@ def take(answer: Answer, data: Any) -> None:
         return
     error = error_in(data)
     if error is not None:
-        headers = all_headers({}, error)
-        raise Refusal(status_of(error, FAILED), reason_of(error), headers, error)
+        raise refusal_inside(error)
     answer.add(data)
     if answer.length > MAX_CHARACTERS:
         raise Transient(f"an answer of more than {MAX_CHARACTERS} characters")

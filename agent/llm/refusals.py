@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from agent.llm.reasons import kind_of
+
 _TAG = re.compile(r"<[^>]{0,200}>")
 _TITLE = re.compile(r"<title[^>]{0,50}>([^<]{1,300})", re.IGNORECASE)
 _STATUSES = {
@@ -52,6 +54,11 @@ _WITHHELD = re.compile(
 )
 """As Azure, OpenAI, Anthropic, xAI, Gemini, OpenRouter, DeepSeek, Qwen and Moonshot say that they
 do not answer a question; the next one may be answered."""
+FAILED = 502
+"""The status for an error inside an answer that names none; another attempt may succeed."""
+FOR_GOOD = 400
+"""The same where none will."""
+_KINDS_FOR_GOOD = frozenset({"model", "key", "grant", "account"})
 _ABOUT_A_QUESTION = frozenset({400, 403, 422, 451})
 MAX_BODY = 2**16
 """The most characters of a body that are searched for the reason."""
@@ -60,19 +67,39 @@ MAX_BODY = 2**16
 class Refusal(Exception):
     """A server answered with an error: by its HTTP status, or inside an answer with status 200.
 
-    error: what it said, as JSON.
+    error: what it said, as JSON. named: whether the status is the server's word.
     """
 
     def __init__(
-        self, status: int, reason: str, headers: Mapping[str, str], error: object = None
+        self,
+        status: int,
+        reason: str,
+        headers: Mapping[str, str],
+        error: object = None,
+        named: bool = True,
     ) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
         self.headers = headers
+        self.named = named
         written = error.get("failed_generation") if isinstance(error, dict) else None
         self.written: str | None = written if isinstance(written, str) else None
         """What the model wrote that its server could not read, as Groq quotes it."""
+
+
+def refusal_inside(error: Any) -> Refusal:
+    """Return the refusal for an error inside an answer that began well.
+
+    Where it names no status its words decide: what is wrong for good is not asked for again.
+    """
+    reason = reason_of(error) if error else "the answer failed"
+    headers = all_headers({}, error)
+    status = status_of(error, 0)
+    if status:
+        return Refusal(status, reason, headers, error)
+    otherwise = FOR_GOOD if kind_of(None, reason) in _KINDS_FOR_GOOD else FAILED
+    return Refusal(otherwise, reason, headers, error, named=False)
 
 
 def is_withheld(status: int | None, reason: str) -> bool:

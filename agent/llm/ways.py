@@ -79,7 +79,7 @@ class Ways:
         """
         if refusal.status in _TOO_MUCH:
             return _tokens(self, refusal.reason, asked)
-        if refusal.status not in _REFUSES:
+        if refusal.named and refusal.status not in _REFUSES:
             return False
         return any(lesson(self, refusal.reason, asked) for lesson in _LESSONS)
 

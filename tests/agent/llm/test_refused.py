@@ -250,6 +250,31 @@ def test_the_place_of_what_mistral_refuses_is_learnt_from() -> None:
     assert reply.arguments == IDEA and "stream_options" not in server.questions[1].body
 
 
+def stream_of(words: str) -> Nonsense:
+    """Return a stream that begins well and then is an error without a status."""
+    error = json.dumps({"error": {"message": words}})
+    begun = json.dumps({"choices": [{"index": 0, "delta": {"role": "assistant"}}]})
+    return Nonsense(f"data: {begun}\n\nevent: error\ndata: {error}\n\n", "text/event-stream")
+
+
+def test_what_a_stream_says_that_a_server_lacks_is_learnt_from() -> None:
+    lacks = stream_of("registry.ollama.ai/library/gemma:2b does not support tools")
+    (reply,), questions = asked([lacks, Text(json.dumps(IDEA))])
+    assert "tools" not in questions[1].body and json.loads(reply.text) == IDEA
+
+
+@pytest.mark.parametrize("words", ["No models loaded.", "model 'x' not found", "Invalid API key"])
+def test_what_a_stream_says_for_good_is_not_asked_again(words: str) -> None:
+    with pytest.raises(ModelFault, match=words) as caught:
+        asked([stream_of(words), GOOD], again=False)
+    assert type(caught.value) is ModelFault
+
+
+def test_a_stream_that_fails_in_other_words_is_asked_again() -> None:
+    (reply,), _ = asked([stream_of("The model has crashed. (Exit code: 11)"), GOOD])
+    assert reply.arguments == IDEA
+
+
 # ---------------------------------------------------------------- a tool that cannot be required
 
 
