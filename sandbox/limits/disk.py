@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from sandbox.ground.fault import SandboxFault
 from sandbox.limits import held
+from sandbox.limits.meter import read_file
 
 BYTES_PER_ENTRY = 4096
 """What an empty file or folder counts for: a million of them also fill a disk."""
@@ -59,7 +60,8 @@ class Disk:
     def read(self) -> int:
         """Return the bytes that the run holds.
 
-        If it hides files in sockets, all growth of the device is counted.
+        If it hides files in sockets, all growth of the device is counted, and all that its
+        processes wrote: what others remove meanwhile hides the growth.
         """
         self.used_at_last = self._used()
         pids = self.members()
@@ -67,7 +69,8 @@ class Disk:
         self.last = self.in_folder()
         self.last += sum(size for (device, _), size in files.items() if device == self.device)
         if self.queues.hide(pids):
-            self.last = max(self.last, self.used_at_last - self.used_at_start)
+            grown = self.used_at_last - self.used_at_start
+            self.last = max(self.last, grown, bytes_written(pids))
         return self.last
 
     def in_folder(self) -> int:
@@ -105,6 +108,22 @@ class Disk:
         if os.path.isdir(self.scratch):  # noqa: PTH112
             return self.scratch
         return os.path.dirname(self.scratch)  # noqa: PTH120
+
+
+def bytes_written(pids: list[int]) -> int:
+    """Return the bytes that these processes, and their ended children, had written to disks.
+
+    What was removed before it reached the disk does not count, nor do files of memory.
+    """
+    total = 0
+    for pid in pids:
+        for line in read_file(f"/proc/{pid}/io").splitlines():
+            name, _, count = line.partition(": ")
+            if name == "write_bytes":
+                total += int(count)
+            elif name == "cancelled_write_bytes":
+                total -= int(count)
+    return total
 
 
 def folder_use(top: str, enough: int) -> int:

@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -109,6 +110,33 @@ def test_descriptors_in_a_socket_are_seen_and_told_from_those_on_their_way(monke
         _, received, _, _ = socket.recv_fds(theirs, 10, 10)
         os.close(received[0])
         assert not queues.hide([os.getpid()])
+
+
+SENDER = """
+import os, socket, sys
+ours, theirs = socket.socketpair()
+file = os.open(sys.argv[1], os.O_CREAT | os.O_RDWR)
+os.unlink(sys.argv[1])
+os.write(file, bytes(24 << 20))
+socket.send_fds(ours, [b"x"], [file])
+os.close(file)
+print("sent", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_waits_in_a_socket_counts_also_where_others_make_room(scratch, monkeypatch):
+    monkeypatch.setattr(held, "LASTING_SECONDS", 0.0)
+    neighbour = scratch.parent / "neighbour"
+    with neighbour.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 64 * MIB)
+    command = [sys.executable, "-c", SENDER, str(scratch / "file")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as sender:
+        measured = Disk(str(scratch), 16 * MIB, lambda: [sender.pid])
+        sender.stdout.readline()
+        neighbour.unlink()
+        assert measured.read() >= 24 * MIB
+        sender.communicate()
 
 
 def test_the_pause_follows_the_processor_and_has_a_ceiling():
