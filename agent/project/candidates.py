@@ -4,9 +4,9 @@ import ast
 import os
 import re
 import shlex
-from collections.abc import Sequence
-from functools import partial
-from itertools import chain
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from itertools import product
 from pathlib import Path, PurePosixPath
 
 from agent.git.plumbing import Plumbing
@@ -34,6 +34,8 @@ from sandbox.ground.text import is_plain
 MAX_READ = 300
 """Scripts of a repository that are read, those with the likeliest names first."""
 MAX_BYTES = 1 << 19
+MAX_ALL = 1 << 22
+"""Characters of all scripts that are read."""
 LEAST = 30
 """What a file must weigh to be named."""
 CODE = (".py", ".c", ".cc", ".cpp", ".cu", ".rs", ".go", ".jl", ".r", ".R", ".sh", ".java", ".js")
@@ -124,10 +126,11 @@ def find_candidates(folder: Path) -> Found:
     read = partial(text_in, folder)
     named = [name for name in files if name.endswith(".py") and not is_no_script(name)]
     named.sort(key=lambda name: (-_of_name(name)[0], name.count("/"), name))
-    uses = uses_in(files, read, lambda name: _prints(read, name, files))
-    measured = measured_in(tuple(named[:MAX_READ]), read)
+    likeliest = _within_bounds(named, read)
+    uses = uses_in(files, read, _printing(likeliest, read))
+    measured = measured_in(likeliest, read)
     weighed = []
-    for name in named[:MAX_READ]:
+    for name in likeliest:
         weighed.append(_weighed(folder, name, uses.get(name), measured.get(name, ""), files))
     scripts = [candidate for candidate in weighed if candidate and candidate.weight >= LEAST]
     evolved = _evolved(folder, tuple(name for name in files if not is_no_script(name)))
@@ -254,17 +257,44 @@ def _weighed(
     return Candidate(path=name, why=tuple(why) or ("it runs",), weight=weight, command=command)
 
 
-def _prints(read: Reader, name: str, files: tuple[str, ...]) -> bool:
-    """Return whether a script, or a file of the project that it imports, prints a result."""
-    tree = tree_of(read(name))
-    if tree is None:
-        return False
-    modules = [f"{module.lstrip('.').replace('.', '/')}.py" for module in imports_of(tree)]
-    trees = [tree]
-    for root in (PurePosixPath(name).parent, PurePosixPath(), PurePosixPath("src")):
-        own = [path for path in map(str, map(root.joinpath, modules)) if path in files]
-        trees += filter(None, (tree_of(read(path)) for path in own))
-    return any(number.direction for number in chain.from_iterable(map(_results, trees)))
+def _within_bounds(names: Sequence[str], read: Reader) -> tuple[str, ...]:
+    """Return the first of the scripts: as many as are read."""
+    room = MAX_ALL
+    taken = []
+    for name in names[:MAX_READ]:
+        room -= len(read(name))
+        if room < 0:
+            break
+        taken.append(name)
+    return tuple(taken)
+
+
+def _printing(names: tuple[str, ...], read: Reader) -> Callable[[str], bool]:
+    """Return what tells whether a script, or a file that it imports, prints a result.
+
+    names: of the scripts that are read. Of others it is assumed.
+    """
+    present = frozenset(names)
+
+    @cache
+    def look(name: str) -> tuple[bool, tuple[str, ...]]:
+        """Return whether a file itself prints one, and the files that it imports."""
+        tree = tree_of(read(name))
+        if tree is None:
+            return False, ()
+        modules = [f"{module.lstrip('.').replace('.', '/')}.py" for module in imports_of(tree)]
+        roots = (PurePosixPath(name).parent, PurePosixPath(), PurePosixPath("src"))
+        paths = [str(root / module) for root, module in product(roots, modules)]
+        own = tuple(path for path in paths if path in present)
+        return any(number.direction for number in _results(tree)), own
+
+    def prints(name: str) -> bool:
+        if name not in present:
+            return True
+        result, imported = look(name)
+        return result or any(look(path)[0] for path in imported)
+
+    return prints
 
 
 def _results(tree: ast.Module) -> tuple[Number, ...]:

@@ -2,12 +2,12 @@
 
 import re
 import shlex
-import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
 
 from agent.project.recipes import MAX_COMMAND, Reader
+from agent.project.toml_text import load_toml
 from agent.project.variables import fault_of_variable
 from sandbox.ground.record import Record
 
@@ -15,6 +15,8 @@ PYPROJECT = "pyproject.toml"
 LAUNCHERS = ("torchrun", "accelerate", "deepspeed", "mpirun", "horovodrun")
 SOURCE = "src/"
 MAIN = "__main__.py"
+MAX_POINTS = 100
+"""Commands that an installation makes."""
 _BEFORE = (
     ("uv", "run"),
     ("poetry", "run"),
@@ -64,7 +66,7 @@ class EntryPoint(Record):
 def _targets(text: str) -> tuple[tuple[str, str], ...]:
     """Return the commands of a pyproject.toml and what each calls: `module:function`."""
     try:
-        data = tomllib.loads(text)
+        data = load_toml(text)
     except (ValueError, RecursionError):
         return ()
     tables = [data.get("project"), data.get("tool")]
@@ -75,22 +77,32 @@ def _targets(text: str) -> tuple[tuple[str, str], ...]:
         scripts = table.get("scripts") if isinstance(table, dict) else None
         if isinstance(scripts, dict):
             targets |= {key: value for key, value in scripts.items() if isinstance(value, str)}
-    return tuple(targets.items())
+    return tuple(targets.items())[:MAX_POINTS]
 
 
 def entry_points(files: tuple[str, ...], read: Reader) -> dict[str, EntryPoint]:
     """Return the commands that an installation of the project makes, by name."""
-    points = {}
-    for name, target in _targets(read(PYPROJECT)) if PYPROJECT in files else ():
-        module, colon, function = target.partition(":")
-        script = file_of(module, files)
-        if not (colon and script and function.isidentifier()):
-            continue
-        words: tuple[str, ...] = ("python", "-c", f"from {module} import {function}; {function}()")
-        if "__main__" in read(script):
-            words = ("python", "-m", module)
-        points[name] = EntryPoint(script=script, words=words)
-    return points
+    targets = _targets(read(PYPROJECT)) if PYPROJECT in files else ()
+    points = {name: _point(target, files, read) for name, target in targets}
+    return {name: point for name, point in points.items() if point}
+
+
+def _point(target: str, files: tuple[str, ...], read: Reader) -> EntryPoint | None:
+    """Return what runs `module:function` of the project; None for anything else."""
+    module, colon, function = target.partition(":")
+    script = file_of(module, files)
+    if not (colon and script and function.isidentifier()):
+        return None
+    words: tuple[str, ...] = ("python", "-c", f"from {module} import {function}; {function}()")
+    if "__main__" in read(script):
+        words = ("python", "-m", module)
+    return EntryPoint(script=script, words=words)
+
+
+def _started(program: str, files: tuple[str, ...], read: Reader) -> EntryPoint | None:
+    """Return what a program is, where an installation of the project makes it."""
+    targets = dict(_targets(read(PYPROJECT))) if PYPROJECT in files else {}
+    return _point(targets.get(program, ""), files, read)
 
 
 def entered(line: str, folder: str, files: tuple[str, ...]) -> str:
@@ -135,7 +147,7 @@ def use_of(
     variables |= own
     if not words:
         return None
-    point = None if _PYTHON.fullmatch(words[0]) else entry_points(files, read).get(words[0])
+    point = None if _PYTHON.fullmatch(words[0]) else _started(words[0], files, read)
     if point:
         script = point.script
         words = [*point.words, *words[1:]]

@@ -3,7 +3,8 @@
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from functools import cache
+from itertools import islice, pairwise
 from pathlib import PurePosixPath
 
 from agent.project.chains import PREPARES, Part, chained
@@ -16,7 +17,14 @@ from agent.project.command_lines import (
     entry_points,
     use_of,
 )
-from agent.project.recipes import DVC, MAKEFILES, Reader, recipes_in, shell_lines
+from agent.project.recipes import (
+    DVC,
+    MAKEFILES,
+    MAX_SCRIPT_LINES,
+    Reader,
+    recipes_in,
+    shell_lines,
+)
 
 READMES = ("README.md", "readme.md", "README.rst", "README")
 TARGETS = ("train", "fit", "run", "experiment", "finetune", "pretrain", "bench", "all")
@@ -25,7 +33,9 @@ MAX_SCRIPTS = 40
 """Shell scripts that are read."""
 _RUNS = re.compile(r"(?:^|[;&]\s*|\s)(?:\./|bin/|build/)[\w./\-]+")
 _OUTPUT = re.compile(r"\s-o\s+([\w./\-]+)")
-_COMPILES = re.compile(r"(?m)^\s*(?:\w+=\S+\s+)*(?:g\+\+|gcc|cc|c\+\+|clang(?:\+\+)?|nvcc|rustc)\s")
+_COMPILES = re.compile(
+    r"(?m)^[ \t]*(?:\w+=\S+[ \t]+)*(?:g\+\+|gcc|cc|c\+\+|clang(?:\+\+)?|nvcc|rustc)\s"
+)
 _LEAVES = re.compile(r"(?i)(?:-o|.*(?:out|save|dest|dst|dump|export|write|to|cache).*)")
 """An option that says where a program writes."""
 _INLINE = re.compile(r"`([^`\n]{3,500})`")
@@ -109,6 +119,12 @@ def _recipe_uses(
     files: tuple[str, ...], read: Reader, prints: Callable[[str], bool]
 ) -> Iterator[Use]:
     recipes = recipes_in(files, read)
+
+    @cache
+    def script_of(line: str) -> str:
+        use = use_of(line, "", files, read)
+        return use.script if use else ""
+
     for recipe in recipes:
         name = recipe.name.lower()
         is_stage = recipe.where == DVC
@@ -120,21 +136,21 @@ def _recipe_uses(
                 continue
             part = Part(recipe=recipe, place=place, command=use.command)
             beside = [other for other in recipes if other.where == recipe.where]
-            whole = chained(part, beside, files, _reporter(files, read, prints, use.script))
+            whole = chained(part, beside, files, _reporter(script_of, prints, use.script))
             needed = use.needed or whole != use.command
             yield use.model_copy(update={"command": whole, "declared": True, "needed": needed})
 
 
 def _reporter(
-    files: tuple[str, ...], read: Reader, prints: Callable[[str], bool], script: str
+    script_of: Callable[[str], str], prints: Callable[[str], bool], script: str
 ) -> Callable[[str], bool] | None:
     """Return what tells whether a line prints the number that a script does not; else None."""
     if prints(script):
         return None
 
     def reports(line: str) -> bool:
-        use = use_of(line, "", files, read)
-        return use is not None and use.script != script and prints(use.script)
+        other = script_of(line)
+        return other not in ("", script) and prints(other)
 
     return reports
 
@@ -161,21 +177,16 @@ def _shell_uses(
         use = use_of(line, where, files, read, folder, exported)
         if use:
             uses.append(use)
+    whole = _whole(where, uses, read)
+    last = max((place for place, use in enumerate(uses) if prints(use.script)), default=-1)
+    left: set[str] = set()
     for place, use in enumerate(uses):
-        if not _stands_alone(place, uses, files, prints):
-            use = use.model_copy(update={"command": _whole(where, uses, read), "needed": True})
-        yield use
-
-
-def _stands_alone(
-    place: int, uses: Sequence[Use], files: tuple[str, ...], prints: Callable[[str], bool]
-) -> bool:
-    """Return whether a line needs none before it, and prints the score or none behind it does."""
-    use = uses[place]
-    words = {word.rpartition("=")[2] for word in shlex.split(use.command)}
-    if any(words & _left(other.command, files) for other in uses[:place]):
-        return False
-    return prints(use.script) or not any(prints(other.script) for other in uses[place + 1 :])
+        words = {word.rpartition("=")[2] for word in shlex.split(use.command)}
+        if words & left or (place < last and not prints(use.script)):
+            yield use.model_copy(update={"command": whole, "needed": True})
+        else:  # it needs none before it, and prints the score or none behind it does
+            yield use
+        left |= _left(use.command, files)
 
 
 def _left(command: str, files: tuple[str, ...]) -> set[str]:
@@ -210,7 +221,8 @@ def _blocks(text: str) -> Iterator[list[str]]:
     """
     inside = False
     block: list[str] = []
-    for line in [*text.replace("\\\n", " ").splitlines(), "end"]:
+    lines = text.replace("\\\n", " ").splitlines()[:MAX_SCRIPT_LINES]
+    for line in [*lines, "end"]:
         is_fence = line.lstrip().startswith("```")
         is_code = inside or line.startswith(("    ", "\t"))
         if is_code and not is_fence:
@@ -219,7 +231,8 @@ def _blocks(text: str) -> Iterator[list[str]]:
             yield block
             block = []
         inside ^= is_fence
-    yield from ([span] for span in _INLINE.findall(text))
+    spans = islice(_INLINE.finditer(text), MAX_SCRIPT_LINES)
+    yield from ([span[1]] for span in spans)
 
 
 def _packages(files: tuple[str, ...]) -> Iterator[Use]:

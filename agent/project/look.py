@@ -16,6 +16,8 @@ from sandbox.ground.record import Record
 
 MAX_MODULES = 40
 """Files of a project that a script may pull in and that are looked at."""
+MAX_ALL = 1 << 20
+"""Characters of files whose imports are looked at."""
 MAX_CONFIGS = 40
 MAX_SOURCES = 40
 CONFIGS = (".yaml", ".yml", ".toml", ".json")
@@ -167,9 +169,12 @@ def _modules(folder: Path, script: str, files: tuple[str, ...]) -> tuple[str, ..
     present = set(files)
     modules: dict[str, None] = {}
     waiting = [script]
+    room = MAX_ALL
     while waiting and len(modules) < MAX_MODULES:
         name = waiting.pop(0)
-        tree = tree_of(text_in(folder, name))
+        text = text_in(folder, name)
+        room -= len(text)
+        tree = tree_of(text) if room > 0 else None
         for imported in imports_of(tree) if tree else ():
             path = _path_of(imported, name, script, present)
             if path and path != script and path not in modules:

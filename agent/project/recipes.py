@@ -8,12 +8,12 @@ import ast
 import configparser
 import re
 import shlex
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from agent.project.scripts import tree_of
+from agent.project.toml_text import load_toml
 from agent.records.edits import Refused
 from sandbox.ground.record import Record
 
@@ -25,6 +25,12 @@ DVC = "dvc.yaml"
 PARAMS = "params.yaml"
 """Holds the values that dvc.yaml writes as ${train.lr}."""
 MAX_RECIPES = 500
+MAX_LINES = 2_000
+"""Commands of all recipes."""
+MAX_NESTED = 10
+"""Tasks inside tasks."""
+MAX_SCRIPT_LINES = 5_000
+"""Lines of a shell script."""
 MAX_EXPANDED = 5
 """Variables inside variables."""
 MAX_COMMAND = 2_000
@@ -60,21 +66,36 @@ def recipes_in(files: tuple[str, ...], read: Reader) -> tuple[Recipe, ...]:
     present = set(files)
     makefile = next((name for name in MAKEFILES if name in present), "")
     names = [makefile, *(name for name in _READERS if name in present)]
+    every = chain.from_iterable(_read(name, present, read) for name in filter(None, names))
     recipes: list[Recipe] = []
-    for name in filter(None, names):
-        if name == DVC:
-            recipes += _dvc(name, read(name), read(PARAMS) if PARAMS in present else "")
-        else:
-            recipes += _READERS.get(name, _makefile)(name, read(name))
-    return tuple(recipe for recipe in recipes[:MAX_RECIPES] if recipe.lines or recipe.needs)
+    left = MAX_LINES
+    for recipe in islice(every, MAX_RECIPES):
+        if (recipe.lines or recipe.needs) and len(recipe.lines) <= left:
+            left -= len(recipe.lines)
+            recipes.append(recipe)
+    return tuple(recipes)
+
+
+def _read(name: str, present: set[str], read: Reader) -> Iterator[Recipe]:
+    if name == DVC:
+        return _dvc(name, read(name), read(PARAMS) if PARAMS in present else "")
+    return _READERS.get(name, _makefile)(name, read(name))
 
 
 def put_in(line: str, values: Mapping[str, str]) -> str:
-    """Return a line with the variables that are known in their places."""
+    """Return a line with the variables that are known in their places.
+
+    One for which the line would get too long stays as it is written.
+    """
+    room = MAX_COMMAND
 
     def value(match: re.Match[str]) -> str:
-        name = match[1] or match[2] or match[3] or match[4]
-        return values.get(name, match[0])
+        nonlocal room
+        text = values.get(match[1] or match[2] or match[3] or match[4], match[0])
+        if len(text) > room:
+            return match[0]
+        room -= len(text)
+        return text
 
     line = _PASSED.sub("", line)
     for _ in range(MAX_EXPANDED):
@@ -91,7 +112,7 @@ def shell_lines(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
     """
     values = dict(_BUILT_IN)
     exported: dict[str, str] = {}
-    for line in joined_lines(text):
+    for line in joined_lines(text)[:MAX_SCRIPT_LINES]:
         settings = _exports(line) or dict(filter(None, [_setting(line)]))
         if not settings:
             yield put_in(line.rstrip(), values), dict(exported)
@@ -249,7 +270,7 @@ def _run_by(call: ast.Call) -> str:
 def _toml(name: str, text: str) -> Iterator[Recipe]:
     """Yield the tasks of pixi, poe, pdm, hatch, taskipy and mise, by the tables they stand in."""
     try:
-        data = tomllib.loads(text)
+        data = load_toml(text)
     except (ValueError, RecursionError):
         return
     for table in _task_tables(data):
@@ -270,18 +291,18 @@ def _task_tables(data: dict[str, Any], depth: int = 0) -> Iterator[dict[str, Any
             yield from _task_tables(value, depth + 1)
 
 
-def _task(value: Any) -> tuple[list[str], list[str]]:
+def _task(value: Any, depth: int = 0) -> tuple[list[str], list[str]]:
     """Return the commands of a task and the names of those that it needs."""
     if isinstance(value, str):
         return [value], []
     if isinstance(value, list):
         parts = [part for part in value[:MAX_RECIPES] if not isinstance(part, list)]
-        return list(chain.from_iterable(_task(part)[0] for part in parts)), []
-    if not isinstance(value, dict):
+        return list(chain.from_iterable(_task(part, depth + 1)[0] for part in parts)), []
+    if not isinstance(value, dict) or depth > MAX_NESTED:
         return [], []
     texts: list[str] = []
     for key in ("cmd", "shell", "run", "composite"):
-        texts += _task(value.get(key))[0]
+        texts += _task(value.get(key), depth + 1)[0]
     needs = value.get("depends-on") or value.get("depends_on") or value.get("deps") or []
     needs = needs if isinstance(needs, list) else [needs]
     return texts, [need for need in needs if isinstance(need, str)]

@@ -4,6 +4,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import PurePosixPath
 
 from agent.project.numbers import as_json, words_of
@@ -19,6 +20,10 @@ FRAMEWORKS = words_of(
 TRAINS = words_of("fit backward grad value_and_grad partial_fit train_on_batch boost")
 """Names of calls that train."""
 STARTS = TRAINS | {"train", "main"}
+MAX_DEPTH = 200
+"""Of a syntax tree: much of what reads one recurses."""
+MAX_PATH = 500
+"""Characters of a path that is joined of constants."""
 _PERCENT = re.compile(r"%[-+ #0]*+[0-9.*]*+[a-zA-Z]")
 _BRACES = re.compile(r"\{[^{}]*\}")
 _STREAM = re.compile(r"(?i)stdout|stderr|tqdm|bar\b|console|progress")
@@ -28,11 +33,18 @@ _WORK = (ast.For, ast.While, ast.With, ast.Try)
 
 
 def tree_of(text: str) -> ast.Module | None:
-    """Return the syntax tree of a file, or None if it does not parse."""
+    """Return the syntax tree of a file, or None if it does not parse, or is nested too deeply."""
     from agent.edit.source import parse_tree  # libcst takes long to load
 
     tree = parse_tree(text.removeprefix("\ufeff"))
-    return None if isinstance(tree, Refused) else tree
+    return None if isinstance(tree, Refused) or _is_too_deep(tree) else tree
+
+
+def _is_too_deep(tree: ast.Module) -> bool:
+    level: list[ast.AST] = [tree]
+    for _ in range(MAX_DEPTH):
+        level = list(chain.from_iterable(map(ast.iter_child_nodes, level)))
+    return bool(level)
 
 
 def is_script(tree: ast.Module) -> bool:
@@ -81,17 +93,15 @@ def printed_lines(tree: ast.Module) -> Iterator[tuple[int, str]]:
 def paths_of(tree: ast.Module) -> Iterator[str]:
     """Yield the paths that a file names: its strings, and those that it joins of constants."""
     yield from texts_of(tree)
-    constants = _constants_of(tree)
+    paths = _paths(tree, _constants_of(tree))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call | ast.BinOp | ast.JoinedStr):
-            joined = _path(node, constants)
-            if joined is not None:
-                yield joined
+        if isinstance(node, ast.Call | ast.BinOp | ast.JoinedStr) and node in paths:
+            yield paths[node]
 
 
 def calls_with_paths(tree: ast.Module) -> Iterator[tuple[str, str, str]]:
     """Yield each call that is given a path: its last name, its mode as of `open`, and the path."""
-    constants = _constants_of(tree)
+    paths = _paths(tree, _constants_of(tree))
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
@@ -99,9 +109,8 @@ def calls_with_paths(tree: ast.Module) -> Iterator[tuple[str, str, str]]:
         if isinstance(node.func, ast.Attribute):
             given.append(node.func.value)
         for part in given:
-            path = _path(part, constants)
-            if path is not None:
-                yield _called(node), _mode(node), path
+            if part in paths:
+                yield _called(node), _mode(node), paths[part]
 
 
 def path_patterns(tree: ast.Module, name: str) -> Iterator[str]:
@@ -143,9 +152,9 @@ def _constants_of(tree: ast.Module) -> dict[str, str]:
     counts = Counter(name for name, _ in assigned)
     constants: dict[str, str] = {}
     for name, value in assigned:
-        text = _path(value, constants) if counts[name] == 1 else None
-        if text is not None:
-            constants[name] = text
+        paths = _paths(value, constants) if counts[name] == 1 else {}
+        if value in paths:
+            constants[name] = paths[value]
     return constants
 
 
@@ -153,8 +162,21 @@ def _assignments(tree: ast.Module) -> list[ast.Assign]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.Assign)]
 
 
-def _path(node: ast.expr, constants: Mapping[str, str]) -> str | None:
-    """Return the path that an expression is, or None where that is not known."""
+def _paths(tree: ast.AST, constants: Mapping[str, str]) -> dict[ast.AST, str]:
+    """Return the paths that expressions in a tree are, as far as they are known."""
+    paths: dict[ast.AST, str] = {}
+    for node in reversed(list(ast.walk(tree))):  # the parts of an expression before it
+        text = _path(node, constants, paths)
+        if text is not None:
+            paths[node] = text
+    return paths
+
+
+def _path(node: ast.AST, constants: Mapping[str, str], paths: Mapping[ast.AST, str]) -> str | None:
+    """Return the path that an expression is, or None where that is not known.
+
+    paths: what its parts are.
+    """
     parts: list[ast.expr] = []
     match node:
         case ast.Constant(value=str(text)):
@@ -165,21 +187,18 @@ def _path(node: ast.expr, constants: Mapping[str, str]) -> str | None:
             parts = [left, right]
         case ast.Call(func=ast.Name(id="Path") | ast.Attribute(attr="Path"), args=args):
             parts = args
-        case ast.JoinedStr(values=values):
-            pieces = [_piece(value, constants) for value in values]
-            return None if None in pieces else "".join(filter(None, pieces))
+        case ast.FormattedValue(value=value):
+            return paths.get(value)
+        case ast.JoinedStr(values=parts):
+            pass
         case ast.Call(func=ast.Attribute(attr="join", value=ast.Attribute(attr="path")), args=args):
             parts = args
-    texts = [_path(part, constants) for part in parts]
-    plain = [text for text in texts if text is not None]
-    if not plain or len(plain) < len(texts):
+    plain = [paths[part] for part in parts if part in paths]
+    if len(plain) < len(parts) or sum(map(len, plain)) > MAX_PATH:
         return None
-    return str(PurePosixPath(*plain))
-
-
-def _piece(node: ast.expr, constants: Mapping[str, str]) -> str | None:
-    """Return a part of an f-string as text, or None where it is not known."""
-    return _path(node.value if isinstance(node, ast.FormattedValue) else node, constants)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(plain)
+    return str(PurePosixPath(*plain)) if plain else None
 
 
 def texts_of(tree: ast.Module) -> Iterator[str]:

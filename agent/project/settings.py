@@ -2,7 +2,6 @@
 
 import os
 import re
-import tomllib
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, Self
 
@@ -25,7 +24,7 @@ from agent.project.code_places import MAX_PLACES, is_code_place
 from agent.project.command_words import names_given, split_command
 from agent.project.quantities import BudgetText, LimitText, as_it_is_written, size_in_bytes
 from agent.project.staffing import NO_FILL, WriterCount
-from agent.project.toml_text import line_of, plain_text, refuse_deep_names
+from agent.project.toml_text import line_of, load_toml, plain_text
 from agent.project.variables import fault_of_variable
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Real, Whole
 from agent.records.evaluator import Evaluator
@@ -365,9 +364,7 @@ def settings_in(text: str, folder: Path, title: str = "") -> Settings:
     path = title or str(folder / FILE)
     edit = f"$EDITOR {path}"
     try:
-        refuse_deep_names(text)
-        data = tomllib.loads(text)
-    # Errors of tomllib are ValueErrors.
+        data = load_toml(text)
     except (ValueError, RecursionError) as error:
         raise UsageFault(f"{path}: {error}", edit) from None
     if TELLS in data:

@@ -1,6 +1,9 @@
-"""Reads the text of autoresearch.toml, which may be a stranger's."""
+"""Reads the text of autoresearch.toml and of other TOML, which may be a stranger's."""
 
+import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -9,7 +12,17 @@ from sandbox.ground.plain_files import start_of
 MAX_BYTES = 1 << 16
 """A larger file is no file of settings."""
 MAX_DOTS = 64
-"""Parts of a dotted name: the time that tomllib takes grows with their square."""
+"""In a dotted name: the time and the memory that tomllib takes grow with their square."""
+_TOKEN = re.compile(
+    r'''
+    (?P<value> """(?:\\.|"{1,2}(?!")|[^"\\])*+"{3,5}
+    | \'\'\'(?:'{1,2}(?!')|[^'])*+'{3,5} )
+    | "(?:[^"\\\n]|\\.)*+" | '[^'\n]*+' | [\w\- \t]++
+    | (?P<dot> \. )
+    | (?P<other> \#[^\n]*+ | . )
+    ''',
+    re.VERBOSE | re.DOTALL,
+)
 
 
 def plain_text(path: Path) -> str:
@@ -27,11 +40,20 @@ def plain_text(path: Path) -> str:
     return data.decode("utf-8-sig")
 
 
-def refuse_deep_names(text: str) -> None:
-    """Raise ValueError for a name of so many parts that reading it takes long."""
-    for line in text.splitlines():
-        if any(part.count(".") > MAX_DOTS for part in line.split("=")):
+def load_toml(text: str) -> dict[str, Any]:
+    """Return what a text of TOML says.
+
+    Raise ValueError or RecursionError for what is no TOML, or is too much of it.
+    """
+    dots = 0
+    for token in _TOKEN.finditer(text):
+        if token.lastgroup == "dot":
+            dots += 1
+        elif token.lastgroup:
+            dots = 0
+        if dots > MAX_DOTS:
             raise ValueError(f"a name of more than {MAX_DOTS} parts")
+    return tomllib.loads(text)
 
 
 def line_of(error: ValidationError, text: str) -> str:

@@ -1,0 +1,120 @@
+"""Small files that stand for far more than a machine has room or time for."""
+
+import itertools
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from agent.project.candidates import MAX_ALL, find_candidates
+from agent.project.recipes import MAX_COMMAND, MAX_LINES, recipes_in, shell_lines
+from agent.project.scripts import MAX_PATH, paths_of, tree_of
+from agent.project.toml_text import load_toml
+from tests.agent.project.test_candidates import repository
+
+LONG = "x" * 100_000
+
+
+def lines_of(name: str, text: str) -> list[str]:
+    recipes = recipes_in((name,), lambda _: text)
+    return [line for recipe in recipes for line in recipe.lines]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("justfile", f"A := '{LONG}'\ntrain:\n  python train.py " + "{{A}}" * 300),
+        ("Taskfile.yml", f"vars:\n  A: {LONG}\ntasks:\n  train: python t.py " + "{{.A}}" * 300),
+        ("dvc.yaml", f"vars:\n- A: {LONG}\nstages:\n  t:\n    cmd: python t.py " + "${A}" * 300),
+        ("Makefile", "A = " + "y" * 400 + "\ntrain:\n\tpython train.py " + "$(A)" * 450),
+    ],
+)
+def test_variables_of_a_recipe_do_not_multiply(name: str, text: str) -> None:
+    [line] = lines_of(name, text)
+    assert line.startswith("python") and len(line) <= 2 * MAX_COMMAND
+
+
+def test_variables_of_a_script_do_not_multiply() -> None:
+    letters = "ABCDEFGHIJ"
+    settings = [f"{b}=" + f"${a}" * 200 for a, b in itertools.pairwise(letters)]
+    script = "\n".join(["A=" + "x" * 500, *settings, "python train.py $J"])
+    assert [len(line) < 2 * MAX_COMMAND for line, _ in shell_lines(script)] == [True]
+
+
+def test_recipes_that_fit_are_read_beside_one_that_does_not() -> None:
+    long = "all:\n" + "\tpython a.py\n" * (MAX_LINES + 1)
+    assert lines_of("Makefile", f"{long}train:\n\tpython train.py\n") == ["python train.py"]
+
+
+def test_a_task_of_tasks_has_an_end() -> None:
+    assert lines_of("pixi.toml", "[tasks]\na" + ".cmd" * 60 + " = 'python train.py'") == []
+    assert lines_of("pixi.toml", "[tasks]\na.cmd.cmd = 'python a.py'") == ["python a.py"]
+
+
+@pytest.mark.parametrize("name", ["a." * 100, '"=".a.' * 50, "a . 'b' .\t" * 50, '"\\"#".' * 100])
+@pytest.mark.parametrize("line", ["{}a = 1", "[{}a]", "a = {{ {}a = 1 }}"])
+def test_a_name_of_many_parts_is_refused(name: str, line: str) -> None:
+    text = line.format(name)
+    assert tomllib.loads(text)
+    with pytest.raises(ValueError, match="more than 64 parts"):
+        load_toml(text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "[" + "0.5, " * 200 + "]",
+        "'" + "a.b." * 200 + "'",
+        '"""' + "a.b.\n" * 200 + '"""',
+        "'''" + '".a' * 200 + "'''",
+        "1  # " + "a." * 200,
+    ],
+)
+def test_values_with_many_dots_are_none_of_these(value: str) -> None:
+    text = f"a.b = {value}\nc.d = 1\n"
+    assert load_toml(text) == tomllib.loads(text)
+
+
+@pytest.mark.parametrize(
+    "join", ["v{0} / v{0}", "Path(v{0}, v{0})", "os.path.join(v{0}, v{0})", "f'{{v{0}}}/{{v{0}}}'"]
+)
+def test_paths_that_are_joined_of_themselves_do_not_double_for_ever(join: str) -> None:
+    lines = [f"v{place} = {join.format(place - 1)}" for place in range(1, 20)]
+    tree = tree_of("\n".join(["v0 = 'part'", *lines, "open(v0 / 'file')"]))
+    assert tree
+    paths = list(paths_of(tree))
+    assert "part/file" in paths and "part/part" in paths
+    assert max(map(len, paths)) <= MAX_PATH
+
+
+@pytest.mark.parametrize("code", ["a" + ".a" * 500, "f(" + "'a'/" * 500 + "'b')", "-" * 500 + "1"])
+def test_a_tree_that_readers_would_fall_from_is_none(code: str) -> None:
+    assert tree_of(f"x = {code}") is None
+    assert tree_of("x = " + "a." * 50 + "a") is not None
+
+
+def test_a_script_that_many_commands_run_is_looked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: Counter[str] = Counter()
+
+    def counting(text: str):  # type: ignore[no-untyped-def]
+        parsed[text] += 1
+        return tree_of(text)
+
+    monkeypatch.setattr("agent.project.candidates.tree_of", counting)
+    runs = "".join(f"  s.run('python', 'train.py', '--lr', '{lr}')\n" for lr in range(200))
+    script = "import torch\nprint('step', 1)\n"
+    files = {"train.py": script, "noxfile.py": f"def train(s):\n{runs}"}
+    find_candidates(repository(tmp_path, files))
+    assert 1 <= parsed[script] <= 3
+
+
+def test_of_many_large_scripts_the_likeliest_are_read(tmp_path: Path) -> None:
+    large = "import torch\nprint('loss:', 1.0)\n#" + "x" * 500_000
+    files = {f"other{number}.py": large for number in range(MAX_ALL // len(large) + 5)}
+    repository(tmp_path, {**files, "train.py": "print('loss:', 1.0)\n"})
+    found = find_candidates(tmp_path)
+    assert found.best and found.best.path == "train.py"
+    assert 1 < len(found.scripts) <= MAX_ALL // len(large) + 1
