@@ -35,7 +35,7 @@ EXIT_CODES: Mapping[int, str] = {
     0: "fine",
     1: "the harness or its surroundings failed",
     2: "a flag or setting that makes no sense",
-    3: "no project, no data, or a branch that cannot be read or written",
+    3: "no project, run or data, or a branch that cannot be read or written",
     4: "no sandbox, or no machine is left on which trials may run",
     5: "no model: key, name, limit or money",
     6: "not trusted",

@@ -6,7 +6,7 @@ from shlex import quote
 
 from agent.adopt.results import Row
 from agent.edit.files import Sources
-from agent.errors import UsageFault, near_names
+from agent.errors import HistoryFault, UsageFault, near_names
 from agent.git.plumbing import Plumbing
 from agent.history.branch import has_file, run_tags
 from agent.history.runs import tip_of
@@ -125,7 +125,7 @@ def _commit(git: Plumbing, name: str) -> str:
     if commit is None:
         near = near_names(name, run_tags(git))
         meant = f". Did you mean the run {near[0]!r}?" if near else ""
-        raise UsageFault(
+        raise HistoryFault(
             f"there is no run, branch or commit {name!r} here{meant}",
             "git branch --all   # and git fetch, for more",
         )

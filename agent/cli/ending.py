@@ -12,6 +12,7 @@ import time
 import traceback
 from importlib.metadata import version
 from pathlib import Path
+from typing import TextIO
 
 import platformdirs
 
@@ -76,22 +77,33 @@ def ended(error: BaseException) -> int:
         if _nobody_reads(error):
             return EXIT_NO_READER
         return report(_fault_of(error))
-    except OSError:  # stderr is gone as well
+    except OSError:  # not even a report of it can be saved
         return EXIT_UNEXPECTED
 
 
 def report(fault: Fault) -> int:
-    """Print `fault` to stderr, and return its exit code."""
+    """Print `fault` to stderr, if anybody reads that, and return its exit code."""
     console = open_console(stderr=True)
     formatter = formatter_for(console)
-    console.print(f"error: {formatter.block(redacted(fault.message))}", style="red", soft_wrap=True)
-    if fault.next_command:
-        console.print(f"next:  {formatter.line(redacted(fault.next_command))}", soft_wrap=True)
+    error = f"error: {formatter.block(redacted(fault.message))}"
+    try:
+        console.print(error, style="red", soft_wrap=True)
+        if fault.next_command:
+            console.print(f"next:  {formatter.line(redacted(fault.next_command))}", soft_wrap=True)
+    except (OSError, SystemExit):  # rich turns a broken pipe into an exit
+        _discard(sys.stderr)
     return fault.exit_code
 
 
 def close_output() -> int | None:
-    """Flush stdout; return an exit code where its reader is gone or the text cannot be stored."""
+    """Flush stdout; return an exit code where its reader is gone or the text cannot be stored.
+
+    What stderr still holds is flushed too, or dropped.
+    """
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _discard(sys.stderr)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -100,9 +112,13 @@ def close_output() -> int | None:
         code = ended(error)
     else:
         return None
-    # The interpreter flushes once more at its end, and would complain.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _discard(sys.stdout)
     return code
+
+
+def _discard(stream: TextIO) -> None:
+    """Lead a stream to the null device: the interpreter flushes it once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def open_streams() -> None:

@@ -9,7 +9,7 @@ import typer
 
 from agent.cli.completion import complete_runs
 from agent.cli.say import say
-from agent.errors import UsageFault
+from agent.errors import HistoryFault, UsageFault
 from agent.git.lock import holder
 from agent.history.homes import Run, find_run, homes, runs_of
 from agent.history.runs import checked_out_run, lock_path
@@ -44,7 +44,7 @@ def run_to_steer(branch: str | None) -> Run:
     if active:
         return active[0]
     if not runs:
-        raise UsageFault("There is no run here yet.", "autoresearch start")
+        raise HistoryFault("There is no run here yet.", "autoresearch start")
     own = checked_out_run(runs[0].home, root_of(Path.cwd()))
     return next((run for run in runs if run.summary.branch == own), runs[0])
 

@@ -1,6 +1,7 @@
 """Finds the branch of a run by its name, and refuses one on which no run can go on."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
@@ -54,12 +55,16 @@ def _no_branch(git: Plumbing, tag: str) -> HistoryFault:
     """
     parents = [flight.attempt.parent for flight in readable_flights(git, tag)]
     if not parents:
-        tags = run_tags(git)
-        message = unknown("run", tag, tags) if tags else f"there is no run {tag} here"
-        return HistoryFault(message, "autoresearch list   # or git fetch")
+        return unknown_run(tag, run_tags(git))
     tip = git("rev-list", "--topo-order", "-1", *parents).strip()
     command = f"git branch autoresearch/{tag} {tip}   # brings it back"
     return HistoryFault(f"there is no run {tag} here; its branch was deleted", command)
+
+
+def unknown_run(tag: str, tags: Sequence[str]) -> HistoryFault:
+    """Return the fault for a run that is not among those of the repository, `tags`."""
+    message = unknown("run", tag, tags) if tags else f"There is no run {tag!r} here."
+    return HistoryFault(message, "autoresearch list   # or git fetch")
 
 
 def run_tags(git: Plumbing) -> list[str]:

@@ -4,12 +4,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.errors import Fault, HistoryFault, UsageFault, unknown
+from agent.errors import Fault, HistoryFault
 from agent.git.home import HOME, run_folder, worktree_path
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign
 from agent.git.shallow import fault_of_depth
-from agent.history.branch import tag_of
+from agent.history.branch import tag_of, unknown_run
 from agent.history.checkout import checkouts, is_checkout
 from agent.history.runs import RunSummary, first_commit, list_runs
 from agent.project.find import Project, find_project, root_of
@@ -71,13 +71,11 @@ def _by_tag(home: Project) -> dict[str, RunSummary]:
 
 
 def find_run(runs: list[Run], name: str) -> Run:
-    """Return the run TAG or autoresearch/TAG. Raise UsageFault if there is none."""
+    """Return the run TAG or autoresearch/TAG. Raise HistoryFault if there is none."""
     tag = tag_of(name)
     match = next((run for run in runs if run.tag == tag), None)
     if match is None:
-        tags = [run.tag for run in runs]
-        message = unknown("run", tag, tags) if tags else f"There is no run {tag!r} here."
-        raise UsageFault(message, "autoresearch list")
+        raise unknown_run(tag, [run.tag for run in runs])
     return match
 
 

@@ -80,7 +80,7 @@ def newest(project: Project) -> str:
     branch = next(branches, None)
     if branch is None:
         cut = fault_of_depth(git, runs[0].branch) if runs else None
-        raise cut or HistoryFault("there is no run here yet", "autoresearch start")
+        raise cut or HistoryFault("There is no run here yet.", "autoresearch start")
     return branch
 
 

@@ -110,14 +110,14 @@ def test_what_was_adopted_can_be_measured_change_by_change(tmp_path: Path) -> No
 
 def test_what_cannot_be_adopted_is_said_with_what_to_type(tmp_path: Path) -> None:
     home = upstream(tmp_path / "upstream")
-    for arguments in (
-        ("nowhere",),
-        ("main",),
-        ("missing.tsv",),
-        ("exp", "--since", "exp"),
-        ("exp", "--results", "train.py"),
+    for code, *arguments in (
+        (3, "nowhere"),
+        (2, "main"),
+        (2, "missing.tsv"),
+        (2, "exp", "--since", "exp"),
+        (2, "exp", "--results", "train.py"),
     ):
-        run = type_in(home, "adopt", *arguments)
-        assert run.returncode == 2, (arguments, run.stderr)
+        run = type_in(home, "adopt", *map(str, arguments))
+        assert run.returncode == code, (arguments, run.stderr)
         assert "next:" in run.stderr
     assert git(home, "for-each-ref", "refs/heads/autoresearch") == ""

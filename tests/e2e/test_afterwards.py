@@ -14,7 +14,7 @@ def test_a_night_is_replicated_ablated_and_finalized(tmp_path: Path) -> None:
     nothing = type_in(home, "replicate")
     assert (nothing.returncode, nothing.stderr) == (
         3,
-        "error: there is no run here yet\nnext:  autoresearch start\n",
+        "error: There is no run here yet.\nnext:  autoresearch start\n",
     )
     start = (
         "start",

@@ -80,9 +80,9 @@ def ok(folder: Path, *words: str) -> str:
     return run.stdout
 
 
-def refused(folder: Path, *words: str) -> str:
+def refused(folder: Path, *words: str, code: int = 2) -> str:
     run = type_in(folder, *words)
-    assert run.returncode == 2, run.stdout + run.stderr
+    assert run.returncode == code, run.stdout + run.stderr
     assert "\nnext:  autoresearch" in run.stderr
     return run.stderr
 
@@ -256,9 +256,9 @@ def test_a_full_disk_takes_no_input_and_says_so(tmp_path: Path) -> None:
 
 def test_steering_no_run_is_a_clear_refusal(tmp_path: Path) -> None:
     home = miniature(tmp_path / "a night")
-    assert "There is no run here yet" in refused(home, "tell", "x")
+    assert "There is no run here yet" in refused(home, "tell", "x", code=3)
     assert type_in(home, *START, "--baseline-repeats", "1", "--trials", "1").returncode == 0
-    assert "Unknown run 'tt'" in refused(home, "pause", "tt")
+    assert "Unknown run 'tt'" in refused(home, "pause", "tt", code=3)
     assert "no change of train.py that is not committed" in refused(home, "try")
     assert "There is nothing to set" in refused(home, "set")
     assert "no terminal to edit in" in refused(home, "brief")

@@ -366,6 +366,12 @@ def test_output_that_nobody_reads_ends_quietly(tmp_path: Path) -> None:
     assert "no space is left" in done.stderr and "Traceback" not in done.stderr
     closed = unforeseen("print('x')", tmp_path, preexec_fn=lambda: os.close(1))
     assert (closed.returncode, closed.stderr) == (0, "")
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-c", UNFORESEEN, "log", "--nonsense"]
+    done = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=writing, timeout=60)
+    os.close(writing)
+    assert done.returncode == 2, "a fault keeps its code though nobody reads what it is"
 
 
 def test_the_version_is_the_package_s(tmp_path: Path) -> None:

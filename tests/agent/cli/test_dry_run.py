@@ -120,7 +120,7 @@ def test_without_a_model_nothing_is_asked(toy: Path) -> None:
         ("--model scriptd:a.jsonl", "Unknown model 'scriptd:a.jsonl'. Did you mean 'scripted:a"),
         ("--model none --fill tpee", "Unknown method 'tpee'. Did you mean 'tpe'?"),
         ("--model none --tracker tensorbord", "Unknown tracker 'tensorbord'. Did you mean 'tens"),
-        ("--model none --notes nov24", "there is no run nov24 here"),
+        ("--model none --notes nov24", "There is no run 'nov24' here"),
     ],
 )
 @pytest.mark.parametrize("dry", [("--dry-run",), ("--trust",)])

@@ -126,7 +126,7 @@ def test_a_name_that_no_run_has_leaves_nothing_behind(here: Path) -> None:
 def test_a_branch_that_is_no_run_is_not_listed(here: Path) -> None:
     git(here, "branch", "autoresearch/plain")
     assert set(listed()) == {"t"}
-    assert isinstance(fault("delete", "plain", "--yes"), UsageFault)
+    assert isinstance(fault("delete", "plain", "--yes"), HistoryFault)
     assert "plain" in git(here, "branch")
 
 

@@ -183,7 +183,7 @@ def test_a_run_is_found_by_its_tag_or_branch_wherever_its_files_are(here: Path) 
     assert find_run(runs, "b").home.root == str(other), "which has its local files"
     assert find_run(runs, "autoresearch/a").home.root == str(here)
     assert is_local(places[1], "b") and not is_local(places[0], "b")
-    with pytest.raises(UsageFault, match="Unknown run 'aa'"):
+    with pytest.raises(HistoryFault, match="Unknown run 'aa'"):
         find_run(runs, "aa")
-    with pytest.raises(UsageFault, match="There is no run 'a' here"):
+    with pytest.raises(HistoryFault, match="There is no run 'a' here"):
         find_run([], "a")
