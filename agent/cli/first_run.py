@@ -52,6 +52,7 @@ from sandbox.score.forms import in_one, json_objects
 from sandbox.score.lines import Objects, pieces
 from sandbox.score.metric import Metric, NotRead, Reading
 from sandbox.score.reading import read_metric
+from sandbox.score.room import NO_PROGRAM
 from sandbox.score.tables import Tables, as_line
 
 UNKNOWN = "score"
@@ -232,7 +233,7 @@ def _mended(plan: Plan, text: str) -> str:
         return again(" ".join(f"--read-only {quote(path)}" for path in paths))
     if "read_only" in text or "FileNotFoundError" in text:
         return again("--read-only PATH")
-    if "ModuleNotFoundError" in text:
+    if "ModuleNotFoundError" in text or NO_PROGRAM in text:
         return again("--python .venv/bin/python")
     return "autoresearch doctor"
 

@@ -1,4 +1,4 @@
-"""Reads named numbers in C, CUDA, Rust, Go and Julia: `#define N 8`, `const N = 8`.
+"""Reads named numbers in C, CUDA, Rust, Go, Julia and JavaScript: `#define N 8`, `const N = 8`.
 
 Nothing is parsed: a definition stands on a line of its own, and one that a file has twice, as
 under `#ifdef`, is none.

@@ -44,7 +44,7 @@ _SUFFIXES: dict[str, Language] = {
     ".json": "json",
     ".jsonc": "json",
     **dict.fromkeys((".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".cu", ".cuh"), "code"),
-    **dict.fromkeys((".rs", ".go", ".jl"), "code"),
+    **dict.fromkeys((".rs", ".go", ".jl", ".js", ".mjs", ".cjs", ".ts"), "code"),
     **dict.fromkeys((".ini", ".cfg", ".conf", ".properties", ".gin"), "ini"),
     **dict.fromkeys((".sh", ".bash", ".zsh"), "shell"),
 }

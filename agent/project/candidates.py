@@ -38,6 +38,8 @@ MAX_ALL = 1 << 22
 """Characters of all scripts that are read."""
 LEAST = 30
 """What a file must weigh to be named."""
+MAX_DEPTH = 15
+"""What folders take off the weight of a name."""
 CODE = (".py", ".c", ".cc", ".cpp", ".cu", ".rs", ".go", ".jl", ".r", ".R", ".sh", ".java", ".js")
 COMPILED = (".c", ".cc", ".cpp", ".cxx", ".rs", ".go")
 _INTERPRETERS = {
@@ -138,7 +140,7 @@ def find_candidates(folder: Path) -> Found:
         scripts = [evolved, *(script for script in scripts if script.path != evolved.path)]
     scripts.sort(key=lambda candidate: (-candidate.weight, candidate.path))
     if not scripts:
-        scripts = _compiled(folder, files)
+        scripts = _compiled(folder, files) or _interpreted(files)
     notebooks = tuple(name for name in files if name.endswith(".ipynb"))
     code = tuple(name for name in files if name.endswith(CODE) or name in MAKEFILES)
     guess = None if scripts else _guess(weighed, code)
@@ -152,10 +154,32 @@ def _guess(weighed: Sequence[Candidate | None], code: tuple[str, ...]) -> tuple[
         path = light[0].path
         return path, light[0].command or f"python {shlex.quote(path)}"
     for name in code:
-        program = _INTERPRETERS.get(PurePosixPath(name).suffix)
-        if program and not is_no_script(name):
-            return name, f"{program} {shlex.quote(name)}"
+        command = _interpreting(name)
+        if command:
+            return name, command
+    alone = [name for name in code if name.endswith((".c", ".cc", ".cpp"))]
+    if len(alone) == 1:
+        compiler = "cc" if alone[0].endswith(".c") else "c++"
+        build = f"{compiler} -O2 -o program {shlex.quote(alone[0])} -lm && ./program"
+        return alone[0], f"sh -c {shlex.quote(build)}"
     return None
+
+
+def _interpreting(name: str) -> str:
+    """Return the command that runs a script of another language than Python; "" for none."""
+    program = _INTERPRETERS.get(PurePosixPath(name).suffix)
+    return f"{program} {shlex.quote(name)}" if program and not is_no_script(name) else ""
+
+
+def _interpreted(files: tuple[str, ...]) -> list[Candidate]:
+    """Return the scripts of other languages whose names are those of a training."""
+    found = []
+    for name in files:
+        weight, why = _of_name(name)
+        command = _interpreting(name)
+        if command and weight >= LEAST - MAX_DEPTH:
+            found.append(Candidate(path=name, why=(why,), weight=weight, command=command))
+    return sorted(found, key=lambda candidate: (-candidate.weight, candidate.path))
 
 
 def prose_in(tree: ast.Module, script: str, files: tuple[str, ...]) -> tuple[str, ...]:

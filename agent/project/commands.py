@@ -92,9 +92,26 @@ def program_command(files: tuple[str, ...], read: Reader) -> str:
     script = next(compiling, None)
     if script:
         return f"bash {shlex.quote(script)}"
+    built = next(filter(None, (_built(name, read, files) for name in READMES)), "")
+    if built:
+        return built
     if "Cargo.toml" in files:
         return "cargo run --quiet --release --offline"
     return "go run ." if "go.mod" in files else ""
+
+
+def _built(readme: str, read: Reader, files: tuple[str, ...]) -> str:
+    """Return the command by which a README compiles a program and runs it; "" for none."""
+    for block in _blocks(read(readme)) if readme in files else ():
+        lines = [line.removeprefix("$ ") for line in block]
+        compiling = next((place for place, line in enumerate(lines) if _COMPILES.match(line)), None)
+        if compiling is None:
+            continue
+        output = _OUTPUT.search(lines[compiling])
+        program = f"./{output[1]}" if output else "./a.out"
+        running = next((line for line in lines[compiling:] if line.startswith(program)), program)
+        return f"sh -c {shlex.quote(f'{lines[compiling]} && {running}')}"
+    return ""
 
 
 def _rank(target: str) -> int:

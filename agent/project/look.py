@@ -20,7 +20,7 @@ MAX_ALL = 1 << 20
 """Characters of files whose imports are looked at."""
 MAX_CONFIGS = 40
 MAX_SOURCES = 40
-CONFIGS = (".yaml", ".yml", ".toml", ".json")
+CONFIGS = (".yaml", ".yml", ".toml", ".json", ".ini", ".cfg", ".conf", ".gin", ".properties")
 BUDGET_VARIABLES = ("AUTORESEARCH_BUDGET", "AUTORESEARCH_DEADLINE")
 TIME_BUDGET = "TIME_BUDGET"
 DATA_FOLDERS = ("data", "dataset", "datasets", "input", "inputs", "raw", "corpus", "assets")

@@ -37,7 +37,7 @@ MAX_COMMAND = 2_000
 MAX_VALUE = 500
 """Characters of a variable that is put in."""
 _BUILT_IN = {"PYTHON": "python", "PY": "python", "MAKE": "make", "CC": "cc", "CXX": "c++"}
-_TARGET = re.compile(r"^([A-Za-z][\w.\-]*)\s*:(?!=)([^#=]*)")
+_TARGET = re.compile(r"^((?:[A-Za-z]|\$[({]\w+[)}])[\w./\-]*)\s*:(?!=)([^#=]*)")
 _JUST = re.compile(r"^@?([A-Za-z_][\w\-]*)((?:\s+[+*$]?\w+(?:=\S+)?)*)\s*:(?!=)([^#]*)")
 _JUST_SET = re.compile(r"^(?:export\s+)?(\w+)\s*:=\s*(.*)$")
 _SET = re.compile(
@@ -182,7 +182,7 @@ def _indented(
         if match:
             if name:
                 yield Recipe(where=where, name=name, needs=needs, lines=tuple(own))
-            name = match[1]
+            name = put_in(match[1], values)
             needs = tuple(put_in(match[match.re.groups], values).split())
             own = []
         elif line[:1] in ("\t", " ") and name and line.strip():

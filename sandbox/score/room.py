@@ -14,6 +14,8 @@ from sandbox.score.programs import outside
 PYTHON = ("python", "python3")
 """Names that mean the interpreter of the trainings, wherever a command has one as its program."""
 
+NO_PROGRAM = "there is no program"
+
 
 class NoProgram(Exception):
     """A command's program is not there; the message says where it was looked for."""
@@ -43,7 +45,7 @@ def argv_of(
         return (path, *arguments)
     program_path = shutil.which(program, path=places)
     if program_path is None:
-        raise NoProgram(f"there is no program {program!r} in {places}{outside(program)}")
+        raise NoProgram(f"{NO_PROGRAM} {program!r} in {places}{outside(program)}")
     return (program_path, *arguments)
 
 

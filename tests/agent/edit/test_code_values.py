@@ -47,7 +47,9 @@ def test_what_is_a_constant() -> None:
     assert values("package main\nconst Depth = 3\nvar other = 4\n") == {"Depth": 3}
 
 
-@pytest.mark.parametrize("path", ["a.c", "a.h", "b/k.cu", "x.CPP", "x.rs", "main.go", "x.jl"])
+@pytest.mark.parametrize(
+    "path", ["a.c", "a.h", "b/k.cu", "x.CPP", "x.rs", "main.go", "x.jl", "x.js"]
+)
 def test_the_files_that_keep_them(path: str) -> None:
     assert language_of(path) == "code"
 

@@ -77,6 +77,9 @@ def test_configuration_files_that_a_script_names(tmp_path: Path) -> None:
     look = look_at(repository(tmp_path / "a", {**files, "conf/base.yaml": "lr: 1\n"}), "fit.py")
     assert look.configs == ("conf/base.yaml",)
     assert look.options == ("--config", "--seed")
+    joined = {"fit.py": "import pathlib\nc.read(pathlib.Path(__file__).parent / 'a.ini')\n"}
+    look = look_at(repository(tmp_path / "ini", {**joined, "a.ini": "[a]\nlr = 1\n"}), "fit.py")
+    assert look.configs == ("a.ini",)
     folder = repository(
         tmp_path / "hydra",
         {
@@ -246,8 +249,14 @@ def test_where_no_script_looks_like_a_training_the_likeliest_is_named(tmp_path: 
     files = {"evaluate_all.py": "for i in range(3):\n    print(i)\n", "a.js": ""}
     found = find_candidates(repository(tmp_path / "a", files))
     assert (found.scripts, found.guess) == ((), ("evaluate_all.py", "python evaluate_all.py"))
-    found = find_candidates(repository(tmp_path / "b", {"fit.js": "", "setup.jl": ""}))
-    assert found.guess == ("fit.js", "node fit.js")
+    found = find_candidates(repository(tmp_path / "b", {"a.js": "", "setup.jl": ""}))
+    assert (found.scripts, found.guess) == ((), ("a.js", "node a.js"))
+    found = find_candidates(repository(tmp_path / "d", {"a.js": "", "src/train.R": "", "b.jl": ""}))
+    assert found.best
+    assert (found.best.path, found.best.command) == ("src/train.R", "Rscript src/train.R")
+    found = find_candidates(repository(tmp_path / "e", {"walk.c": ""}))
+    build = "cc -O2 -o program walk.c -lm && ./program"
+    assert found.guess == ("walk.c", f"sh -c '{build}'")
     assert find_candidates(repository(tmp_path / "c", {"README.md": ""})).guess is None
 
 

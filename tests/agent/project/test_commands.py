@@ -173,6 +173,9 @@ def test_what_a_target_needs_comes_before_it_and_what_reports_behind() -> None:
     silent = ("train.py", "tools/make.py")
     scored = f"{made} && python tools/score.py --data data.csv"
     assert commands(files, silent)["train.py"] == f"sh -c '{scored}'"
+    target = MAKEFILE.replace("\ndata: ", "\n$(DATA): ").replace("train: data", "train: $(DATA)")
+    named = {**files, "Makefile": f"DATA = build/data.csv\n{target}"}
+    assert commands(named)["train.py"] == f"sh -c '{made}'"
     unclear = {**files, "Makefile": MAKEFILE.replace("> data.csv", "> $@")}
     assert commands(unclear, silent)["train.py"] == "make -s train eval"
     there = {**files, "data": ""}
@@ -245,6 +248,12 @@ def test_entry_points_and_packages_that_python_runs() -> None:
         ({"Cargo.toml": ""}, "cargo run --quiet --release --offline"),
         ({"go.mod": ""}, "go run ."),
         ({"go.sh": "echo gcc\n"}, ""),
+        (
+            {"README.md": "```\n$ gcc -O2 -o a a.c\n$ ./a 7\n```\n"},
+            "sh -c 'gcc -O2 -o a a.c && ./a 7'",
+        ),
+        ({"README": "Type:\n\n    cc a.c\n"}, "sh -c 'cc a.c && ./a.out'"),
+        ({"README.md": "Compile it with gcc.\n"}, ""),
     ],
 )
 def test_a_compiled_program_without_a_makefile(files: dict[str, str], command: str) -> None:
