@@ -7,6 +7,8 @@ from pathlib import Path
 PIECE_BYTES = 1 << 20
 LINE_BYTES = 1 << 20
 """A longer line is no line of a result, and is left out."""
+MAX_RETURNS = 8
+"""Carriage returns at the end of an unfinished line that are looked at."""
 RULE = "---"
 MAX_OBJECT = 1 << 20
 """Characters of an indented JSON object; a longer one is read line by line."""
@@ -15,6 +17,7 @@ MAX_OBJECT = 1 << 20
 _ANSI = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\r\n]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])"
 )
+_ANSI_BYTES = re.compile(_ANSI.pattern.encode())
 _LINE_END = re.compile(r"\r+(?=\n|\Z)")
 _RESTART = re.compile(rb"[\r\n]")
 _OVERWRITTEN = re.compile(r"^.*\r", re.MULTILINE)
@@ -127,6 +130,16 @@ def _whole_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _last_state(line: bytes) -> bytes:
-    """Return the text after the last carriage return that is followed by any."""
-    text = line.rstrip(b"\r")
-    return line[text.rfind(b"\r") + 1 :]
+    """Return the text after the last carriage return that anything to see follows.
+
+    A terminal sequence is nothing to see, and may not be whole yet. Keeping more is never wrong.
+    """
+    end = len(line)
+    for _ in range(MAX_RETURNS):
+        end = line.rfind(b"\r", 0, end)
+        if end < 0:
+            return line
+        after = _ANSI_BYTES.sub(b"", line[end + 1 :]).replace(b"\r", b"")
+        if after and not after.startswith(b"\x1b"):
+            return line[end + 1 :]
+    return line

@@ -4,7 +4,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sandbox.ground.text import LINE_CHARACTERS
@@ -59,6 +59,8 @@ def test_a_line_of_its_own_is_read_whatever_is_around_it(tmp_path, before, after
 
 @settings(FILES, max_examples=100)
 @given(size=st.integers(1, 40), content=PARTS)
+@example(size=1, content=b"\x00\r\x1b0\n")
+@example(size=2, content=b"a\rb\r\x1b[K\rc\r\x1b[2\n")
 def test_the_size_of_the_pieces_changes_nothing(tmp_path, size, content):
     log = tmp_path / "log"
     log.write_bytes(content)
