@@ -132,19 +132,13 @@ class Case(Record):
 
 def decide(case: Case, rule: Rule) -> Judgement:
     """Return the verdict on a candidate, or that another run is needed."""
-    first = case.differences[0]
     if rule.verdict == "greedy":
         return _greedy(case)
     if rule.exact:
         return _exact(case)
-    step = case.noise.step
-    is_tie = first == 0 and case.continuous and not step
-    if is_tie and case.simpler:
-        return _simplify(case, "simpler, with exactly the same score", charge=0.0)
-    if first == 0 and step and not case.simpler:
-        return _discard(case, f"a tie, on a metric that moves in steps of {step:.3g}")
-    if is_tie:
-        return _discard(case, "no effect: the same score as the incumbent under the same seed")
+    tie = _tie(case)
+    if tie:
+        return tie
     if case.repeats == "none" and len(set(case.differences)) == 1:
         return _unrepeatable(case)
     if not any(case.luck):
@@ -208,6 +202,22 @@ def _exact(case: Case) -> Judgement:
     if difference == 0:
         return _discard(case, "no effect: exactly the same score as the incumbent")
     return _discard(case, f"not better, by an exact score: {_change(case, difference)}")
+
+
+def _tie(case: Case) -> Judgement | None:
+    """Decide where the first run has exactly the incumbent's score; None if that is no evidence."""
+    if case.differences[0] != 0:
+        return None
+    step = case.noise.step
+    if step:
+        if case.simpler:
+            return None
+        return _discard(case, f"a tie, on a metric that moves in steps of {step:.3g}")
+    if not case.continuous:
+        return None
+    if case.simpler:
+        return _simplify(case, "simpler, with exactly the same score", charge=0.0)
+    return _discard(case, "no effect: the same score as the incumbent under the same seed")
 
 
 def _unrepeatable(case: Case) -> Judgement:
@@ -314,8 +324,10 @@ def _own_noise(case: Case) -> tuple[float, int]:
         return 0.0, 0
     squares = own_squares + (case.noise.sd or 0.0) ** 2 * before
     tau = sqrt(squares / (own + before))
-    if own > 1:
-        tau = max(tau, stdev(groups[0]) if len(groups) == 1 else sqrt(own_squares / own))
+    if own > 1 and len(groups) == 1:
+        tau = max(tau, stdev(groups[0]))
+    elif own > 1:
+        tau = max(tau, sqrt(own_squares / own))
     return max(tau, ROUNDING * case.noise.step), own + before
 
 

@@ -63,17 +63,24 @@ class Baselining:
 
     def _repeat(self, attempt: Attempt, result: Result | None, machine: str) -> Order | None:
         """Return a run under the next seed for `machine`; None if it has run them all."""
-        scores = result.scores if result else ()
-        trainings = [t for t in self._fleet.runs_of(attempt.number) if not t.order.checks]
-        own = [(score.machine, score.seed) for score in scores if score.role == "candidate"]
-        elsewhere = [(score.machine, score.seed) for score in scores if score.role == "baseline"]
-        for training in trainings:
-            runs = own if training.order.role == "candidate" else elsewhere
-            runs.append((training.slot.machine, training.order.seed))
+        own = self._places_and_seeds(attempt, result, "candidate")
         home = next((name for name, _ in own if name in self._fleet.machines), machine)
         if machine == home:
             return self._run(attempt, "candidate", [seed for _, seed in own])
+        elsewhere = self._places_and_seeds(attempt, result, "baseline")
         return self._run(attempt, "baseline", [seed for name, seed in elsewhere if name == machine])
+
+    def _places_and_seeds(
+        self, attempt: Attempt, result: Result | None, role: Role
+    ) -> list[tuple[str, int]]:
+        """Return machine and seed of each training in a role, the ended ones first."""
+        scores = result.scores if result else ()
+        runs = [(score.machine, score.seed) for score in scores if score.role == role]
+        for training in self._fleet.runs_of(attempt.number):
+            order = training.order
+            if order.role == role and not order.checks:
+                runs.append((training.slot.machine, order.seed))
+        return runs
 
     def _run(self, attempt: Attempt, role: Role, seeds: list[int]) -> Order | None:
         """Return a run under a seed that is not among `seeds`; None if enough were run."""

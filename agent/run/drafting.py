@@ -314,13 +314,18 @@ def occupation_of(trials: Sequence[Trial]) -> float | None:
 
     Before the first trial, the seconds of one run of the baseline; None before that.
     """
-    trained = [trial for trial in trials if trial.result]
-    own = [trial for trial in trained if trial.status != "baseline"]
-    if own:
-        results = [trial.result for trial in own if trial.result]
-        return _mean([result.seconds + result.score_seconds for result in results])
-    runs = [trial.result for trial in trained if trial.result]
-    return _mean([(run.seconds + run.score_seconds) / max(1, len(run.scores)) for run in runs])
+    own = []
+    of_one_run = []
+    for trial in trials:
+        result = trial.result
+        if result is None:
+            continue
+        seconds = result.seconds + result.score_seconds
+        if trial.status == "baseline":
+            of_one_run.append(seconds / max(1, len(result.scores)))
+        else:
+            own.append(seconds)
+    return _mean(own or of_one_run)
 
 
 def _mean(numbers: Sequence[float]) -> float | None:
