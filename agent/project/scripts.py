@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from agent.project.numbers import as_json, words_of
 from agent.records.edits import Refused
+from sandbox.ground.text import is_plain
 
 SOME = "0.5"
 """Stands for a number that is only known when the file runs."""
@@ -22,6 +23,8 @@ TRAINS = words_of("fit backward grad value_and_grad partial_fit train_on_batch b
 STARTS = TRAINS | {"train", "main"}
 MAX_DEPTH = 200
 """Of a syntax tree: much of what reads one recurses."""
+MAX_PART = 255
+"""Bytes of a file's name."""
 MAX_PATH = 500
 """Characters of a path that is joined of constants."""
 _PERCENT = re.compile(r"%[-+ #0]*+[0-9.*]*+[a-zA-Z]")
@@ -92,7 +95,7 @@ def printed_lines(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def paths_of(tree: ast.Module) -> Iterator[str]:
     """Yield the paths that a file names: its strings, and those that it joins of constants."""
-    yield from texts_of(tree)
+    yield from filter(_may_be_path, texts_of(tree))
     paths = _paths(tree, _constants_of(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call | ast.BinOp | ast.JoinedStr) and node in paths:
@@ -167,9 +170,16 @@ def _paths(tree: ast.AST, constants: Mapping[str, str]) -> dict[ast.AST, str]:
     paths: dict[ast.AST, str] = {}
     for node in reversed(list(ast.walk(tree))):  # the parts of an expression before it
         text = _path(node, constants, paths)
-        if text is not None:
+        if text is not None and _may_be_path(text):
             paths[node] = text
     return paths
+
+
+def _may_be_path(text: str) -> bool:
+    """Return whether a system has files of such a name: the end of a long text may look like it."""
+    if len(text) > MAX_PATH or not is_plain(text):
+        return False
+    return all(len(part.encode()) <= MAX_PART for part in text.split("/"))
 
 
 def _path(node: ast.AST, constants: Mapping[str, str], paths: Mapping[ast.AST, str]) -> str | None:
@@ -194,7 +204,7 @@ def _path(node: ast.AST, constants: Mapping[str, str], paths: Mapping[ast.AST, s
         case ast.Call(func=ast.Attribute(attr="join", value=ast.Attribute(attr="path")), args=args):
             parts = args
     plain = [paths[part] for part in parts if part in paths]
-    if len(plain) < len(parts) or sum(map(len, plain)) > MAX_PATH:
+    if len(plain) < len(parts):
         return None
     if isinstance(node, ast.JoinedStr):
         return "".join(plain)

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from agent.project.candidates import MAX_ALL, find_candidates
+from agent.project.look import look_at
 from agent.project.recipes import MAX_COMMAND, MAX_LINES, recipes_in, shell_lines
 from agent.project.scripts import MAX_PATH, paths_of, tree_of
+from agent.project.sealing import sealings_in
 from agent.project.toml_text import load_toml
 from tests.agent.project.test_candidates import repository
 
@@ -118,3 +120,16 @@ def test_of_many_large_scripts_the_likeliest_are_read(tmp_path: Path) -> None:
     found = find_candidates(tmp_path)
     assert found.best and found.best.path == "train.py"
     assert 1 < len(found.scripts) <= MAX_ALL // len(large) + 1
+
+
+LONG_NAMES = ["many words " * 30 + "from data.csv", "y" * 300 + ".csv", "d/" * 3_000 + "a.csv"]
+ODD_NAMES = ["nul\0.csv", "two\nlines.csv", "half \ud800.csv", "ü" * 150 + ".csv"]
+
+
+@pytest.mark.parametrize("name", [*LONG_NAMES, *ODD_NAMES])
+def test_what_no_file_can_be_called_is_looked_for_nowhere(tmp_path: Path, name: str) -> None:
+    code = f"print('loss:', 1.0)\nopen({name!a})\nopen('data/a.csv')\n"
+    files = {"train.py": code, "evaluate.py": code, "data/a.csv": "1\n", ".gitignore": "data\n"}
+    look = look_at(repository(tmp_path, files), "train.py")
+    assert look.data == ("data",)
+    assert [sealing.script for sealing in sealings_in(tmp_path, look)] == ["evaluate.py"]
