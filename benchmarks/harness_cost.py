@@ -5,7 +5,7 @@ exits. Three figures are told: from one verdict to the next, from one training's
 the first of the next one, and processor time (the harness and all that it starts). A project of
 only a train.py and one of many files take turns on each tier, and with starts of the same training
 without a harness, so that a machine that grows slower meanwhile does so for all. What depends on
-the machine is told as a ratio, too.
+the machine is told as a ratio, too. `--on ray` adds the same on one place of a Ray cluster.
 
 `--histories` compares histories of 10 to 1,000 trials instead: one run is grown, cloned at each
 length, and the clones are gone on with in turns.
@@ -23,6 +23,8 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
 
+from agent.evaluate.engines import read_where
+from agent.evaluate.where import Where
 from agent.history.history import History
 from agent.history.runs import list_runs
 from agent.propose import METHODS, Proposer
@@ -62,7 +64,7 @@ class Cost:
 
 
 def costs_of(
-    folder: Path, proposer: Proposer, runner: Runner, trials: int, method: str = "list"
+    folder: Path, proposer: Proposer, runner: Runner | Where, trials: int, method: str = "list"
 ) -> list[Cost]:
     """Return what each trial took but the first; begin the run in `folder`, or go on with it."""
     project = project_of(folder)
@@ -123,17 +125,23 @@ def bare_start(folder: Path) -> Cost:
     return Cost(time.monotonic() - began, processor_seconds() - used)
 
 
-def compare_projects(rounds: int, trials: int) -> None:
-    """Print the cost of a trial on each tier, of a project of one file and of one of many."""
+def compare_projects(rounds: int, trials: int, on: Where) -> None:
+    """Print the cost of a trial on each tier, of a project of one file and of one of many.
+
+    on: also of one place there, unless it is this machine.
+    """
     costs: dict[str, list[Cost]] = {}
     bare: list[Cost] = []
     with tempfile.TemporaryDirectory() as home:
-        folders: dict[str, tuple[Path, Runner]] = {}
-        for tier, runner in usable_tiers():
-            for number, project in enumerate(PROJECTS):
-                folder = Path(home) / f"{tier}-{number}"
+        folders: dict[str, tuple[Path, Runner | Where]] = {}
+        engines: dict[str, Runner | Where] = {f"tier {t}": runner for t, runner in usable_tiers()}
+        if not on.is_local:
+            engines[f"a place of {on}"] = on
+        for engine, runner in engines.items():
+            for project in PROJECTS:
+                folder = Path(home) / f"{len(folders)}"
                 files, lines = make(folder, project == "many files")
-                name = f"tier {tier}, {files} file{'s'[: files > 1]}, {lines:,} lines"
+                name = f"{engine}, {files} file{'s'[: files > 1]}, {lines:,} lines"
                 folders[name] = (folder, runner)
         for _ in range(rounds):
             for name, (folder, runner) in folders.items():
@@ -208,6 +216,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=6, help="sessions of each, in turns")
     parser.add_argument("--session", type=int, default=10, help="trials of a session")
+    parser.add_argument("--on", help="a place there as well: ray, or ray://HEAD:10001")
     parser.add_argument("--histories", action="store_true", help="compare histories")
     parser.add_argument("--trials", type=int, default=1000, help="of the longest history")
     parser.add_argument("--method", default="random", help="of the histories")
@@ -215,7 +224,7 @@ def main() -> None:
     if options.histories:
         compare_histories(options.trials, options.method, options.rounds)
     else:
-        compare_projects(options.rounds, options.session)
+        compare_projects(options.rounds, options.session, read_where(options.on))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,11 @@ import subprocess
 import threading
 from pathlib import Path
 
-from agent.evaluate.bench import Bench, Plan
+from agent.evaluate.bench import Bench, Measures, Plan
+from agent.evaluate.cluster.terms import Terms
+from agent.evaluate.engines import find_engine
 from agent.evaluate.slots import make_slots, this_machine
+from agent.evaluate.where import Where
 from agent.history.history import History
 from agent.history.runs import head_of
 from agent.project.find import Project, find_project
@@ -73,10 +76,16 @@ def plan_of(run: RunSettings, data: str | None = None) -> Plan:
     )
 
 
-def loop_of(history: History, proposer: Proposer, runner: Runner, trials: int) -> Loop:
-    """Return a loop of so many more trials on one slot of this machine."""
-    slots = make_slots(1, *this_machine())
+def loop_of(history: History, proposer: Proposer, runner: Runner | Where, trials: int) -> Loop:
+    """Return a loop of so many more trials on one slot, of this machine or of a cluster."""
     folder = Path(history.project.root) / ".autoresearch" / "trials"
-    bench = Bench(plan_of(history.run), runner, slots, folder, history.export)
+    plan = plan_of(history.run)
+    bench: Measures
+    if isinstance(runner, Where):
+        terms = Terms(address=runner.address, workers=1)
+        bench = find_engine(runner.engine)(plan, terms, folder, history.export)
+    else:
+        slots = make_slots(1, *this_machine())
+        bench = Bench(plan, runner, slots, folder, history.export)
     ledger = Ledger(history, read_space)
     return Loop(ledger, bench, proposer, Bounds(trials=trials), threading.Event())
