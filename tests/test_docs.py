@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import sys
+from collections.abc import Iterable
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -21,7 +22,7 @@ from agent.llm.model import Reply
 from agent.project.trust import NEVER_READABLE
 from agent.propose.code.reply import read_reply
 from agent.space import read_space
-from tests.typed import problem, words_of
+from tests.typed import lacking, problem, words_of
 
 ROOT = Path(__file__).parent.parent
 SOURCE = (ROOT / "workspace" / "train.py").read_text(encoding="utf-8")
@@ -46,10 +47,18 @@ def text_of(page: str) -> str:
 
 def typed(page: str) -> list[list[str]]:
     """Return the words behind `autoresearch` in the code of a page, comments left out."""
-    text = text_of(page)
-    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
-    lines = "\n".join(blocks).splitlines()
-    lines += re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    prose = re.sub(r"```.*?```", "", text_of(page), flags=re.DOTALL)
+    return [*in_blocks(page), *commands_of(re.findall(r"`([^`\n]+)`", prose))]
+
+
+def in_blocks(page: str) -> list[list[str]]:
+    """Return the words behind `autoresearch` in the blocks of a page that are to be typed."""
+    blocks = re.findall(r"```sh\n(.*?)```", text_of(page), re.DOTALL)
+    return commands_of("\n".join(blocks).splitlines())
+
+
+def commands_of(lines: Iterable[str]) -> list[list[str]]:
+    """Return the words behind `autoresearch` in lines of code, comments left out."""
     commands = []
     for line in lines:
         for part in re.split(r"&&|\|", line.partition("#")[0]):
@@ -85,6 +94,13 @@ def test_every_command_and_flag_that_is_typed_exists(page: str) -> None:
         if not words or not re.fullmatch(r"[a-z]+", words[0]):
             continue
         assert problem(words) is None
+
+
+@pytest.mark.parametrize("page", sorted({*PAGES} - RECORDS))
+def test_every_command_that_is_to_be_typed_has_its_arguments(page: str) -> None:
+    for words in in_blocks(page):
+        if words and re.fullmatch(r"[a-z]+", words[0]):
+            assert not lacking(words), words
 
 
 @pytest.mark.parametrize("page", sorted({*PAGES} - RECORDS))

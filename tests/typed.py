@@ -71,6 +71,15 @@ def problem(words: Sequence[str]) -> str | None:
     return None
 
 
+def lacking(words: Sequence[str]) -> list[str]:
+    """Return the arguments that `autoresearch WORDS` needs and lacks."""
+    command = COMMANDS[words[0]]
+    parser: Any = command.make_parser(typer.Context(command))
+    values, _, _ = parser.parse_args([word for word in words[1:] if word not in ("...", "…")])
+    needed = [parameter for parameter in command.params if parameter.required]
+    return [str(each.name) for each in needed if values.get(str(each.name)) in (None, (), [])]
+
+
 def _is_enum(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Enum)
 

@@ -15,7 +15,7 @@ from agent.display.format import formatter_for, open_console
 from agent.display.waiting import waiting
 from agent.errors import Fault, SandboxFault, WrongOption
 from agent.evaluate.cluster.examination import Demands, Examined, examine
-from agent.evaluate.cluster.line import NO_NODE
+from agent.evaluate.cluster.line import NO_NODE, STATUS
 from agent.evaluate.cluster.packages import differences
 from agent.evaluate.cluster.software import software
 from agent.evaluate.engines import read_where
@@ -106,7 +106,7 @@ def show_nodes(examined: Sequence[Examined]) -> None:
         for line in _remarks(node, examined):
             console.print(Text(formatter.line(line)), soft_wrap=True)
     if not examined:
-        console.print(Text(f"{NO_NODE}   try: ray status"), soft_wrap=True)
+        console.print(Text(f"{NO_NODE}   try: {STATUS}"), soft_wrap=True)
     fit = [node for node in examined if node.standing]
     slots = sum(len(node.slots) for node in fit)
     nodes = f"{len(fit)} of {len(examined)} nodes are fit"

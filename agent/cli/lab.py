@@ -92,7 +92,7 @@ def lab(
                 )
             elsewhere = elsewhere_of(where, 1, unsafe, history.sources.code)
             bench = bench_of(history, Kit(place.settings, slots, sandbox, data, caps, elsewhere))
-            with _opened(bench, where):
+            with opened(bench, where):
                 yield history, PerturbingBench(bench, history)
 
 
@@ -110,20 +110,21 @@ def _lasting(on: str | None) -> Where:
 
 
 @contextmanager
-def _opened(bench: Measures, where: Where) -> Iterator[None]:
+def opened(bench: Measures, where: Where) -> Iterator[None]:
     """Open the bench for the block; on a cluster this waits for a place."""
     if where.is_local:
         yield
         return
-    with waiting(f"{where}, to connect and to prove itself"):
-        bench.open(lambda _: None, threading.Event())
     try:
-        yield
+        with waiting(f"{where}, to connect and to prove itself"):
+            bench.open(lambda _: None, threading.Event())
+        try:
+            yield
+        finally:
+            bench.close()
     except PlaceLost as lost:
         doctor = f"autoresearch doctor --on {where}"
         raise PlaceLost(lost.message, f"{doctor}   # once a node is fit: {again()}") from None
-    finally:
-        bench.close()
 
 
 def measure(

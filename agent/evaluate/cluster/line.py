@@ -28,9 +28,13 @@ class Unfit(Exception):
         self.next_command = next_command
 
 
+STATUS = "RAY_AUTH_MODE=token ray status   # on the cluster's head"
+"""What shows whether a cluster is up, and which nodes it has."""
+
+
 def unreachable(gone: Gone) -> PlaceLost:
     """Return the fault of a cluster whose nodes cannot be asked for."""
-    return PlaceLost(f"the cluster cannot be reached: {gone}", "ray status")
+    return PlaceLost(f"the cluster cannot be reached: {gone}", STATUS)
 
 
 class Line(Protocol):

@@ -11,7 +11,15 @@ from pathlib import Path
 from agent.errors import PlaceLost
 from agent.evaluate.bench import Assignment, PlaceListener, Plan
 from agent.evaluate.cluster.believed import Machines, check_ending, checked_slots
-from agent.evaluate.cluster.line import NO_NODE, Cluster, Gone, Node, Unfit, unreachable
+from agent.evaluate.cluster.line import (
+    NO_NODE,
+    STATUS,
+    Cluster,
+    Gone,
+    Node,
+    Unfit,
+    unreachable,
+)
 from agent.evaluate.cluster.member import Member
 from agent.evaluate.cluster.packages import packages_of
 from agent.evaluate.cluster.place import Place
@@ -167,7 +175,7 @@ class ClusterBench:
     def _nobody(self) -> PlaceLost:
         reasons = [f"  {m.name}: {m.refused}" for m in self._members.values() if m.refused]
         if not reasons:
-            return PlaceLost(NO_NODE, "ray status")
+            return PlaceLost(NO_NODE, STATUS)
         listing = "\n".join(reasons)
         return PlaceLost(f"no node of the cluster can train:\n{listing}", "autoresearch doctor")
 

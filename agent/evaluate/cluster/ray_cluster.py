@@ -17,7 +17,7 @@ from typing import Any
 from agent.errors import Fault, PlaceLost, UsageFault
 from agent.evaluate.bench import Plan
 from agent.evaluate.cluster import door
-from agent.evaluate.cluster.line import Gone, Node, Silent
+from agent.evaluate.cluster.line import STATUS, Gone, Node, Silent
 from agent.evaluate.cluster.measures import ClusterBench
 from agent.evaluate.cluster.ray_door import CLIENT, refuse_open
 from agent.evaluate.cluster.station import SCRATCH
@@ -286,7 +286,7 @@ def _find(address: str) -> None:
             return
         time.sleep(JOIN_SECONDS)
     if not refuse_open(address) and os.environ.get(TLS, "0").lower() in ("0", "false", ""):
-        raise PlaceLost(f"cannot connect to {address}: nothing answers there", "ray status")
+        raise PlaceLost(f"cannot connect to {address}: nothing answers there", STATUS)
 
 
 def _make_token() -> None:
@@ -322,7 +322,7 @@ def _refusal(address: str, error: Exception) -> UsageFault | PlaceLost:
         )
     where = "Ray on this machine" if address in ANY else address
     why = f"{one_line(text)} (it is down, or has another token than ~/{TOKEN_FILE} here)"
-    return PlaceLost(f"cannot connect to {where}: {why}", "ray status")
+    return PlaceLost(f"cannot connect to {where}: {why}", STATUS)
 
 
 def _cause(error: Exception) -> str:

@@ -8,14 +8,18 @@ import pytest
 
 from agent.cli import app
 from agent.cli.ending import ended
+from agent.cli.lab import opened
 from agent.cli.retype import again, instead
 from agent.cli.run_log import RunLog
 from agent.cli.slurm import GoingOn, place_of_trials
 from agent.cli.slurm_options import OnSlurm
 from agent.cli.working import Working, manner_of
 from agent.errors import PlaceLost, UsageFault
+from agent.evaluate.where import Where
 from agent.project.find import find_project
 from agent.project.settings import Settings
+from tests.agent.evaluate.cluster.direct import DirectCluster, bench_on
+from tests.agent.evaluate.cluster.test_places import Exporter
 
 
 def test_flags_come_before_the_end_of_options(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,3 +66,17 @@ def test_a_run_that_lost_every_place_goes_on_with_the_words_of_its_session(here:
         raise PlaceLost("gone", "autoresearch resume")
     own = "--hours=4 --workers=4 --tracker=wandb"
     assert lost.value.next_command == f"autoresearch resume t {own} --on={on}"
+
+
+def test_a_cluster_that_cannot_be_reached_leaves_the_command_to_type_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = ["autoresearch", "replicate", "8", "--on", "ray", "--seeds", "3"]
+    monkeypatch.setattr(sys, "argv", typed)
+    cluster = DirectCluster(tmp_path, 1)
+    cluster.is_cut_off = True
+    bench = bench_on(cluster, tmp_path / "trials", Exporter())
+    with pytest.raises(PlaceLost) as lost, opened(bench, Where("ray")):
+        pytest.fail("there is no place")
+    doctor = "autoresearch doctor --on ray   # once a node is fit: "
+    assert lost.value.next_command == doctor + " ".join(typed)

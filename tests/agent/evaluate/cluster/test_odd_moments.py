@@ -12,7 +12,7 @@ from agent.errors import PlaceLost
 from agent.evaluate.bench import Assignment, Bench
 from agent.evaluate.cluster.believed import Machines, checked_slots
 from agent.evaluate.cluster.examination import Demands, examine
-from agent.evaluate.cluster.line import Node, Unfit
+from agent.evaluate.cluster.line import STATUS, Node, Unfit
 from agent.evaluate.cluster.place import Place
 from agent.evaluate.cluster.running import Running
 from agent.evaluate.cluster.station import Station
@@ -169,7 +169,7 @@ def test_a_head_that_dies_right_after_the_connection_is_a_fault_with_a_next_comm
     cluster.is_cut_off = True
     with pytest.raises(PlaceLost, match="cannot be reached: its head died") as fault:
         bench_on(cluster, tmp_path, Exporter()).open(lambda _: None, threading.Event())
-    assert fault.value.next_command == "ray status"
+    assert fault.value.next_command == STATUS
     with pytest.raises(PlaceLost, match="cannot be reached: its head died"):
         examine(cluster, Demands())
 
