@@ -20,6 +20,7 @@ _LIMITED = frozenset({429, 498, 529})
 Groq's)."""
 _NO_MONEY = 402
 _TOO_LARGE = 413
+_LEGAL = 451
 _KEY = frozenset({401, 403})
 _ABOUT_GRANTS = frozenset({None, 401, 403, 404})
 _ADDRESS = re.compile(r"https?://\S+")
@@ -60,8 +61,8 @@ _PLACE = _pattern(
     r"|unable to load site|attention required!|you have been blocked",
 )
 _ACCOUNT = _pattern(
-    r"(?:organi[sz]ation|account|project|workspace|team|user)\b.{0,60}"
-    r"\b(?:disabled|restricted|deactivated|suspended|not active|banned|closed)",
+    r"(?:organi[sz]ation|account|project|workspace|team)\b.{0,60}"
+    r"\b(?:disabled|restricted|deactivated|suspended|not active|banned)",
     r"access (?:has been |is )?blocked",
 )
 _MODEL = _pattern(
@@ -74,7 +75,8 @@ _MODEL = _pattern(
 )
 _GRANT = _pattern(
     r"permission|not authorized|missing scopes|lacks the required|does not have access"
-    r"|don't have access|blocked at the|has not been used in project|data policy",
+    r"|don't have access|blocked at the|has not been used in project|data policy"
+    r"|must (?:first )?accept|gated",
 )
 _WRONG_KEY = _pattern(
     r"(?:invalid|incorrect|missing|expired|wrong)(?: or \w{1,20})? (?:x-)?(?:api[ _-]?key|api token"
@@ -104,25 +106,22 @@ WORDS: dict[Kind, tuple[str, str]] = {
 or where waiting helps."""
 
 
-def is_never(reason: str) -> bool:
-    """Return whether an account may not ask this at all, whatever time the refusal names."""
-    return bool(_NEVER.search(reason))
-
-
 def kind_of(status: int | None, reason: str) -> Kind:
     """Return of what kind a refusal is. status: None where only words are known.
 
     A time at which a limit lifts is not read here: it takes precedence over all but "never".
     """
     plain = _ADDRESS.sub("", reason)
+    lifts = status in _LIMITED or is_limit(reason)
+    may_last = not lifts and (status is None or status < 500)
     kinds: tuple[tuple[Kind, bool], ...] = (
-        ("never", is_never(reason)),
-        ("place", bool(_PLACE.search(plain))),
+        ("never", bool(_NEVER.search(reason))),
+        ("place", may_last and (status == _LEGAL or bool(_PLACE.search(plain)))),
         ("limit", _GEMINIS_LIMITS in reason),
         ("money", status == _NO_MONEY),
         ("long", status == _TOO_LARGE or is_too_long(reason)),
         ("money", bool(_MONEY.search(plain))),
-        ("limit", status in _LIMITED or is_limit(reason)),
+        ("limit", lifts),
         ("passing", status is not None and (status in PASSING or status >= 500)),
         ("model", bool(_MODEL.search(plain))),
         ("key", bool(_WRONG_KEY.search(plain))),

@@ -103,6 +103,8 @@ _KEY = {"OpenAI": "is OPENAI_API_KEY right?", "Anthropic": "is ANTHROPIC_API_KEY
         ("LM Studio", 400, "No models loaded. Please load a model.", "model"),
         ("LM Studio", 400, "Model unloaded.", "model"),
         ("a proxy", 403, "Attention Required! | Cloudflare", "place"),
+        ("any", 451, "Unavailable For Legal Reasons", "place"),
+        ("any", 403, "You must accept the conditions of this model first.", "grant"),
         ("any", 403, "no", "key"),
     ],
 )
@@ -154,6 +156,7 @@ def test_a_command_that_is_refused_for_good_says_so_too(words: str, kind: Kind) 
         "We're currently experiencing high demand, which may cause temporary errors.",
         "Service is too busy. We advise users to switch temporarily.",
         "server busy, please try again. maximum pending requests exceeded",
+        "Overloaded: capacity is not available in your region just now.",
     ],
 )
 def test_a_provider_that_is_overloaded_is_waited_for(words: str) -> None:
