@@ -4,6 +4,7 @@ They take no lock and change nothing in the repository.
 """
 
 import os
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -208,7 +209,7 @@ def plot(
     from agent.dashboard.view import read_view
 
     views = []
-    wanted: list[str | None] = [*(branches or [])] or [None]
+    wanted: Sequence[str | None] = branches or [None]
     for branch in wanted:
         with reading(branch) as history:
             views.append(read_view(history))

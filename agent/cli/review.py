@@ -4,11 +4,13 @@ They take no lock and change nothing.
 """
 
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
 from agent.cli import app, epilog
@@ -131,16 +133,24 @@ def log(
             console.print(pareto_page(points, axes, console, objective))
             return
         console.print(trial_table(trials, console, objective, also))
-        if parent:
-            console.print(f"from: {formatter_for(console).line(parent)}", soft_wrap=True)
-        about = about_scores(trials, formatter_for(console, objective))
-        if about:
-            console.print(f"scores: {about}")
-        lines = [*fates(history.trials, history.rejections), *input_lines(history.inputs)]
-        if history.openings:
-            lines.append(f"test split: opened {len(history.openings)} times")
-        for line in lines:
-            console.print(formatter_for(console).line(line))
+        _print_below_table(history, trials, parent, console)
+
+
+def _print_below_table(
+    history: History, trials: Sequence[Trial], parent: str, console: Console
+) -> None:
+    """Print where a run began, how its scores were measured, and what was said to it."""
+    formatter = formatter_for(console, history.run.goal)
+    if parent:
+        console.print(f"from: {formatter.line(parent)}", soft_wrap=True)
+    about = about_scores(trials, formatter)
+    if about:
+        console.print(f"scores: {about}")
+    lines = [*fates(history.trials, history.rejections), *input_lines(history.inputs)]
+    if history.openings:
+        lines.append(f"test split: opened {len(history.openings)} times")
+    for line in lines:
+        console.print(formatter.line(line))
 
 
 @app.command(epilog=epilog(*SHOW_EXAMPLES))

@@ -102,6 +102,7 @@ def state_of(history: History) -> State:
     pace = pace_of(history.trials)
     steering = steering_of(history.inputs, len(history.trials))
     awaited = awaited_by(history.project, history.tag) if history.owner else None
+    job = job_of(history.project, history.tag)
     return State(
         branch=history.branch,
         running=history.owner is not None,
@@ -134,7 +135,7 @@ def state_of(history: History) -> State:
         held=steering.held is not None,
         waiting=Inbox(history.project, history.tag).count(),
         log=str(log_path(history.project, history.tag)),
-        job=job.text if (job := job_of(history.project, history.tag)) else None,
+        job=job.text if job else None,
     )
 
 

@@ -132,7 +132,7 @@ def work(
     of workers was asked for (agent/cli/detach.py).
     """
     trackers = trackers or Trackers()
-    cores = len(kit.slots[0].cpus) or None if kit.slots else None
+    cores = (len(kit.slots[0].cpus) or None) if kit.slots else None
     ledger = open_ledger(history, kit.settings, kit.caps, len(kit.slots), cores)
     inbox = None if only_new else Inbox(history.project, history.tag)
     bench = bench_of(history, kit)

@@ -61,11 +61,12 @@ class Advice:
         refusals = refusals_text(self._context.trials)
         lines = "\n".join(told_lines(self._context))
         remarks = f"The owner of this run has told you:\n{fenced(lines, 'text')}" if lines else ""
+        limit = most_time(self._context)
         request = Request(
             system=SYSTEM.format(
                 what=TRAINS if self._context.score == "sealed" else RUNS,
                 span=span_of(self._context),
-                most_time=f"{limit} " if (limit := most_time(self._context)) else "",
+                most_time=f"{limit} " if limit else "",
                 metric=metric_name(self._context.objective),
                 better=self._context.objective.better,
                 program=program,
