@@ -10,12 +10,15 @@ import typer
 from agent.cli import app, epilog
 from agent.cli.say import say
 from agent.cli.slurm import driver_inside, end_inside, job_of
+from agent.display.places import HERE
+from agent.display.places_file import read_places
 from agent.errors import UsageFault
 from agent.evaluate.slurm.commands import Job
 from agent.git.lock import holder, signal_holder
 from agent.history.history import History
 from agent.history.homes import Run, find_run, homes, runs_of
 from agent.history.runs import lock_path
+from agent.project.find import Project
 
 FINISH = signal.SIGUSR1
 """Makes a session finish the trials in training, however often it comes."""
@@ -64,7 +67,15 @@ def stop(
     except KeyboardInterrupt:
         say(f"It has not ended yet: `autoresearch status --watch {run.tag}` shows when it does.")
         raise
-    say(f"{run.summary.branch} has stopped; `autoresearch resume {run.tag}` continues it.")
+    say(f"{run.summary.branch} has stopped; {continues(run.home, run.tag)}.")
+
+
+def continues(project: Project, tag: str) -> str:
+    """Return how a run that has stopped goes on: where it trained, if that was not here."""
+    resume = f"`autoresearch resume {tag}` continues it"
+    if read_places(Path(project.root), tag) == HERE:
+        return resume
+    return f"{resume} on this machine, and with the same --on and options where it was"
 
 
 def _stop_inside(run: Run, job: Job, now: bool) -> None:
@@ -73,7 +84,7 @@ def _stop_inside(run: Run, job: Job, now: bool) -> None:
     say(f"Asked {job.text} to stop.")
     while job_of(run.home, run.tag) is not None:
         time.sleep(LOOK_SECONDS * 5)
-    say(f"{run.summary.branch} has stopped; `autoresearch resume {run.tag}` continues it.")
+    say(f"{run.summary.branch} has stopped; {continues(run.home, run.tag)}.")
 
 
 def _only_active(runs: list[Run]) -> Run | None:

@@ -13,11 +13,16 @@ from agent.cli.retype import again, instead
 from agent.cli.run_log import RunLog
 from agent.cli.slurm import GoingOn, place_of_trials
 from agent.cli.slurm_options import OnSlurm
+from agent.cli.stop import continues
 from agent.cli.working import Working, manner_of
+from agent.display.places_file import PlacesFile
 from agent.errors import PlaceLost, UsageFault
 from agent.evaluate.where import Where
+from agent.git.home import run_folder
 from agent.project.find import find_project
 from agent.project.settings import Settings
+from agent.records.events import PlaceJoined
+from agent.records.slots import Slot
 from tests.agent.evaluate.cluster.direct import DirectCluster, bench_on
 from tests.agent.evaluate.cluster.test_places import Exporter
 
@@ -66,6 +71,15 @@ def test_a_run_that_lost_every_place_goes_on_with_the_words_of_its_session(here:
         raise PlaceLost("gone", "autoresearch resume")
     own = "--hours=4 --workers=4 --tracker=wandb"
     assert lost.value.next_command == f"autoresearch resume t {own} --on={on}"
+
+
+def test_a_stop_says_how_a_run_on_a_cluster_goes_on_there(here: Path) -> None:
+    project = find_project(here, Settings())
+    assert continues(project, "t") == "`autoresearch resume t` continues it"
+    joined = PlaceJoined("n1", (Slot(number=0, cpus=(0,), place="n1"),))
+    (run_folder(here, "t")).mkdir(parents=True, exist_ok=True)
+    PlacesFile(here, "t").handle(joined)
+    assert "with the same --on" in continues(project, "t")
 
 
 def test_a_cluster_that_cannot_be_reached_leaves_the_command_to_type_again(
