@@ -174,7 +174,7 @@ class Assessment:
             return _beside(evidence, "is the machine still itself?")
         judgement = self._judge(attempt, evidence)
         late = self._overtime(attempt, result, evidence.incumbent, machine)
-        if late and not isinstance(judgement, Discard):
+        if late and (not isinstance(judgement, Discard) or _looked_better(judgement, result)):
             return late
         if self.is_stale(attempt):
             return overtaken(judgement, self._is_tried_again(attempt))
@@ -377,6 +377,11 @@ def _beside(evidence: Evidence, why: str) -> Order:
     """Return a run of the incumbent under the seed of the candidate's newest run."""
     seed = evidence.result.own[-1].seed
     return Order(commit=evidence.incumbent.attempt, seed=seed, role="incumbent", why=why)
+
+
+def _looked_better(discarded: Discard, result: Result) -> bool:
+    """Return whether what is discarded was better in several runs: its time is the reason then."""
+    return len(result.own) > 1 and discarded.delta is not None and discarded.delta < 0
 
 
 def _audit(attempt: Attempt) -> Audit:

@@ -45,3 +45,25 @@ def test_more_epochs_are_over_the_limit(tmp_path: Path) -> None:
     assert again.returncode == 0, again.stderr
     state = json.loads(type_in(home, "status", "--json").stdout)
     assert (state["budget"], state["counts"]["over-limit"]) == ("limit 1.1x", 3)
+
+
+EXACT = """
+import time
+WIDTH = 2
+time.sleep(WIDTH * 0.5)
+print("val_bpb:", 1 / WIDTH)
+"""
+
+
+@pytest.mark.slow
+def test_a_jump_that_took_too_long_is_over_its_limit_where_nothing_moves_the_score(
+    tmp_path: Path,
+) -> None:
+    """It is implausible, so it is measured twice before its time is looked at."""
+    home = repository(tmp_path, "4 .. 5")
+    (home / "train.py").write_text(EXACT)
+    (home / "autoresearch.toml").write_text('[ranges]\nWIDTH = "3 .. 5"\n')
+    git(home, "commit", "-qam", "exact")
+    done = type_in(home, "start", "--model", "none", "--method", "random", "--trials", "1")
+    assert done.returncode == 0, done.stderr
+    assert statuses(home) == ["baseline", "over-limit"]
