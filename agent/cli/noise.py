@@ -38,7 +38,7 @@ def noise(
     unsafe: Unsafe = False,
     as_json: Json = False,
 ) -> None:
-    """Show how noisy the metric is, and the smallest gain that can be told apart at which cost.
+    """Show how noisy the metric is, which gains can be detected, and what that costs.
 
     Without RUN it trains the files of the last commit in the sandbox, under several seeds and once
     more under the first; no branch is made. With RUN it trains nothing, and reads that run's

@@ -63,7 +63,7 @@ def test_equal_scores_are_never_called_repeats() -> None:
     text = "\n".join(lines_of(alone))
     assert "all 3 seeds give exactly the same score" in text
     assert "its noise is not known" in text
-    assert "told apart" not in text
+    assert "smallest gain" not in text
     assert list(in_short(alone)) == []
     moved = alone.model_copy(update={"source": "perturbations", "moved": equal[:2]})
     assert 'write noise = "none"' in "\n".join(lines_of(moved))
@@ -85,7 +85,7 @@ def test_a_run_is_read_and_nothing_is_trained(home: Path) -> None:
 
 
 def test_pairs_that_all_differ_by_the_same_leave_the_noise_of_the_seeds(tmp_path: Path) -> None:
-    """Nothing was said of the gains that are told apart, and the spread was `nothing`."""
+    """Nothing was said of the smallest gain, and the spread was `nothing`."""
     folder = make_repository(tmp_path / "repository")
     project = find_project(folder, Settings())
     with History.create(project, settings(folder)) as history:
