@@ -188,10 +188,10 @@ LimitOption = Annotated[
     ),
 ]
 Trials = Annotated[
-    int | None, typer.Option(metavar="N", help="Stop after this many measured trials, at least 1.")
+    int | None, typer.Option(metavar="N", help="Stop after this many measured trials of a session.")
 ]
 Hours = Annotated[
-    float | None, typer.Option(metavar="HOURS", help="Stop after this many hours, more than 0.")
+    float | None, typer.Option(metavar="HOURS", help="Stop after this many hours of a session.")
 ]
 MaxCost = Annotated[
     str | None,

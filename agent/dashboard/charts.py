@@ -141,6 +141,12 @@ class Staircase:
         )
 
     @property
+    def edges(self) -> str:
+        """Return the marks of the scores outside the chart: none, one or both."""
+        clipped = {dot.low for dot in self.dots if dot.clipped}
+        return "".join(mark for low, mark in ((False, "△"), (True, "▽")) if low in clipped)
+
+    @property
     def failures(self) -> list[Dot]:
         """Return the trials without a score, on the strip."""
         return [

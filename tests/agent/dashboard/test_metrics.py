@@ -70,6 +70,7 @@ def test_what_is_much_worse_is_drawn_at_the_edge_that_is_worse() -> None:
     [low] = [dot for dot in Staircase(turned(spoilt)).dots if dot.clipped]
     [high] = [dot for dot in Staircase(spoilt).dots if dot.clipped]
     assert low.low and not high.low
+    assert (Staircase(turned(spoilt)).edges, Staircase(spoilt).edges) == ("▽", "△")
     assert low.trial.number == high.trial.number == worst.number
     assert not any(dot.clipped for dot in Staircase(UP).dots if dot.trial.status in KEPT)
     assert len(slices(UP)) == len(slices(NIGHT))
