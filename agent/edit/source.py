@@ -21,7 +21,7 @@ from agent.edit.newer_syntax import hint_of_newer, newer_than_this, this_python
 from agent.errors import near_names
 from agent.records.edits import RefusalReason, Refused
 from agent.records.sources import MAX_CHARACTERS
-from sandbox.ground.text import one_line
+from sandbox.ground.text import is_piled, one_line
 
 # Of a piece's tree: libcst recurses natively, and an overflow of the native stack ends the process.
 MAX_DEPTH = 150
@@ -76,6 +76,8 @@ def parse_tree(text: str) -> ast.Module | Refused:
     """Return the tree of a text; like ast.parse, but it refuses instead of raising or warning."""
     if len(text) > MAX_CHARACTERS:
         return refuse("syntax", "the whole text", f"longer than {MAX_CHARACTERS} characters")
+    if is_piled(text):
+        return refuse("syntax", "the whole text", "a name with hundreds of combining marks")
     try:
         with _FILTERS, warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from sandbox.ground.text import is_piled
+
 MAX_TRIED = 16
 """The most places of a text at which a call is read."""
 _STEP = re.compile(
@@ -60,6 +62,8 @@ def _expression(text: str, start: int) -> str:
 
 
 def _parsed(text: str) -> ast.expr | None:
+    if is_piled(text):
+        return None
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -8,6 +8,7 @@ from agent.errors import ProjectFault
 from agent.git.repository import refuse_links
 from agent.records.evaluator import Evaluator
 from sandbox.ground.plain_files import start_of
+from sandbox.ground.text import is_piled
 
 FILE = "autoresearch.toml"
 MAX_BYTES = 1 << 20
@@ -82,6 +83,8 @@ def warnings_of(text: str, script: str, loads_program: bool = False) -> list[str
 
     loads_program: it is given a stand-in for the run's program, which it may import.
     """
+    if is_piled(text):
+        return [f"{script} has a name with hundreds of combining marks"]
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from agent.edit.literal import Literal, evaluate
 from agent.records.bounded import is_number
+from sandbox.ground.text import is_piled
 
 SYNTAX = "write `1 .. 8`, `0.001 .. 0.2 log`, `16 .. 128 pow2`, `a | b | c`, or `fixed`"
 MAX_CHARACTERS = 100
@@ -87,7 +88,7 @@ def _choice(text: str) -> Literal:
 
 
 def _evaluate(text: str) -> Literal | None:
-    if len(text) >= MAX_CHARACTERS:
+    if len(text) >= MAX_CHARACTERS or is_piled(text):
         return None
     try:
         return evaluate(ast.parse(text, mode="eval").body)

@@ -30,6 +30,7 @@ TRACEBACK = "Traceback (most recent call last):"
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _PLAIN = re.compile(r"[\n\t -~]*")
+_NO_WORDS = re.compile(r"[^\w\x00-\x7f]{256}")
 
 
 def printable(text: str) -> str:
@@ -48,6 +49,21 @@ def printable(text: str) -> str:
 def is_plain(text: str) -> bool:
     """Return whether a text is one line of visible characters and spaces."""
     return text.isprintable()
+
+
+def is_piled(text: str) -> bool:
+    """Return whether hundreds of combining marks follow each other somewhere in a text.
+
+    To normalise them, as Python's own parser does with names, takes the square of their number.
+    """
+    if text.isascii():
+        return False
+    return any(all(map(unicodedata.combining, run[0])) for run in _NO_WORDS.finditer(text))
+
+
+def composed(text: str) -> str:
+    """Return a text in which an accent is written in one way; one with piled marks stays."""
+    return text if is_piled(text) else unicodedata.normalize("NFC", text)
 
 
 def flat(text: str) -> str:

@@ -13,11 +13,12 @@ refuse.
 import json
 import math
 import re
-import unicodedata
 from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
+
+from sandbox.ground.text import composed
 
 MAX_NESTED = 8
 MAX_ITEMS = 100
@@ -157,7 +158,7 @@ class Form:
         return [line] if json_objects(line) and is_clear else lines
 
     def _composed(self, text: str) -> str:
-        return text if self._is_ascii else unicodedata.normalize("NFC", text)
+        return text if self._is_ascii else composed(text)
 
 
 def is_score(value: float) -> bool:

@@ -2,10 +2,9 @@
 
 import difflib
 import re
-import unicodedata
 from pathlib import Path
 
-from sandbox.ground.text import is_plain, one_line, read_end
+from sandbox.ground.text import composed, is_plain, one_line, read_end
 from sandbox.score.forms import (
     OTHERS,
     in_one,
@@ -68,7 +67,7 @@ def _last_lines(log: Path) -> list[str]:
     end = read_end(log, NEAR_BYTES)
     if len(end) >= NEAR_BYTES and "\n" in end:
         end = end.partition("\n")[2]  # the first line has lost its beginning
-    end = unicodedata.normalize("NFC", shown(end))
+    end = composed(shown(end))
     lines = []
     objects = Objects()
     for group in objects.groups(filter(str.strip, end.split("\n"))):

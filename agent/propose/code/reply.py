@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from agent.edit.files import Sources, apply_edits, difference
+from agent.edit.source import parse_tree
 from agent.llm.model import MAX_JSON_DEPTH, Reply, deeper
 from agent.llm.slips import without_extra_commas
 from agent.propose.code.patch import patch_edits
@@ -311,12 +312,11 @@ def _file_in(text: str, source: str) -> tuple[Edit, ...] | Refused:
 
 def _definitions(code: str) -> set[str] | None:
     """Return the names that a file defines at its top; None if it does not parse."""
-    try:
-        body = ast.parse(code).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parse_tree(code)
+    if isinstance(tree, Refused):
         return None
     names = set()
-    for node in body:
+    for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Assign):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from agent.edit import Applied, apply, diff, fingerprint
 from agent.edit.files import guard_files as guard
+from agent.edit.source import parse_tree
 from agent.records.edits import (
     AddImport,
     DeleteDefinition,
@@ -238,3 +239,9 @@ def test_results_parse_in_libcst_too() -> None:
     assert len(sources) > 2
     for source in sources:
         cst.parse_module(source)
+
+
+def test_a_name_of_piled_marks_is_refused_before_python_normalises_it():
+    piled = parse_tree("x = 1\na" + "\u0301\u0327" * 300 + " = 2\n")
+    assert isinstance(piled, Refused) and "combining marks" in piled.hint
+    assert not isinstance(parse_tree("e\u0301 = '" + "━" * 600 + "'\n"), Refused)

@@ -11,7 +11,9 @@ from sandbox.ground.text import (
     LINE_CHARACTERS,
     MAX_MARKS,
     TAIL_CHARACTERS,
+    composed,
     flat,
+    is_piled,
     last_words,
     one_line,
     printable,
@@ -146,3 +148,18 @@ def test_a_log_that_is_not_there_is_empty(tmp_path: Path) -> None:
 def test_last_words(tmp_path: Path, log: str, words: str) -> None:
     (tmp_path / "log").write_text(log)
     assert last_words(tmp_path / "log") == words
+
+
+PILED = "a" + "\u0301\u0327" * 300
+
+
+def test_piled_marks_are_told_and_not_normalised():
+    for text in (PILED, f"x = 1\n{PILED}1 = 2\n", "é" * 300 + PILED[1:]):
+        assert is_piled(text)
+        assert composed(text) == text
+
+
+def test_other_text_is_normalised():
+    for text in ("e\u0301", "한" * 600, "\u1112\u1161\u11ab" * 600, "━" * 600, "e\u0301" * 600):
+        assert not is_piled(text)
+        assert composed(text) == unicodedata.normalize("NFC", text)

@@ -11,7 +11,7 @@ from sandbox.ground.text import LINE_CHARACTERS
 from sandbox.score import lines
 from sandbox.score.forms import LARGEST
 from sandbox.score.lines import LINE_BYTES, PIECE_BYTES, pieces
-from sandbox.score.metric import BITS_PER_BYTE, Metric, Reading
+from sandbox.score.metric import BITS_PER_BYTE, Metric, NotRead, Reading
 from sandbox.score.printed import read_summary
 from sandbox.score.reading import read_also, read_metric
 
@@ -131,3 +131,11 @@ def test_an_endless_line_takes_no_memory(tmp_path):
         assert tracemalloc.get_traced_memory()[1] < 32 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_piled_marks_in_a_log_cost_no_normalising(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("a" + "\u0301\u0327" * 60_000 + "\ngüte: 0.5\n" + "b" + "\u0301\u0327" * 60_000)
+    assert read_metric(log, Metric(name="güte")).value == 0.5
+    reading = read_metric(log, Metric(name="val_acc"))
+    assert isinstance(reading, NotRead)
