@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from itertools import islice
+from math import isfinite
 from typing import Any
 
 from sandbox.ground.text import is_piled
@@ -44,7 +45,7 @@ def plain_value(text: str, start: int = 0) -> Any:
     node = _parsed(_expression(text, start))
     try:
         return _value(node) if node else None
-    except (ValueError, TypeError, RecursionError, MemoryError):
+    except (ValueError, TypeError, OverflowError, RecursionError, MemoryError):
         return None
 
 
@@ -89,11 +90,13 @@ def _name(function: ast.expr) -> str:
 
 
 def _arguments(call: ast.Call) -> dict[str, Any] | None:
-    if call.args or any(keyword.arg is None for keyword in call.keywords):
+    """Return the arguments of a call; None unless each has a name of its own and a value."""
+    names = [keyword.arg for keyword in call.keywords]
+    if call.args or None in names or len(set(names)) != len(names):
         return None
     try:
         return {str(keyword.arg): _value(keyword.value) for keyword in call.keywords}
-    except (ValueError, TypeError, RecursionError, MemoryError):
+    except (ValueError, TypeError, OverflowError, RecursionError, MemoryError):
         return None
 
 
@@ -107,6 +110,7 @@ def _value(node: ast.expr) -> Any:
         keys = [str(_value(key)) for key in node.keys if key]
         return dict(zip(keys, map(_value, node.values), strict=True))
     value = ast.literal_eval(node)
-    if not isinstance(value, str | int | float | None):
+    is_number = isinstance(value, int | float) and isfinite(value)
+    if not (is_number or isinstance(value, str | None)):
         raise ValueError("no value of JSON")
     return value
