@@ -143,6 +143,8 @@ class AnthropicApi:
         self._key = key
         self._patience = patience
         self._base_url = base_url
+        self.who = place_of(base_url) if base_url else PROVIDER
+        """The name of the server for messages: Anthropic, or another server's address."""
 
     def ask(self, call: Callable[[AsyncAnthropic], Coroutine[Any, Any, T]]) -> T:
         """Return `await call(client)`, with retries.
@@ -162,13 +164,13 @@ class AnthropicApi:
                     status = status_of(inner, OVERLOADED)
                 reason = reason_of(error.body) if error.body else error.message
                 headers = all_headers(error.response.headers, error.body)
-                raise fault_of(status, reason, headers, PROVIDER, self._key) from None
+                raise fault_of(status, reason, headers, PROVIDER, self._key, self.who) from None
             except (anthropic.APIError, httpx2.HTTPError, ValueError, RecursionError) as error:
                 # No connection, or the body is not the API's JSON.
-                place = place_of(self._base_url) if self._base_url else PROVIDER_ADDRESS
+                place = self.who if self._base_url else PROVIDER_ADDRESS
                 raise failed(PROVIDER, place, error, self._patience, self._key) from None
 
-        return persist(PROVIDER, once, self._patience)
+        return persist(self.who, once, self._patience)
 
     def models(self) -> list[ModelInfo]:
         """Return all models that this key may use."""

@@ -73,7 +73,8 @@ def _not_there(text: str, provider: str, who: str | None) -> ModelFault:
             f"Azure wants --model DEPLOYMENT and {variable}=https://NAME.openai.azure.com/openai/v1"
         )
         return ModelFault(f"{text} ({reason})", f"export {variable}=…")
-    reason = f"no such model there, or {variable} is not to end so: most addresses end in /v1"
+    usual = "most addresses end in /v1" if provider == "OpenAI" else "/v1/messages is put behind it"
+    reason = f"no such model there, or {variable} is not to end so: {usual}"
     return ModelFault(f"{text} ({reason})", "autoresearch models")
 
 

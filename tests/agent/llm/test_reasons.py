@@ -1,16 +1,19 @@
 """Refusals in the words of the providers: each is told as what it is, with what to do."""
 
 import json
+import threading
 
 import pytest
 
 from agent.errors import ModelFault
+from agent.llm.anthropic import Anthropic
 from agent.llm.dialects import failure_of
 from agent.llm.faults import fault_of
-from agent.llm.patience import Transient
+from agent.llm.patience import Patience, Transient
 from agent.llm.reasons import WORDS, Kind
 from agent.llm.refusals import is_withheld, reason_in
-from tests.agent.llm.test_dialects import GOOD, asked
+from tests.agent.llm.test_dialects import GOOD, REQUEST, asked
+from tests.loopback.anthropic_server import AnthropicServer
 from tests.loopback.wire import Nonsense, Status
 
 _KEY = {"OpenAI": "is OPENAI_API_KEY right?", "Anthropic": "is ANTHROPIC_API_KEY right?"}
@@ -116,6 +119,15 @@ def test_a_refusal_for_good_says_what_is_wrong_and_what_to_do(
     assert type(fault) is ModelFault
     text, command = WORDS.get(kind, (_KEY[provider], f"export {provider.upper()}_API_KEY=…"))
     assert fault.message.endswith(f"({text})") and fault.next_command == command
+
+
+def test_an_address_that_imitates_anthropic_is_named_as_the_one_that_answered() -> None:
+    patience = Patience(20.0, threading.Event())
+    with AnthropicServer([Status(404, "404 page not found")]) as server:
+        model = Anthropic("m", "key", patience, server.url)
+        with pytest.raises(ModelFault, match="ANTHROPIC_BASE_URL is not to end so") as caught:
+            model.complete(REQUEST)
+    assert caught.value.message.startswith("127.0.0.1:")
 
 
 @pytest.mark.parametrize(
