@@ -330,6 +330,24 @@ def test_a_target_without_any_noise_says_what_it_needs(tmp_path: Path) -> None:
     assert 'noise = "none"' in line
 
 
+def test_no_fresh_seed_is_tried_where_no_run_repeats_another(tmp_path: Path) -> None:
+    def still(spec: RunSpec) -> tuple[Outcome, str]:
+        return Finished(usage=USAGE), "---\nval_bpb: 2.0\n"
+
+    repository = make_repository(tmp_path)
+    (repository / "train.py").write_text("DEPTH = 4  # [1 .. 16]\nSEED = 1\nUNUSED = 3\n")
+    commit_by_hand(repository)
+    project = project_of(repository)
+    objective = Objective.model_validate({"metric": "val_bpb", "target": 2.5})
+    settings = settings_of(project, verdict="sequential", baseline_repeats=3, objective=objective)
+    shorter = ReplaceText(old="UNUSED = 3\n", new="")
+    with History.create(project, settings) as history:
+        work_on(history, [proposal(shorter)], still, trials=1)
+        simpler = history.trials[-1]
+    assert (simpler.status, simpler.target) == ("simplify", None)
+    assert set(roles_of(simpler)) == {"candidate"}
+
+
 # ---------------------------------------------------------------- other ways to be kept
 
 
