@@ -94,3 +94,7 @@ def test_a_name_undefined_in_code_is_refused_though_its_annotation_passes() -> N
     refused = foreseen("X = 1\n", code)
     assert refused
     assert refused.reason == "undefined-name"
+
+
+def test_a_name_that_was_undefined_before_is_not_refused() -> None:
+    assert foreseen("print(Foo)\n", "print(Foo)\nX = 1\n") is None
