@@ -6,6 +6,7 @@ import re
 import secrets
 import stat
 from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
 from shlex import quote
 
@@ -135,8 +136,8 @@ def files_in(folder: Path, suffix: str) -> list[Path]:
 
 def free(path: Path) -> Path:
     """Return `path` if nothing is there, else one beside it."""
-    beside = (path.with_name(f"{path.name}.old-{number}") for number in range(1, 10**6))
-    return next(place for place in (path, *beside) if not os.path.lexists(place))
+    beside = (path.with_name(f"{path.name}.old-{number}") for number in count(1))
+    return next(place for place in chain([path], beside) if not os.path.lexists(place))
 
 
 def remove_file(path: Path) -> None:
