@@ -1,6 +1,7 @@
 """A run that attacks the evaluator of its score: as a training, and as the code that is called.
 
-Its file is the train.py of the stage; `form` beside it names the attack.
+Its file is the train.py of the stage. `form` beside it names the attack, `mark` the notes that it
+leaves, and `places` has folders to look in.
 """
 
 import glob
@@ -19,7 +20,7 @@ MANY = 200_000
 
 def train() -> None:
     """Attack from the training, and leave what the evaluator reads."""
-    form = _form()
+    form = _said("form")
     found = ""
     if form == "read":
         found = " ".join(_looked_for())
@@ -37,7 +38,7 @@ def train() -> None:
 
 def answer(number: float) -> Any:
     """Return twice the number, and attack from the candidate."""
-    form = _form()
+    form = _said("form")
     if form == "read":
         return [2 * number, " ".join(_looked_for())]
     if form == "forge":
@@ -56,8 +57,9 @@ def answer(number: float) -> Any:
     return [2 * number, ""]
 
 
-def _form() -> str:
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "form")) as file:
+def _said(name: str) -> str:
+    """Return what the stage says in a file beside this one."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), name)) as file:
         return file.read()
 
 
@@ -68,8 +70,7 @@ def _looked_for() -> Iterator[str]:
     while os.path.dirname(here) != here:
         here = os.path.dirname(here)
         places.append(here)
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "places")) as file:
-        places += file.read().splitlines()
+    places += _said("places").splitlines()
     for place in places:
         for depth in ("", "*/", "*/*/"):
             for name in ("evaluate.py", "answers.txt"):
@@ -140,10 +141,11 @@ def _calls() -> int:
     """Return how many calls were made so far, by whatever outlives one."""
     places = [os.getcwd(), os.environ["HOME"], os.environ["TMPDIR"], "/tmp", "/dev/shm", "/var/tmp"]
     places += [os.path.dirname(os.getcwd()), os.path.dirname(os.path.abspath(__file__))]
-    calls = 1 + sum(os.path.exists(f"{place}/mark-called") for place in places)
-    for place in places:
+    notes = [f"{place}/{_said('mark')}" for place in places]
+    calls = 1 + sum(map(os.path.exists, notes))
+    for note in notes:
         try:
-            with open(f"{place}/mark-called", "w") as file:
+            with open(note, "w") as file:
                 file.write("called")
         except OSError:
             continue

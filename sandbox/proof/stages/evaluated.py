@@ -153,6 +153,7 @@ def _evaluated(stage: Stage, form: str, program: str = "") -> Measured | Unscore
     folder.mkdir(parents=True)
     shutil.copyfile(ATTACKS / "evaluated.py", folder / "train.py")
     (folder / "form").write_text(form)
+    (folder / "mark").write_text(f"{stage.mark}-called")
     (folder / "places").write_text(f"{stage.home}\n{stage.scratch}.scoring/evaluator\n")
     hidden = stage.home / "hidden"
     hidden.mkdir(exist_ok=True)
