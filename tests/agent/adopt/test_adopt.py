@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from agent.adopt import Row, Span, changed_beside, find_span, read_rows, steps_between, take_over
 from agent.edit import Applied, apply
-from agent.errors import UsageFault
+from agent.errors import HistoryFault, UsageFault
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.propose.replay import Replay
@@ -250,7 +250,8 @@ def test_the_start_is_where_the_branch_left_the_trunk(tmp_path: Path) -> None:
 )
 def test_an_invalid_span_is_refused(tmp_path: Path, name: str, since: str | None) -> None:
     branch(tmp_path, DEEPER)
-    with pytest.raises(UsageFault) as fault:
+    is_unknown = name in ("nothing", "--all")
+    with pytest.raises(HistoryFault if is_unknown else UsageFault) as fault:
         find_span(Plumbing(tmp_path), name, since, ())
     assert fault.value.next_command
 
