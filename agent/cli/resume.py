@@ -76,8 +76,8 @@ def resume(
 ) -> None:
     """Continue a run; its branch is all that is needed.
 
-    After a stop or a crash, in a fresh clone or on another machine, also right after `git switch
-    autoresearch/TAG`. Bounds and limits that you leave out are those of the start.
+    After a stop or a crash, here, in a fresh clone or on another machine. In a clone the branch may
+    be checked out. Bounds and limits that you leave out are those of the start.
     """
     from agent.cli.resuming import Typed, resume_run
     from agent.cli.working import manner_of
