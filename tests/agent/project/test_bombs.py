@@ -19,8 +19,10 @@ LONG = "x" * 100_000
 
 
 def lines_of(name: str, text: str) -> list[str]:
-    recipes = recipes_in((name,), lambda _: text)
-    return [line for recipe in recipes for line in recipe.lines]
+    lines: list[str] = []
+    for recipe in recipes_in((name,), lambda _: text):
+        lines += recipe.lines
+    return lines
 
 
 @pytest.mark.parametrize(

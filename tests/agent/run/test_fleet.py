@@ -29,12 +29,18 @@ def run(number: int, where: Slot) -> Assignment:
     return Assignment(attempt(number), Order(commit=f"{number}", seed=0), where, 1, None)
 
 
-def test_a_lost_slot_takes_its_place_with_it() -> None:
+def training_on(slots: list[Slot]) -> tuple[Fleet, Slot]:
+    """Return a fleet with these slots, and the one of them on A in which a trial trains."""
     fleet = Fleet()
-    fleet.join([slot(0, "a"), slot(1, "a"), slot(2, "b", B)])
+    fleet.join(slots)
     taken = fleet.take(A)
     assert taken
     fleet.begin(run(7, taken))
+    return fleet, taken
+
+
+def test_a_lost_slot_takes_its_place_with_it() -> None:
+    fleet, taken = training_on([slot(0, "a"), slot(1, "a"), slot(2, "b", B)])
     fleet.lose(taken)
     assert [left.number for left in fleet.slots] == [2]
     assert [free.number for free in fleet.free] == [2]
@@ -42,11 +48,7 @@ def test_a_lost_slot_takes_its_place_with_it() -> None:
 
 
 def test_a_place_that_is_back_before_its_loss_is_known_stays() -> None:
-    fleet = Fleet()
-    fleet.join([slot(0, "a"), slot(1, "a")])
-    taken = fleet.take(A)
-    assert taken
-    fleet.begin(run(7, taken))
+    fleet, taken = training_on([slot(0, "a"), slot(1, "a")])
     fleet.leave("a")
     fleet.join([slot(2, "a")])
     fleet.lose(taken)
@@ -54,11 +56,7 @@ def test_a_place_that_is_back_before_its_loss_is_known_stays() -> None:
 
 
 def test_a_place_that_is_told_of_twice_has_its_slots_once() -> None:
-    fleet = Fleet()
-    fleet.join([slot(0, "a")])
-    taken = fleet.take(A)
-    assert taken
-    fleet.begin(run(7, taken))
+    fleet, taken = training_on([slot(0, "a")])
     fleet.join([slot(0, "a")])
     assert not fleet.free
     fleet.lose(taken)
@@ -66,11 +64,7 @@ def test_a_place_that_is_told_of_twice_has_its_slots_once() -> None:
 
 
 def test_a_slot_that_joins_again_during_its_run_is_free_after_it() -> None:
-    fleet = Fleet()
-    fleet.join([slot(0, "a")])
-    taken = fleet.take(A)
-    assert taken
-    fleet.begin(run(7, taken))
+    fleet, taken = training_on([slot(0, "a")])
     fleet.leave("a")
     fleet.join([slot(0, "a")])
     assert not fleet.free
@@ -79,21 +73,13 @@ def test_a_slot_that_joins_again_during_its_run_is_free_after_it() -> None:
 
 
 def test_a_lost_slot_of_this_machine_takes_no_other_with_it() -> None:
-    fleet = Fleet()
-    fleet.join([slot(0), slot(1)])
-    taken = fleet.take(A)
-    assert taken
-    fleet.begin(run(7, taken))
+    fleet, taken = training_on([slot(0), slot(1)])
     fleet.lose(taken)
     assert fleet.slots == tuple(fleet.free) == (slot(1),)
 
 
 def test_a_run_that_ends_after_its_place_left_frees_nothing() -> None:
-    fleet = Fleet()
-    fleet.join([slot(0, "a")])
-    taken = fleet.take(A)
-    assert taken
-    fleet.begin(run(7, taken))
+    fleet, taken = training_on([slot(0, "a")])
     fleet.leave("a")
     fleet.end(taken)
     assert not fleet.free and not fleet.slots
