@@ -229,7 +229,8 @@ def in_short(spread: Spread) -> Iterator[str]:
     if spread.sd is not None:
         yield f"One run scatters by ±{spread.sd:.2g} {IN_WORDS[spread.source]}."
     for resolution in spread.resolutions[1:2]:
-        yield f"Gains smaller than {resolution_text(resolution, spread)} are seldom detected."
+        text = resolution_text(resolution, spread)
+        yield f"The smallest gain that is usually detected is {text}."
 
 
 def resolution_text(resolution: Resolution, spread: Spread) -> str:
