@@ -124,9 +124,9 @@ def _commit(git: Plumbing, name: str) -> str:
     commit = None if name.startswith("-") else tip_of(git, name) or tip_of(git, f"origin/{name}")
     if commit is None:
         near = near_names(name, run_tags(git))
-        meant = f". Did you mean the run {near[0]!r}?" if near else ""
+        meant = f". Did you mean the run {near[0]!r}?" if near else "."
         raise HistoryFault(
-            f"there is no run, branch or commit {name!r} here{meant}",
+            f"There is no run, branch or commit {name!r} here{meant}",
             "git branch --all   # and git fetch, for more",
         )
     return commit

@@ -34,7 +34,8 @@ class Given:
 class Giver:
     """Reads edits for one run from the checkout `root`.
 
-    Each method raises UsageFault if there is nothing to try, or no trial may change it.
+    Each method raises UsageFault if there is nothing to try, or no trial may change it, and
+    HistoryFault for a branch that is not here.
     """
 
     def __init__(self, history: History, root: Path) -> None:
@@ -98,7 +99,8 @@ class Giver:
         """Return the edits between a branch or commit and its merge base with the run."""
         commit = None if name.startswith("-") else tip_of(self._git, name)
         if commit is None:
-            raise UsageFault(f"There is no branch or commit {name[:100]!r} here.", "git branch -a")
+            message = f"There is no branch or commit {name[:100]!r} here."
+            raise HistoryFault(message, "git branch -a")
         base = self._git.try_("merge-base", self._history.tip, commit)
         if base is None:
             message = f"{name} and the run have no commit in common."

@@ -8,7 +8,7 @@ import pytest
 from agent.cli.consent import Consent
 from agent.cli.reach import _is_raised, _items_of_inputs, _recorded, bounded_run, remember_run
 from agent.cli.steer import _tell
-from agent.errors import UsageFault
+from agent.errors import HistoryFault, UsageFault
 from agent.history.history import History
 from agent.project.resolve import with_bounds
 from agent.records.edits import AddFile, SetConstant
@@ -92,7 +92,7 @@ def test_a_committed_change_is_found_by_its_branch(tmp_path: Path) -> None:
             given = giver(history).of_branch(name)
             assert given.edits == (SetConstant(name="LR", value="0.3"),)
         for wrong in ("nope", "--upload-pack=x", "-"):
-            with pytest.raises(UsageFault, match="no branch or commit"):
+            with pytest.raises(HistoryFault, match="no branch or commit"):
                 giver(history).of_branch(wrong)
 
 
