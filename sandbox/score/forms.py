@@ -23,6 +23,8 @@ from sandbox.ground.text import composed
 MAX_NESTED = 8
 MAX_ITEMS = 100
 """Items of a list that have paths: `folds.0.acc`."""
+MAX_KEY = 100
+"""Characters of a key in a path; the rest of a longer one is left out."""
 MAX_OBJECTS = 8
 """Places of a line where a JSON object is looked for."""
 LARGEST = 1e90
@@ -213,13 +215,17 @@ def paths_in(line: str, leaf: str) -> list[str]:
 
 
 def json_paths(data: object, leaf: str, above: str = "", depth: int = 0) -> list[str]:
-    """Return the paths in nested objects and lists whose last key is `leaf`."""
+    """Return the paths in nested objects and lists whose last key is `leaf`.
+
+    A path with a key that was cut is longer than any name of a metric.
+    """
     if depth > MAX_NESTED:
         return []
     parts = dict(parts_of(data))
     paths = [f"{above}{leaf}"] if leaf in parts else []
     for key, value in parts.items():
-        paths += json_paths(value, leaf, f"{above}{key}.", depth + 1)
+        if isinstance(value, dict | list):
+            paths += json_paths(value, leaf, f"{above}{key[:MAX_KEY]}.", depth + 1)
     return paths
 
 

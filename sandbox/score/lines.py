@@ -18,7 +18,8 @@ _ANSI = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\r\n]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])"
 )
 _ANSI_BYTES = re.compile(_ANSI.pattern.encode())
-_LINE_END = re.compile(r"\r+(?=\n|\Z)")
+# Looked for from the first of them alone, or a million that end no line take hours.
+_LINE_END = re.compile(r"(?<!\r)\r+(?=\n|\Z)")
 _RESTART = re.compile(rb"[\r\n]")
 _OVERWRITTEN = re.compile(r"^.*\r", re.MULTILINE)
 # `2026-01-31 10:00:00,123 INFO `, `INFO:root:`, `[rank0]: `, as loggers write before a message.

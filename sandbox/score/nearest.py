@@ -14,7 +14,7 @@ from sandbox.score.forms import (
     paths_in,
 )
 from sandbox.score.lines import Objects, shown
-from sandbox.score.metric import Metric
+from sandbox.score.metric import MAX_NAME, Metric
 from sandbox.score.pattern import Pattern
 
 NEAR_BYTES = 256 * 1024
@@ -102,7 +102,8 @@ def _same_name(lines: list[str], name: str, setting: str) -> str:
     for line in lines:
         if leaf not in line:
             continue
-        nested = [path for path in paths_in(line, leaf) if path != name]
+        paths = paths_in(line, leaf)
+        nested = [path for path in paths if path != name and len(path) <= MAX_NAME]
         if nested:
             likeliest = min(nested, key=lambda path: path.lower().startswith("train"))
             return _called(likeliest, line, setting)

@@ -87,6 +87,7 @@ NEAR = {
     "nearly rules": b"INFO " * 40 + b"---\n",
     "newlines": b"\n",
     "carriage returns": b"\r",
+    "carriage returns before a letter": b"\r" * 5000 + b"x",
     "overwritten": b"val_acc=1\r",
     "colours": b"\x1b[31m",
     "an open sequence": b"\x1b[",
@@ -109,6 +110,18 @@ def test_no_log_takes_long_to_read(tmp_path: Path, piece):
     assert read_metric(log, ACCURACY).value == 0.5
     read_metric(log, Metric(name="my_score"))
     read_summary(log)
+
+
+def test_a_long_key_with_much_below_it_takes_no_memory(tmp_path):
+    below = ",\n".join(f'"{number}": {{"val_acc": 1}}' for number in range(4000))
+    log = tmp_path / "log"
+    log.write_text('{\n"' + "k" * 400_000 + f'": {{{below}}}\n}}\nval_acc: 0.5\n')
+    tracemalloc.start()
+    try:
+        assert read_metric(log, ACCURACY).value == 0.5
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_line_that_is_too_long_is_left_out_and_the_next_is_read(tmp_path):
