@@ -17,6 +17,8 @@ from sandbox.proof.traps import traps
 
 PROBE = str(Path(__file__).with_name("probe.py"))
 MUST_WORK = ("write to scratch",)
+IMPORT = "import "
+"""How a check begins whether a module can be imported."""
 LIMITS = Limits(wall_seconds=120.0, memory_bytes=16 * GIB)
 
 
@@ -36,6 +38,21 @@ class CanaryReport(Record):
     """Why it is not trusted; "" if it is."""
     fix: str | None = None
     """The command that helps."""
+
+    @property
+    def wrong(self) -> list[str]:
+        """The checks whose reply is not the right one, but for those that the tier may fail."""
+        return [
+            check
+            for check, expected, reply in self.answers
+            if reply.split()[0] != expected and check not in self.lacks
+        ]
+
+    @property
+    def unloaded(self) -> list[str]:
+        """Modules that it cannot import, where nothing else is wrong: no other tier could."""
+        is_import = [check.startswith(IMPORT) for check in self.wrong]
+        return [check.removeprefix(IMPORT) for check in self.wrong] if all(is_import) else []
 
 
 def prove(
@@ -69,33 +86,27 @@ def _report(
     gpus: tuple[Device, ...],
 ) -> CanaryReport:
     """Return the report on the probe's replies. name: of the back end."""
-    must_work = {KERNEL, *MUST_WORK, *(f"import {module}" for module in imports)}
+    must_work = {KERNEL, *MUST_WORK, *(f"{IMPORT}{module}" for module in imports)}
     answers = tuple(
         (check, "yes" if check in must_work else "no", reply) for check, reply in replies.items()
     )
-    lacks = LACKS.get(runner.tier, ())
-    wrong = [
-        check
-        for check, expected, reply in answers
-        if reply.split()[0] != expected and check not in lacks
-    ]
-    reason = ""
+    report = CanaryReport(
+        tier=runner.tier,
+        back_end=name,
+        ok=True,
+        answers=answers,
+        lacks=LACKS.get(runner.tier, ()),
+        missing=missing(runner.tier),
+    )
+    wrong = report.wrong
+    if not wrong:
+        return report
+    reason = f"a run under it could or could not, wrongly: {', '.join(wrong)}"
     fix = None
-    if wrong:
-        reason = f"a run under it could or could not, wrongly: {', '.join(wrong)}"
     if KERNEL in wrong:
         reason += f": {replies[KERNEL]} on {listed(gpus)}"
         fix = remedy(gpus)
-    return CanaryReport(
-        tier=runner.tier,
-        back_end=name,
-        ok=not wrong,
-        answers=answers,
-        lacks=lacks,
-        missing=missing(runner.tier),
-        reason=reason,
-        fix=fix,
-    )
+    return report.model_copy(update={"ok": False, "reason": reason, "fix": fix})
 
 
 def _run_probe(

@@ -1,8 +1,10 @@
 """Chooses the best isolation that this machine can prove; refuses to run without one."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from sandbox.canary.canary import CanaryReport, prove
 from sandbox.canary.probe import KERNEL
@@ -76,10 +78,22 @@ def choose_runner(
         reports.append(report)
         if report.ok:
             return Chosen(runner, runner.tier, tuple(reports))
+    unloaded = next((report.unloaded for report in reports if report.unloaded), [])
+    if unloaded:
+        raise _not_imported(python, unloaded)
     tried = "\n".join(_why_not(report) for report in reports)
     tried = tried or f"  there is no tier for {sys.platform}"
     raise SandboxFault(
         f"this machine cannot isolate a run, so none is started:\n{tried}", _fix(reports)
+    )
+
+
+def _not_imported(python: str, modules: Sequence[str]) -> SandboxFault:
+    names = " ".join(modules)
+    return SandboxFault(
+        f"{python} cannot import {names} in the sandbox, which shows of its packages those that lie"
+        " in its own environment, and no folder that a .pth file names",
+        f"{quote(python)} -m pip install --ignore-installed {names}",
     )
 
 

@@ -72,6 +72,15 @@ def test_one_hole_is_found(walled):
 def test_what_cannot_import_torch_is_not_trusted(walled):
     report = prove(walled.runner, python=walled.python, imports=("no_such_module",))
     assert wrong(report) == {"import no_such_module"}
+    assert report.unloaded == ["no_such_module"]
+
+
+def test_a_module_that_does_not_load_is_not_the_machines_fault(monkeypatch):
+    best = next(tier for tier in ISOLATING if why_not(tier) is None)
+    monkeypatch.setattr(choose, "TIERS", {best: choose.TIERS[best]})
+    with pytest.raises(SandboxFault, match="cannot import no_such_module in the sandbox") as caught:
+        choose.choose_runner(imports=("no_such_module",))
+    assert caught.value.next_command.endswith("-m pip install --ignore-installed no_such_module")
 
 
 def test_chooses_the_best_tier_and_reports_each_that_it_tried():
