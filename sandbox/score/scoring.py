@@ -35,6 +35,7 @@ from sandbox.ground.outcome import (
     RunSpec,
     TimedOut,
 )
+from sandbox.ground.plain_files import lines_of
 from sandbox.score.audit import (
     BFLOAT16,
     FLOAT32,
@@ -207,8 +208,8 @@ class _Pair:
             case LimitExceeded():
                 return Unscorable("crash", f"scoring was killed at its {outcome.limit} limit")
         if isinstance(reason, Failed):
-            source = (self._candidate.folder / self._candidate.train).read_bytes()
-            return Unscorable("invalid", reason.message(len(source.splitlines())))
+            lines = lines_of(self._candidate.folder, self._candidate.train)
+            return Unscorable("invalid", reason.message(lines))
         return Unscorable("invalid", str(reason))
 
 

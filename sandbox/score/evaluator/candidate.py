@@ -2,6 +2,7 @@
 
 import builtins
 import queue
+import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from sandbox.ground.outcome import (
     RunSpec,
     TimedOut,
 )
+from sandbox.ground.plain_files import lines_of
 from sandbox.score.evaluator.inside import autoresearch_frames as frames
 
 LOOK_SECONDS = 0.1
@@ -100,7 +102,7 @@ class Candidate:
     ) -> Answer | Broken:
         if self._dead:
             return self._dead
-        self._number += 1
+        self._number = secrets.randbits(48)  # what was not asked yet cannot be answered
         self._requests.put(({**header, "id": self._number}, arrays))
         answer = self._wait(seconds, is_over)
         if isinstance(answer, Answer) and answer.header.get("id") == self._number:
@@ -164,12 +166,9 @@ def _place(attempt: Path, file: object, line: object) -> str:
     """
     if not isinstance(file, str) or type(line) is not int or "\0" in file:
         return ""
-    path = attempt / file
-    parts = PurePosixPath(file).parts
-    if ".." in parts or file.startswith("/") or path.is_symlink() or not path.is_file():
+    if ".." in PurePosixPath(file).parts or file.startswith("/"):
         return ""
-    lines = len(path.read_bytes().splitlines())
-    return f" in {file}, line {line}" if 1 <= line <= lines else ""
+    return f" in {file}, line {line}" if 1 <= line <= lines_of(attempt, file) else ""
 
 
 def _broken(answer: Answer | Outcome | frames.BadFrame | None) -> Broken:

@@ -24,6 +24,7 @@ from sandbox.ground.outcome import (
     RunSpec,
     TimedOut,
 )
+from sandbox.ground.plain_files import lines_of
 from sandbox.ground.text import one_line
 from sandbox.score.evaluator.candidate import Candidate, known_error
 from sandbox.score.evaluator.evaluation import Evaluation, Split
@@ -104,12 +105,12 @@ def evaluate(bout: Bout, runner: Runner, cancel: threading.Event) -> Reported | 
     if job.checkout:
         place_data(folder, Path(job.checkout), (*job.read_only, *_shown(bout.evaluation)))
     place_outputs(bout.room / OUTPUTS, bout.evaluation.outputs, folder, read_only=True)
+    lines = lines_of(folder, bout.evaluation.script)  # before it could put something else there
     end = time.monotonic() + bout.seconds
     relay = Relay(lambda number: _candidate(bout, number, runner, end), cancel)
     outcome = runner.converse(_spec(bout, folder), cancel, relay.talk)
     if isinstance(outcome, Cancelled) or cancel.is_set():
         return None
-    lines = len((folder / bout.evaluation.script).read_bytes().splitlines())
     ending = _Ending(bout, relay, outcome, lines)
     return ending.failure() or ending.result()
 

@@ -1,6 +1,5 @@
 """Relays frames between the evaluator and its candidates, with checks and counts."""
 
-import math
 import re
 import select
 import threading
@@ -17,6 +16,8 @@ MAX_ALIVE = 8
 """Candidates at a time."""
 MAX_VALUES = 64
 MAX_NAME = 100
+MAX_SECONDS = 1e6
+"""A longer timeout of a call is none: the evaluation ends before it."""
 _TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 Start = Callable[[int], Candidate]
@@ -109,7 +110,7 @@ class Relay:
         for name, text in values.items():
             try:
                 self.values[name[:MAX_NAME]] = float(text)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise Refused("the evaluator reported something that is no number") from None
 
     def _call(
@@ -137,5 +138,5 @@ def _seconds(value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
-        return float(value) if math.isfinite(value) else None
+        return float(value) if value <= MAX_SECONDS else None
     raise Refused("the evaluator gave a timeout that is no number of seconds")

@@ -101,6 +101,12 @@ def kept(number: int, delta: float) -> Trial:
     )
 
 
+def test_many_digits_are_soon_no_range() -> None:
+    """Where each of them is tried as the last before a point, it takes hours."""
+    with pytest.raises(ValidationError, match="not a range"):
+        TypeAdapter(Plausible).validate_python("1" * 1_000_000)
+
+
 def test_a_jump_is_more_than_a_tenth_and_more_than_twice_the_largest_gain() -> None:
     assert jump(score(1.7), 2.0, [], LOWER)
     assert not jump(score(1.81), 2.0, [], LOWER), "less than a tenth"

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from sandbox.ground.plain_files import start_of
+from sandbox.ground.plain_files import lines_of, start_of
 
 
 def test_start_of_a_file(tmp_path: Path) -> None:
@@ -19,3 +19,13 @@ def test_links_pipes_and_folders_are_not_read(tmp_path: Path) -> None:
     assert start_of(tmp_path / "link", 100) is None
     assert start_of(tmp_path / "pipe", 100) is None
     assert start_of(tmp_path, 100) is None
+
+
+def test_the_lines_of_what_is_no_plain_file_of_the_folder_are_none(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("a\nb\n")
+    assert lines_of(tmp_path, "own.py") == 2
+    (tmp_path / "link").symlink_to(tmp_path.parent)
+    os.mkfifo(tmp_path / "pipe")
+    behind = f"link/{tmp_path.name}/own.py"
+    for name in (behind, "link", "pipe", "none", "a" * 5000, "half \ud800", "nul\0"):
+        assert lines_of(tmp_path, name) == 0

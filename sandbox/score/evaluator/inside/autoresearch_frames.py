@@ -23,11 +23,14 @@ MAX_SIZE = 1 << 40
 MAX_DEPTH = 64
 MAX_BRACKETS = 4 * MAX_DEPTH
 """Of a header, in one another. A parser that is deep in them has no stack left for finalizers."""
+MAX_OBJECTS = 1 << 20
+"""Lists and objects of a header: each takes fifty times its two characters."""
 CHUNK = 1 << 20
 Array = Tuple[str, Tuple[int, ...], bytes]
 """Its dtype as numpy writes it, its shape, and its bytes."""
-_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]', re.DOTALL)
-"""A text, which is passed over, or a bracket."""
+_BRACKETS = re.compile(r'"[^"\\]*(?:\\.?[^"\\]*)*(?:"|\Z)|[][{}]', re.DOTALL)
+"""A text, which is passed over, or a bracket. A text without an end goes on to the last character,
+or each of its quotes would be tried as a beginning."""
 _DTYPE = re.compile(r"[<>|](?:b1|[iu][1248]|f(?:2|4|8)|c(?:8|16))")
 
 
@@ -63,8 +66,7 @@ def read(file: BinaryIO) -> tuple[dict[str, Any], list[Array]]:
         raise BadFrame("a header of %d bytes (at most %d)" % (length, MAX_HEADER))
     try:
         text = _exactly(file, length).decode("utf-8")
-        if _is_deep(text):
-            raise BadFrame("a header of more than %d levels" % MAX_BRACKETS)
+        _refuse_nested(text)
         header = json.loads(text)
     except (ValueError, RecursionError):
         raise BadFrame("a header that is no JSON") from None
@@ -80,16 +82,19 @@ def read(file: BinaryIO) -> tuple[dict[str, Any], list[Array]]:
     return header, arrays
 
 
-def _is_deep(text: str) -> bool:
-    depth = 0
+def _refuse_nested(text: str) -> None:
+    """Raise BadFrame for a header of too many levels, or of too many lists and objects."""
+    depth = count = 0
     for match in _BRACKETS.finditer(text):
         if match[0] in "[{":
             depth += 1
+            count += 1
         elif match[0] in "]}":
             depth -= 1
         if depth > MAX_BRACKETS:
-            return True
-    return False
+            raise BadFrame("a header of more than %d levels" % MAX_BRACKETS)
+        if count > MAX_OBJECTS:
+            raise BadFrame("a header of more than %d lists and objects" % MAX_OBJECTS)
 
 
 def _list(listed: Any) -> list[Any]:
