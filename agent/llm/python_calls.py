@@ -12,7 +12,9 @@ from sandbox.ground.text import is_piled
 MAX_TRIED = 16
 """The most places of a text at which a call is read."""
 _STEP = re.compile(
-    r"\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[\[({]|[\])}]", re.DOTALL
+    r"\"\"\".*?\"\"\"|'''.*?'''|(?<!\\)\"(?:[^\"\\\n]|\\.)*+\"|(?<!\\)'(?:[^'\\\n]|\\.)*+'"
+    r"|[\[({]|[\])}]",
+    re.DOTALL,
 )
 """What decides where an expression ends: texts, in which brackets do not count, and brackets."""
 _LEAD = re.compile(r"\s*(?:\[.*|print\(\s*)?(?:\w{1,64}\.)?", re.DOTALL)

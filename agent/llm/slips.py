@@ -9,8 +9,9 @@ MAX_ENCODED = 3
 """How often a value may be encoded as JSON in a JSON string."""
 MAX_TRIED = 64
 """At how many brackets of a text that begin no value a value is looked for."""
-# Texts are matched first, so that no comma inside one is taken for a slip.
-_TEXT_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"|,(?=\s*[}\]])', re.DOTALL)
+# Texts are matched first, so that no comma inside one is taken for a slip. None begins behind a
+# backslash: in a text without an end, each of thousands of escaped quotes would be tried.
+_TEXT_OR_COMMA = re.compile(r'(?<!\\)"(?:[^"\\]|\\.)*+"|,(?=\s*[}\]])', re.DOTALL)
 _BRACKET = re.compile(r"[{\[]")
 # Models write line ends into texts as they are.
 _DECODER = json.JSONDecoder(strict=False)

@@ -36,7 +36,7 @@ _END_OF_PARAMETER = re.compile(r"</(?:\w{1,20}:)?parameter>")
 _KEY = re.compile(r"<arg_key>\s*([\w.-]{1,64})\s*</arg_key>\s*<arg_value>")
 _END_OF_VALUE = re.compile(r"</arg_value>")
 _GEMMAS_TEXT = re.compile(r"<escape>(.*?)<escape>|<\|\"\|>(.*?)<\|\"\|>", re.DOTALL)
-_BARE_NAME = re.compile(r'"(?:[^"\\]|\\.)*+"|([{,]\s*)(\w{1,64})(?=:)', re.DOTALL)
+_BARE_NAME = re.compile(r'(?<!\\)"(?:[^"\\]|\\.)*+"|([{,]\s*)(\w{1,64})(?=:)', re.DOTALL)
 _NAMES = ("name", "tool_name", "tool", "action", "function")
 _ARGUMENTS = ("arguments", "parameters", "input", "args", "action_input")
 

@@ -7,7 +7,7 @@ import pytest
 
 from agent.llm.called import MAX_CALLS
 from agent.llm.model import Reply, Request, Tool, Turn
-from agent.llm.slips import object_of
+from agent.llm.slips import first_value, object_of
 from agent.llm.written_calls import call_in
 from tests.agent.llm.test_dialects import GOOD, IDEA, REQUEST, asked, chunk, whole
 from tests.loopback.wire import Events, Nonsense, Status, Step
@@ -216,6 +216,15 @@ def test_what_only_looks_like_a_call_is_none(text: str) -> None:
 @pytest.mark.parametrize("text", ["I propose {a}", "<function=propose>", "<tool_call>propose\n"])
 def test_prose_about_a_tool_is_none(text: str) -> None:
     assert call_in(text, "propose") is None
+
+
+@pytest.mark.parametrize("before", ["", "call:propose {a: ", "propose(a=", "[TOOL_CALLS] [{'a': "])
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_a_text_without_an_end_is_read_in_linear_time(before: str, quote: str) -> None:
+    """As a model writes that repeats itself; tried at each quote, it takes hours."""
+    text = "propose\n" + before + quote + f"\\{quote}" * 400_000
+    assert call_in(text, "propose") is None
+    assert first_value('{"a": ' + text) is None
 
 
 def test_a_look_that_no_server_read_is_a_look() -> None:
