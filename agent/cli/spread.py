@@ -23,6 +23,7 @@ from agent.judge.resolution import POWER, Resolution, resolutions
 from agent.project.flags import Flags
 from agent.records.objective import Objective
 from agent.records.results import Result, Trial
+from agent.run.baselining import seed_advice
 from agent.space.neutral import perturbed
 from sandbox.ground.record import Record
 
@@ -204,7 +205,7 @@ def lines_of(spread: Spread) -> Iterator[str]:
     took = duration(spread.seconds)
     yield f"{objective.metric} under {len(spread.runs)} {seeds}: {values}   ({took} each)"
     if spread.seeds:
-        yield spread.seeds
+        yield from seed_advice(spread.seeds, objective) or [spread.seeds]
     yield from _repeat_lines(spread)
     if spread.sd is None and spread.tau is None:
         return

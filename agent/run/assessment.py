@@ -328,7 +328,8 @@ class Assessment:
 
     def advice(self, baseline: Trial) -> list[str]:
         """Return warnings about the guards, the target and the seeds after a judged baseline."""
-        seeds = seed_advice(baseline)
+        said = baseline.result.seeds if baseline.result else ""
+        seeds = seed_advice(said, self._history.run.goal)
         return [*self._guarding.advice(), *self._proving.advice(baseline), *seeds]
 
     def is_stale(self, attempt: Attempt) -> bool:

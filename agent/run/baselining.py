@@ -15,7 +15,8 @@ from agent.judge.determinism import (
     neutral_scores,
 )
 from agent.project.settings import FILE
-from agent.records.results import Attempt, Order, Result, Role, Trial
+from agent.records.objective import Objective
+from agent.records.results import Attempt, Order, Result, Role
 from agent.run.fleet import Fleet, Wait
 from agent.run.guarding import Guarding
 from agent.run.proving import Proving
@@ -131,9 +132,14 @@ class Baselining:
         return order if texts_of(self._history, order) else None
 
 
-def seed_advice(baseline: Trial) -> list[str]:
-    """Return a line that says which seeds change from run to run, and how to keep some; or []."""
-    seeds = baseline.result.seeds if baseline.result else ""
+def seed_advice(seeds: str, objective: Objective) -> list[str]:
+    """Return a line that says which seeds change from run to run, and how to keep some; or [].
+
+    seeds: what a training said of its seeding calls.
+    """
     if not seeds.startswith(SHIFTED):
         return []
-    return [f"{seeds}. What is to keep its own, such as data that is made: keep_seeds in {FILE}"]
+    kept = "data that is made"
+    if objective.evaluate is not None:
+        kept = "a split that the evaluator makes as well"
+    return [f"{seeds}. What is to keep its own, such as {kept}: keep_seeds in {FILE}"]

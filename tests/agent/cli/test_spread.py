@@ -17,6 +17,7 @@ from agent.judge.decide import Rule
 from agent.judge.resolution import resolutions
 from agent.project.find import find_project
 from agent.project.settings import Settings
+from agent.records.evaluator import Evaluator
 from agent.records.objective import Objective
 from agent.records.results import Pair
 from tests.agent.cli.night import TRAIN, make_repository, proposal, settings, settle
@@ -53,7 +54,11 @@ def test_a_gain_has_the_sign_of_the_metric_and_its_cost_in_time() -> None:
 
 def test_which_seeds_move_is_said() -> None:
     seeds = "shifted with the seed: random.seed (fit.py:3)"
-    assert seeds in list(lines_of(spread(seeds=seeds)))
+    text = "\n".join(lines_of(spread(seeds=seeds)))
+    assert f"{seeds}. What is to keep its own, such as data that is made: keep_seeds" in text
+    scored = Objective(metric="f1", evaluate=Evaluator(command="python e.py"))
+    text = "\n".join(lines_of(spread(seeds=seeds, objective=scored)))
+    assert "such as a split that the evaluator makes as well: keep_seeds" in text
     assert record_of(spread(seeds=seeds))["seeds"] == seeds
 
 
