@@ -42,6 +42,8 @@ def finalize_run(history: History, branch: str, drop: frozenset[int]) -> Iterato
     if drop and (history.run.goal.guards or history.run.goal.checks):
         dropped = ", ".join(f"#{number}" for number in sorted(drop))
         yield f"note: guards and checks held for what was kept with {dropped}, not without"
+    if not kept:
+        yield f"note: nothing was kept, so {branch} has no change"
     base = root_commit(git, history.run)
     yield f"next: git diff {base[:12]} {branch}"
 

@@ -138,7 +138,8 @@ def rows(
     project = place.project
     beside = [Path(path).name for path in (project.prepare, project.program) if path]
     edited = project.train if not project.files else ", ".join(project.files)
-    files = f"{edited} is edited" + (f"; {', '.join(beside)}" if beside else "")
+    verb = "are" if len(project.files) > 1 or "*" in edited else "is"
+    files = f"{edited} {verb} edited" + (f"; {', '.join(beside)}" if beside else "")
     yield from chosen.begins
     yield Row("files", files, "toml: files, train, prepare")
     yield Row("objective", _objective(chosen), "toml: metric, direction, score")

@@ -298,7 +298,8 @@ def noise_text(noise: Noise, formatter: Formatter = USUAL) -> str:
     spread = formatter.spread
     between = "neutral perturbations" if noise.perturbed else "seeds"
     if noise.sd is not None:
-        pairs = f"per paired comparison ({noise.degrees} degrees of freedom)"
+        degrees = "1 degree" if noise.degrees == 1 else f"{noise.degrees} degrees"
+        pairs = f"per paired comparison ({degrees} of freedom)"
         parts.append(f"±{spread(noise.sd)} {pairs}")
         if noise.seeds is not None:
             parts.append(f"±{spread(noise.seeds)} between {between} ({noise.runs} runs)")

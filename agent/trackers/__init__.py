@@ -68,7 +68,7 @@ def open_trackers(asked: Sequence[str], targets: Targets, folder: Path) -> Track
     folder: where a tracker that is told no place may write. Raise UsageFault, before anything
     runs, for a kind or an address that is unknown, not installed or broken.
     """
-    trackers = [Aside(text, _build(text, folder)) for text in asked]
+    trackers = [Aside(text, _build(text, folder), folder=folder) for text in asked]
     for name, channel in open_channels(targets):
         trackers.append(Aside(name, Notify(channel, targets.events)))
     return Trackers(trackers)

@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from itertools import chain
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -21,11 +22,19 @@ class Aside:
 
     It never raises or blocks in between. After its first failure the tracker is still told the
     rest, as a server may come back, but warns no more; if it could not open, it is told nothing.
+    folder: where it may write; made before it opens.
     """
 
-    def __init__(self, name: str, tracker: Tracker, grace: float = GRACE_SECONDS) -> None:
+    def __init__(
+        self,
+        name: str,
+        tracker: Tracker,
+        grace: float = GRACE_SECONDS,
+        folder: Path | None = None,
+    ) -> None:
         self.name = name
         self._tracker = tracker
+        self._folder = folder
         self._grace = grace
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._warnings: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -78,6 +87,8 @@ class Aside:
         return [self._warnings.get() for _ in range(self._warnings.qsize())]
 
     def _begin(self, run: RunStarted) -> None:
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
         self._tracker.open(run)
         self._open = True
 

@@ -105,10 +105,10 @@ def test_the_provider_of_the_page_answers_in_a_run(project: Path, tmp_path: Path
 @pytest.mark.slow
 def test_the_tracker_of_the_page_counts(project: Path, tmp_path: Path) -> None:
     packages = installed(tmp_path / "packages", "tracker", "counts")
-    counts = tmp_path / "counts.txt"
-    flags = ["--model", "none", "--method", "random", "--tracker", f"counts:{counts}"]
+    flags = ["--model", "none", "--method", "random", "--tracker", "counts"]
     run = started(project, packages, *flags)
     assert run.returncode == 0, run.stderr
+    counts = project / ".autoresearch" / "runs" / "night" / "trackers" / "counts.txt"
     assert "baseline 1" in counts.read_text()
 
 

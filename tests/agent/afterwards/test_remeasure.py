@@ -255,6 +255,13 @@ def test_finalize_writes_one_commit_a_change_off_the_start(planted: History) -> 
         list(finalize_run(planted, "other", frozenset({99})))
 
 
+def test_finalize_says_that_nothing_was_kept(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        work_on(history, [proposal(LR=0.01)], trials=1)
+        lines = list(finalize_run(history, "tuned", frozenset()))
+    assert lines[0] == "note: nothing was kept, so tuned has no change"
+
+
 def test_finalize_with_everything_is_the_runs_tip(planted: History) -> None:
     list(finalize_run(planted, "whole", frozenset()))
     assert planted.sources_at("whole").text == planted.sources.text

@@ -106,7 +106,7 @@ def test_numbers_read_as_people_write_them() -> None:
         (Noise(sd=0.00123, degrees=4), "±0.0012 per paired comparison (4 degrees of freedom)"),
         (
             Noise(sd=0.5, degrees=1, seeds=0.25, runs=5, spread=Spread(effect=0.1, machines=2)),
-            "±0.5 per paired comparison (1 degrees of freedom), ±0.25 between seeds (5 runs), "
+            "±0.5 per paired comparison (1 degree of freedom), ±0.25 between seeds (5 runs), "
             "±0.1 between 2 machines, noise apart",
         ),
     ],

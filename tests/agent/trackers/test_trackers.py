@@ -201,6 +201,17 @@ class Faulty:
         self._do(f"close {reason} {failed}")
 
 
+def test_the_folder_of_a_tracker_is_there_when_it_opens(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "t" / "trackers"
+
+    class Writing(Faulty):
+        def open(self, run: RunStarted) -> None:
+            (folder / "began.txt").write_text(run.tag)
+
+    assert session(Trackers([Aside("it", Writing("", OSError()), folder=folder)])) == []
+    assert (folder / "began.txt").exists()
+
+
 @pytest.mark.parametrize(
     "error", [OSError("the server is gone"), SystemExit(1), KeyboardInterrupt()]
 )
