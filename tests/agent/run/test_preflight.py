@@ -2,10 +2,11 @@
 
 import pytest
 
-from agent.edit.files import Sources
-from agent.records.edits import Refused
+from agent.edit.files import Sources, apply_edits
+from agent.records.edits import DeleteFile, Edit, Refused, ReplaceText, SetConstant
 from agent.run.preflight import foresee
-from agent.space import Space
+from agent.space import Space, read_space
+from agent.space.space import Multiple
 
 FUTURE = "from __future__ import annotations\n"
 
@@ -98,3 +99,44 @@ def test_a_name_undefined_in_code_is_refused_though_its_annotation_passes() -> N
 
 def test_a_name_that_was_undefined_before_is_not_refused() -> None:
     assert foreseen("print(Foo)\n", "print(Foo)\nX = 1\n") is None
+
+
+WIDTHS = "DIM = 256  # [64 .. 512]\nHEADS = 4  # [2 .. 16]\nprint(DIM // HEADS)\n"
+DIVIDES = Multiple(name="DIM", of=("HEADS",))
+
+
+def after(sources: Sources, *edits: Edit) -> Refused | None:
+    """Return what is foreseen of these edits."""
+    new = apply_edits(sources, edits)
+    assert isinstance(new, Sources)
+    space = read_space(sources)
+    if "DIM" in space.names:
+        space = space.model_copy(update={"constraints": (DIVIDES,)})
+    return foresee(sources, new, edits, space)
+
+
+def test_constants_that_do_not_divide_are_foreseen_unless_the_code_changes_too() -> None:
+    sources = Sources.of(WIDTHS)
+    heads = SetConstant(name="HEADS", value="3")
+    refused = after(sources, heads)
+    assert refused and refused.reason == "indivisible"
+    assert refused.where == "DIM = 256 is no multiple of HEADS = 3"
+    assert refused.hint == "DIM = 255 would do"
+    assert after(sources, SetConstant(name="HEADS", value="8")) is None
+    lifted = ReplaceText(old="DIM // HEADS", new="DIM / HEADS")
+    assert after(sources, heads, lifted) is None
+
+
+def test_an_import_that_is_lost_is_foreseen() -> None:
+    files = {"train.py": "import conf\n", "conf.py": "LR = 0.1\n"}
+    refused = after(Sources(files, patterns=("**",)), DeleteFile(file="conf.py"))
+    assert refused and refused.reason == "undefined-name"
+    assert "imports conf, and conf.py is gone" in refused.where
+
+
+def test_the_file_of_an_undefined_name_is_told() -> None:
+    files = {"train.py": "import conf\n", "conf.py": "LR = 0.1\n"}
+    edit = ReplaceText(file="conf.py", old="0.1", new="0.1 * nope")
+    refused = after(Sources(files, patterns=("**",)), edit)
+    assert refused and refused.reason == "undefined-name"
+    assert "conf.py" in refused.where

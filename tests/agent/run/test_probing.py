@@ -1,6 +1,7 @@
 """Where a probe gets a slot: a free one, and where time counts one beside which nothing runs."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -100,3 +101,42 @@ def test_a_free_slot_waits_only_while_nothing_is_ready() -> None:
     workers.is_probing = True
     slot.look(ready=False)
     assert slot.awaited() == 0.0
+
+
+def test_a_second_probe_is_refused_while_one_waits() -> None:
+    probing = Probing(threading.Event(), first_seed=5)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(probing.ask, WANTED, 9.0, 30.0)
+        while not probing.waits:
+            pass
+        second = probing.ask(WANTED, 9.0, 0.0)
+        assert isinstance(second, NotProbed) and "another one waits" in second.why
+        waiting = probing.take()
+        assert waiting is not None
+        waiting.answer.set_result(Probed(ended="well", seconds=1.0))
+        assert first.result() == Probed(ended="well", seconds=1.0), "the first one is not lost"
+
+
+def test_a_probe_that_has_a_slot_by_now_is_waited_for_beyond_its_patience(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("agent.run.probing.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("agent.run.probing.POLL_SECONDS", 0.01)
+    probing = Probing(threading.Event(), first_seed=5)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(probing.ask, WANTED, 9.0, 1.0)
+        while (waiting := probing.take()) is None:
+            pass
+        now[0] = 2.0
+        time.sleep(0.05)
+        waiting.answer.set_result(Probed(ended="well", seconds=1.0))
+        assert isinstance(answer.result(), Probed)
+
+
+def test_a_run_that_ends_withdraws_its_probe() -> None:
+    cancel = threading.Event()
+    probing = Probing(cancel, first_seed=5)
+    cancel.set()
+    assert probing.ask(WANTED, 9.0, 30.0) == NotProbed("the run ends")
+    assert not probing.waits
