@@ -150,9 +150,11 @@ def test_only_what_is_in_flight_is_skipped_and_no_baseline(ledger: Ledger) -> No
     assert "the baseline" in answered(ledger, Skip(number=0)).why
     assert answered(ledger, Skip(number=7)).why == "there is no #7"
     assert answered(ledger, Skip(number=attempt.number)).accepted
+    ledger.history.note(attempt, MEASURED)
     settled = ledger.skip(attempt)
     assert (settled.trial.status, settled.trial.reason) == ("skipped", "skipped by ada")
-    assert settled.trial.result is None and settled.trial.configuration["LR"] == 0.2
+    assert settled.trial.result is None, "what it had measured is no part of the record"
+    assert settled.trial.configuration["LR"] == 0.2
     assert "its verdict: skipped" in answered(ledger, Skip(number=attempt.number)).why
     assert ledger.steering.skipped == {attempt.number}
 
@@ -216,6 +218,11 @@ def test_a_run_is_over_when_its_incumbent_has_proved_the_target(ledger: Ledger) 
     assert ledger.goal_reached, "what was discarded is no incumbent"
     judged(ledger, "keep", 0.4)
     assert ledger.goal_reached is None, "nor is what the newest keep has not proved"
+    judged(ledger, "keep", 0.5, target=proof(True))
+    assert ledger.goal_reached
+    history = ledger.history
+    history.change_data(history.draft_prepare("OTHER = 1\n"), "b" * 64, "why")
+    assert ledger.goal_reached is None, "a proof on other data is none"
 
 
 def test_losses_of_places_are_on_record_with_the_verdict(ledger: Ledger) -> None:

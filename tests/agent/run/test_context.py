@@ -75,6 +75,8 @@ def test_what_was_measured_on_other_data_is_a_hint_behind_other_runs(history: Hi
     assert hints == [(70, 1.7), (0, 1.0), (1, "crash"), (3, 1.5)]
     last = context.prior[-1]
     assert (last.configuration["LR"], last.curve) == (0.3, CURVE)
+    again = Ledger(history, read_space).admit(proposal(LR=0.3))
+    assert isinstance(again, Sources), "on this data it was not tried yet"
 
 
 def test_no_two_proposals_of_a_run_have_one_seed(history: History, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_free_slot_waits_only_while_nothing_is_ready() -> None:
 def test_a_second_probe_is_refused_while_one_waits() -> None:
     probing = Probing(threading.Event(), first_seed=5)
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(probing.ask, WANTED, 9.0, 30.0)
+        first = pool.submit(probing.ask, WANTED, 9.0, 5.0)
         while not probing.waits:
             pass
         second = probing.ask(WANTED, 9.0, 0.0)

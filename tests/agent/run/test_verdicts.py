@@ -43,6 +43,9 @@ def scored(**changes: object) -> Result:
     return Result(status="scored", scores=(score,)).model_copy(update=changes)
 
 
+INCUMBENTS_CUT = Score(value=1.5, seed=1, kind="sealed", role="incumbent", cut=True)
+
+
 def recorded(verdict: Verdict, result: Result, incumbent: Trial | None = INCUMBENT) -> Trial:
     tried = Tried(result, BEFORE, AFTER, incumbent, PAIRS if incumbent else ())
     return trial_of(ATTEMPT, verdict, tried)
@@ -59,6 +62,13 @@ def test_a_keep_carries_its_figures_and_its_estimate() -> None:
     assert trial.touched == (Touched(file="train.py"),)
     assert len(trial.fingerprint) == 64
     assert trial.at.endswith("+00:00")
+
+
+def test_files_are_touched_from_what_was_before_to_what_is_tried() -> None:
+    more = Sources({**BEFORE.files, "net.py": "WIDTH = 4\n"}, patterns=("**",))
+    tried = Tried(scored(), Sources(BEFORE.files, patterns=("**",)), more, INCUMBENT)
+    trial = trial_of(ATTEMPT, Keep(reason="better", delta=-0.1), tried)
+    assert trial.touched == (Touched(file="net.py", how="added"),)
 
 
 def test_only_a_simplification_is_charged() -> None:
@@ -96,6 +106,7 @@ def test_a_refusal_has_no_figures() -> None:
             "why; the score was implausible, and the full audit under a fresh seed found nothing",
         ),
         (scored(recheck="failed"), "why"),
+        (scored().model_copy(update={"scores": (*scored().scores, INCUMBENTS_CUT)}), "why"),
     ],
 )
 def test_a_reason_says_what_the_runs_went_through(result: Result, reason: str) -> None:
