@@ -149,3 +149,15 @@ def test_only_a_humans_approval_repeats_a_trial(tmp_path: Path) -> None:
             )
             again = proposal(LR=0.3).model_copy(update={"by": by})
             assert isinstance(ledger.admit(again), Sources) is admitted, (origin, number)
+
+
+def test_what_is_pending_is_refused_on_every_newer_tip(tmp_path: Path) -> None:
+    pending = (proposal(DEPTH=6), proposal(DEPTH=7))
+    with study(tmp_path) as history:
+        ledger = Ledger(history, read_space)
+        settle(ledger, ledger.begin_baseline(), scored(1.0))
+        for rate in (0.3, 0.4):
+            check = ledger.context(pending).check
+            assert [reason(check(each.edits)) for each in pending] == ["already-tried"] * 2
+            judged(ledger, scored(1.0 - rate), LR=rate)
+        assert [trial.status for trial in history.trials] == ["baseline", "keep", "keep"]
