@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from agent.git.repository import writable
 from agent.records.events import RunStarted
 from agent.records.objective import VAL_BPB
 from agent.records.results import Trial
@@ -11,10 +12,10 @@ from sandbox.ground.text import one_line
 
 
 class TensorBoard:
-    """Writes below `where`, or below `folder` if that is empty."""
+    """Writes below `where`, or below `folder` if that is empty; through no link of a repository."""
 
     def __init__(self, where: str, folder: Path) -> None:
-        self._root = Path(where).expanduser() if where else folder / "tensorboard"
+        self._root = writable(Path(where).expanduser()) if where else folder / "tensorboard"
         self._writer: Any = None
         self._objective = VAL_BPB
 
@@ -23,7 +24,7 @@ class TensorBoard:
         self._objective = run.objective
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(log_dir=str(self._root / identity_of(run)))
+        self._writer = SummaryWriter(log_dir=str(writable(self._root / identity_of(run))))
         lines = [f"- {name}: `{value}`" for name, value in settings_of(run).items()]
         self._writer.add_text("run", "\n".join(lines))
         self._writer.flush()
