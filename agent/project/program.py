@@ -100,7 +100,7 @@ def _split(text: str) -> tuple[str, str]:
 def _loaded(matter: str) -> Any:
     try:
         return yaml.load(matter, _PlainLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise _fault(one_line(str(error))) from None
 
 

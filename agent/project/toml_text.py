@@ -13,11 +13,12 @@ MAX_BYTES = 1 << 16
 """A larger file is no file of settings."""
 MAX_DOTS = 64
 """In a dotted name: the time and the memory that tomllib takes grow with their square."""
+# No text begins behind a backslash: in one without an end, each escaped quote would be tried.
 _TOKEN = re.compile(
     r'''
-    (?P<value> """(?:\\.|"{1,2}(?!")|[^"\\])*+"{3,5}
+    (?P<value> (?<!\\)"""(?:\\.|"{1,2}(?!")|[^"\\])*+"{3,5}
     | \'\'\'(?:'{1,2}(?!')|[^'])*+'{3,5} )
-    | "(?:[^"\\\n]|\\.)*+" | '[^'\n]*+' | [\w\- \t]++
+    | (?<!\\)"(?:[^"\\\n]|\\.)*+" | '[^'\n]*+' | [\w\- \t]++
     | (?P<dot> \. )
     | (?P<other> \#[^\n]*+ | . )
     ''',

@@ -23,6 +23,7 @@ from agent.evaluate.cluster.ray_door import CLIENT, refuse_open
 from agent.evaluate.cluster.station import SCRATCH
 from agent.evaluate.cluster.terms import Terms
 from agent.evaluate.folders import Export
+from sandbox.ground.plain_files import start_of
 from sandbox.ground.text import one_line
 from sandbox.score.evaluator.evaluation import Split
 
@@ -262,7 +263,7 @@ def _own_cluster() -> str:
     try:
         if note.stat().st_uid not in (os.geteuid(), 0):
             return ""
-        address = note.read_text("utf-8")[:300].strip()
+        address = (start_of(note, 300) or b"").decode().strip()
         host, _, port = address.rpartition(":")
         socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
     except (OSError, ValueError):

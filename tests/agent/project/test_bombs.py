@@ -65,6 +65,13 @@ def test_a_name_of_many_parts_is_refused(name: str, line: str) -> None:
         load_toml(text)
 
 
+@pytest.mark.parametrize("text", ['"' + '\\"' * 32_000, '"""' + '\n\\"""' * 13_000])
+def test_a_text_without_an_end_is_soon_no_toml(text: str) -> None:
+    """Where a text is looked for at each of its quotes, this takes minutes."""
+    with pytest.raises(ValueError, match="Unterminated string"):
+        load_toml(f"a = {text}")
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -71,6 +71,7 @@ def test_without_front_matter_all_of_it_is_the_brief(text: str) -> None:
         ("patience: 0", "patience"),
         ("explore: [boldly]", "explore"),
         ("a: [", "front matter"),
+        ("hours: " + ":".join(["59"] * 2000) + ".5", "too large"),
         ("a: !!python/object/apply:os.system ['true']", "front matter"),
     ],
 )

@@ -74,6 +74,10 @@ def test_only_a_cluster_that_answers_is_this_machines(
         address = f"127.0.0.1:{head.getsockname()[1]}"
         note.write_text(f"{address}\n")
         assert ray_cluster._own_cluster() == address
+        note.rename(tmp_path / "other")
+        note.symlink_to(tmp_path / "other")  # anybody may make one in /tmp
+        assert ray_cluster._own_cluster() == ""
+        note.unlink()
     assert ray_cluster._own_cluster() == ""
     note.write_text("nonsense")
     assert ray_cluster._own_cluster() == ""
