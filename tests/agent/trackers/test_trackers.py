@@ -18,7 +18,6 @@ from agent.trackers import TRACKERS, open_trackers
 from agent.trackers.aside import Aside, Trackers
 from agent.trackers.notify import Command, Notify
 from agent.trackers.targets import Targets
-from agent.trackers.tensorboard import TensorBoard
 from tests.agent.dashboard.nights import HOSTILE, night, trial
 
 NOBODY = Targets()
@@ -393,10 +392,3 @@ def test_a_command_that_cannot_run_is_refused_before_anything_does(
 ) -> None:
     with pytest.raises(UsageFault, match="--notify"):
         open_trackers([], Targets(command=command), tmp_path)
-
-
-def test_event_files_go_through_no_link_of_a_repository(tmp_path: Path) -> None:
-    (tmp_path / "own" / ".git").mkdir(parents=True)
-    (tmp_path / "own" / "runs").symlink_to(tmp_path)
-    with pytest.raises(UsageFault, match="none is followed in a repository"):
-        TensorBoard(str(tmp_path / "own" / "runs" / "night"), tmp_path)
