@@ -1,14 +1,18 @@
 """What a session counts against its bounds, and what it leaves to the next one."""
 
+import threading
 from pathlib import Path
 
 import pytest
 
-from agent.records.inputs import Admitted, Ask, Set
+from agent.errors import UsageFault
+from agent.evaluate.slots import Slot
+from agent.records.events import Judged
+from agent.records.inputs import Admitted, Ask, Pause, Set, Try
 from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Trial
 from agent.run.bounds import Bounds
-from agent.run.inbox import new_input
+from agent.run.inbox import new_input, send
 from agent.run.ledger import Ledger, Settled
 from agent.run.loop import Loop
 from agent.space import read_space
@@ -120,3 +124,78 @@ def test_what_is_in_stock_waits_for_a_resume_unless_its_code_has_no_score(tmp_pa
         settle(loop._ledger, loop._ledger.begin_baseline(), BASELINE)
         loop._keep_for_resume()
         assert [attempt.proposal for attempt in history.in_flight] == [wanted]
+
+
+def test_what_is_tried_again_is_the_next_one(tmp_path: Path) -> None:
+    again = proposal(LR=0.3)
+    fields = {"number": 1, "status": "discard", "proposal": again, "reason": "r"}
+    trial = Trial.model_validate({**fields, "result": result(score())})
+    with study(tmp_path) as history:
+        loop = loop_of(history, ListProposer([]))
+        loop._drafting.put_before(proposal(LR=0.2))
+        list(loop._settled(Settled(trial, again)))
+    assert loop._drafting.staged[0] is again
+
+
+def test_a_question_that_was_cancelled_is_no_fault(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        loop = loop_of(history, ListProposer([]))
+        fault = UsageFault("it was called off", "x")
+        loop._cancel.set()
+        loop._drafting.fault = fault
+        loop._end_without_proposals()
+        assert loop._fault is None
+        loop._cancel.clear()
+        loop._drafting.fault = fault
+        loop._end_without_proposals()
+        assert loop._fault is fault
+
+
+def test_a_paused_session_lasts_until_a_bound_is_used_up(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        loop = loop_of(history, ListProposer([]), trials=1, heard=True)
+        assert loop._is_done, "nothing trains, and nobody proposes"
+        history.admit(accepted(Pause()))
+        assert not loop._is_done
+        loop._meter.measured = 1
+        assert loop._is_done
+
+
+def test_edits_of_people_and_attempts_in_flight_are_taken_up_where_they_are_wanted(
+    tmp_path: Path,
+) -> None:
+    mine = Try(edits=proposal(LR=0.2).edits, hypothesis="mine")
+    with study(tmp_path) as history:
+        history.admit(accepted(mine))
+        loop = loop_of(history, ListProposer([]), heard=True)
+        assert [each.edits for each in loop._drafting.staged] == [mine.edits]
+        assert not loop_of(history, ListProposer([]))._drafting.staged, "nobody is heard"
+        attempt = loop._ledger.begin(proposal(LR=0.3))
+        like = loop_of(history, ListProposer([]))
+        assert list(like._line) == [attempt]
+        others = (like._ledger, like._workers._bench, ListProposer([]), Bounds())
+        only_new = Loop(*others, threading.Event(), only_new=True)
+        assert list(only_new._line) == []
+
+
+@pytest.mark.parametrize(("unit", "begun"), [("s", 0), ("steps", 1)])
+def test_nothing_that_is_timed_begins_beside_a_probe(tmp_path: Path, unit: str, begun: int) -> None:
+    with study(tmp_path, budget={"amount": 60, "unit": unit}) as history:
+        loop = loop_of(history, ListProposer([]))
+        settle(loop._ledger, loop._ledger.begin_baseline(), BASELINE)
+        loop._fleet.join([Slot(number=0, cpus=(0,))])
+        loop._workers.is_probing = True
+        loop._cancel.set()  # what is begun is not trained
+        loop._drafting.put_before(proposal(LR=0.3))
+        list(loop._start_ready())
+        assert len(history.in_flight) == begun
+
+
+def test_a_bound_that_is_raised_after_the_last_trial_lets_the_session_go_on(tmp_path: Path) -> None:
+    proposals = [proposal(LR=0.2), proposal(LR=0.3)]
+    with study(tmp_path) as history:
+        loop = loop_of(history, ListProposer(proposals), trials=1, heard=True)
+        for event in loop.events():
+            if isinstance(event, Judged) and event.trial.number == 1:
+                send(history.project, history.tag, new_input(Set(trials=2), "ada"))
+        assert [trial.number for trial in history.trials] == [0, 1, 2]
