@@ -9,7 +9,7 @@ import pytest
 from agent.errors import ProjectFault
 from agent.evaluate.bench import Assignment
 from agent.evaluate.machine import machine_name
-from agent.records.events import PlaceJoined, TrainingLost
+from agent.records.events import PlaceJoined, TrainingLost, TrialWaits
 from agent.records.inputs import Skip
 from agent.records.results import Attempt, Order
 from agent.records.slots import Slot
@@ -130,3 +130,11 @@ def test_the_last_machine_that_cannot_train_the_baseline_ends_the_run(loop: Loop
     list(loop._trainings._unfit(run, fault))
     assert loop._fleet.slots == (other,)
     assert waiting(loop) == [attempt.number], "it goes on elsewhere"
+
+
+def test_in_a_pause_the_next_run_of_an_attempt_waits(loop: Loop) -> None:
+    attempt = begun(ledger_of(loop), proposal(LR=0.3))
+    loop._trainings._is_paused = lambda: True
+    [event] = loop._trainings.advance(attempt, machine_name())
+    assert isinstance(event, TrialWaits) and event.attempt == attempt
+    assert waiting(loop) == [attempt.number] and not loop._fleet.running
