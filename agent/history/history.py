@@ -326,7 +326,6 @@ class History(Reading):
             now = tip_of(self._git, reference)
             if now == before:
                 raise
-            new_commits(self._git, self.branch, before, now)
             message = (
                 f"{self.branch} was moved by someone else during {meanwhile} ({fault.message})"
             )

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from agent.cli import app
 from agent.errors import Fault
+from agent.history.history import History
 from tests.agent.history.forging import (
     COMMANDS,
     QUICK,
@@ -26,6 +27,7 @@ from tests.agent.history.forging import (
     fuzz,
     make_night,
 )
+from tests.agent.study import project_of
 from tests.e2e.researcher import git
 
 TRIAL_FIELDS = [
@@ -239,6 +241,15 @@ def test_a_newer_record_is_named_and_the_rest_of_the_branch_is_listed(
     assert isinstance(error, Fault)
     assert "unknown to this version of autoresearch: upgrade" in error.message
     assert "upgrade" in str(error.next_command)
+
+
+def test_a_newer_setting_is_named_and_the_run_is_not_worked_on(here: Path) -> None:
+    forge(here, 0, field(["novelty"], "x"))
+    project = project_of(here)
+    [warning] = History.read(project, "t").warnings
+    assert "a setting called 'novelty', unknown to this version" in warning
+    with pytest.raises(Fault, match="a setting called 'novelty'"):
+        History.open(project, "t")
 
 
 def test_a_newer_attempt_in_flight_is_named(here: Path) -> None:

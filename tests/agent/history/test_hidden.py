@@ -107,6 +107,7 @@ def test_each_opening_of_the_test_split_is_a_commit_that_counts_itself(history) 
     root = Path(history.project.root)
     with History.read(history.project, history.branch) as again:
         assert [opening.number for opening in again.openings] == [1, 2]
+        assert history.openings == again.openings
         assert not again.warnings
     subjects = git(root, "log", "--format=%s", f"{before}..{history.branch}").splitlines()
     assert subjects[0] == "open the test split, time 2: replicate"
