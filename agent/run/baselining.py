@@ -78,9 +78,8 @@ class Baselining:
         scores = result.scores if result else ()
         runs = [(score.machine, score.seed) for score in scores if score.role == role]
         for training in self._fleet.runs_of(attempt.number):
-            order = training.order
-            if order.role == role and not order.checks:
-                runs.append((training.slot.machine, order.seed))
+            if training.order.role == role:
+                runs.append((training.slot.machine, training.order.seed))
         return runs
 
     def _run(self, attempt: Attempt, role: Role, seeds: list[int]) -> Order | None:

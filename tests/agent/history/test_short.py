@@ -13,7 +13,7 @@ from agent.git.plumbing import Plumbing
 from agent.history.entries import Unknown, read_entry
 from agent.history.history import History
 from agent.history.messages import verdict_message
-from agent.history.short import LEAST, restored, shortened
+from agent.history.short import LEAST, base_of, restored, shortened
 from agent.records.proposals import Configuration
 from agent.records.results import Trial
 from agent.run.ledger import Ledger
@@ -83,6 +83,13 @@ def test_few_constants_are_recorded_whole_and_one_more_by_what_differs() -> None
     assert shortened(few, trial_with(few, 0)) == {"configuration": few}
     more = {**few, "ONE_MORE": 1}
     assert shortened(more, trial_with(more, 0)) == {"configuration": {}, "like": 0, "without": []}
+
+
+def test_records_refer_to_the_first_trial_that_has_constants() -> None:
+    refused = trial_with({}, 0)
+    first, second = trial_with(MANY, 1), trial_with(MANY, 2)
+    assert base_of([refused, first, second]) is first
+    assert base_of([refused]) is None
 
 
 def test_the_first_trial_is_read_by_itself() -> None:

@@ -9,6 +9,7 @@ from agent.evaluate.bench import Assignment
 from agent.evaluate.machine import machine_name
 from agent.evaluate.slots import Slot
 from agent.records.inputs import Admitted, Approve, Ask, Hold, Skip
+from agent.records.proposals import Provenance
 from agent.records.results import Order
 from agent.run.fleet import Wait
 from agent.run.inbox import new_input
@@ -72,6 +73,7 @@ def test_an_attempt_with_a_verdict_waits_for_its_other_runs(ledger: Ledger) -> N
     slots = [Slot(number=n, cpus=(0,), place=f"node-{n}") for n in range(4)]
     ledger.fleet.join(slots[:1])
     ledger.fleet.begin(Assignment(attempt, order, slots[0], 1, None))
+    assert isinstance(ledger.next(attempt, machine_name()), Wait), "it has its run already"
     for slot in slots[1:]:
         blamed = ledger.lose(Assignment(attempt, order, slot, 1, None), "the node died")
     assert blamed
@@ -128,3 +130,33 @@ def test_a_baseline_is_not_perturbed_before_all_its_seeds_have_run(tmp_path: Pat
         ledger.record(attempt, order, result(score(1.0, 2)))
         neutral = ledger.next(attempt, machine_name())
         assert isinstance(neutral, Order) and neutral.role == "neutral"
+
+
+def test_seeds_of_a_baseline_begin_at_the_runs_own(tmp_path: Path) -> None:
+    with study(tmp_path, seed=7) as history:
+        ledger = Ledger(history, read_space)
+        attempt = ledger.begin_baseline()
+        for seed in (7, 8):
+            order = ledger.next(attempt, machine_name())
+            assert isinstance(order, Order) and order.seed == seed
+            ledger.record(attempt, order, result(score(1.0 + seed, seed)))
+        assert settled_now(ledger, attempt).trial.status == "baseline"
+
+
+@pytest.mark.parametrize(("origin", "by_hand"), [("human", False), ("llm", True), ("llm", False)])
+def test_an_undecided_trial_that_was_overtaken_is_tried_again_for_a_person_or_after_one(
+    ledger: Ledger, origin: str, by_hand: bool
+) -> None:
+    by = Provenance.model_validate({"method": "m", "origin": origin})
+    wanted = proposal(LR=0.3).model_copy(update={"by": by})
+    attempt = begun(ledger, wanted)
+    if by_hand:
+        change_by_hand(ledger)
+        ledger.history.take_in()
+        settle(ledger, ledger.begin_baseline(), result(score(1.0, 0), score(1.0, 1)))
+    else:
+        settle(ledger, begun(ledger, proposal(DEPTH=8)), result(score(0.5, 0)))
+    ledger.history.note(attempt, result(score(0.9, 9)))  # nothing was measured under this seed
+    settled = settled_now(ledger, attempt)
+    assert settled.trial.status == "discard"
+    assert (settled.replay is not None) == (origin == "human" or by_hand)
