@@ -145,3 +145,7 @@ def test_a_number_that_json_will_not_write_is_no_constant() -> None:
     assert read_constants(f"BIG = {'0x' + 'f' * 5000}\n") == {}
     assert evaluate(ast.parse("2**2000", mode="eval").body) == 2**2000
     assert read_constants("A = 1e999\n") == {}
+
+
+def test_prose_beside_a_trailer_is_no_record() -> None:
+    assert read_entry(committed("a subject\n\nIn short,\nTrial: 3\n")) is None

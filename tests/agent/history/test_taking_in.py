@@ -7,7 +7,9 @@ import pytest
 from agent.errors import BranchMoved, HistoryFault
 from agent.git import store
 from agent.git.plumbing import Plumbing
+from agent.history.commits import times_of
 from agent.history.history import History
+from agent.history.runs import unlike_remotes
 from agent.records.inputs import Admitted, Brief, Reject, Tell
 from agent.records.losses import loss_of
 from agent.records.objective import Objective
@@ -142,11 +144,34 @@ def test_a_change_of_data_needs_a_baseline_and_tells_what_was_proposed_before_it
             assert each.on_other_data(before) and not each.on_other_data(each.tip)
 
 
-def test_a_run_is_called_as_its_branch_is(tmp_path: Path) -> None:
+def test_a_run_is_called_as_its_branch_is_and_scored_as_its_record_says(tmp_path: Path) -> None:
     with study(tmp_path) as history:
         tip = history.tip
     git(tmp_path, "update-ref", "refs/heads/autoresearch/u", tip)
-    assert History.read(project_of(tmp_path), "u").run.tag == "u"
+    now = project_of(tmp_path).model_copy(update={"score": "sealed"})
+    again = History.read(now, "u")
+    assert (again.run.tag, again.project.score) == ("u", "printed")
+
+
+def test_only_a_remote_copy_of_this_very_run_is_compared_with_it(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        tip = history.tip
+        commit(tmp_path, "ahead")
+        ahead = git(tmp_path, "rev-parse", "autoresearch/t")
+        repository = Plumbing(tmp_path)
+        git(tmp_path, "update-ref", "refs/remotes/o/autoresearch/not", ahead)
+        assert unlike_remotes(repository, "t", tip) == []
+        git(tmp_path, "update-ref", "refs/remotes/o/autoresearch/t", ahead)
+        [warning] = unlike_remotes(repository, "t", tip)
+        assert warning.startswith("o/autoresearch/t is ahead by 1 commits")
+
+
+def test_a_commit_whose_time_no_clock_shows_has_none(tmp_path: Path) -> None:
+    make_repository(tmp_path)
+    odd = git(tmp_path, "cat-file", "commit", "HEAD").replace("> ", "> 99", 2) + "\n"
+    name = Plumbing(tmp_path)("hash-object", "-t", "commit", "-w", "--stdin", stdin=odd.encode())
+    head = git(tmp_path, "rev-parse", "HEAD")
+    assert list(times_of(Plumbing(tmp_path), [head, name.strip()])) == [head]
 
 
 # ---------------------------------------------------------------- attempts in flight

@@ -62,7 +62,9 @@ def test_line_ends_flags_alone_and_missing_files_are_no_change(tmp_path: Path) -
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     git(tmp_path, "update-index", "--skip-worktree", "train.py", "other.py")
     (tmp_path / "other.py").unlink()
-    assert head_of(project_of(tmp_path)) == git(tmp_path, "rev-parse", "HEAD").strip()
+    for converts in ("true", "false"):
+        git(tmp_path, "config", "core.autocrlf", converts)
+        assert head_of(project_of(tmp_path)) == git(tmp_path, "rev-parse", "HEAD").strip()
 
 
 def test_what_a_filter_of_the_users_makes_of_a_file_is_no_change(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from agent.edit import fingerprint
 from agent.edit.files import Sources
 from agent.errors import ProjectFault
+from agent.evaluate.bench import Assignment
 from agent.evaluate.machine import machine_name
 from agent.evaluate.slots import Slot
 from agent.history.history import History
@@ -14,6 +15,7 @@ from agent.judge.suspicion import APPROVE
 from agent.records.edits import Refused
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Order, Result, Score, Trial
+from agent.run.fleet import Wait
 from agent.run.ledger import Ledger
 from agent.space import read_space
 from sandbox.ground.deadline import Usual
@@ -171,6 +173,11 @@ def test_on_another_machine_the_baseline_runs_first(tmp_path: Path) -> None:
         order = ordered(ledger, attempt)
         baseline = history.trials[0].attempt
         assert (order.commit, order.seed, order.role) == (baseline, 7, "baseline")
+        ledger.fleet.join([SLOT])
+        ledger.fleet.begin(Assignment(attempt, order, SLOT, 1, None))
+        other = begun(ledger, proposal(LR=0.4))
+        assert isinstance(ledger.next(other, machine_name()), Wait), "it is being timed"
+        ledger.fleet.end(SLOT)
         here = score(1.0, 7, role="baseline", machine=machine_name(), seconds=3.0)
         ledger.record(attempt, order, result(here))
         following = ordered(ledger, attempt)

@@ -160,3 +160,15 @@ def test_an_undecided_trial_that_was_overtaken_is_tried_again_for_a_person_or_af
     settled = settled_now(ledger, attempt)
     assert settled.trial.status == "discard"
     assert (settled.replay is not None) == (origin == "human" or by_hand)
+
+
+def test_what_other_data_showed_of_the_noise_decides_nothing(tmp_path: Path) -> None:
+    """On the first data every seed gave the same score, so that no run repeated another."""
+    with study(tmp_path, verdict="sequential") as history:
+        measured(history, first=result(*(score(1.0, seed) for seed in range(3))))
+        history.change_data(history.draft_prepare("OTHER = 1\n"), "b" * 64, "why")
+        ledger = measured(history)
+        attempt = begun(ledger, proposal(LR=0.3))
+        history.note(attempt, result(score(0.9, 0)))
+        step = ledger.next(attempt, machine_name())
+        assert isinstance(step, Order) and not step.texts
