@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import HistoryFault
+from agent.errors import HistoryFault, ProjectFault
 from agent.git.plumbing import Plumbing
 from agent.git.programs import heed
 from agent.git.store import Store
-from agent.history.checkout import export
+from agent.history.checkout import export, leave_branch
 from agent.history.history import History
 from agent.history.mend import bring_worktree
 from tests.agent.study import (
@@ -139,6 +139,36 @@ def test_a_submodule_comes_along_where_it_is_checked_out(tmp_path: Path) -> None
         assert list((tmp_path / "again" / "library").iterdir()) == [], (
             "as empty as in the user's own checkout"
         )
+        (home / "workspace" / "library").rmdir()
+        (home / "workspace" / "library").symlink_to(library)
+        with pytest.raises(ProjectFault, match="workspace/library is a symbolic link"):
+            history.export(history.tip, tmp_path / "linked")
+
+
+def test_a_submodule_that_the_index_lacks_may_name_no_program(tmp_path: Path) -> None:
+    library = committed(tmp_path / "library", {"lib.py": "X = 1\n"})
+    home = committed(tmp_path / "r", {})
+    options = ("-c", "protocol.file.allow=always", "submodule", "--quiet", "add")
+    git(home, *options, str(library), "workspace/library")
+    git(home, "commit", "-qm", "with a library")
+    with study_of(home) as history:
+        git(home, "rm", "-q", "--cached", "workspace/library")
+        git(home / "workspace" / "library", "config", "core.fsmonitor", "./steal")
+        with pytest.raises(HistoryFault, match=r"the index lacks, and names .*core\.fsmonitor"):
+            history.export(history.tip, tmp_path / "out")
+
+
+def test_a_checkout_leaves_the_branch_of_a_run_only_without_changes(tmp_path: Path) -> None:
+    home = committed(tmp_path / "r", {"a.py": "A = 1\n"})
+    git(home, "switch", "-q", "-c", "mine")
+    (home / "a.py").write_text("A = 2\n")
+    with pytest.raises(HistoryFault, match="has changes that are not committed") as fault:
+        leave_branch(home, "mine")
+    assert "a.py" in fault.value.message and "stash" in str(fault.value.next_command)
+    git(home, "checkout", "-q", "a.py")
+    (home / "new.py").touch()
+    assert leave_branch(home, "mine") == git(home, "rev-parse", "HEAD")
+    assert git(home, "rev-parse", "--abbrev-ref", "HEAD") == "HEAD"
 
 
 def test_a_submodule_without_the_commit_is_a_fault(tmp_path: Path) -> None:

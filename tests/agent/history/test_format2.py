@@ -20,7 +20,6 @@ from agent.history.entries import (
     is_measured,
     read_entry,
     read_run,
-    refuse_off_scale,
 )
 from agent.history.messages import (
     attempt_message,
@@ -34,7 +33,7 @@ from agent.history.messages import (
 from agent.judge.suspicion import Rejection
 from agent.records.edits import SetConstant
 from agent.records.inputs import Admitted, Input, Tell
-from agent.records.objective import Evaluator, Machine, Objective, Sense
+from agent.records.objective import Evaluator, Machine, Objective
 from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Pair, Result, Score, Trial
 from tests.agent.history.strategies import (
@@ -373,42 +372,3 @@ def test_a_message_may_be_huge() -> None:
 def test_the_message_of_a_trial_is_short() -> None:
     """What a run of a thousand trials costs the repository: under a kilobyte of message each."""
     assert len(verdict_message(an_example())) < 800
-
-
-# ---------------------------------------------------------------- forged records
-
-
-def test_where_a_record_stands_is_said_by_git_and_not_by_the_record() -> None:
-    trial = an_example()
-    forged = changed(verdict_message(trial), attempt="e" * 40, verdict="f" * 40, new_data=True)
-    read = read_entry(committed(forged))
-    assert isinstance(read, Trial)
-    assert (read.attempt, read.verdict, read.new_data) == ("a" * 40, "c" * 40, False)
-    message = changed(attempt_message(3, trial.proposal), commit="e" * 40, parent="f" * 40)
-    attempt = read_entry(committed(message, ["b" * 40]))
-    assert isinstance(attempt, Attempt)
-    assert (attempt.commit, attempt.parent) == ("c" * 40, "b" * 40)
-
-
-def test_a_mistake_beside_a_name_of_a_newer_version_is_still_a_mistake() -> None:
-    message = changed(verdict_message(an_example()), horizon=1)
-    assert isinstance(read_entry(committed(message)), Unknown)
-    with pytest.raises(HistoryFault, match="cannot be read"):
-        read_entry(committed(changed(message, number=-1)))
-
-
-def test_a_trailer_of_another_tool_beside_the_record_is_left_alone() -> None:
-    trial = an_example()
-    message = verdict_message(trial).rstrip("\n") + '\nReviewed-by: "Autoresearch: {"\n'
-    assert read_entry(committed(message)) == read_entry(committed(verdict_message(trial)))
-
-
-@pytest.mark.parametrize(
-    "fields", [{"pairs": [{"seed": 0, "candidate": -1.0, "incumbent": 1.0}]}, {"estimate": -1.0}]
-)
-def test_no_score_of_a_verdict_is_off_the_scale_of_its_metric(fields: dict[str, Any]) -> None:
-    commit = committed(changed(verdict_message(an_example()), **fields))
-    entry = read_entry(commit)
-    refuse_off_scale(commit, entry, Sense(scale="linear"))
-    with pytest.raises(HistoryFault, match="a score of -1, which is not on the scale log"):
-        refuse_off_scale(commit, entry, Sense(scale="log"))

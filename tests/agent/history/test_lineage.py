@@ -136,6 +136,7 @@ def test_a_parent_is_known_by_its_first_commit_whatever_it_is_called(here: Path)
     firsts = first_commits(project)
     assert sorted(firsts[run.parent.first]) == ["a", "copy"]
     assert tag_now(run.parent, firsts) == "a", "its own name first"
+    assert tag_now(run.parent, {run.parent.first: ["z", "a"]}) == "a"
     git(here, "update-ref", "-d", "refs/heads/autoresearch/a")
     assert parent_text(project, run) == "a#2, which is called copy now"
     git(here, "update-ref", "-d", "refs/heads/autoresearch/copy")

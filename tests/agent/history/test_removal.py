@@ -68,6 +68,7 @@ def test_a_renamed_run_has_everything_under_its_new_tag(tmp_path: Path) -> None:
         "run.log",
     }
     place = tmp_path / ".autoresearch" / "worktrees" / "u"
+    assert str(place) in git(tmp_path, "worktree", "list"), "git knows where it is"
     assert git(place, "symbolic-ref", "HEAD").strip() == f"{BRANCH}/u"
     assert git(tmp_path, "config", "branch.autoresearch/u.remote").strip() == "origin"
     with History.open(project_of(tmp_path), "u") as history:
@@ -135,6 +136,7 @@ def test_a_rename_that_was_killed_is_finished_by_the_same_call(tmp_path: Path, s
     assert local(tmp_path) == {"runs/u", "worktrees/u"}
     assert (tmp_path / ".autoresearch/runs/u/run.log").read_text() == "a line\n"
     place = tmp_path / ".autoresearch" / "worktrees" / "u"
+    assert str(place) in git(tmp_path, "worktree", "list"), "git knows where it is"
     assert git(place, "symbolic-ref", "HEAD").strip() == f"{BRANCH}/u"
 
 

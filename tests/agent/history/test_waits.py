@@ -23,6 +23,7 @@ def test_a_wait_is_there_until_the_model_is_asked_again_or_the_session_ends(
         assert awaited and (awaited.until, awaited.reason) == (UNTIL, "the session limit")
         waits.hear(ModelWaited("", ""))
         assert awaited_by(project, "t") is None
+        assert not (run_folder(tmp_path, "t") / FILE).exists()
         waits.hear(ModelWaited(UNTIL, "x" * 10_000))
         assert awaited_by(project, "t")
     assert awaited_by(project, "t") is None

@@ -1,0 +1,50 @@
+"""Which files of a run a proposer may read, and what is said of the others."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.errors import UsageFault
+from agent.history.visible import VisibleFiles
+from agent.records.objective import Objective
+from tests.agent.study import make_repository, project_of
+from tests.e2e.researcher import git
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VisibleFiles:
+    """The files of a workspace: a text, a large one, a binary one and a link; one lies outside."""
+    monkeypatch.setattr("agent.history.visible.MAX_BYTES", 20)
+    root = make_repository(tmp_path)
+    (root / "sub").mkdir()
+    (root / "sub" / "net.py").write_text("WIDTH = 4\n")
+    (root / "sub" / "large.txt").write_text("x" * 21)
+    (root / "sub" / "weights.bin").write_bytes(b"\0\1")
+    (root / "sub" / "link.py").symlink_to("../train.py")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "a workspace")
+    project = project_of(root).model_copy(update={"workspace": "sub"})
+    return VisibleFiles(project, Objective(metric="val_bpb"))
+
+
+def test_plain_files_of_the_workspace_are_listed_and_texts_are_read(files: VisibleFiles) -> None:
+    assert list(files.at("HEAD")) == ["sub/large.txt", "sub/net.py", "sub/weights.bin"]
+    assert files.text("HEAD", "sub/net.py") == "WIDTH = 4\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("train.py", "no file train.py to be visible"),
+        ("sub/link.py", "no file sub/link.py to be visible"),
+        ("sub/nett.py", "Did you mean sub/net.py?"),
+        ("sub/large.txt", "has 21 bytes: too many"),
+        ("sub/weights.bin", "is not a text file"),
+    ],
+)
+def test_other_files_are_refused_with_the_reason(
+    files: VisibleFiles, path: str, words: str
+) -> None:
+    with pytest.raises(UsageFault) as fault:
+        files.text("HEAD", path)
+    assert words in str(fault.value)
