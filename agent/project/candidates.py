@@ -27,7 +27,7 @@ from agent.project.scripts import (
     texts_of,
     tree_of,
 )
-from sandbox.ground.plain_files import start_of
+from sandbox.ground.plain_files import is_file, start_of
 from sandbox.ground.record import Record
 from sandbox.ground.text import is_plain
 
@@ -212,7 +212,7 @@ def compiling(module: str) -> str:
 
 
 def _is_plain(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()
+    return is_file(path) and not path.is_symlink()
 
 
 def is_no_script(name: str) -> bool:

@@ -15,6 +15,7 @@ from agent.project.settings import FILE, ScoreKind, Settings
 from agent.records.evaluator import Evaluator
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.patterns import EXCEPT, covers, folder_around, matches
+from sandbox.ground.plain_files import is_file
 from sandbox.ground.record import Record
 from sandbox.ground.text import one_line
 
@@ -312,7 +313,7 @@ def _no_file(root: Path, base: PurePosixPath, key: str, path: str) -> ProjectFau
     """Return the fault of a file that autoresearch.toml names and that is not there."""
     folder = root / base
     listing = Plumbing(folder)("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    files = [name for name in listing.split("\0") if name and (folder / name).is_file()]
+    files = [name for name in listing.split("\0") if name and is_file(folder / name)]
     message = unknown("file", path, sorted(files))
     toml = str(folder / FILE)
     return ProjectFault(f"{toml}: {key}: {message}", f"$EDITOR {quote(toml)}")

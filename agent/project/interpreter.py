@@ -17,6 +17,7 @@ from typing import Literal
 from agent.errors import ProjectFault
 from agent.project.find import Project
 from agent.project.settings import FILE, Settings
+from sandbox.ground.plain_files import exists, is_folder
 from sandbox.ground.record import Record
 from sandbox.walls.mounts import PACKAGES, interpreter_paths, package_folders, read_venv
 
@@ -76,7 +77,7 @@ class Interpreter(Record):
         """Return whether a package lies among those that are installed for it."""
         names = (package, f"{package}.py")
         places = product(self.packages, names)
-        return any(Path(folder, name).exists() for folder, name in places)
+        return any(exists(Path(folder, name)) for folder, name in places)
 
     def inside(self, checkout: Path) -> tuple[str, ...]:
         """Return which of `sources` lie in a checkout, by their paths in it.
@@ -158,7 +159,7 @@ def _checked(path: Path, origin: Origin, project: Project) -> Interpreter:
             repair,
         )
     venv = read_venv(path.parent.parent)
-    if venv and not Path(venv.home).is_dir():
+    if venv and not is_folder(Path(venv.home)):
         message = f"The environment {path.parent.parent} is made of {venv.home}, which is gone."
         raise ProjectFault(message, repair)
     version = (venv.version if venv else "") or _version_of(target)
@@ -235,11 +236,11 @@ def _sources(packages: tuple[str, ...]) -> Iterator[str]:
     for folder in packages:
         for path in sorted(Path(folder).glob("*.pth")):
             for line in _start_of(path).splitlines():
-                if line.startswith("/") and Path(line.strip()).is_dir():
+                if line.startswith("/") and is_folder(Path(line.strip())):
                     yield line.strip()
         for path in sorted(Path(folder).glob("__editable__*.py")):
             for name in MAPPED.findall(_start_of(path)):
-                if Path(name).is_dir():
+                if is_folder(Path(name)):
                     yield str(Path(name).parent)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from agent.project.interpreter import Interpreter
 from agent.project.scripts import imports_of, tree_of
+from sandbox.ground.plain_files import is_file, is_folder
 
 ROOTS = ("src", "lib", "python", ".")
 """Where projects keep their packages; the last is the project's own folder."""
@@ -35,6 +36,6 @@ def import_roots(script: str, text: str, checkout: Path, python: Interpreter) ->
 def _has(folder: Path, module: str) -> bool:
     """Return whether a folder has a module, or a package with Python files."""
     package = folder / module
-    return (folder / f"{module}.py").is_file() or (
-        package.is_dir() and any(path.suffix == ".py" for path in package.iterdir())
+    return is_file(folder / f"{module}.py") or (
+        is_folder(package) and any(path.suffix == ".py" for path in package.iterdir())
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.ground.outcome import LimitExceeded, Limits, Outcome, OutOfMemory, TimedOut
+from sandbox.ground.plain_files import exists
 from sandbox.ground.pointers import pointers_in
 from sandbox.ground.text import TRACEBACK, tail
 
@@ -161,7 +162,7 @@ def _of_missing(name: str, room: Room) -> str:
     first = inside.parts[0] if inside.parts else ""
     if room.checkout is None or ".." in inside.parts or first in ("", ".git", ".autoresearch"):
         return ""
-    if not (room.checkout / inside).exists() or (room.workspace / first).is_symlink():
+    if not exists(room.checkout / inside) or (room.workspace / first).is_symlink():
         return ""
     return (
         f'{inside} is not in git, so no trial gets it: read_only = ["{first}"] in {TOML} shows it'

@@ -1,4 +1,4 @@
-"""Reads plain files that others wrote: a link may lead anywhere, and a pipe may never end."""
+"""Looks at files that others named or wrote: a link may lead anywhere, a pipe may never end."""
 
 import os
 import stat
@@ -26,6 +26,24 @@ def start_of(path: Path, limit: int) -> bytes | None:
             return file.read(limit)
     finally:
         os.close(descriptor)
+
+
+def exists(path: Path) -> bool:
+    """Return whether there is something at a path that others wrote.
+
+    Unlike pathlib's own, this and the next two raise nothing for a name that no file can have.
+    """
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a path that others wrote leads to a file."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path that others wrote leads to a folder."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def lines_of(folder: Path, name: str) -> int:

@@ -98,7 +98,9 @@ def test_what_is_installed_as_editable_is_known_by_its_folders(tmp_path: Path) -
     packages = tmp_path / f".venv/lib/python{VERSION}/site-packages"
     for name in ("src", "lib/mypkg"):
         (tmp_path / name).mkdir(parents=True)
-    (packages / "_project.pth").write_text(f"{tmp_path}/src\nimport sys\n{tmp_path}/gone\n")
+    (packages / "_project.pth").write_text(
+        f"{tmp_path}/src\nimport sys\n{tmp_path}/gone\n/{'a' * 300}\n"
+    )
     finder = f"MAPPING: dict[str, str] = {{'mypkg': '{tmp_path}/lib/mypkg'}}\n"
     (packages / "__editable___mypkg_0_finder.py").write_text(finder)
     interpreter = found(project)
@@ -128,6 +130,10 @@ def lose_its_base(python: Path) -> None:
     (python.parents[1] / "pyvenv.cfg").write_text("home = /nowhere/bin\n")
 
 
+def name_no_folder(python: Path) -> None:
+    (python.parents[1] / "pyvenv.cfg").write_text(f"home = /{'a' * 300}\n")
+
+
 def be_old(python: Path) -> None:
     (python.parents[1] / "pyvenv.cfg").write_text(f"home = {BASE.parent}\nversion = 3.6.9\n")
 
@@ -138,6 +144,7 @@ BROKEN = {
     lead_to_a_secret: "which is no Python itself",
     lead_out: "leads out of its environment",
     lose_its_base: "is made of /nowhere/bin, which is gone",
+    name_no_folder: "is made of /a{300}, which is gone",
     be_old: "trainings need 3.9 or newer",
 }
 

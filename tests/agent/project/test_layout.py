@@ -38,6 +38,7 @@ def test_what_is_installed_or_sees_to_its_path_itself_is_left_alone(tmp_path: Pa
     own = "import sys\nsys.path.append('src')\nimport spins\n"
     assert import_roots("a/train.py", own, tmp_path, python()) == ()
     assert import_roots("a/train.c", "int main() { return 0; }", tmp_path, python()) == ()
+    assert import_roots("a/train.py", f"import {'a' * 300}\n", tmp_path, python()) == ()
     editable = python().model_copy(update={"sources": (str(tmp_path / "src"),)})
     assert import_roots("a/train.py", "import spins\n", tmp_path, editable) == ("src",)
 

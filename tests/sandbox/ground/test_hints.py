@@ -92,6 +92,12 @@ def test_a_hint_does_not_tell_whether_another_file_is_there(tmp_path: Path, name
     assert answer == hint_of(CRASHED, room(tmp_path / "log", words.replace(name, name + "x")))
 
 
+def test_a_name_that_no_file_can_have_ends_no_night(tmp_path: Path) -> None:
+    name = "a" * 290
+    words = f"FileNotFoundError: [Errno 2] No such file or directory: '{name}'"
+    assert hint_of(CRASHED, room(tmp_path / "log", words)) == ""
+
+
 def test_the_loopback_of_tier_c_is_explained_and_a_gpus_own_memory_is_not(tmp_path: Path) -> None:
     words = "OSError: [Errno 97] Address family not supported by protocol"
     assert "loopback included" in hint_of(CRASHED, room(tmp_path / "log", words, "C"))
