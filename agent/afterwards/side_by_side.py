@@ -166,7 +166,7 @@ class SideBySide:
             raise HistoryFault(message, "autoresearch log")
         [score] = run.scores
         stepping = None if score.startup is None else run.seconds - score.startup
-        return Usual(seconds=run.seconds, stepping=stepping)
+        return Usual(seconds=run.seconds, stepping=stepping, answering=score.answering)
 
     def _run(
         self, slot: Slot, state: State, order: Order, turn: int, usual: Usual | None

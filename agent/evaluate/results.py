@@ -92,6 +92,7 @@ def scored_result(
         celsius=run.conditions.celsius,
         seconds=round(measured.seconds, 2),
         startup=None if measured.startup is None else round(measured.startup, 2),
+        answering=measured.answering,
         cores=len(slot.cpus) or None,
         cut=measured.cut,
         also=measured.also,

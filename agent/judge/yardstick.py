@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from agent.records.results import KEPT, Result, Score, Trial
+from sandbox.ground.answering import Answering
 from sandbox.ground.deadline import Usual
 
 
@@ -48,7 +49,11 @@ def usual_of(
         if score.seconds is not None and score.startup is not None
     ]
     watched = len(stepping) == len(seconds)
-    return Usual(seconds=max(seconds), stepping=max(stepping) if watched else None)
+    return Usual(
+        seconds=max(seconds),
+        stepping=max(stepping) if watched else None,
+        answering=Answering.slowest(score.answering for score in here),
+    )
 
 
 def _may_time(trial: Trial, yardstick: Trial) -> bool:

@@ -21,6 +21,7 @@ from agent.records.losses import Loss
 from agent.records.objective import score_text
 from agent.records.proposals import Configuration, Proposal, Value
 from agent.records.target import TargetResult
+from sandbox.ground.answering import Answering
 from sandbox.ground.outcome import Audit
 from sandbox.ground.record import Record
 from sandbox.score.evaluator.evaluation import Split
@@ -59,6 +60,8 @@ class Score(Record):
     """Training time on the harness's clock."""
     startup: Quantity | None = None
     """Seconds of it until the tokens were first opened (0 if never); None if nobody watched."""
+    answering: Answering | None = None
+    """How long a baseline's model took to answer while it was scored; None for other code."""
     cores: Annotated[Whole, Field(ge=1)] | None = None
     """How many cores it ran on; None for all."""
     cut: bool = False

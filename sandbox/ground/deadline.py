@@ -15,6 +15,7 @@ beside it (agent/judge/overtime.py).
 
 from pydantic import Field
 
+from sandbox.ground.answering import Answering
 from sandbox.ground.budget import Budget, Limit
 from sandbox.ground.record import Record
 
@@ -56,6 +57,8 @@ class Usual(Record):
     seconds: float = Field(ge=0)
     stepping: float | None = Field(default=None, ge=0)
     """The longest time from opening the tokens to the end; None if that was not observed."""
+    answering: Answering | None = None
+    """The longest times of its answers while it was scored; None if nobody took them."""
 
 
 def allowed_seconds(limit: Limit, usual: float) -> float:
@@ -121,6 +124,13 @@ class Deadline(Record):
             late, took, allowed = self._judge_steps(seconds, opened, killed)
         still = " and had not ended" if killed else ""
         return f"trained {took:.1f} s{still}, where {allowed}" if late else ""
+
+    def scored_too_long(self, answering: Answering) -> str:
+        """Return why a model may have learnt while it was scored; "" if it was fast enough."""
+        if self.usual.answering is None:
+            return ""
+        training = self._amount if self.in_seconds else self.usual.seconds
+        return answering.excess(self.usual.answering, training)
 
     def _judge_limit(self, seconds: float, killed: bool) -> tuple[bool, float, str]:
         allowed = (

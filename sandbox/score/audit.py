@@ -25,6 +25,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from sandbox.ground.answering import Stopwatch
 from sandbox.score.sealed import FRAME_LOGITS, FRAME_TOKENS, Validation
 from sandbox.score.wire import Floats, Invalid, Rows, Tokens, log_probabilities, receive, send
 
@@ -111,16 +112,20 @@ def commit(
     stdout: BinaryIO,
     places: list[Places],
     rng: np.random.Generator,
+    stopwatch: Stopwatch | None = None,
 ) -> Committed:
     """Ask the first process for its predictions.
 
     Raise Invalid for answers that are not finite or not complete.
     """
+    stopwatch = stopwatch or Stopwatch()
     inputs, targets = validation.windows()
     logs = []
+    stopwatch.start()
     for frame in places:
         send(stdin, prefixes(inputs, frame, rng), frame.cuts - 1)
         logits = receive(stdout, (len(frame.cuts), validation.vocabulary))
+        stopwatch.lap()
         logs.append(log_probabilities(logits, targets[frame.windows, frame.cuts - 1]))
     send(stdin, inputs[:0])
     windows = np.concatenate([frame.windows for frame in places])

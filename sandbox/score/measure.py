@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import FiniteFloat
 
+from sandbox.ground.answering import Answering
 from sandbox.ground.deadline import LATE_SECONDS
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.hints import Room, hint_of
@@ -23,7 +24,7 @@ from sandbox.ground.outcome import (
 )
 from sandbox.ground.record import Record
 from sandbox.ground.text import one_line, tail
-from sandbox.score.evaluator.evaluate import Bout, NotEvaluated, evaluate
+from sandbox.score.evaluator.evaluate import Bout, NotEvaluated, Reported, evaluate
 from sandbox.score.evaluator.evaluation import Evaluation, Split
 from sandbox.score.evaluator.outputs import remove_outputs
 from sandbox.score.failure import Status, ended_in_silence, failure, with_score
@@ -36,7 +37,14 @@ from sandbox.score.opened import FirstOpen
 from sandbox.score.printed import Point, Value, read_curve, read_summary
 from sandbox.score.reading import lacking, read_also, read_metric, units_of
 from sandbox.score.room import NoProgram, place_data
-from sandbox.score.scoring import WORKSPACE, Candidate, Unscorable, score_weights, scoring_room
+from sandbox.score.scoring import (
+    WORKSPACE,
+    Candidate,
+    Scored,
+    Unscorable,
+    score_weights,
+    scoring_room,
+)
 from sandbox.score.sealed import Validation
 from sandbox.score.seeding import SeedCalls, read_seed_calls
 from sandbox.score.weights import FOLDER, NAME, BadWeights, NoWeights, take_weights
@@ -60,6 +68,8 @@ class Measured(Record):
     cut: bool = False
     """Whether it was ended at its deadline, and the weights that lay there were scored."""
     score_seconds: float = 0.0
+    answering: Answering | None = None
+    """How long a baseline's model took to answer, by which others are judged; else None."""
     peak_memory_bytes: int | None = None
     parameters: int | None = None
     curve: tuple[Point, ...] = ()
@@ -270,15 +280,52 @@ def _sealed(
         gpus=job.gpus,
         hidden=job.hidden,
     )
-    validation = Validation.read(Path(f"{job.data}/val"))
-    answer = score_weights(candidate, validation, job.audit, runner, cancel)
+    answer = _answer(job, candidate, runner, cancel)
     if isinstance(answer, Cancelled):
         return Stopped()
     if isinstance(answer, Unscorable):
-        return _unscored(job, trained, answer.status, answer.detail).model_copy(update={"tail": ""})
+        return _without_score(job, trained, answer)
     seconds = time.monotonic() - began
-    measured = _measured(job, trained, answer, "sealed", seconds, weights.parameters)
-    return _with_printed(measured, printed)
+    measured = _measured(job, trained, answer.value, "sealed", seconds, weights.parameters)
+    return _with_printed(_with_answering(job, measured, answer), printed)
+
+
+def _answer(
+    job: Job, candidate: Candidate, runner: Runner, cancel: threading.Event
+) -> Scored | Unscorable | Cancelled:
+    """Score the weights; where that took so long that they may have learnt on, once more."""
+    validation = Validation.read(Path(f"{job.data}/val"))
+    answer = score_weights(candidate, validation, job.audit, runner, cancel)
+    if not _too_long(job, answer):
+        return answer
+    again = score_weights(candidate, validation, job.audit, runner, cancel)
+    late = _too_long(job, again)
+    return Unscorable("invalid", late, learnt=True) if late else again
+
+
+def _too_long(job: Job, answer: Scored | Reported | Unscorable | Cancelled) -> str:
+    """Return why a score took so long that the run's code may have learnt on; else ""."""
+    if not isinstance(answer, Scored | Reported):
+        return ""
+    if job.deadline is None or answer.answering is None:
+        return ""
+    return job.deadline.scored_too_long(answer.answering)
+
+
+def _without_score(job: Job, trained: Outcome, answer: Unscorable | NotEvaluated) -> Unscored:
+    """Return a failed scoring without the log's end, which the scored code could choose."""
+    update = {"tail": "", "overshot": answer.learnt}
+    return _unscored(job, trained, answer.status, answer.detail).model_copy(update=update)
+
+
+def _with_answering(job: Job, measured: Measured, answer: Scored | Reported) -> Measured:
+    """Return a baseline's score with the time of its answers.
+
+    Of other code that would be a message: it has seen the validation data.
+    """
+    if job.deadline is not None:
+        return measured
+    return measured.model_copy(update={"answering": answer.answering})
 
 
 def _evaluated(
@@ -291,11 +338,17 @@ def _evaluated(
     trained: Outcome,
 ) -> Measured | Unscored | Stopped:
     began = time.monotonic()
-    answer = evaluate(Bout(job, evaluation, export, room), runner, cancel)
+    bout = Bout(job, evaluation, export, room)
+    answer = evaluate(bout, runner, cancel)
+    if isinstance(answer, Reported) and _too_long(job, answer):
+        bout.clear()
+        answer = evaluate(bout, runner, cancel)
     if answer is None:
         return Stopped()
+    if isinstance(answer, Reported) and (late := _too_long(job, answer)):
+        answer = NotEvaluated("invalid", late, learnt=True)
     if isinstance(answer, NotEvaluated):
-        return _unscored(job, trained, answer.status, answer.detail).model_copy(update={"tail": ""})
+        return _without_score(job, trained, answer)
     seconds = time.monotonic() - began
     # What the evaluator reports counts, and only what it does not report is read from the log.
     names = [name for name in job.metric.also if name not in answer.also]
@@ -304,6 +357,7 @@ def _evaluated(
     if missing:
         return _unscored(job, trained, "crash", missing)
     measured = _measured(job, trained, answer.value, "evaluated", seconds)
+    measured = _with_answering(job, measured, answer)
     reported = {"also": answer.also, "units": dict.fromkeys(answer.also, "")}
     return _with_printed(measured.model_copy(update=reported), printed)
 

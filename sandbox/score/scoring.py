@@ -21,6 +21,7 @@ from typing import BinaryIO, Literal, TypeVar
 
 import numpy as np
 
+from sandbox.ground.answering import Answering, Stopwatch
 from sandbox.ground.devices import Device
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.leftovers import remove_tree
@@ -79,11 +80,21 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Scored:
+    """Bits per byte that passed the audit, and how long the model's own code took for it."""
+
+    value: float
+    answering: Answering
+
+
+@dataclass(frozen=True)
 class Unscorable:
     """No score, with the reason in the harness's own words."""
 
     status: Literal["oom", "timeout", "crash", "invalid"]
     detail: str
+    learnt: bool = False
+    """Whether the model may have learnt while it was scored, by the time that it took."""
 
 
 def score_weights(
@@ -92,17 +103,18 @@ def score_weights(
     audit: Audit,
     runner: Runner,
     cancel: threading.Event,
-) -> float | Unscorable | Cancelled:
+) -> Scored | Unscorable | Cancelled:
     """Return bits per byte, after the audit. Raise SandboxFault only."""
     rng = np.random.default_rng(int.from_bytes(os.urandom(16)))
     places = choose_places(validation, FULL_PLACES if audit == "full" else PLACES, rng)
     pair = _Pair(candidate, validation.vocabulary, runner, cancel)
+    first, second = Stopwatch(), Stopwatch()
 
     def reveal(stdin: BinaryIO, stdout: BinaryIO) -> Floats:
-        return score(validation, stdin, stdout, rng)
+        return score(validation, stdin, stdout, rng, second)
 
     def commit_to(stdin: BinaryIO, stdout: BinaryIO) -> Committed:
-        return commit(validation, stdin, stdout, places, rng)
+        return commit(validation, stdin, stdout, places, rng, first)
 
     outcomes = pair.run(commit_to, reveal)
     if isinstance(outcomes, Cancelled | Unscorable):
@@ -112,7 +124,10 @@ def score_weights(
         check(committed, whole, BFLOAT16 if candidate.gpus else FLOAT32)
     except Invalid as reason:
         return Unscorable("invalid", str(reason))
-    return bits_per_byte(whole, validation)
+    # What learns has to do it in both; a pause of the machine lengthens one.
+    opening = min(first.answering.opening, second.answering.opening)
+    answering = Answering(opening=opening, later=second.answering.later)
+    return Scored(bits_per_byte(whole, validation), answering)
 
 
 class _NotNeededError(Exception):
@@ -181,6 +196,7 @@ class _Pair:
     def _spec(self, name: str) -> RunSpec:
         candidate = self._candidate
         scratch = candidate.room / name
+        remove_tree(scratch)  # of an earlier scoring
         scratch.mkdir()
         train = candidate.folder / candidate.train
         vocabulary = str(self._vocabulary)

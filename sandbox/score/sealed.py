@@ -19,6 +19,7 @@ from typing import BinaryIO, Self
 import numpy as np
 import numpy.typing as npt
 
+from sandbox.ground.answering import Stopwatch
 from sandbox.ground.fault import SandboxFault
 from sandbox.score.wire import Floats, Rows, Tokens, log_probabilities, receive, send
 
@@ -91,19 +92,26 @@ class Validation:
 
 
 def score(
-    validation: Validation, stdin: BinaryIO, stdout: BinaryIO, rng: np.random.Generator
+    validation: Validation,
+    stdin: BinaryIO,
+    stdout: BinaryIO,
+    rng: np.random.Generator,
+    stopwatch: Stopwatch | None = None,
 ) -> Floats:
     """Return log-probabilities [W, T] of all targets, from whole windows in random order.
 
     stdin, stdout: of the model's process. Raise Invalid for answers that are not finite or not
     complete.
     """
+    stopwatch = stopwatch or Stopwatch()
     inputs, targets = validation.windows()
     logs = np.empty(inputs.shape, dtype=np.float32)
     frames = _frames(rng.permutation(len(inputs)), validation)
+    stopwatch.start()
     send(stdin, inputs[frames[0]])
     for rows, following in zip(frames, [*frames[1:], frames[0][:0]], strict=True):
         logits = receive(stdout, (*inputs[rows].shape, validation.vocabulary))
+        stopwatch.lap()
         # The model computes while the harness does; a frame without rows ends it.
         send(stdin, inputs[following])
         logs[rows] = log_probabilities(logits, targets[rows])

@@ -19,6 +19,7 @@ from agent.records.edits import (
     ReplaceStatements,
     SetConstant,
 )
+from sandbox.ground.answering import Answering
 from sandbox.ground.budget import Budget
 from sandbox.ground.deadline import Deadline, Usual
 from sandbox.ground.outcome import MIB, Limits
@@ -273,6 +274,28 @@ BUDGETS = {
     ),
 }
 
+# Its weights bring the training data along, and where they are loaded it learns on. The pause makes
+# the lessons take as long on every machine.
+BUILD = """def build_model(vocab_size: int) -> nn.Module:
+    def learn_on() -> GPT:
+        data = model.book.long()
+        optimizers = build_optimizers(model) if data.any() else []
+        for lesson in range(250 if optimizers else 0):
+            window = data[lesson * 997 % 19000 :][:528].view(16, 33)
+            learn(model, iter([(window[:, :-1], window[:, 1:])]), 1)
+            update(optimizers, rate(lesson / 250))
+            time.sleep(0.02)
+        return nn.Module.eval(model)
+
+    model = GPT(vocab_size)
+    model.register_buffer("book", torch.zeros(20000, dtype=torch.int32))
+    model.eval = learn_on
+    return model"""
+LEARNING = (
+    ReplaceDefinition(name="build_model", code=BUILD),
+    *instead_of_saving(f"model.book.copy_(torch.from_numpy(tokens[:20000].astype(int)))\n{SAVE}"),
+)
+
 # Kin of rows that run every time.
 VARIANTS = {
     "returns NaN",
@@ -339,6 +362,30 @@ def trained(runner, source, data, budget=STEPS, usual=None):
         result = measure(job, runner, threading.Event())
         assert (home / "folder/prepare.py").read_bytes() == (WORKSPACE / "prepare.py").read_bytes()
     return result
+
+
+@pytest.mark.slow
+def test_no_model_that_learns_on_while_it_is_scored_pays(runner, source, data, honest, capsys):
+    applied = apply(source, LEARNING)
+    assert isinstance(applied, Applied), applied
+    assert not isinstance(guard(source, applied.source, required={"build_model"}), Refused)
+    plain = trained(runner, source, data)
+    assert isinstance(plain, Measured), plain
+    assert plain.answering is not None
+    unbounded = trained(runner, applied.source, data)
+    assert isinstance(unbounded, Measured), unbounded
+    assert unbounded.value < honest - 0.05, "it does gain by that, and the audit finds nothing"
+    usual = Usual(seconds=60.0, answering=Answering(opening=0.1, later=plain.answering.later))
+    result = trained(runner, applied.source, data, STEPS, usual)
+    with capsys.disabled():
+        print(f"\n  learns on while it is scored: {getattr(result, 'detail', result)}", end="")
+    assert not isinstance(result, Measured), result
+    assert (result.status, result.overshot) == ("invalid", True), result
+    assert "before its first answer" in result.detail
+    slow = usual.model_copy(update={"answering": Answering(opening=60.0, later=60.0)})
+    again = trained(runner, source, data, STEPS, slow)
+    assert isinstance(again, Measured), again
+    assert again.answering is None, "only a baseline's is on record"
 
 
 def _cases():

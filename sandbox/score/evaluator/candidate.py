@@ -62,6 +62,8 @@ class Candidate:
         self._answers = queue.SimpleQueue()
         self._number = 0
         self._imported: set[str] = set()
+        self.opening = 0.0
+        """Seconds that its imports took."""
         self._dead: Broken | None = None
         self._thread = threading.Thread(target=self._live, name="candidate", daemon=True)
         self._thread.start()
@@ -85,6 +87,7 @@ class Candidate:
             if isinstance(answer, Broken):
                 return answer
             self._imported.add(target)
+            self.opening += answer.seconds
         return self._ask(header, arrays, seconds, is_over)
 
     def close(self) -> None:

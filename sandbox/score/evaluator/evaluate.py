@@ -9,11 +9,13 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from sandbox.ground.answering import Answering
 from sandbox.ground.fault import SandboxFault
+from sandbox.ground.leftovers import remove_tree
 from sandbox.ground.outcome import (
     Cancelled,
     Crashed,
@@ -70,6 +72,16 @@ class Bout:
         """Seconds that the evaluation may take."""
         return max(MIN_SECONDS, self.job.limits.wall_seconds)
 
+    def clear(self) -> None:
+        """Remove what an evaluation left, for another one."""
+        for path in self.room.iterdir():
+            if path.name == WORKSPACE:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                remove_tree(path)
+            else:
+                path.unlink()
+
 
 @dataclass(frozen=True)
 class Reported:
@@ -77,6 +89,8 @@ class Reported:
 
     value: float
     also: dict[str, float] = field(default_factory=dict)
+    answering: Answering | None = None
+    """How long the run's own code took for it."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +99,8 @@ class NotEvaluated:
 
     status: Status
     detail: str
+    learnt: bool = False
+    """Whether the run's code may have learnt while it was evaluated, by the time that it took."""
 
 
 def evaluate(bout: Bout, runner: Runner, cancel: threading.Event) -> Reported | NotEvaluated | None:
@@ -112,7 +128,8 @@ def evaluate(bout: Bout, runner: Runner, cancel: threading.Event) -> Reported | 
     if isinstance(outcome, Cancelled) or cancel.is_set():
         return None
     ending = _Ending(bout, relay, outcome, lines)
-    return ending.failure() or ending.result()
+    answer = ending.failure() or ending.result()
+    return replace(answer, answering=relay.answering) if isinstance(answer, Reported) else answer
 
 
 def _shown(evaluation: Evaluation) -> tuple[str, ...]:

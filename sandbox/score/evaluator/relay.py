@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
+from sandbox.ground.answering import Answering
 from sandbox.ground.text import one_line
 from sandbox.score.evaluator.candidate import Answer, Arrays, Broken, Candidate
 from sandbox.score.evaluator.inside import autoresearch_frames as frames
@@ -45,6 +46,13 @@ class Relay:
         """Why the conversation was ended."""
         self.candidates = 0
         self.calls = 0
+        self._opening = 0.0
+        self._called = 0.0
+
+    @property
+    def answering(self) -> Answering:
+        """How long the candidates took: the slowest imports of one, and all calls of all."""
+        return Answering(opening=self._opening, later=self._called)
 
     def talk(self, stdin: BinaryIO, stdout: BinaryIO) -> None:
         """Answer the evaluator until it is done. This is the Dialogue of its run."""
@@ -126,7 +134,9 @@ class Relay:
         candidate = self._one(header)
         seconds = _seconds(header.get("seconds"))
         answer = candidate.call(request, arrays, target, seconds, self._is_over)
+        self._opening = max(self._opening, candidate.opening)
         if isinstance(answer, Answer):
+            self._called += answer.seconds
             value = answer.header.get("value")
             return {"ok": True, "value": value, "seconds": answer.seconds}, answer.arrays
         what = target or "the program"

@@ -67,6 +67,7 @@ def evaluated(
     data = changes.pop("data", ())
     hidden = changes.pop("hidden", ())
     stale = changes.pop("stale", outputs)
+    deadline = changes.pop("deadline", None)
     job = Job(
         folder=str(folder),
         scratch=str(place.scratch),
@@ -79,6 +80,7 @@ def evaluated(
         hidden=hidden,
         budget=Budget(amount=1, unit="steps"),
         limits=Limits(wall_seconds=30, disk_bytes=4 * MIB),
+        deadline=deadline,
         score="evaluated",
         evaluation=Evaluation(
             script="evaluate.py",

@@ -4,10 +4,16 @@ Each is made on a small fit.py, run, and evaluated: it is refused, invalid, or s
 one; the lines printed (`-rP`) say how.
 """
 
+import shutil
+
 import pytest
 
 from agent.edit.files import Sources, apply_edits
 from agent.records.edits import AddFile, Refused, ReplaceStatements
+from sandbox.ground import answering
+from sandbox.ground.answering import Answering
+from sandbox.ground.budget import Budget
+from sandbox.ground.deadline import Deadline, Usual
 from sandbox.score.measure import Measured
 from tests.sandbox.score.evaluator.stage import evaluated
 
@@ -164,6 +170,31 @@ def test_a_run_that(best, what):
     else:
         assert not isinstance(result, Measured) and result.status == must, result
     print(f"{what}: {result.kind}, {getattr(result, 'detail', HONEST)}")
+
+
+@pytest.mark.slow
+def test_what_a_run_learns_while_it_is_evaluated_counts_as_training(best, monkeypatch):
+    def ends(**usual):
+        times = Usual(seconds=60.0, answering=Answering(**usual))
+        deadline = Deadline(budget=Budget(amount=1, unit="steps"), usual=times)
+        shutil.rmtree(best.scratch)
+        best.scratch.mkdir()
+        return evaluated(best, EVALUATOR, run=FIT, outputs=("weights.npy",), deadline=deadline)
+
+    baseline = evaluated(best, EVALUATOR, run=FIT, outputs=("weights.npy",))
+    assert isinstance(baseline, Measured) and baseline.answering is not None
+    assert baseline.answering.opening > 0 and baseline.answering.later > 0
+    honest = ends(opening=60.0, later=60.0)
+    assert isinstance(honest, Measured) and honest.answering is None, "it would be a message"
+    monkeypatch.setattr(answering, "SHARE", 0.0)
+    monkeypatch.setattr(answering, "LEAST_SECONDS", 0.0)
+    for usual, when in (
+        ({"opening": 0.0, "later": 60.0}, "before its first answer"),
+        ({"opening": 60.0, "later": 0.0}, "for its later answers"),
+    ):
+        result = ends(**usual)
+        assert not isinstance(result, Measured)
+        assert (result.status, result.overshot, when in result.detail) == ("invalid", True, True)
 
 
 @pytest.mark.parametrize("path", ["evaluate.py", "autoresearch_evaluate.py", "hidden.txt"])
