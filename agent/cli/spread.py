@@ -16,8 +16,9 @@ from agent.display.format import duration, formatter_for, open_console
 from agent.errors import ProjectFault
 from agent.evaluate.results import Units
 from agent.history.history import History
-from agent.judge.decide import MAX_DECIMALS, Rule
+from agent.judge.decide import Rule
 from agent.judge.determinism import MIN_SEEDS, NEUTRAL_RUNS
+from agent.judge.digits import MAX_DECIMALS
 from agent.judge.noise import noise_of, sum_of_squares
 from agent.judge.resolution import POWER, Resolution, resolutions
 from agent.project.flags import Flags

@@ -33,7 +33,7 @@ Biostatistics 2008, call the remedy a bias-reduced estimate).
 """
 
 from collections.abc import Sequence
-from math import floor, inf, log10, sqrt
+from math import inf, sqrt
 from statistics import fmean, stdev
 from typing import Literal
 
@@ -41,6 +41,7 @@ from pydantic import Field, FiniteFloat
 
 from agent.judge.decision import Discard, Interval, Judgement, Keep, Rerun, Simplify
 from agent.judge.determinism import Repeats
+from agent.judge.digits import DECIMALS, MANY_TIMES, digits, in_errors
 from agent.judge.luck import luck_of_look, luck_of_screen
 from agent.judge.machines import groups_of, offsets_in, pooled_degrees
 from agent.judge.noise import CONFIDENCE, Noise, critical, squares_within
@@ -70,20 +71,17 @@ SOBER = 10
 # Until tau is known from this many degrees of freedom, everything that looks better is run again,
 # so that tau becomes known.
 MIN_DEGREES = 3
+# Runs after which a candidate whose score no seed moves is taken for one draw.
+STILL_RUNS = 3
 # In standard errors: after the first, second, … confirming pair, a smaller mean gain is discarded.
 FUTILITY = (1.05, 1.25, 1.45, 1.65)
 LOOKS = len(FUTILITY) + 1
 # In tau: what simplifications may cost over a whole run, each counted at its loss plus one
 # standard error.
 ALLOWANCE = 1.5
-# Larger multiples of the noise are not written out.
-MANY_TIMES = 100
 # Per 100 no-op trials. For smaller budgets the calibrated levels do not hold (0.19 were measured
 # for a budget of 0.1).
 LEAST_FALSE_KEEPS = 0.5
-# Decimals of a difference in a reason; up to MAX_DECIMALS where fewer would show only zeros.
-DECIMALS = 4
-MAX_DECIMALS = 12
 
 
 class Rule(Record):
@@ -113,6 +111,8 @@ class Case(Record):
     """The run's, without this case."""
     repeats: Repeats = "seeds"
     """What makes a further pair an independent sample."""
+    still: bool = False
+    """No seed moves the candidate's score, where one moves the scores of other code."""
     continuous: bool = True
     """Only equal programs score exactly the same, so that a tie is evidence."""
     simpler: bool = False
@@ -142,9 +142,10 @@ def decide(case: Case, rule: Rule) -> Judgement:
     if case.repeats == "none" and len(set(case.differences)) == 1:
         return _unrepeatable(case)
     if not any(case.luck):
-        return _sequential(case, rule)
+        return _if_lucky(case, _sequential(case, rule))
     fair = [total - luck for total, luck in zip(case.differences, case.luck, strict=True)]
-    decision = _sequential(case.model_copy(update={"differences": tuple(fair), "luck": ()}), rule)
+    known = case.model_copy(update={"differences": tuple(fair), "luck": ()})
+    decision = _if_lucky(known, _sequential(known, rule))
     share = _amount(case, -fmean(case.luck))
     reason = f"{decision.reason} ({share} attributed to an unlucky incumbent)"
     return decision.model_copy(update={"reason": reason})
@@ -173,13 +174,6 @@ def _amount(case: Case, loss: float) -> str:
     if case.sense.scale == "linear":
         return digits(loss).removeprefix("+")
     return LOWER.model_copy(update={"scale": case.sense.scale}).change_text(loss).removeprefix("+")
-
-
-def digits(value: float) -> str:
-    """Return a difference with its sign and DECIMALS decimals, or as many as show one digit."""
-    needed = -floor(log10(abs(value))) if value else 0
-    decimals = max(DECIMALS, min(needed, MAX_DECIMALS))
-    return f"{value:+.{decimals}f}"
 
 
 # ---------------------------------------------------------------- the rules
@@ -234,6 +228,22 @@ def _unrepeatable(case: Case) -> Judgement:
     )
 
 
+def _if_lucky(case: Case, judgement: Judgement) -> Judgement:
+    """Return the verdict on a candidate whose pairs may all share one lucky draw."""
+    luck = max(case.noise.sd or 0.0, sqrt(2) * (case.noise.seeds or 0.0))
+    clear = -fmean(case.differences) > BEYOND_DOUBT * luck
+    # Another pair draws nothing anew, so that only what is beyond doubt after one run counts.
+    if clear or not (case.still and isinstance(judgement, Keep)):
+        return judgement
+    if len(case.differences) < STILL_RUNS:
+        return Rerun(reason=f"its seeds give the same score: is it one draw? {judgement.reason}")
+    return _discard(
+        case,
+        f"{_change(case, case.estimate)}, and the same under every seed, where seeds move the "
+        "scores of other code: one lucky draw would look like this; let the training use its seed",
+    )
+
+
 def _sequential(case: Case, rule: Rule) -> Judgement:
     return _screen(case, rule) if len(case.differences) == 1 else _look(case, rule)
 
@@ -271,7 +281,7 @@ def _look(case: Case, rule: Rule) -> Judgement:
     gain = -fmean(case.differences)
     z = _ratio(gain, error)
     pairs = "perturbed pairs" if case.repeats == "perturbations" else "seed pairs"
-    figures = f"{_change(case, case.estimate)}, {_in_errors(z)} over {count} {pairs}"
+    figures = f"{_change(case, case.estimate)}, {in_errors(z)} over {count} {pairs}"
 
     threshold = error * critical(_level(case, rule, degrees), degrees)
     if degrees >= MIN_DEGREES - 1 and gain > threshold and not _disagree(case):
@@ -345,13 +355,6 @@ def _error(
     noise = tau**2 / count
     pooled = pooled_degrees(((noise, degrees), (offsets, spread.degrees)))
     return sqrt(noise + offsets), min(degrees, pooled)
-
-
-def _in_errors(z: float) -> str:
-    """Return `z = 2.1`, or `z above 100`."""
-    if abs(z) < MANY_TIMES:
-        return f"z = {z:.1f}"
-    return f"z above {MANY_TIMES}" if z > 0 else f"z below -{MANY_TIMES}"
 
 
 def _in_noise(case: Case, gain: float, tau: float) -> str:

@@ -13,6 +13,9 @@ from agent.records.results import Result, Score, Trial, on_newest_data
 
 MIN_SEEDS = 3
 """Equal scores under this many seeds are taken for a deterministic score."""
+STILL = 0.1
+"""Losses that differ by less than this share of the noise are taken for equal. Of three runs that
+seeds do move, one in 300 looks like that."""
 NEUTRAL_RUNS = 2
 """Perturbed runs of a baseline; with its first run, as many as it has seeds."""
 
@@ -25,6 +28,13 @@ def is_deterministic(scores: Sequence[Score]) -> bool:
     values = {score.value for score in scores}
     seeds = {score.seed for score in scores}
     return len(seeds) >= MIN_SEEDS and len(values) == 1
+
+
+def is_still(losses: Sequence[float], scatter: float | None) -> bool:
+    """Return whether no seed moves the losses of one code, where others scatter by `scatter`."""
+    if len(losses) < 2 or scatter is None:
+        return False
+    return max(losses) - min(losses) <= STILL * scatter
 
 
 def neutral_scores(result: Result) -> tuple[Score, ...]:

@@ -19,7 +19,7 @@ from agent.judge.decision import (
     Verdict,
     overtaken,
 )
-from agent.judge.determinism import is_continuous, repeats_of
+from agent.judge.determinism import is_continuous, is_still, repeats_of
 from agent.judge.luck import luck_of
 from agent.judge.machines import model_of
 from agent.judge.noise import across_of, differences_of
@@ -280,12 +280,15 @@ class Assessment:
         noise = self._evidences.noise
         before = history.sources_at(attempt.parent)
         after = history.sources_at(attempt.commit)
+        repeats = repeats_of(history.comparable)
+        losses = [sense.loss(score.value) for score in evidence.own.values()]
         case = Case(
             differences=differences_of(pairs, sense),
             luck=luck_of(history.trials, evidence.incumbent.number, pairs, sense),
             noise=noise,
             sense=sense,
-            repeats=repeats_of(history.comparable),
+            repeats=repeats,
+            still=repeats == "seeds" and not noise.step and is_still(losses, noise.scatter),
             continuous=is_continuous(history.comparable),
             simpler=code_lines_of(after) < code_lines_of(before),
             allowance=allowance_of(history.comparable, noise),

@@ -174,3 +174,18 @@ def test_a_baseline_that_contradicts_noise_none_says_so(tmp_path: Path) -> None:
         work_on(history, [proposal(LR=0.2)], trials=1)
         baseline = history.trials[0]
     assert "yet 3 runs under different seeds differ by up to 0.002" in baseline.reason
+
+
+def test_a_change_that_ignores_its_seed_is_not_kept_for_one_lucky_draw(tmp_path: Path) -> None:
+    def drawn(spec: RunSpec) -> tuple[Outcome, str]:
+        """Score the start by its seed, and other code three standard deviations better by none."""
+        is_start = "DEPTH = 4" in source_of(spec)
+        seed = int(spec.environment["AUTORESEARCH_SEED"])
+        luck = 0.01 * ((3 * seed) % 5 - 2) if is_start else -0.05
+        return Finished(usage=Usage(seconds=1.0)), f"---\nval_bpb: {1 + luck}\n"
+
+    with study(tmp_path, verdict="sequential", baseline_repeats=5) as history:
+        work_on(history, [proposal(DEPTH=5)], drawn, trials=1)
+        trial = history.trials[1]
+        assert trial.status == "discard"
+        assert "the same under every seed" in trial.reason
