@@ -23,7 +23,9 @@ from pathlib import Path
 
 from tests.fuzz import checks
 from tests.fuzz.faults import FAULTS, why_not
-from tests.fuzz.night import Broken, Night, build_clock
+from tests.fuzz.night import Broken, Night, build_clock, without_bubblewrap
+
+TIERS = "hide what a better tier needs: bubblewrap, or namespaces; by default the best one is used"
 
 
 @dataclass
@@ -38,7 +40,9 @@ class Round:
     broken: str = ""
 
 
-def play(seed: int, number: int, base: Path, kinds: list[str], keep: bool = False) -> Round:
+def play(
+    seed: int, number: int, base: Path, kinds: list[str], keep: bool = False, tier: str = ""
+) -> Round:
     """Run one round in a folder of its own below `base`, and remove it; keep: unless it broke."""
     rng = random.Random(f"{seed}:{number}")
     started = time.monotonic()
@@ -51,6 +55,8 @@ def play(seed: int, number: int, base: Path, kinds: list[str], keep: bool = Fals
         workers,
         disk="full disk" in accidents,
         clock=_clock(base, accidents),
+        tier=tier,
+        programs=without_bubblewrap(base) if tier == "B" else None,
     )
     try:
         _survive(night, accidents)
@@ -103,13 +109,13 @@ def _folder(keep: bool) -> Iterator[Path]:
             print(f"kept: {base}")
 
 
-def table(rounds: list[Round], seed: int, skipped: dict[str, str]) -> str:
+def table(rounds: list[Round], seed: int, skipped: dict[str, str], tier: str) -> str:
     """Return the summary as Markdown: a row for each kind of accident."""
     happened = Counter(name for one in rounds for name in one.accidents)
     failed = Counter(name for one in rounds if one.broken for name in set(one.accidents))
     broken = [one for one in rounds if one.broken]
     lines = [
-        f"`make fuzz ROUNDS={len(rounds)} SEED={seed}`: "
+        f"`make fuzz ROUNDS={len(rounds)} SEED={seed}`{f', tier {tier}' if tier else ''}: "
         f"{len(rounds)} rounds, {sum(happened.values())} accidents, "
         f"{sum(one.trials for one in rounds)} trials, "
         f"{len(broken)} rounds in which something did not hold.",
@@ -144,6 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--keep", action="store_true", help="leave the folder of a round that broke"
     )
+    parser.add_argument("--tier", choices=("B", "C"), default="", help=TIERS)
     parser.add_argument("--write", type=Path, help="write the table there")
     asked = parser.parse_args(arguments)
     signal.signal(
@@ -156,7 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
     rounds = []
     with _folder(asked.keep) as base:
         for number in numbers:
-            done = play(asked.seed, number, base, kinds, asked.keep)
+            done = play(asked.seed, number, base, kinds, asked.keep, asked.tier)
             rounds.append(done)
             state = "BROKEN" if done.broken else "ok"
             what = (
@@ -167,8 +174,9 @@ def main(arguments: list[str] | None = None) -> int:
             if done.broken:
                 repeat = f"python -m tests.fuzz --seed {asked.seed} --only {number}"
                 repeat += f" --kinds {json.dumps(asked.kinds)}" if asked.kinds else ""
+                repeat += f" --tier {asked.tier}" if asked.tier else ""
                 print(f"  {done.broken}\n  again: {repeat}", flush=True)
-    summary = table(rounds, asked.seed, skipped)
+    summary = table(rounds, asked.seed, skipped, asked.tier)
     print(f"\n{summary}")
     if asked.write:
         asked.write.write_text(summary + "\n")

@@ -103,6 +103,8 @@ def results_are_their_own(night: Night, trials: list[dict[str, Any]]) -> None:
             )
         if status not in FAIR or result is None:
             continue
+        if night.tier and result["tier"] not in ("", night.tier):
+            raise Broken(f"#{trial['number']} ran in tier {result['tier']}, not {night.tier}")
         for score in result["scores"]:
             whose = trial if score["role"] == "candidate" else _trial(trials, trial["against"])
             expected = loss(whose["configuration"]) + 0.0001 * score["seed"]

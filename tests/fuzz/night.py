@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.researcher import AUTORESEARCH, TRAIN, clean_environment, ledger, miniature
+from tests.sandbox.unprivileged import allow_no_namespace
 
 TAG = "t"
 START = (
@@ -68,6 +69,10 @@ class Night:
     """Whether the repository is on a small disk of its own (root only)."""
     clock: Path | None = None
     """The library that build_clock made, if the wall clock jumps."""
+    tier: str = ""
+    """The best tier that the harness can prove, where that is known: see _enter and programs."""
+    programs: Path | None = None
+    """A folder that is the PATH of the harness, or None for this process's own."""
     process: subprocess.Popen[bytes] | None = None
     terminal: int | None = None
     told: list[str] = field(default_factory=list)
@@ -111,9 +116,19 @@ class Night:
             if self.clock
             else {}
         )
+        path = {"PATH": str(self.programs)} if self.programs else {}
         return clean_environment(
-            TMPDIR=str(self.home / "tmp"), XDG_STATE_HOME=str(self.home / "state"), **clock
+            TMPDIR=str(self.home / "tmp"), XDG_STATE_HOME=str(self.home / "state"), **clock, **path
         )
+
+    def _enter_terminal(self) -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        self._enter()
+
+    def _enter(self) -> None:
+        """Enter the world of the harness, between fork and exec."""
+        if self.tier == "C":
+            allow_no_namespace()
 
     def set_clock(self, offset: int) -> None:
         """Put the wall clock of the harness and its git so many seconds off."""
@@ -152,7 +167,7 @@ class Night:
                 cwd=self.repository,
                 env=self.environment(),
                 start_new_session=True,
-                preexec_fn=_own_terminal if terminal else None,
+                preexec_fn=self._enter_terminal if terminal else self._enter,
                 **streams,
             )
             if terminal:
@@ -219,6 +234,7 @@ class Night:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=self._enter,
         )
         self.harnesses.append(process.pid)
         try:
@@ -266,8 +282,17 @@ class Night:
             os.read(self.terminal, 1 << 16)
 
 
-def _own_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+def without_bubblewrap(folder: Path) -> Path:
+    """Make a folder below `folder` with links to every program of the PATH but bubblewrap."""
+    programs = folder / "programs"
+    programs.mkdir(exist_ok=True)
+    for place in os.environ["PATH"].split(os.pathsep):
+        with contextlib.suppress(OSError):  # a folder that is closed to this user, or none
+            for program in Path(place).iterdir():
+                link = programs / program.name
+                if program.name != "bwrap" and not link.is_symlink():
+                    link.symlink_to(program)
+    return programs
 
 
 def build_clock(folder: Path) -> Path | None:
