@@ -4,11 +4,17 @@ Each is made on the bundled train.py, admitted as the ledger admits it, trained 
 and scored in the sandbox; the lines printed (`-rP`) say how."""
 
 import re
-import shutil
-import threading
 
 import pytest
-from small import WORKSPACE
+from hacking import (
+    WALL,
+    after_saving,
+    before_training,
+    instead_of_saving,
+    measured,
+    small_source,
+    trained,
+)
 
 from agent.edit import Applied, apply
 from agent.edit.files import guard_files as guard
@@ -17,45 +23,15 @@ from agent.records.edits import (
     Refused,
     ReplaceDefinition,
     ReplaceStatements,
-    SetConstant,
 )
-from sandbox.ground.answering import Answering
-from sandbox.ground.budget import Budget
-from sandbox.ground.deadline import Deadline, Usual
-from sandbox.ground.outcome import MIB, Limits
 from sandbox.score import scoring
-from sandbox.score.measure import Job, Measured, measure
-from sandbox.score.opened import link_files
+from sandbox.score.measure import Measured
 from sandbox.tiers.choose import choose_runner
-from tests.sandbox.every_tier import folders
 
-SMALL = {
-    "DEPTH": "2",
-    "ASPECT_RATIO": "16",
-    "HEAD_DIM": "16",
-    "TOTAL_BATCH_SIZE": "512",
-    "DEVICE_BATCH_SIZE": "16",
-}
-SAVE = 'save_model(model, str(out / "model.safetensors"))'
 QUICK = ("refused", "invalid")
 # What is scored honestly is compared with the honest run; what never ends has to be waited for.
 SLOW = pytest.mark.slow
-WALL = 40.0
-STEPS = Budget(amount=4, unit="steps")
 CAPPED = "return LOGIT_CAP * torch.tanh(logits / LOGIT_CAP)"
-
-
-def after_saving(code):
-    return (ReplaceStatements(old=SAVE, new=f"{SAVE}\n{code}"),)
-
-
-def instead_of_saving(code):
-    return (ReplaceStatements(old=SAVE, new=code),)
-
-
-def before_training(code):
-    old = "torch.manual_seed(seed)"
-    return (ReplaceStatements(old=old, new=f"{code}\n{old}"),)
 
 
 def in_forward(code):
@@ -242,60 +218,6 @@ CHEATS = {
 }
 
 
-# What the harness's clock decides, and where it has to be waited for. Each row: how it ends, its
-# budget, the edits.
-ALWAYS = ReplaceDefinition(
-    name="Budget.allows", code="def allows(self, step: int, last: float) -> bool:\n    return True"
-)
-STOPPED = ReplaceDefinition(name="Budget.seconds", code="def seconds(self):\n    return 0.0")
-BUDGETS = {
-    "ignores a budget in seconds": ("invalid", "1s", (ALWAYS,)),
-    "patches time": ("invalid", "1s", (STOPPED,)),
-    "ignores a budget in steps": ("invalid", "4steps", (ALWAYS,)),
-    "makes more steps than its budget": (
-        "invalid",
-        "4steps",
-        (
-            ReplaceStatements(
-                old="budget = Budget(budget_text, deadline)",
-                new='budget = Budget("20000steps", deadline)',
-            ),
-        ),
-    ),
-    "saves after the deadline": (
-        "invalid",
-        "1s",
-        instead_of_saving(f"while time.time() < deadline + 1:\n    time.sleep(0.1)\n{SAVE}"),
-    ),
-    "saves at the deadline and goes on": (
-        "counts",
-        "1s",
-        after_saving("while True:\n    time.sleep(1)"),
-    ),
-}
-
-# Its weights bring the training data along, and where they are loaded it learns on. The pause makes
-# the lessons take as long on every machine.
-BUILD = """def build_model(vocab_size: int) -> nn.Module:
-    def learn_on() -> GPT:
-        data = model.book.long()
-        optimizers = build_optimizers(model) if data.any() else []
-        for lesson in range(250 if optimizers else 0):
-            window = data[lesson * 997 % 19000 :][:528].view(16, 33)
-            learn(model, iter([(window[:, :-1], window[:, 1:])]), 1)
-            update(optimizers, rate(lesson / 250))
-            time.sleep(0.02)
-        return nn.Module.eval(model)
-
-    model = GPT(vocab_size)
-    model.register_buffer("book", torch.zeros(20000, dtype=torch.int32))
-    model.eval = learn_on
-    return model"""
-LEARNING = (
-    ReplaceDefinition(name="build_model", code=BUILD),
-    *instead_of_saving(f"model.book.copy_(torch.from_numpy(tokens[:20000].astype(int)))\n{SAVE}"),
-)
-
 # Kin of rows that run every time.
 VARIANTS = {
     "returns NaN",
@@ -322,70 +244,13 @@ def runner():
 
 @pytest.fixture(scope="module")
 def source():
-    """train.py with a model for seconds of CPU."""
-    applied = apply(
-        (WORKSPACE / "train.py").read_text(),
-        [SetConstant(name=n, value=v) for n, v in SMALL.items()],
-    )
-    assert isinstance(applied, Applied)
-    return applied.source
+    return small_source()
 
 
 @pytest.fixture(scope="module")
 def honest(runner, source, data):
     """The score of the unedited file."""
-    result = trained(runner, source, data)
-    assert isinstance(result, Measured), result
-    return result.value
-
-
-def trained(runner, source, data, budget=STEPS, usual=None):
-    with folders() as home:
-        shutil.copytree(data, home / "data")
-        (home / "folder/train.py").write_text(source)
-        shutil.copy(WORKSPACE / "prepare.py", home / "folder")
-        deadline = usual and Deadline(budget=budget, usual=usual)
-        own = str(home / "own") if link_files(home / "data" / "train", home / "own") else None
-        job = Job(
-            folder=str(home / "folder"),
-            scratch=str(home / "scratch"),
-            log=str(home / "log"),
-            data=str(home / "data"),
-            seed=1,
-            budget=budget,
-            score="sealed",
-            cpus=(0,),
-            deadline=deadline,
-            own_data=own,
-            limits=Limits(wall_seconds=deadline.seconds if deadline else WALL, disk_bytes=64 * MIB),
-        )
-        result = measure(job, runner, threading.Event())
-        assert (home / "folder/prepare.py").read_bytes() == (WORKSPACE / "prepare.py").read_bytes()
-    return result
-
-
-@pytest.mark.slow
-def test_no_model_that_learns_on_while_it_is_scored_pays(runner, source, data, honest, capsys):
-    applied = apply(source, LEARNING)
-    assert isinstance(applied, Applied), applied
-    assert not isinstance(guard(source, applied.source, required={"build_model"}), Refused)
-    plain = trained(runner, source, data)
-    assert isinstance(plain, Measured), plain
-    assert plain.answering is not None
-    unbounded = trained(runner, applied.source, data)
-    assert isinstance(unbounded, Measured), unbounded
-    assert unbounded.value < honest - 0.05, "it does gain by that, and the audit finds nothing"
-    usual = Usual(seconds=60.0, answering=Answering(opening=0.1, later=plain.answering.later))
-    result = trained(runner, applied.source, data, STEPS, usual)
-    with capsys.disabled():
-        print(f"\n  learns on while it is scored: {getattr(result, 'detail', result)}", end="")
-    assert not isinstance(result, Measured), result
-    assert (result.status, result.overshot) == ("invalid", True), result
-    assert "before its first answer" in result.detail
-    slow = usual.model_copy(update={"answering": Answering(opening=60.0, later=60.0)})
-    again = trained(runner, source, data, STEPS, slow)
-    assert isinstance(again, Measured), again
-    assert again.answering is None, "only a baseline's is on record"
+    return measured(runner, source, data).value
 
 
 def _cases():
@@ -416,30 +281,3 @@ def test_no_cheat_pays(cheat, runner, source, data, honest, capsys, monkeypatch)
         print(f"\n  {cheat}: {ending} ({detail[:100]})", end="")
     assert ending == expected, detail
     assert ("scoring was killed" in detail) == (cheat == "trains a second time inside forward")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("cheat", BUDGETS)
-def test_no_training_that_ignores_its_budget_pays(cheat, runner, source, data, capsys):
-    expected, text, edits = BUDGETS[cheat]
-    budget = Budget.parse(text)
-    applied = apply(source, edits)
-    assert isinstance(applied, Applied), applied
-    assert not isinstance(guard(source, applied.source, required={"build_model"}), Refused)
-    plain = trained(runner, source, data, budget)
-    assert isinstance(plain, Measured), plain
-    steps = None if plain.startup is None else plain.seconds - plain.startup
-    usual = Usual(seconds=plain.seconds + 3, stepping=steps)  # a start on a busy machine
-    result = trained(runner, applied.source, data, budget, usual)
-    with capsys.disabled():
-        print(
-            f"\n  {cheat}: {result.seconds:.1f} s after {plain.seconds:.1f} s"
-            f" ({getattr(result, 'detail', '')})",
-            end="",
-        )
-    if expected == "counts":
-        assert isinstance(result, Measured), result
-        assert result.cut
-    else:
-        assert (result.status, result.overshot) == (expected, True), result
-        assert result.detail.startswith("trained ")
