@@ -108,7 +108,8 @@ def score_weights(
     rng = np.random.default_rng(int.from_bytes(os.urandom(16)))
     places = choose_places(validation, FULL_PLACES if audit == "full" else PLACES, rng)
     pair = _Pair(candidate, validation.vocabulary, runner, cancel)
-    first, second = Stopwatch(), Stopwatch()
+    first = Stopwatch()
+    second = Stopwatch()
 
     def reveal(stdin: BinaryIO, stdout: BinaryIO) -> Floats:
         return score(validation, stdin, stdout, rng, second)
