@@ -42,16 +42,14 @@ class Score(Record):
     """The harness's seed."""
     kind: ScoreKind
     role: Role = "candidate"
-    """Of the attempt; of the incumbent, run again for comparison; of the baseline, run for the
-    time that it takes; of a baseline with its floats moved by a millionth; of the first baseline,
-    run for what a guard is compared with; or of the attempt under a fresh seed, for the target."""
+    """The attempt; the incumbent, to compare with; the baseline, for its time, or with its floats
+    moved by a millionth, or for what guards are compared with; a fresh seed, for the target."""
     machine: str = ""
     """Name of the machine."""
     device: str = ""
     """Model of the device that computed, such as a GPU's; empty if unknown."""
     speed: Annotated[Real, Field(gt=0)] | None = None
-    """Steps a second of training, on the harness's clock; for a budget in seconds, with the steps
-    that train.py says it made."""
+    """Steps a second on the harness's clock; in a budget in seconds train.py says how many."""
     clock: Real | None = None
     """MHz of what computed, near the end of training; None if the machine does not say."""
     celsius: Real | None = None

@@ -179,29 +179,6 @@ def test_bad_luck_is_what_most_of_the_discarded_did_better_under_that_seed() -> 
     assert bad_luck([-0.2]) == -0.1
 
 
-STILL = {"noise": Noise(sd=0.01, degrees=20, seeds=0.02), "still": True}
-"""A run in which seeds move scores by twice as much as is left of that in a pair."""
-
-
-@pytest.mark.parametrize(
-    ("differences", "decision"),
-    [
-        ((-0.020, -0.021), Rerun),
-        ((-0.020, -0.021, -0.019), Discard),
-        ((-0.070, -0.071, -0.069), Discard),
-        ((-0.085, -0.086), Keep),
-    ],
-)
-def test_what_ignores_its_seed_is_one_draw(differences: tuple[float, ...], decision: type) -> None:
-    verdict = decide(Case(differences=differences, **STILL), OURS)
-    assert isinstance(verdict, decision)
-    unlucky = (-0.0001,) * len(differences)
-    assert isinstance(decide(Case(differences=differences, luck=unlucky, **STILL), OURS), decision)
-    drawn_anew = Case(differences=differences, **{**STILL, "still": False})
-    assert isinstance(decide(drawn_anew, OURS), Keep)
-    assert ("the same under every seed" in verdict.reason) == (decision is Discard)
-
-
 @pytest.mark.parametrize(
     ("difference", "decision"), [(-1e-9, Keep), (0.0, Discard), (0.1, Discard)]
 )
