@@ -149,19 +149,16 @@ class Place:
         self.send(trees, sending)
         self.ask("plan", needs.model_copy(update={"sent": sent}), Empty, seconds=PROOF_SECONDS)
 
-    def send(self, trees: Sequence[Tree], sending: Sending) -> int:
-        """Send the missing files of trees; return the number of bytes sent."""
+    def send(self, trees: Sequence[Tree], sending: Sending) -> None:
+        """Send the missing files of trees."""
         hashes: dict[str, None] = {}
         for tree in trees:
             hashes |= dict.fromkeys(tree.hashes)
-        sent = 0
         with self._sending:  # two runs that need a file do not send it both
             missing, _ = self.ask("missing", Hashes(hashes=tuple(hashes)), Hashes)
             wanted = [sha for sha in missing.hashes if sha in hashes]
             for pieces, contents in sending.pieces(wanted):
                 self.ask("put", Pieces(pieces=pieces), Empty, contents, PROOF_SECONDS)
-                sent += sum(map(len, contents))
-        return sent
 
     def run(
         self,

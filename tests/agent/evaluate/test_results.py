@@ -63,7 +63,7 @@ def test_a_scored_run_says_where_how_long_and_how_it_was_read() -> None:
     reading = Reading(value=1.5, unit="%", line="acc: 1.5%", blocks=2, times=3)
     result = measured(
         seconds=10.126,
-        startup=2.0049,
+        startup=2.1249,
         score_seconds=3.6,
         peak_memory_bytes=3 * 2**20,
         parameters=7,
@@ -74,7 +74,7 @@ def test_a_scored_run_says_where_how_long_and_how_it_was_read() -> None:
     )
     [found] = result.scores
     assert (found.value, found.seed, found.machine, found.cores) == (1.5, 3, SLOT.machine, 2)
-    assert (found.seconds, found.startup, found.cut) == (10.13, 2.0, True)
+    assert (found.seconds, found.startup, found.cut) == (10.13, 2.12, True)
     assert (found.clock, found.celsius, found.also) == (900.0, 60.0, {"ms": 4.0})
     assert (found.line, found.unit, found.summaries, found.times) == ("acc: 1.5%", "%", 2, 3)
     assert (result.score_seconds, result.seconds) == (4.0, 10.13), "no finer figure of scoring"

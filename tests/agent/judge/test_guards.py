@@ -250,6 +250,8 @@ def test_repeats_under_one_seed_leave_no_degree_of_freedom() -> None:
     assert pooled(relative, [single, single]) == Noise()
     two = Repeats({0: 1.0, 1: 3.0})
     assert pooled(guard("ms <= 3"), [two, two]) == Noise(sd=2**0.5, degrees=1)
+    elsewhere = Repeats({2: 9.0})
+    assert pooled(guard("ms <= 3"), [two, two, elsewhere]) == Noise(sd=2**0.5, degrees=1)
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import pytest
 
 from agent.errors import ProjectFault
 from agent.project.around import project_around
-from agent.project.candidates import find_candidates
+from agent.project.candidates import find_candidates, text_in
 from agent.project.find import find_project
 from agent.project.groups import composed
 from agent.project.look import configs_of, look_at, with_results
 from agent.project.numbers import direction_of, likely, numbers_in
-from agent.project.scripts import needs_arguments
+from agent.project.scripts import needs_arguments, printed_lines
 from agent.project.settings import Settings
 from tests.e2e.researcher import git
 
@@ -152,7 +152,16 @@ def test_what_is_held_out_for_the_choice_comes_before_the_test_and_what_was_prin
     assert named == ["val_acc", "Test RMSE", "Test MAE", "train_acc"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["'val_acc: ' + str(a)", "'val_acc: {}'.format(a)", "'val_acc: %.3f' % a", "f'val_acc: {a}'"],
+)
+def test_a_line_that_a_source_puts_together(text: str) -> None:
+    assert list(printed_lines(ast.parse(f"print({text})"))) == [(1, "val_acc: 0.5")]
+
+
 def test_what_no_number_is_named_by() -> None:
+    assert numbers_in(['{"a":' * 60 + "0.5" + "}" * 60]) == ()
     assert numbers_in(["Saved to 3 files", "took 5 and 6", "compared with 0.5"]) == ()
 
 
@@ -317,6 +326,27 @@ def test_what_an_evaluator_measures_is_the_training_whatever_its_name(tmp_path: 
     assert not find_candidates(repository(tmp_path / "other", files)).scripts
 
 
+def test_of_two_names_alike_what_is_printed_and_read_decides(tmp_path: Path) -> None:
+    files = {
+        "solve_a.py": "print('zork:', 1.0)\n",
+        "solve_b.py": "open('notes.txt')\n",
+        "solve_c.py": "print('loss:', 1.0)\n",
+        "solve_d.py": "open('prompt.txt')\nprint('zork:', 1.0)\n",
+        "prompt.txt": "",
+        "notes.txt": "",
+    }
+    found = find_candidates(repository(tmp_path, files))
+    names = [script.path.removeprefix("solve_")[0] for script in found.scripts]
+    assert names == ["d", "c", "a", "b"]
+
+
+def test_of_a_script_that_measures_prompts_only_they_are_edited(tmp_path: Path) -> None:
+    source = "open('prompt.txt')\nprint('val_acc:', 1.0)\n"
+    folder = repository(tmp_path, {"evaluate.py": source, "run.py": source, "prompt.txt": ""})
+    assert look_at(folder, "evaluate.py").files == ("prompt.txt",)
+    assert look_at(folder, "run.py").files == ("run.py", "prompt.txt")
+
+
 def test_links_tests_and_what_is_no_python_are_no_candidates(tmp_path: Path) -> None:
     files = {
         "tests/train.py": "print('loss: 1.0')\n",
@@ -327,6 +357,7 @@ def test_links_tests_and_what_is_no_python_are_no_candidates(tmp_path: Path) -> 
     folder = repository(tmp_path, files)
     (folder / "train.py").symlink_to("/etc/passwd")
     assert find_candidates(folder).scripts == ()
+    assert text_in(folder, "train.py") == "" == text_in(folder, "missing.py")
 
 
 def test_of_a_hydra_project_only_what_its_defaults_name_is_configuration(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def test_a_shell_script_says_it(line: str, command: str) -> None:
         "python other.py",
         "echo python train.py",
         "python 'train.py",
+        "cd && python train.py",
         "",
     ],
 )
@@ -130,7 +131,8 @@ def test_the_file_of_a_task_runner_says_it(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "\x00", "[", "tasks: [", "vars:\n  - &a [*a]\n", "train:\n\t"]
+    "text",
+    ["", "\x00", "[", "tasks: [", "vars:\n  - &a [*a]\n", "train:\n\t", "tasks = 1\nscripts = 1\n"],
 )
 @pytest.mark.parametrize("name", TASK_FILES)
 def test_a_broken_file_of_a_task_runner_says_nothing(name: str, text: str) -> None:
@@ -189,9 +191,10 @@ def test_targets_that_need_each_other_end() -> None:
 
 def test_stages_of_dvc_come_in_the_order_of_their_files() -> None:
     text = """
+vars: [step: tools/make.py]
 stages:
   evaluate: {cmd: python tools/score.py, deps: [model.pkl], metrics: [m.json]}
-  prepare: {cmd: python tools/make.py, outs: [data.csv]}
+  prepare: {cmd: "python ${step}", outs: [data.csv]}
   train: {cmd: python train.py, deps: [data.csv, train.py], outs: [model.pkl: {cache: false}]}
 """
     files = {"dvc.yaml": text, "tools/make.py": "", "tools/score.py": ""}
@@ -207,6 +210,7 @@ stages:
         ("cd src\npython fit.py", "sh -c 'cd src && python fit.py'"),
         ("cd elsewhere\npython src/fit.py", "python src/fit.py"),
         ("export K=3 KEY=x\npython src/fit.py", "env K=3 python src/fit.py"),
+        ("export K=3 KEY\npython src/fit.py", "python src/fit.py"),
         ("K=3 OTHER=1 python src/fit.py", "env K=3 python src/fit.py"),
         ("source .venv/bin/activate && python src/fit.py", "python src/fit.py"),
     ],

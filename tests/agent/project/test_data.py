@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -278,6 +279,28 @@ def test_a_want_of_network_is_told_apart(
         made(path, runner)
     assert want.value.sources == sources and want.value.last_line
     assert want.value.code.files == 1 and want.value.code.places == ()
+
+
+def test_consent_covers_an_environment_and_folders_of_the_repository(
+    tmp_path: Path, runner: Runner
+) -> None:
+    repository = tmp_path / "r"
+    own = repository / ".venv"
+    (own / "bin").mkdir(parents=True)
+    (own / "bin" / "python").symlink_to(Path(sys.executable).resolve())
+    (own / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\n")
+    library = own / "lib" / f"python3.{sys.version_info.minor}"
+    for folder in (library, repository / "more", tmp_path / "elsewhere"):
+        folder.mkdir(parents=True)
+    source = replace(file_source(script(tmp_path, NEEDS)), repository=repository)
+    shown = (str(repository / "more"), str(tmp_path / "elsewhere"))
+    with (
+        pytest.raises(NetworkWanted) as want,
+        prepare_data(source, runner, read_only=shown, python=str(own / "bin" / "python")),
+    ):
+        pass
+    assert set(want.value.code.places) >= {str(repository / "more"), str(own / "lib")}
+    assert str(tmp_path / "elsewhere") not in want.value.code.places
 
 
 def test_with_consent_this_very_code_reaches_the_network(tmp_path: Path, runner: Runner) -> None:

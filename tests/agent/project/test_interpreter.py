@@ -92,6 +92,13 @@ def test_an_environment_of_copies_shows_what_it_was_made_of(tmp_path: Path) -> N
     assert str(tmp_path / "base/lib") in found(project).binds
 
 
+def test_an_environment_that_says_no_version_has_that_of_its_files(tmp_path: Path) -> None:
+    project = project_in(tmp_path)
+    make_venv(tmp_path / ".venv")
+    (tmp_path / ".venv/pyvenv.cfg").write_text(f"home = {BASE.parent}\n")
+    assert found(project).version == VERSION
+
+
 def test_what_is_installed_as_editable_is_known_by_its_folders(tmp_path: Path) -> None:
     project = project_in(tmp_path)
     make_venv(tmp_path / ".venv")

@@ -72,7 +72,8 @@ def test_the_front_matter_is_named_by_its_file() -> None:
 
 def test_what_can_be_protected_or_searched_is_no_error() -> None:
     names = ("GPT", "GPT.forward", "GPT.reset", "os", "lr", "ＭATRIX_LR")
-    check(Settings(protected=names, ranges={"MATRIX_LR": "0.1 .. 1"}), "SIZE")
+    ranges = {"MATRIX_LR": "0.1 .. 1", "train.py:MATRIX_LR": "0.1 .. 1"}
+    check(Settings(protected=names, ranges=ranges), "SIZE")
 
 
 def test_a_name_that_a_kept_edit_removed_is_no_error() -> None:

@@ -35,6 +35,11 @@ def test_a_flag_comes_before_the_front_matter_and_that_before_the_settings() -> 
     assert (typed.metric, typed.direction, typed.also) == ("d", "maximize", ("b",))
 
 
+def test_a_pattern_that_finds_nothing_is_refused() -> None:
+    with pytest.raises(UsageFault, match="the pattern '\\(' is not valid"):
+        objective(Settings(metric="a", pattern="("))
+
+
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 @pytest.mark.parametrize(
     ("scale", "target", "fits"),

@@ -22,6 +22,7 @@ from agent.project.resolve import (
 from agent.project.settings import Caps, RunSettings, Settings
 from agent.project.time_options import DEFAULT_BUDGET, TimeInferred
 from agent.propose import find_method
+from agent.records.objective import Objective
 from sandbox.ground.budget import Budget, Limit
 from tests.agent.study import make_repository, project_of, settings_of
 
@@ -90,6 +91,15 @@ def test_only_typed_limits_are_recorded() -> None:
     run = options.record(tag="t", start_commit="0" * 40, score="printed", data_fingerprint=None)
     assert run.caps == Caps(memory=2**30)
     assert RunSettings.model_validate_json(run.model_dump_json()) == run
+
+
+def test_a_limit_of_time_is_recorded_with_the_objective() -> None:
+    basics: dict[str, Any] = {"tag": "t", "start_commit": "0" * 40, "data_fingerprint": None}
+    own = Objective(metric="a", direction="maximize")
+    run = started(limit="1.5x").record(**basics, score="printed", objective=own)
+    assert run.objective == own.model_copy(update={"limit": "1.5x"})
+    sealed = started(inferred=Inferred(time=TimeInferred(sealed=True)))
+    assert sealed.record(**basics, score="sealed").objective is None
 
 
 def test_what_is_typed_is_recorded() -> None:

@@ -12,15 +12,18 @@ from agent.errors import TrustFault, UsageFault
 from agent.git.programs import Program, Setting
 from agent.project.prepare_code import Code
 from agent.project.trust import (
+    MAX_SHOWN,
     Asking,
     Item,
     Reach,
     check_readable,
     digest_of,
+    inputs_item,
     network_item,
     notes_item,
 )
 from agent.project.trust_store import TrustStore
+from agent.records.inputs import Input, Tell
 
 ITEM = Item(kind="read", what=("/x", "/x"), line="the training may read /x")
 DIGEST = "ab" * 32
@@ -94,6 +97,22 @@ def test_consent_to_notes_is_to_these_notes_of_this_run() -> None:
     assert item.line.startswith("the model reads 2 notes of autoresearch/a")
     others = [notes_item("autoresearch/b", ["one", "two"]), notes_item("autoresearch/a", ["one"])]
     assert item.what not in [other.what for other in others]
+
+
+def test_consent_to_an_inbox_is_to_all_that_waits_in_it() -> None:
+    asks = [Tell(text=f"remark {number}") for number in range(MAX_SHOWN + 2)]
+    waiting = [
+        Input(id=f"{number:032x}", ask=ask, sent="2026-01-01T00:00:00Z")
+        for number, ask in enumerate(asks)
+    ]
+    item = inputs_item("autoresearch/a", waiting)
+    assert "7 inputs in the inbox of autoresearch/a" in item.line
+    assert item.line.endswith("tell: remark 4, …")
+    another = waiting[-1].model_copy(update={"ask": Tell(text="another")})
+    for other in ([*waiting[:-1], another], waiting[:-1], [*waiting[1:], waiting[0]]):
+        assert inputs_item("autoresearch/a", other).what != item.what
+    assert inputs_item("autoresearch/b", waiting).what != item.what
+    assert inputs_item("autoresearch/a", waiting[:1]).line.endswith("here: tell: remark 0")
 
 
 @pytest.mark.parametrize(

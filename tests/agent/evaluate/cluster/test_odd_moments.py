@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from agent.errors import PlaceLost
+from agent.errors import PlaceLost, SandboxFault
 from agent.evaluate.bench import Assignment, Bench
 from agent.evaluate.cluster.believed import Machines, checked_slots
 from agent.evaluate.cluster.examination import Demands, examine
@@ -16,7 +16,8 @@ from agent.evaluate.cluster.line import STATUS, Node, Unfit
 from agent.evaluate.cluster.place import Place
 from agent.evaluate.cluster.running import Running
 from agent.evaluate.cluster.station import Station
-from agent.evaluate.cluster.wire import Follow, Paths, Standing
+from agent.evaluate.cluster.trees import Tree
+from agent.evaluate.cluster.wire import Begin, Follow, Paths, Standing
 from agent.evaluate.watch import Listener
 from agent.judge.machines import model_of
 from agent.records.events import Event, PlaceJoined, PlaceLeft, Progress
@@ -283,6 +284,28 @@ def test_a_log_that_takes_anothers_place_is_told_from_its_beginning(tmp_path: Pa
     [growth] = news.logs
     assert (growth.file, growth.offset, pieces) == (2, 0, [b"a new one"])
     running.clear()
+
+
+def test_a_log_that_is_longer_than_an_answer_comes_in_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.evaluate.cluster.running.MAX_BLOB", 10)
+    logs = tmp_path / "run" / "0007"
+    logs.mkdir(parents=True)
+    (logs / "train.log").write_text("twelve bytes")
+    running = Running(cast(Bench, Endless()), assignment(Slot(number=0, cpus=())), logs)
+    asked = Follow(ticket="t", events=0, seconds=0.0)
+    news, pieces = running.news(asked)
+    assert (pieces, news.more) == ([b"twelve byt"], True)
+    news, pieces = running.news(asked.model_copy(update={"logs": {"train.log": (1, 10)}}))
+    assert (pieces, news.more) == ([b"es"], False)
+    running.clear()
+
+
+def test_a_run_that_comes_before_the_plan_is_refused(tmp_path: Path) -> None:
+    begin = Begin(ticket="t", assignment=assignment(Slot(number=0, cpus=())), files=Tree())
+    with pytest.raises(SandboxFault, match="before its plan"):
+        Station(tmp_path).begin(begin)
 
 
 def test_what_a_run_prints_beyond_the_largest_log_costs_no_place(

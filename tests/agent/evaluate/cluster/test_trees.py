@@ -1,5 +1,6 @@
 """Trees and caches: what is made of a folder elsewhere is what the folder was, and nothing else."""
 
+import errno
 import hashlib
 import os
 import shlex
@@ -10,10 +11,14 @@ import pytest
 from pydantic import ValidationError
 
 from agent.errors import SandboxFault
+from agent.evaluate.bench import Plan
 from agent.evaluate.cluster.cache import Cache
 from agent.evaluate.cluster.cores import claim
+from agent.evaluate.cluster.localised import localised
 from agent.evaluate.cluster.sending import Sending
 from agent.evaluate.cluster.trees import Leaf, Link, Tree, read_tree
+from agent.evaluate.cluster.wire import Needs
+from tests.agent.evaluate.cluster.direct import printed_plan
 
 ODD = os.fsdecode(b"caf\xe9 \n.txt")
 
@@ -58,6 +63,7 @@ def test_a_folder_arrives_as_it_was(tmp_path: Path, shared: bool) -> None:
     tree = sending.folder(str(source))
     # It crosses as JSON.
     tree = Tree.model_validate_json(tree.model_dump_json())
+    assert len(list(sending.pieces(tree.hashes))) == 1, "small files cross together"
     sent(sending, cache, tree)
     target = tmp_path / "target"
     if shared:
@@ -94,6 +100,38 @@ def test_content_under_a_wrong_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SandboxFault, match="came with another content"):
         cache.put("0" * 64, 0, b"something", 9)
     assert cache.missing(["0" * 64]) == ["0" * 64]
+
+
+def test_a_piece_that_a_full_disk_has_no_room_for_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = Cache(tmp_path / "cache")
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(OSError, match="No space"):
+        cache.put("0" * 64, 0, b"something", 9)
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+def test_what_was_sent_lies_in_a_checkout_and_a_home_of_the_node(tmp_path: Path) -> None:
+    def here(*paths: str) -> Plan:
+        plan = printed_plan(read_only=(*paths, "/opt/there"), checkout="/home/me/p")
+        sent = dict.fromkeys(paths, Tree())
+        needs = Needs(plan=plan, has_memory_limit=True, home="/home/me", sent=sent)
+        return localised(needs, Cache(tmp_path / "cache"), tmp_path / "place", 1).plan
+
+    home = str(tmp_path / "place/home")
+    checkout = str(tmp_path / "place/checkout")
+    both = here("/home/me/p/more", "/home/me/data")
+    assert both.read_only == (f"{checkout}/more", f"{home}/data", "/opt/there")
+    assert (both.checkout, both.home) == (checkout, home)
+    none = here()
+    assert (none.read_only, none.checkout, none.home) == (("/opt/there",), "/home/me/p", None)
+    with pytest.raises(SandboxFault, match="/data/set, which trainings read, is not here"):
+        here("/data/set")
 
 
 @pytest.mark.parametrize("path", ["", "/etc/passwd", "../up", "a/../../b", "a//b", "./a", "a\0b"])

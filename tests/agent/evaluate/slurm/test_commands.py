@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import Fault
 from agent.evaluate.slurm.allocation import allocated
-from agent.evaluate.slurm.commands import look, submit
+from agent.evaluate.slurm.commands import cancel, look, submit
 from agent.evaluate.slurm.request import request_of
 
 Script = Callable[[str, str], None]
@@ -67,6 +67,15 @@ def test_without_a_number_there_is_a_reason_and_a_command(
 def test_a_state_is_found_behind_a_sites_words(script: Script, answer: str, state: str) -> None:
     script("squeue", answer)
     assert look(7).state == state
+
+
+def test_a_signal_goes_to_the_driver_of_a_job_and_an_end_to_all_of_it(
+    script: Script, tmp_path: Path
+) -> None:
+    script("scancel", f'echo "$@" >> {tmp_path}/asked')
+    cancel(7, "INT")
+    cancel(7)
+    assert (tmp_path / "asked").read_text() == "--signal=INT --batch 7\n7\n"
 
 
 @pytest.mark.parametrize("answer", ["echo 'hello | world'", BANNER, "echo '7|a|b|c|d'", "exit 1"])

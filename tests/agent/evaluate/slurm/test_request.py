@@ -124,6 +124,7 @@ def test_a_tag_is_checked_again_before_it_is_written() -> None:
 @pytest.mark.parametrize("driver", [(), ("/home/me/it's here", PYTHON, "-m", "autoresearch")])
 def test_bash_reads_the_file_as_it_was_meant(driver: tuple[str, ...]) -> None:
     text = written(request_of(hours=1), libraries="/opt/lib dir", driver=driver)
+    assert text.startswith("#!/bin/bash\n") and f"{PYTHON} -P -m " in text
     checked = subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True)
     assert (checked.returncode, checked.stderr) == (0, "")
     assert "env 'LD_LIBRARY_PATH=/opt/lib dir' " in text
