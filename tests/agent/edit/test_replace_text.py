@@ -16,6 +16,11 @@ def test_only_the_passage_changes() -> None:
     assert made("X = 1  # old\n", ReplaceText(old="# old", new="# new")) == "X = 1  # new\n"
 
 
+def test_of_several_passages_only_the_last_state_must_parse() -> None:
+    opened = ReplaceText(old="X = 1", new="X = (1")
+    assert made("X = 1\nY = 2\n", opened, ReplaceText(old="\nY = 2", new=")")) == "X = (1)\n"
+
+
 def test_a_passage_that_is_not_there_names_the_nearest_line() -> None:
     refusal = replace_text("lr: 0.1\nsteps: 4\n", ReplaceText(old="lr: 0.2\n", new="lr: 1\n"))
     assert isinstance(refusal, Refused)

@@ -11,6 +11,7 @@ from agent.project.evaluator import warnings_of
 from agent.project.find import Project, find_project
 from agent.project.settings import read_settings
 from agent.project.unseen import hidden_on_disk
+from agent.records.evaluator import Evaluator
 
 FILES = {
     "fit.py": "LR = 1\n",
@@ -88,6 +89,23 @@ def test_a_glob_with_an_exception_is_accepted(tmp_path: Path) -> None:
     toml = f'train = "fit.py"\nmetric = "acc"\nfiles = ["*.py", "!evaluate.py"]\n{TABLE}'
     project = repository(tmp_path, toml)
     assert project.edits("fit.py") and not project.edits("evaluate.py")
+
+
+def test_what_measures_is_not_edited_even_where_a_glob_fits_it_later() -> None:
+    own = Evaluator(command="python evaluate.py", hidden=("data/*.csv",), public="EVAL.md")
+    project = Project(
+        root="/r",
+        workspace="",
+        train="fit.py",
+        prepare=None,
+        program=None,
+        score="evaluated",
+        files=("**",),
+        evaluate=own,
+    )
+    assert project.edits("fit.py") and project.edits("model/net.py")
+    kept = ("evaluate.py", "EVAL.md", "data/new.csv", "prepare.py", "program.md")
+    assert not any(map(project.edits, (*kept, "autoresearch.toml")))
 
 
 MISTAKES = {

@@ -82,6 +82,9 @@ def test_an_objective_whose_parts_do_not_fit_is_refused() -> None:
         checked_objective(sealed, {"metric": "acc", "direction": "maximize"})
     fits = {"metric": "val_bpb", "also": ("ms",), "guards": ("ms <= 3",), "target": 0.9}
     assert checked_objective(sealed, fits).also == ("ms",)
+    for other in ({"direction": "maximize"}, {"scale": "log"}, {"pattern": "bpb (.*)"}):
+        with pytest.raises(UsageFault, match="cannot be sealed"):
+            checked_objective(sealed, {"metric": "val_bpb", **other})
     with pytest.raises(UsageFault, match=r"autoresearch\.toml: guards: "):
         checked_objective(PROJECT, {"metric": "acc", "guards": ("acc >= 0.5",)})
 

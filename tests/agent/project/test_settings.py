@@ -197,6 +197,11 @@ def test_what_the_command_gives_is_not_searched(command: str, names: set[str]) -
     assert set(stated.stated_ranges.values()) <= {"0 .. 1"}
 
 
+def test_what_is_protected_is_not_searched_whatever_its_range() -> None:
+    stated = Settings(ranges={"LR": "0.1 .. 1", "WD": "0 .. 1"}, protected=("LR",)).stated_ranges
+    assert stated == {"LR": "fixed", "WD": "0 .. 1"}
+
+
 def test_a_default_that_the_command_overrides_is_no_dimension() -> None:
     text = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr', default=0.1)\n"
     assert read_space(text).names == ("--lr",)

@@ -99,6 +99,7 @@ def test_a_file_that_moves_takes_its_seed_along() -> None:
     ("old", "new"),
     [
         ("${root}/x", "${other}/x"),
+        ("[1, 2]", "[1, 3]"),
         ("[1, 2]", "[1, 2, 3]"),
         ("none: null", "none: 2020-01-01"),
         ("none: null", "none: 1"),

@@ -13,11 +13,14 @@ from agent.evaluate.bench import Assignment, Bench
 from agent.evaluate.cluster.believed import Machines, checked_slots
 from agent.evaluate.cluster.examination import Demands, examine
 from agent.evaluate.cluster.line import STATUS, Node, Unfit
+from agent.evaluate.cluster.member import Member
 from agent.evaluate.cluster.place import Place
 from agent.evaluate.cluster.running import Running
+from agent.evaluate.cluster.software import software
 from agent.evaluate.cluster.station import Station
+from agent.evaluate.cluster.terms import free_name, share_of
 from agent.evaluate.cluster.trees import Tree
-from agent.evaluate.cluster.wire import Begin, Follow, Paths, Standing
+from agent.evaluate.cluster.wire import Begin, Empty, Follow, Paths, Setup, Standing
 from agent.evaluate.watch import Listener
 from agent.judge.machines import model_of
 from agent.records.events import Event, PlaceJoined, PlaceLeft, Progress
@@ -234,6 +237,16 @@ def test_machines_with_other_packages_are_of_another_kind() -> None:
     assert kind("d", {"python": "3.11.9"}) not in (kind("a", driver), kind("b", older))
 
 
+def test_workers_are_shared_out_among_the_nodes() -> None:
+    nodes = [Node("key-1", "a", 8, 0), Node("key-2", "a", 8, 0), Node("key-3", "g", 8, 4)]
+    members = [Member(node, node.name) for node in nodes]
+    assert [share_of(node, members, 4) for node in nodes] == [2, 2, 4]
+    members[2].share = 3
+    assert [share_of(node, members, 4) for node in nodes[:2]] == [1, 1]
+    assert [share_of(node, members, None) for node in nodes] == [1, 1, 4]
+    assert free_name(nodes[1], members) == "a-2"
+
+
 @pytest.mark.parametrize("slots", [0, 3])
 def test_a_place_has_no_other_slots_than_were_asked_for(slots: int) -> None:
     with pytest.raises(Unfit, match=f"{slots} slots, where 2 were asked for"):
@@ -300,6 +313,16 @@ def test_a_log_that_is_longer_than_an_answer_comes_in_several(
     news, pieces = running.news(asked.model_copy(update={"logs": {"train.log": (1, 10)}}))
     assert (pieces, news.more) == ([b"es"], False)
     running.clear()
+
+
+def test_a_node_without_room_for_a_trial_is_no_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{STATION}.LEAST_FREE_BYTES", 1 << 62)
+    station = Station(tmp_path)
+    with pytest.raises(SandboxFault, match="MiB left, too little for a trial"):
+        station.prove(Setup(version=software(), patience=60, slots=1, cores=1))
+    station.close(Empty())
 
 
 def test_a_run_that_comes_before_the_plan_is_refused(tmp_path: Path) -> None:

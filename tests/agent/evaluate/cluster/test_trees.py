@@ -116,6 +116,18 @@ def test_a_piece_that_a_full_disk_has_no_room_for_is_removed(
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
+def test_a_piece_that_is_written_bit_by_bit_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = Cache(tmp_path / "cache")
+    pwrite = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, data, at: pwrite(file, data[:4], at))
+    sha = hashlib.sha256(b"in several bits").hexdigest()
+    cache.put(sha, 0, b"in several", 15)
+    cache.put(sha, 10, b" bits", 15)
+    assert cache.file(sha).read_bytes() == b"in several bits"
+
+
 def test_what_was_sent_lies_in_a_checkout_and_a_home_of_the_node(tmp_path: Path) -> None:
     def here(*paths: str) -> Plan:
         plan = printed_plan(read_only=(*paths, "/opt/there"), checkout="/home/me/p")
@@ -132,6 +144,19 @@ def test_what_was_sent_lies_in_a_checkout_and_a_home_of_the_node(tmp_path: Path)
     assert (none.read_only, none.checkout, none.home) == (("/opt/there",), "/home/me/p", None)
     with pytest.raises(SandboxFault, match="/data/set, which trainings read, is not here"):
         here("/data/set")
+
+
+def test_a_sent_file_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "place").write_text("no folder")
+    needs = Needs(
+        plan=printed_plan(),
+        has_memory_limit=True,
+        home="/home/me",
+        sent={"/home/me/a": Tree(folders=("b",))},
+    )
+    with pytest.raises(SandboxFault, match=r"cannot make .*home/a") as fault:
+        localised(needs, Cache(tmp_path / "cache"), tmp_path / "place", 1)
+    assert fault.value.next_command == "df -h"
 
 
 @pytest.mark.parametrize("path", ["", "/etc/passwd", "../up", "a/../../b", "a//b", "./a", "a\0b"])
