@@ -187,6 +187,14 @@ def test_insert_in_a_class_and_at_the_end() -> None:
     )
 
 
+def test_insert_before_goes_above_the_comments_of_a_definition() -> None:
+    pair(
+        "X = 1\n# of b,\n# twice\ndef b(): pass\n",
+        InsertDefinition(code="def a(): pass", before="b"),
+        "X = 1\ndef a(): pass\n\n\n# of b,\n# twice\ndef b(): pass\n",
+    )
+
+
 def test_insert_without_definitions_goes_behind_imports_and_constants() -> None:
     made_text = made(
         '"""Doc."""\nimport os\nA = 1  # one\nprint(A)\n', InsertDefinition(code="def f(): pass\n")

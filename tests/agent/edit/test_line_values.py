@@ -55,6 +55,10 @@ def values(language: Language, text: str) -> dict[str, object]:
     return {name: entry.value for name, entry in found.items()}
 
 
+def test_what_hydra_adds_on_a_command_line_is_a_value() -> None:
+    assert values("shell", "python a.py +lr=0.1 ++opt.wd=2\n") == {"lr": 0.1, "opt.wd": 2}
+
+
 def test_what_is_a_value_of_an_ini_file() -> None:
     assert values("ini", INI) == {
         "optim.lr": 0.1,

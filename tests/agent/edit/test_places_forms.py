@@ -1,10 +1,12 @@
 """Further forms in which projects keep constants: each found, and set in its place."""
 
+import ast
 from textwrap import dedent
 
 import pytest
 
 from agent.edit.diff import diff
+from agent.edit.places.limits import NO_LIMITS, Limits, limits_in
 from agent.records.edits import SetConstant
 from agent.space import read_constants
 from tests.agent.edit.pairs import made
@@ -19,6 +21,7 @@ FORMS = [
     ("def go(lr=0.1): ...\nfire.Fire([go])", "go.lr"),
     ("@ex.config\ndef setup():\n    lr = 0.1", "setup.lr"),
     ("args = SimpleNamespace(**{'lr': 0.1})", "args.lr"),
+    ("flags.DEFINE_float(name='lr', default=0.1, help='its rate')", "--lr"),
     ("args = Namespace(**dict(lr=0.1))", "args.lr"),
     ("BETAS = (0.1, 0.9)\nprint(BETAS)", "BETAS[0]"),
     ("class Config:\n    betas: tuple = (0.1, 0.9)", "Config.betas[0]"),
@@ -105,3 +108,23 @@ def test_a_text_that_an_option_turns_into_a_number_is_that_number() -> None:
 )
 def test_what_is_overwritten_or_no_setting_is_no_constant(code: str) -> None:
     assert 0.1 not in read_constants(dedent(code)).values()
+
+
+@pytest.mark.parametrize(
+    ("text", "limits"),
+    [
+        ("PositiveInt", Limits(low=0, is_low_open=True)),
+        ("Field(1, ge=2, lt=8)", Limits(low=2, high=8, is_high_open=True)),
+        ("Annotated[float, Gt(0), Le(3)]", Limits(low=0, high=3, is_low_open=True)),
+        ("option(choices=range(1, 9))", Limits(low=1, high=9, is_high_open=True)),
+        ("range(4)", Limits(low=0, high=4, is_high_open=True)),
+        ("click.IntRange(1, 5)", Limits(low=1, high=5)),
+        ("Field(ge=0, title='a', strict=True)", Limits(low=0)),
+        ("[ge(0), ge(2)]", Limits(low=2)),
+        ("range(1, 9, 2)", NO_LIMITS),
+        ("Field(ge=least)", NO_LIMITS),
+    ],
+)
+def test_the_limits_that_a_file_states(text: str, limits: Limits) -> None:
+    assert limits_in(ast.parse(text, mode="eval").body, None) == limits
+    assert bool(limits) is (limits != NO_LIMITS)

@@ -52,7 +52,7 @@ def test_cores_are_places_without_gpus() -> None:
 
 @pytest.mark.parametrize(
     ("time", "minutes"),
-    [("90", 90), ("90:30", 90), ("8:30:00", 510), ("1-12", 2160), ("1-12:30:00", 2190)],
+    [("1", 1), ("90", 90), ("90:30", 90), ("8:30:00", 510), ("1-12", 2160), ("1-12:30:00", 2190)],
 )
 def test_times_are_read_as_slurm_reads_them(time: str, minutes: int) -> None:
     assert request_of(hours=None, time=time).minutes == minutes
