@@ -4,7 +4,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,9 +17,6 @@ from agent.records.results import Attempt, Order, Result, Role
 from sandbox.ground.budget import Budget
 from sandbox.ground.deadline import UNKNOWN_STARTUP_SECONDS, Usual
 from sandbox.ground.outcome import Cancelled, Crashed, Finished, Outcome, RunSpec, TimedOut, Usage
-from sandbox.score.evaluator.evaluation import Evaluation
-from sandbox.score.measure import Job, Unscored
-from sandbox.score.metric import Metric
 from sandbox.tiers.scripted import ScriptedRunner
 from tests.agent.study import proposal
 
@@ -108,62 +104,6 @@ def test_the_deadline_and_the_memory_reach_the_run(tmp_path: Path) -> None:
     assert "AUTORESEARCH_DEADLINE" not in specs[1].environment, (
         "nothing is known yet of this baseline's start-up"
     )
-
-
-def test_the_settings_of_the_run_and_what_is_ordered_reach_the_measurement(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    jobs: list[Job] = []
-    texts: list[str] = []
-
-    def watched(job: Job, *_: object) -> Unscored:
-        jobs.append(job)
-        texts.append(Path(job.folder, "train.py").read_text())
-        return Unscored(status="crash", detail="watched")
-
-    monkeypatch.setattr("agent.evaluate.bench.measure", watched)
-    given = {
-        "data": "/data",
-        "read_only": ("/more",),
-        "hidden": ("/val",),
-        "python": "/env/bin/python",
-        "command": ("python", "train.py"),
-        "seed_argument": "--seed",
-        "keep_seeds": ("data.py",),
-        "environment": {"A": "1"},
-        "import_from": ("src",),
-        "checkout": "/checkout",
-        "home": "/home/me",
-        "metric": Metric(name="acc"),
-    }
-    plan = Plan(
-        score="evaluated",
-        train="train.py",
-        budget=Budget(amount=60),
-        memory_bytes=1,
-        disk_bytes=2,
-        output_bytes=3,
-        vram_bytes=4,
-        evaluation=Evaluation(script="evaluate.py"),
-        **given,
-    )
-    runner = ScriptedRunner(lambda _: (finished(), ""))
-    bench = Bench(plan, runner, (Slot(number=0, cpus=(0,)),), tmp_path, export)
-    usual = assignment(seed=5)
-    ordered = {"commit": "c8", "audit": "full", "split": "test", "texts": {"train.py": "B = 2"}}
-    order = usual.order.model_copy(update=ordered)
-    for asked in (usual, replace(usual, order=order)):
-        bench.run(asked, lambda _: None, threading.Event())
-    assert not bench.is_seeking
-    job, again = jobs
-    assert {name: getattr(job, name) for name in given} == given
-    limits = job.limits
-    sizes = (limits.memory_bytes, limits.disk_bytes, limits.output_bytes, limits.vram_bytes)
-    assert (sizes, job.seed, job.cpus) == ((1, 2, 3, 4), 5, (0,))
-    assert (job.audit, again.audit) == ("usual", "full")
-    assert job.evaluation and again.evaluation
-    assert (job.evaluation.split, again.evaluation.split) == ("val", "test")
-    assert texts == ["# c7\n", "B = 2"]
 
 
 @pytest.mark.parametrize("unit", ["s", "steps"])

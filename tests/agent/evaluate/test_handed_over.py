@@ -1,0 +1,101 @@
+"""What a bench hands to a measurement, and what it takes for a score."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.evaluate.bench import Bench, Plan
+from agent.evaluate.slots import Slot
+from agent.records.objective import Sense
+from sandbox.ground.budget import Budget
+from sandbox.score.evaluator.evaluation import Evaluation
+from sandbox.score.measure import Job, Unscored
+from sandbox.score.metric import Metric
+from sandbox.tiers.scripted import ScriptedRunner
+from tests.agent.evaluate.test_bench import assignment, export, finished
+
+
+def test_the_settings_of_the_run_and_what_is_ordered_reach_the_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[Job] = []
+    texts: list[str] = []
+
+    def watched(job: Job, *_: object) -> Unscored:
+        jobs.append(job)
+        texts.append(Path(job.folder, "train.py").read_text())
+        return Unscored(status="crash", detail="watched")
+
+    monkeypatch.setattr("agent.evaluate.bench.measure", watched)
+    given = {
+        "data": "/data",
+        "read_only": ("/more",),
+        "hidden": ("/val",),
+        "python": "/env/bin/python",
+        "command": ("python", "train.py"),
+        "seed_argument": "--seed",
+        "keep_seeds": ("data.py",),
+        "environment": {"A": "1"},
+        "import_from": ("src",),
+        "checkout": "/checkout",
+        "home": "/home/me",
+        "metric": Metric(name="acc"),
+    }
+    plan = Plan(
+        score="evaluated",
+        train="train.py",
+        budget=Budget(amount=60),
+        memory_bytes=1,
+        disk_bytes=2,
+        output_bytes=3,
+        vram_bytes=4,
+        evaluation=Evaluation(script="evaluate.py"),
+        **given,
+    )
+    runner = ScriptedRunner(lambda _: (finished(), ""))
+    bench = Bench(plan, runner, (Slot(number=0, cpus=(0,)),), tmp_path, export)
+    usual = assignment(seed=5)
+    other = usual.order.model_copy(update={"commit": "c8", "audit": "full", "split": "test"})
+    changed = usual.order.model_copy(update={"texts": {"train.py": "B = 2"}})
+    for order in (usual.order, other, changed):
+        bench.run(replace(usual, order=order), lambda _: None, threading.Event())
+    assert not bench.is_seeking
+    job, again, _ = jobs
+    assert {name: getattr(job, name) for name in given} == given
+    limits = job.limits
+    sizes = (limits.memory_bytes, limits.disk_bytes, limits.output_bytes, limits.vram_bytes)
+    assert (sizes, job.seed, job.cpus) == ((1, 2, 3, 4), 5, (0,))
+    assert (job.audit, again.audit) == ("usual", "full")
+    assert job.evaluation and again.evaluation
+    assert (job.evaluation.split, again.evaluation.split) == ("val", "test")
+    assert texts == ["# c7\n", "# c8\n", "B = 2"], "the ordered commit, not the attempt's own"
+
+
+@pytest.mark.parametrize(
+    ("printed", "status", "detail"),
+    [
+        ("acc: 0.5\nms: 3\n", "scored", ""),
+        ("acc: 0.5\n", "crash", "a guard needs ms"),
+        ("acc: -1\nms: 3\n", "invalid", "-1 is not on the scale log"),
+    ],
+)
+def test_a_score_off_its_scale_or_without_a_guarded_metric_is_none(
+    tmp_path: Path, printed: str, status: str, detail: str
+) -> None:
+    plan = Plan(
+        score="printed",
+        train="train.py",
+        data=None,
+        read_only=(),
+        budget=Budget(amount=60),
+        memory_bytes=None,
+        metric=Metric(name="acc", also=("ms",), required=("ms",)),
+        sense=Sense(scale="log"),
+    )
+    runner = ScriptedRunner(lambda _: (finished(), f"---\n{printed}"))
+    bench = Bench(plan, runner, (Slot(number=0, cpus=(0,)),), tmp_path, export)
+    result = bench.run(assignment(), lambda _: None, threading.Event())
+    assert result and result.status == status
+    assert detail in result.detail and bool(result.scores) is (status == "scored")
