@@ -3,6 +3,8 @@
 import pytest
 
 from agent.edit.files import guard_files as guard
+from agent.edit.seed_texts import MAX_SEEDS, seeds_in_text
+from agent.edit.seeds import seeds_of
 
 HEAD = """import os
 import random
@@ -351,3 +353,9 @@ def test_a_lucky_seed_beside_other_lines_is_refused(old: str, new: str) -> None:
 @pytest.mark.parametrize(("old", "new"), HONEST)
 def test_an_honest_edit_passes(old: str, new: str) -> None:
     assert reason(old, f"{new}\nz = LR * 2") is None
+
+
+def test_code_and_text_that_stop_short_are_read_as_far_as_they_go() -> None:
+    cut = seeds_of("return 1\nrun(['--seed'])\nseed = 3\n")
+    assert [choice.texts for choice in cut.choices] == [("Constant(3)",)]
+    assert len(list(seeds_in_text("seed=1\n" * (MAX_SEEDS + 5)))) == MAX_SEEDS

@@ -36,6 +36,11 @@ def test_layout_comments_and_quotes_do_not_matter() -> None:
     )
 
 
+def test_code_that_does_not_parse_is_shown_by_its_line() -> None:
+    refusal = refused(CODE, ReplaceStatements(old="y = 1\nx = (", new=""))
+    assert (refusal.reason, refusal.hint) == ("syntax", "x = (")
+
+
 def test_part_of_a_line() -> None:
     put("z = 'a'", "z = 'b'", '"a";', "'b';")
     put("w = 2", "w = 3", "w = 2", "w = 3")
