@@ -11,10 +11,11 @@ from agent.evaluate.slots import Slot
 from agent.records.objective import Sense
 from sandbox.ground.budget import Budget
 from sandbox.score.evaluator.evaluation import Evaluation
-from sandbox.score.measure import Job, Unscored
+from sandbox.score.measure import Job, Measured, Stopped, Unscored
 from sandbox.score.metric import Metric
 from sandbox.tiers.scripted import ScriptedRunner
-from tests.agent.evaluate.test_bench import assignment, export, finished
+from tests.agent.evaluate.test_bench import assignment, bench_of, export, finished
+from tests.agent.evaluate.test_watch import CURVES
 
 
 def test_the_settings_of_the_run_and_what_is_ordered_reach_the_measurement(
@@ -99,3 +100,53 @@ def test_a_score_off_its_scale_or_without_a_guarded_metric_is_none(
     result = bench.run(assignment(), lambda _: None, threading.Event())
     assert result and result.status == status
     assert detail in result.detail and bool(result.scores) is (status == "scored")
+
+
+def test_a_score_of_an_evaluator_without_a_guarded_metric_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = Measured(value=0.5, score="evaluated", seconds=1.0)
+    monkeypatch.setattr("agent.evaluate.bench.measure", lambda *_: done)
+    plan = Plan(
+        score="evaluated",
+        train="train.py",
+        data=None,
+        read_only=(),
+        budget=Budget(amount=60),
+        memory_bytes=None,
+        metric=Metric(name="acc", also=("ms",), required=("ms",)),
+    )
+    runner = ScriptedRunner(lambda _: (finished(), ""))
+    bench = Bench(plan, runner, (Slot(number=0, cpus=(0,)),), tmp_path, export)
+    result = bench.run(assignment(), lambda _: None, threading.Event())
+    assert result and (result.status, result.scores) == ("crash", ())
+
+
+@pytest.mark.parametrize(
+    ("run", "is_called_off", "status"),
+    [(1, False, "pruned"), (1, True, None), (2, False, "scored")],
+)
+def test_only_a_first_run_is_pruned_and_none_that_is_called_off(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run: int,
+    is_called_off: bool,
+    status: str | None,
+) -> None:
+    cancel = threading.Event()
+
+    def hopeless(job: Job, _: object, stop: threading.Event, *others: object) -> Measured | Stopped:
+        log = [f"step 1 ({5 * at}.0%) | loss: 9.0 |\n" for at in range(1, 11)]
+        Path(job.log).write_text("".join(log))
+        if not stop.wait(30 if run == 1 else 0.2):
+            return Measured(value=0.5, score="self-reported", seconds=1.0)
+        if is_called_off:
+            cancel.set()
+        return Stopped(seconds=1.0)
+
+    monkeypatch.setattr("agent.evaluate.watch.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("agent.evaluate.bench.measure", hopeless)
+    bench = bench_of(tmp_path, lambda _: (finished(), ""))
+    asked = replace(assignment(run=run), rivals=CURVES)
+    result = bench.run(asked, lambda _: None, cancel)
+    assert (result.status if result else None) == status

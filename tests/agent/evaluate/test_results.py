@@ -145,6 +145,7 @@ def test_a_score_off_the_scale_is_invalid() -> None:
 def test_a_score_without_a_guarded_metric_has_crashed() -> None:
     both = scored(score(also={"ms": 1.0}))
     assert with_guarded(both, ["ms"]) == both
+    assert with_guarded(both, ["mb"]).status == "crash"
     lacking = with_guarded(both, ["ms", "mb"])
     assert (lacking.status, lacking.scores) == ("crash", ())
     assert "a guard needs mb" in lacking.detail

@@ -161,7 +161,7 @@ def test_a_line_that_a_source_puts_together(text: str) -> None:
 
 
 def test_what_no_number_is_named_by() -> None:
-    assert numbers_in(['{"a":' * 60 + "0.5" + "}" * 60]) == ()
+    assert numbers_in(['{"a":' * 20 + "0.5" + "}" * 20]) == ()
     assert numbers_in(["Saved to 3 files", "took 5 and 6", "compared with 0.5"]) == ()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from agent.errors import PlaceLost, SandboxFault
 from agent.evaluate.bench import Assignment, Bench
-from agent.evaluate.cluster.believed import Machines, checked_slots
+from agent.evaluate.cluster.believed import Machines, check_ending, checked_slots
 from agent.evaluate.cluster.examination import Demands, examine
 from agent.evaluate.cluster.line import STATUS, Node, Unfit
 from agent.evaluate.cluster.member import Member
@@ -20,10 +20,11 @@ from agent.evaluate.cluster.software import software
 from agent.evaluate.cluster.station import Station
 from agent.evaluate.cluster.terms import free_name, share_of
 from agent.evaluate.cluster.trees import Tree
-from agent.evaluate.cluster.wire import Begin, Empty, Follow, Paths, Setup, Standing
+from agent.evaluate.cluster.wire import Begin, Empty, Ending, Follow, Paths, Setup, Standing
 from agent.evaluate.watch import Listener
 from agent.judge.machines import model_of
 from agent.records.events import Event, PlaceJoined, PlaceLeft, Progress
+from agent.records.results import Result, Score
 from agent.records.slots import Slot
 from tests.agent.evaluate.cluster.direct import DirectCluster, DirectLine, bench_on, printed_plan
 from tests.agent.evaluate.cluster.test_places import Exporter, assignment
@@ -235,6 +236,23 @@ def test_machines_with_other_packages_are_of_another_kind() -> None:
     assert kind("a", driver) == "NVIDIA H100"
     assert kind("b", older) == kind("c", older) != "NVIDIA H100"
     assert kind("d", {"python": "3.11.9"}) not in (kind("a", driver), kind("b", older))
+
+
+@pytest.mark.parametrize(
+    "other", [{}, {"seed": 4}, {"role": "incumbent"}, {"machine": "0badcafe NVIDIA H100"}]
+)
+def test_an_answer_to_another_question_is_none(other: dict[str, object]) -> None:
+    slot = Slot(number=0, cpus=(), machine="3f9a01c2 NVIDIA H100")
+    asked = assignment(slot)
+    fields = {"value": 1.0, "kind": "self-reported", "machine": slot.machine}
+    ordered = {"seed": asked.order.seed, "role": asked.order.role}
+    score = Score.model_validate({**fields, **ordered, **other})
+    ending = Ending(result=Result(status="scored", scores=(score,)))
+    if not other:
+        check_ending(ending, asked, threading.Event())
+        return
+    with pytest.raises(Unfit, match="not of what was ordered"):
+        check_ending(ending, asked, threading.Event())
 
 
 def test_workers_are_shared_out_among_the_nodes() -> None:
