@@ -83,7 +83,7 @@ WORKERS ?=
 TESTS ?=
 mutate: install
 	@$(PIP) -e ".[mutate]" -c constraints.txt
-	$(BIN)/python -m tests.mutate $(ROOM) $(FILE) $(if $(SAMPLE),--sample $(SAMPLE)) \
+	$(BIN)/python -m tests.mutate $(ROOM) $(FILE) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(WORKERS),--workers $(WORKERS)) $(if $(TESTS),--tests $(TESTS))
 
 # Needs a Python that has torch for CUDA and the packages of pyproject.toml; without a network, install them before.

@@ -1,13 +1,14 @@
 """Mutation testing: `python -m tests.mutate ROOM [FILE]` changes agent/ROOM and runs its tests.
 
-cosmic-ray makes the changes (mutants), one operator or number at a time. Each mutant exists in the
-memory of one forked process only, so no file changes and two run at once. That process imports the
-package afresh, with the mutant in place of its module, and runs the tests of tests/agent/ROOM that
-execute the changed line, the fastest file first, until one fails. What passes them is a survivor: a
-change of behaviour that no test notices, or one that changes no behaviour. A test that starts the
+tests/mutants.py makes the changes (mutants), one at a time. Each mutant exists in the memory of one
+forked process only, so no file changes and two run at once. That process imports the package
+afresh, with the mutant in place of its module, and runs the tests of tests/agent/ROOM that execute
+the changed line, the fastest file first, until one fails. What passes them is a survivor: a change
+of behaviour that no test notices, or one that changes no behaviour. A test that starts the
 `autoresearch` command sees the real code there.
 
-With --sample N only N mutants of each file are run, always the same ones: minutes, not hours.
+With --sample N only N mutants are run, drawn by chance and always the same for the same --seed:
+minutes, not hours.
 """
 
 import argparse
@@ -33,48 +34,24 @@ from types import CodeType, ModuleType
 
 import coverage
 import pytest
-from cosmic_ray.mutating import MutationVisitor
-from cosmic_ray.plugins import get_operator
+
+from tests.mutants import mutants_of
 
 ROOT = Path(__file__).parent.parent
-# One or two replacements of each kind; all of cosmic-ray's would be five times as many, and alike.
-OPERATORS = (
-    "AddNot",
-    "ExceptionReplacer",
-    "NumberReplacer",
-    "ReplaceAndWithOr",
-    "ReplaceBinaryOperator_Add_Sub",
-    "ReplaceBinaryOperator_Div_Mul",
-    "ReplaceBinaryOperator_FloorDiv_Mul",
-    "ReplaceBinaryOperator_Mod_Mul",
-    "ReplaceBinaryOperator_Mul_Div",
-    "ReplaceBinaryOperator_Pow_Mul",
-    "ReplaceBinaryOperator_Sub_Add",
-    "ReplaceBreakWithContinue",
-    "ReplaceComparisonOperator_Eq_NotEq",
-    "ReplaceComparisonOperator_GtE_Gt",
-    "ReplaceComparisonOperator_GtE_Lt",
-    "ReplaceComparisonOperator_Gt_GtE",
-    "ReplaceComparisonOperator_Gt_LtE",
-    "ReplaceComparisonOperator_IsNot_Is",
-    "ReplaceComparisonOperator_Is_IsNot",
-    "ReplaceComparisonOperator_LtE_Gt",
-    "ReplaceComparisonOperator_LtE_Lt",
-    "ReplaceComparisonOperator_Lt_GtE",
-    "ReplaceComparisonOperator_Lt_LtE",
-    "ReplaceComparisonOperator_NotEq_Eq",
-    "ReplaceContinueWithBreak",
-    "ReplaceFalseWithTrue",
-    "ReplaceOrWithAnd",
-    "ReplaceTrueWithFalse",
-    "ReplaceUnaryOperator_Delete_Not",
-    "ReplaceUnaryOperator_USub_UAdd",
-    "ZeroIterationForLoop",
-)
 # Of other people, and slow to import: loaded once, before the forks.
-WARM = ("pytest", "hypothesis", "pydantic", "libcst", "git", "rich", "numpy", "scipy.special")
+WARM = (
+    "pytest",
+    "pytest_timeout",
+    "hypothesis",
+    "pydantic",
+    "libcst",
+    "git",
+    "rich",
+    "numpy",
+    "scipy.special",
+)
 QUIET = (
-    *("-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist"),
+    *("-x", "-q", "-p", "no:cacheprovider", "-p", "pytest_timeout"),
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # of what is warm
 )
 POLL_SECONDS = 0.05
@@ -143,25 +120,6 @@ class Finder(MetaPathFinder):
             loader=Loader(fullname, self._mutant),
             submodule_search_locations=inside,
         )
-
-
-def mutants_of(path: Path) -> Iterator[Mutant]:
-    """Yield every mutant of a file that is other code than the file, each once."""
-    source = path.read_text(encoding="utf-8")
-    trees = {ast.dump(ast.parse(source))}
-    for name in OPERATORS:
-        operator = get_operator(f"core/{name}")()
-        for occurrence in range(10_000):
-            try:
-                changed = MutationVisitor.mutate_code(source, operator, occurrence)
-                if changed is None:
-                    break
-                tree = ast.dump(ast.parse(changed))
-            except (AttributeError, SyntaxError):  # some code is beyond cosmic-ray
-                continue
-            if tree not in trees:
-                trees.add(tree)
-                yield Mutant(path, changed)
 
 
 class Only:
@@ -313,12 +271,11 @@ def survivors_of(mutants: Sequence[Mutant], covered: Coverage, workers: int) -> 
     print(file=sys.stderr)
 
 
-def sample_of(mutants: Sequence[Mutant], size: int | None) -> list[Mutant]:
-    """Return at most `size` mutants of one file, always the same ones; None for all of them."""
+def sample_of(mutants: Sequence[Mutant], size: int | None, seed: int) -> list[Mutant]:
+    """Return at most `size` mutants, always the same ones for a seed; None for all of them."""
     if size is None or len(mutants) <= size:
         return list(mutants)
-    draw = random.Random(mutants[0].path.name)
-    places = sorted(draw.sample(range(len(mutants)), size))
+    places = sorted(random.Random(seed).sample(range(len(mutants)), size))
     return [mutants[place] for place in places]
 
 
@@ -335,12 +292,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.mutate", description=__doc__)
     parser.add_argument("room", help="judge, edit, history, run, …: a folder of agent/")
     parser.add_argument("file", nargs="?", help="one file of it, such as pairing.py")
-    parser.add_argument("--sample", type=int, metavar="N", help="at most N mutants of each file")
+    parser.add_argument("--sample", type=int, metavar="N", help="at most N mutants")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--tests", nargs="*", help="what to run; default: the room's own folder")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
     os.chdir(ROOT)
-    os.environ.update(PYTHONDONTWRITEBYTECODE="1", OPENBLAS_NUM_THREADS="1")
+    # Other plug-ins take as long to import as the tests of a mutant.
+    os.environ.update(OPENBLAS_NUM_THREADS="1", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     folder = ROOT / "agent" / chosen.room
     paths = [folder / chosen.file] if chosen.file else sorted(folder.rglob("*.py"))
     for name in WARM:
@@ -348,19 +307,13 @@ def main() -> None:
     tests = chosen.tests or [f"tests/agent/{chosen.room}"]
     print("which test executes what: one run of the tests", file=sys.stderr)
     covered = coverage_of(paths, tests)
-    total = 0
-    tried = 0
+    mutants = [Mutant(path, text) for path in paths for text in mutants_of(path.read_text("utf-8"))]
+    sample = sample_of(mutants, chosen.sample, chosen.seed)
     survivors = 0
-    for path in paths:
-        mutants = list(mutants_of(path))
-        sample = sample_of(mutants, chosen.sample)
-        print(f"{path.relative_to(ROOT)}: {len(sample)} of {len(mutants)}", file=sys.stderr)
-        total += len(mutants)
-        tried += len(sample)
-        for mutant in survivors_of(sample, covered, chosen.workers):
-            print(mutant.describe(), flush=True)
-            survivors += 1
-    print(score_line(chosen.room, tried - survivors, tried, total))
+    for mutant in survivors_of(sample, covered, chosen.workers):
+        print(mutant.describe(), flush=True)
+        survivors += 1
+    print(score_line(chosen.room, len(sample) - survivors, len(sample), len(mutants)))
 
 
 if __name__ == "__main__":
