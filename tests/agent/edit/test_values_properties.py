@@ -99,7 +99,6 @@ def test_random_yaml(
     data: dict[str, Any], flow: bool | None, quotes: str | None, draw: st.DataObject
 ) -> None:
     text = yaml.safe_dump(data, default_flow_style=flow, default_style=quotes, allow_unicode=True)
-    assert yaml.safe_load(text) == data
     check("yaml", text)
     one_of_them("yaml", text, draw)
 
