@@ -10,7 +10,6 @@ earlier ones is found by the audit.
 import time
 from collections.abc import Iterable
 from itertools import pairwise
-from statistics import mean
 from typing import Annotated, Self
 
 from pydantic import Field, FiniteFloat
@@ -82,7 +81,6 @@ class Stopwatch:
 
     @property
     def answering(self) -> Answering:
-        """What was noted. The opening is what the first answer took beyond a later one."""
+        """What was noted. Nothing is taken off the opening: a model may be slow on purpose."""
         first, *later = (after - before for before, after in pairwise(self._moments))
-        usual = mean(later) if later else 0.0
-        return Answering(opening=max(0.0, first - usual), later=sum(later))
+        return Answering(opening=first, later=sum(later))

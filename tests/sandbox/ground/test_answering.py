@@ -58,7 +58,7 @@ def test_a_stopwatch_tells_the_first_answer_from_later_ones(
     stopwatch.start()
     for _ in range(3):
         stopwatch.lap()
-    assert stopwatch.answering == Answering(opening=3.5, later=3.0)
+    assert stopwatch.answering == Answering(opening=5.0, later=3.0)
 
 
 def test_a_single_answer_counts_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
