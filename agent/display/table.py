@@ -266,8 +266,10 @@ def counts(trials: Sequence[Trial]) -> str:
 def next_commands(branch: str, trials: Sequence[Trial], resume: str = "") -> tuple[str, ...]:
     """Return the three most useful next commands.
 
-    resume: the command that goes on. Default: on this machine.
+    A run of this repository is named by its tag. resume: the command that goes on. Default: on
+    this machine.
     """
+    run = quote(branch.removeprefix("autoresearch/"))
     best = incumbent_of(trials)
     failed = [trial for trial in trials if trial.status in FAILED or trial.status == "refused"]
     kept = best if best and best.status in TAKEN else None
@@ -283,9 +285,9 @@ def next_commands(branch: str, trials: Sequence[Trial], resume: str = "") -> tup
     if failed and (mostly_failed or not kept):
         commands.append(f"autoresearch show {failed[-1].number}")
     commands += [
-        resume or f"autoresearch resume {quote(branch)}",
-        f"autoresearch log {quote(branch)}",
-        f"autoresearch status {quote(branch)}",
+        resume or f"autoresearch resume {run}",
+        f"autoresearch log {run}",
+        f"autoresearch status {run}",
         "autoresearch export --format tsv",
     ]
     return tuple(commands[:3])

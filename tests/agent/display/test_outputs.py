@@ -136,13 +136,13 @@ def test_the_summary_answers_best_noise_cost_and_what_next() -> None:
         "next",
         "  autoresearch show 2",
         "  autoresearch replicate 2",
-        "  autoresearch resume autoresearch/t",
+        "  autoresearch resume t",
     ]
 
 
 def test_the_next_commands_fit_what_happened() -> None:
     baseline = scored(0, "baseline", 1.9, "as it is", repeats=2)
-    assert next_commands("b", (baseline,)) == (
+    assert next_commands("autoresearch/b", (baseline,)) == (
         "autoresearch resume b",
         "autoresearch log b",
         "autoresearch status b",
