@@ -158,7 +158,7 @@ def _report(history: History, adopted: _Adopted) -> None:
     for warning in history.warnings:
         typer.echo(f"note: {one_line(warning)}")
     typer.echo("nothing was measured: resume first measures the newest state as the baseline")
-    typer.echo(f"next: autoresearch resume {history.branch}")
+    typer.echo(f"next: autoresearch resume {history.tag}")
 
 
 def _refuse_start_without(program: str | None, entry: str | None, start: str) -> None:

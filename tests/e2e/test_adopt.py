@@ -49,7 +49,7 @@ def test_a_branch_is_adopted_looked_at_and_gone_on_from(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert "adopted 2 of 2 changes" in run.stdout
     assert "nothing was measured" in run.stdout
-    assert run.stdout.endswith("next: autoresearch resume autoresearch/t\n")
+    assert run.stdout.endswith("next: autoresearch resume t\n")
     assert statuses(home) == ["reported", "adopted", "adopted", "reported"]
     assert git(home, "show", "autoresearch/t:train.py") == git(home, "show", "exp:train.py")
     assert git(home, "status", "--porcelain") == "?? results.tsv", "the checkout is as it was"

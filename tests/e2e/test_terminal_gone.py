@@ -108,7 +108,7 @@ def test_a_run_goes_on_without_its_terminal(
     tmux.type_in(command(*NIGHT))
     wait_for(lambda: MOMENTS[moment](log_of(home)), what=moment)
     tmux.close(what)
-    wait_for(lambda: "autoresearch resume autoresearch/t" in log_of(home), what="the end")
+    wait_for(lambda: "autoresearch resume t" in log_of(home), what="the end")
     assert "the terminal is gone" in log_of(home)
     assert "finished: 2 trials measured" in log_of(home)
     assert "error:" not in log_of(home)
