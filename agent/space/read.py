@@ -26,6 +26,8 @@ from agent.space.uses import Uses, uses_of
 LARGEST_INTEGER = 1e300
 KEPT_CONSTANTS = 10_000
 """What is inferred of so many constants is kept for the next trial."""
+MAX_INFERRED = 2_000
+"""Constants of a project for which a range is inferred; what comes after them is data."""
 TOTAL_BATCH = "TOTAL_BATCH_SIZE"
 DEVICE_BATCH = "DEVICE_BATCH_SIZE"
 
@@ -88,12 +90,12 @@ def read_choices(code: Code, ranges: Mapping[str, str] = {}) -> list[Choice]:
     counts = Counter(constant.local for constant in constants.values())
     scripts = _options_of_scripts(constants.values())
     choices = []
-    for constant in constants.values():
+    for number, constant in enumerate(constants.values()):
         stated = given.get(constant.name, given.get(f"{constant.file}:{constant.local}"))
         if stated is None and counts[constant.local] == 1:
             stated = given.get(constant.local)
         near = beside[constant.name.rpartition(".")[0]]
-        choice = _choice(constant, stated, uses, near)
+        choice = _choice(constant, stated, uses, near, is_read=number < MAX_INFERRED)
         script = scripts.get(_option(constant.local)) if is_python(constant.file) else None
         if script and choice.origin == "inferred":
             choice = Choice(constant, None, "inferred", f"{script} gives it a value")
@@ -118,10 +120,13 @@ def _option(name: str) -> str:
     return name.replace("_", "-")
 
 
-def _choice(constant: Found, stated: Range | None, uses: Uses, near: frozenset[str]) -> Choice:
+def _choice(
+    constant: Found, stated: Range | None, uses: Uses, near: frozenset[str], *, is_read: bool
+) -> Choice:
     """Return whether a constant is searched, and why.
 
-    stated: its range in autoresearch.toml. near: the names in its section.
+    stated: its range in autoresearch.toml. near: the names in its section. is_read: whether a range
+    is inferred for it.
     """
     if stated is not None:
         why = "as autoresearch.toml says"
@@ -129,6 +134,8 @@ def _choice(constant: Found, stated: Range | None, uses: Uses, near: frozenset[s
     beside = range_in_comment(constant.place.comment)
     if beside is not None:
         return Choice(constant, _parameter(constant, beside), "comment", "as its comment says")
+    if not is_read:
+        return Choice(constant, None, "inferred", f"not among the first {MAX_INFERRED} constants")
     evidence = _evidence(constant, uses, near)
     inferred = _infer(evidence, type(evidence.value).__name__)
     parameter = _parameter(constant, inferred.range)

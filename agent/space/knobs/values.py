@@ -44,6 +44,7 @@ _RATES = {
 _LEVELS = (0.05, 0.01)
 # Beside them C is the inverse of a penalty.
 _PENALISED = {"kernel", "gamma", "penalty", "solver", "max_iter", "class_weight", "nu"}
+_SHORT = ("alpha", "r", "c")
 _LEAST_DISCOUNT = 0.5  # of rewards: smaller ones are of money
 _FULL_SCALES = (127.5, 255, 32767, 32768, 65535, 65536.0)
 _HUGE = 1e9
@@ -83,6 +84,8 @@ def _why_by_neighbours(evidence: Evidence) -> str | None:
 
 def _why_by_lack(evidence: Evidence, value: float) -> str | None:
     """Return why a short name is no knob, where no name beside it speaks for that, or None."""
+    if evidence.words not in _SHORT:
+        return None
     others = evidence.beside - {evidence.words}
     if not others:
         return None

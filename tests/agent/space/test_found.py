@@ -14,6 +14,7 @@ from agent.space import (
     read_space,
     under_names_of,
 )
+from agent.space.read import MAX_INFERRED
 
 FILES = {
     "train.py": "LR = 0.1  # [0.01 .. 1 log]\nfrom model.net import Net\n",
@@ -132,3 +133,12 @@ def test_a_value_is_read_as_its_file_would(path: str, text: str, value: object) 
 
 def test_an_edit_names_no_file_for_train_py() -> None:
     assert constant_edits("LR = 0.1\n", {"LR": 0.2}) == (SetConstant(name="LR", value="0.2"),)
+
+
+def test_of_thousands_of_constants_the_first_are_searched_and_stated_ones() -> None:
+    lines = [f"RATE_{number} = 0.1" for number in range(MAX_INFERRED + 2)]
+    lines[-1] += "  # [0.01 .. 1]"
+    *before, unread, stated = read_choices("\n".join(lines))
+    assert all(choice.reason != unread.reason for choice in before)
+    assert (unread.parameter, stated.origin) == (None, "comment")
+    assert stated.parameter
