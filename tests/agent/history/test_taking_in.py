@@ -5,19 +5,14 @@ from pathlib import Path
 import pytest
 
 from agent.errors import BranchMoved, HistoryFault
-from agent.git import store
-from agent.git.plumbing import Plumbing
-from agent.history.commits import times_of
 from agent.history.history import History
-from agent.history.runs import unlike_remotes
 from agent.records.inputs import Admitted, Brief, Reject, Tell
 from agent.records.losses import loss_of
 from agent.records.objective import Objective
 from agent.records.results import Attempt, Trial
 from agent.run.inbox import new_input
-from tests.agent.git.test_answers import endless
 from tests.agent.history.nights import commit, reopened, scored
-from tests.agent.study import TRAIN, make_repository, project_of, proposal, settings_of, study
+from tests.agent.study import TRAIN, project_of, proposal, study
 from tests.e2e.researcher import git
 
 
@@ -112,27 +107,6 @@ def test_other_data_is_not_taken_onto_a_branch_that_moved(tmp_path: Path) -> Non
         assert history.data_fingerprint is None
 
 
-def test_a_run_that_is_not_there_leaves_no_folder(tmp_path: Path) -> None:
-    project = project_of(make_repository(tmp_path))
-    with pytest.raises(HistoryFault, match="There is no run"):
-        History.open(project, "nope")
-    assert not (tmp_path / ".autoresearch").exists()
-
-
-def test_a_run_that_unpacks_to_more_than_a_disk_holds_is_not_worked_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store, "MAX_FILES", 1_000)
-    bomb = git(make_repository(tmp_path), "rev-parse", f"{endless(tmp_path, 4)}^{{tree}}")
-    entries = git(tmp_path, "ls-tree", "HEAD") + f"\n040000 tree {bomb}\tbomb\n"
-    tree = Plumbing(tmp_path)("mktree", stdin=entries.encode()).strip()
-    git(tmp_path, "update-ref", "HEAD", git(tmp_path, "commit-tree", tree, "-m", "a bomb"))
-    project = project_of(tmp_path)
-    History.create(project, settings_of(project)).close()
-    with pytest.raises(HistoryFault, match="more than 1000 files"):
-        History.open(project, "t")
-
-
 def test_a_change_of_data_needs_a_baseline_and_tells_what_was_proposed_before_it(
     tmp_path: Path,
 ) -> None:
@@ -142,36 +116,6 @@ def test_a_change_of_data_needs_a_baseline_and_tells_what_was_proposed_before_it
         for each in (history, reopened(tmp_path)):
             assert each.foreign_commits == (each.tip,)
             assert each.on_other_data(before) and not each.on_other_data(each.tip)
-
-
-def test_a_run_is_called_as_its_branch_is_and_scored_as_its_record_says(tmp_path: Path) -> None:
-    with study(tmp_path) as history:
-        tip = history.tip
-    git(tmp_path, "update-ref", "refs/heads/autoresearch/u", tip)
-    now = project_of(tmp_path).model_copy(update={"score": "sealed"})
-    again = History.read(now, "u")
-    assert (again.run.tag, again.project.score) == ("u", "printed")
-
-
-def test_only_a_remote_copy_of_this_very_run_is_compared_with_it(tmp_path: Path) -> None:
-    with study(tmp_path) as history:
-        tip = history.tip
-        commit(tmp_path, "ahead")
-        ahead = git(tmp_path, "rev-parse", "autoresearch/t")
-        repository = Plumbing(tmp_path)
-        git(tmp_path, "update-ref", "refs/remotes/o/autoresearch/not", ahead)
-        assert unlike_remotes(repository, "t", tip) == []
-        git(tmp_path, "update-ref", "refs/remotes/o/autoresearch/t", ahead)
-        [warning] = unlike_remotes(repository, "t", tip)
-        assert warning.startswith("o/autoresearch/t is ahead by 1 commits")
-
-
-def test_a_commit_whose_time_no_clock_shows_has_none(tmp_path: Path) -> None:
-    make_repository(tmp_path)
-    odd = git(tmp_path, "cat-file", "commit", "HEAD").replace("> ", "> 99", 2) + "\n"
-    name = Plumbing(tmp_path)("hash-object", "-t", "commit", "-w", "--stdin", stdin=odd.encode())
-    head = git(tmp_path, "rev-parse", "HEAD")
-    assert list(times_of(Plumbing(tmp_path), [head, name.strip()])) == [head]
 
 
 # ---------------------------------------------------------------- attempts in flight
