@@ -14,10 +14,8 @@ from agent.llm.openai import OpenAI
 from agent.llm.patience import Patience
 from agent.propose import Context, find_method
 from agent.propose.code.code import Code
-from agent.propose.context import Unfinished
 from agent.records.events import ModelWaited, Note, Proposing, RunFinished
-from agent.records.proposals import Proposal, Provenance
-from agent.records.spending import spending_of
+from agent.records.proposals import Proposal
 from agent.run.drafting import Staff
 from tests.agent.run.test_drafting import SECONDS, SET_RATE, Answers, at_once, filler, rate, run_of
 from tests.agent.study import ListProposer, project_of, proposal, study
@@ -174,24 +172,6 @@ def test_after_a_limit_one_question_is_asked_before_several(tmp_path: Path, at_o
     asked = [event.writing for event in events if isinstance(event, Proposing)]
     assert asked[:3] == [1, 2, 1]
     assert sum(isinstance(event, ModelWaited) for event in events) >= 2
-
-
-def test_an_answer_whose_time_was_up_is_in_the_cost_and_waited_for(
-    tmp_path: Path, at_once: None
-) -> None:
-    def answer(number: int, _: Context) -> Proposal:
-        if number == 1:
-            by = Provenance(method="list", origin="llm", cost=0.25, calls=1, called_off=True)
-            until = datetime.now(UTC) + timedelta(seconds=0.2)
-            raise Unfinished(ModelAway("no answer within 1800 s", "later", until), by)
-        return proposal(LR=rate(number))
-
-    with study(tmp_path) as history:
-        events = list(run_of(history, Answers(answer), Staff(1), trials=2).events())
-    statuses = [trial.status for trial in history.trials]
-    assert statuses.count("refused") == 1
-    assert spending_of(trial.proposal for trial in history.trials).dollars == 0.25
-    assert any(isinstance(event, ModelWaited) for event in events)
 
 
 def test_a_model_that_is_gone_still_ends_the_run(tmp_path: Path, at_once: None) -> None:

@@ -14,7 +14,7 @@ from agent.records.events import Judged, Proposing, RunFinished, TrialStarted
 from agent.records.inputs import Try
 from agent.records.proposals import Proposal
 from agent.run.bounds import Bounds
-from agent.run.drafting import Staff, latency_of, occupation_of, writers_for
+from agent.run.drafting import Staff, writers_for
 from agent.run.inbox import Inbox, new_input, send
 from agent.run.loop import Loop
 from tests.agent.study import (
@@ -218,17 +218,6 @@ def test_as_many_writers_as_keep_the_slots_busy(
     assert writers_for(slots, latency, occupation) == writers
 
 
-def test_times_are_those_of_answers_and_of_trials(tmp_path: Path) -> None:
-    with study(tmp_path) as history:
-        list(run_of(history, Answers(lambda n, _: proposal(LR=rate(n))), Staff(), 2).events())
-        assert occupation_of(history.trials) == 1.0
-        assert occupation_of(history.trials[:1]) == 1.0, "one of the two runs of the baseline"
-        by = history.trials[1].proposal.by.model_copy(update={"seconds": 30.0})
-        answered = history.trials[1].proposal.model_copy(update={"by": by})
-    assert latency_of([answered]) == 30.0
-    assert latency_of([]) is None and occupation_of(()) is None
-
-
 # ---------------------------------------------------------------- filling in
 
 
@@ -247,15 +236,3 @@ def test_a_search_method_fills_slots_while_the_model_writes(tmp_path: Path, at_o
                 over.set()
         by = [trial.proposal.by for trial in history.trials[1:]]
     assert over.is_set() and "search" in {each.origin for each in by}
-
-
-def test_nothing_fills_in_without_a_filler_or_for_a_model_that_answers(
-    tmp_path: Path, at_once: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("agent.run.drafting.GRACE_SECONDS", 3600.0)
-    for name, staff in {"off": Staff(1), "patient": Staff(1, filler())}.items():
-        model = Answers(lambda number, _: proposal(LR=rate(number)))
-        with study(tmp_path / name) as history:
-            list(run_of(history, model, staff, trials=4).events())
-            methods = {trial.proposal.by.method for trial in history.trials[1:]}
-        assert methods == {"list"}

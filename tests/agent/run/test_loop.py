@@ -339,14 +339,6 @@ def finished(events: list[Event]) -> bool:
     return isinstance(events[-1], RunFinished)
 
 
-def test_an_admitted_proposal_ends_a_row_of_refusals(tmp_path: Path) -> None:
-    almost = [proposal(NOPE=1)] * (MAX_REFUSALS_IN_A_ROW - 1)
-    with study(tmp_path) as history:
-        events = work_on(history, [*almost, proposal(LR=0.2), *almost, proposal(LR=0.3)], trials=2)
-        assert statuses(history.trials).count("refused") == 2 * len(almost)
-    assert finished(events)
-
-
 def test_money_that_is_spent_ends_a_run_without_a_fault(tmp_path: Path) -> None:
     spent = MoneySpent("$1.00 of $1.00 spent", "autoresearch resume --max-cost 2")
     with study(tmp_path) as history:

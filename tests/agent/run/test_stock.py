@@ -148,13 +148,18 @@ def test_times_are_those_of_the_newest_answers_of_a_model_and_of_the_newest_tria
     def answered(seconds: float, calls: int = 1) -> Proposal:
         return proposal().model_copy(update={"by": by("llm", calls=calls, seconds=seconds)})
 
-    def tried(seconds: float) -> Trial:
-        result = TRAINED.model_copy(update={"seconds": seconds, "score_seconds": 1.0})
-        return Trial(number=1, status="keep", proposal=proposal(), reason="r", result=result)
+    def tried(seconds: float, status: str = "keep", runs: int = 1) -> Trial:
+        update = {"seconds": seconds, "score_seconds": 1.0, "scores": TRAINED.scores * runs}
+        result = TRAINED.model_copy(update=update)
+        fields = {"number": 1, "status": status, "proposal": proposal(), "reason": "r"}
+        return Trial.model_validate({**fields, "result": result})
 
     assert latency_of([*[answered(900.0)] * 5, *[answered(30.0)] * 8]) == 30.0
     assert latency_of([answered(30.0), answered(0.0, calls=0)]) == 30.0, "no model was asked"
-    assert occupation_of([*[tried(900.0)] * 5, *[tried(30.0)] * 8]) == 31.0
+    assert latency_of([]) is None and occupation_of([refused("llm")]) is None
+    first = tried(59.0, "baseline", runs=2)
+    assert occupation_of([first]) == 30.0, "one of the two runs of the baseline"
+    assert occupation_of([first, *[tried(900.0)] * 5, *[tried(30.0)] * 8]) == 31.0
 
 
 def test_a_slot_waits_for_the_model_for_a_fiftieth_of_a_trial(
@@ -169,6 +174,11 @@ def test_a_slot_waits_for_the_model_for_a_fiftieth_of_a_trial(
         asked += [(now[0], name) for name in work.asked()]
     assert asked == [(0.0, "code"), (10.0, "code")]
     assert [draft.fills for draft in work.writers.writing.values()] == [False, True]
+    alone = desk(ledger)
+    now[0] = 0.0
+    assert alone.asked() == ["code"]
+    now[0] = 9999.0
+    assert alone.asked() == [], "nobody fills in"
 
 
 def test_nothing_fills_a_slot_for_which_no_trial_is_left(
