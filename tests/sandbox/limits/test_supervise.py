@@ -71,6 +71,16 @@ def test_a_dialogue_that_ends_because_its_command_died_is_a_consequence(plain):
     assert outcome.exit_code == 7
 
 
+def test_words_that_a_dead_command_never_read_are_no_failure(plain):
+    def unread(stdin, stdout):
+        say(stdin, stdout)
+        assert not stdout.readline()
+        stdin.write(b"still in the buffer")
+
+    outcome = plain.converse(f"{ECHO}raise SystemExit(7)", unread).outcome
+    assert isinstance(outcome, Crashed)
+
+
 def test_a_bug_of_a_dialogue_whose_command_died_is_raised(plain):
     def wrong(stdin, stdout):
         say(stdin, stdout)
