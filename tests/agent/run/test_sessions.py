@@ -16,8 +16,18 @@ from agent.run.inbox import new_input, send
 from agent.run.ledger import Ledger, Settled
 from agent.run.loop import Loop
 from agent.space import read_space
+from sandbox.ground.outcome import Outcome, RunSpec
 from tests.agent.run.test_runs import BASELINE, result, score
-from tests.agent.study import ListProposer, loop_of, proposal, settle, study, work_on
+from tests.agent.study import (
+    ListProposer,
+    loop_of,
+    proposal,
+    settle,
+    source_of,
+    study,
+    train,
+    work_on,
+)
 
 
 def accepted(ask: Ask) -> Admitted:
@@ -68,12 +78,20 @@ def test_a_proposal_costs_what_it_costs_from_its_answer_on_and_once(tmp_path: Pa
 
 
 def test_attempts_in_flight_are_not_begun_beyond_the_bound(tmp_path: Path) -> None:
+    trained: list[str] = []
+
+    def counted(spec: RunSpec) -> tuple[Outcome, str]:
+        trained.append(source_of(spec))
+        return train(spec)
+
     with study(tmp_path, workers=2) as history:
         ledger = Ledger(history, read_space)
         settle(ledger, ledger.begin_baseline(), BASELINE)
         for rate in (0.2, 0.3):
             ledger.begin(proposal(LR=rate))
-        work_on(history, [], trials=1)
+        work_on(history, [], counted, trials=1)
+        [tried] = {text for text in trained if "LR = 0.1 " not in text}
+        assert "LR = 0.2 " in tried
         assert [trial.number for trial in history.trials] == [0, 1]
         assert [attempt.number for attempt in history.in_flight] == [2]
 
@@ -191,7 +209,10 @@ def test_nothing_that_is_timed_begins_beside_a_probe(tmp_path: Path, unit: str, 
         assert len(history.in_flight) == begun
 
 
-def test_a_bound_that_is_raised_after_the_last_trial_lets_the_session_go_on(tmp_path: Path) -> None:
+def test_a_bound_that_is_raised_after_the_last_trial_lets_the_session_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.run.hearing.LOOK_SECONDS", 3600.0)  # but for the last look
     proposals = [proposal(LR=0.2), proposal(LR=0.3)]
     with study(tmp_path) as history:
         loop = loop_of(history, ListProposer(proposals), trials=1, heard=True)
