@@ -28,7 +28,6 @@ from agent.judge.pace import is_hopeless, is_suspicious, share_of_work
 from agent.judge.pairing import Scores, next_run, next_seed, overdue
 from agent.judge.suspicion import approved_by, implausible, is_suspect
 from agent.records.results import Attempt, Order, Pair, Result, Score, Trial
-from agent.run.admission import suspect_of
 from agent.run.baselining import Baselining, seed_advice
 from agent.run.evidence import Evidence, Evidences
 from agent.run.fleet import Fleet, Wait
@@ -363,10 +362,8 @@ class Assessment:
 
         An approved suspect and a winner that is tried again are measured under other seeds.
         """
-        history = self._history
         seeds: list[int] = []
-        proposal = attempt.proposal
-        for trial in (*suspect_of(history, proposal), *replayed_by(history, proposal)):
+        for trial in replayed_by(self._history, attempt.proposal):
             if trial.result:
                 seeds += [score.seed for score in trial.result.scores]
         return tuple(seeds)

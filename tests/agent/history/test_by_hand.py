@@ -141,6 +141,8 @@ def test_a_project_as_it_stands_is_read_and_nothing_is_written(tmp_path: Path) -
     before = git(tmp_path / "r", "for-each-ref")
     standing = Unstarted(project, run)
     assert (standing.tag, standing.tip) == ("t", run.start_commit)
+    sealed = project.model_copy(update={"score": "sealed"})
+    assert Unstarted(sealed, run).project.score == run.score == "printed"
     assert standing.file_at(standing.tip, "program.md") == BRIEF
     standing.export(standing.tip, tmp_path / "copy")
     assert (tmp_path / "copy" / "train.py").exists()

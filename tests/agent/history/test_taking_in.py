@@ -172,3 +172,22 @@ def test_a_reader_leaves_what_a_killed_process_left(tmp_path: Path) -> None:
     assert git(tmp_path, "for-each-ref", "refs/autoresearch") != ""
     History.open(project_of(tmp_path), "t").close()
     assert git(tmp_path, "for-each-ref", "refs/autoresearch") == ""
+
+
+def test_an_attempt_on_a_lost_commit_is_refused_under_a_number_that_is_free(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        start = history.tip
+        commit(tmp_path, train_py=TRAIN + "MORE = 1\n")
+        history.take_in()
+        attempt = history.commit_attempt(0, proposal(LR=0.2), history.sources)
+    git(history.worktree, "reset", "-q", "--hard", start)
+    git(tmp_path, "update-ref", "-d", "refs/autoresearch/t/0")
+    with History.open(project_of(tmp_path), "t") as history:
+        other = history.draft(0, proposal(LR=0.3), history.sources)
+        fields = {"number": 0, "status": "refused", "proposal": other.proposal, "reason": "r"}
+        history.commit_verdict(other, Trial.model_validate(fields))
+    git(tmp_path, "update-ref", "refs/autoresearch/t/0", attempt.commit)
+    with History.open(project_of(tmp_path), "t") as history:
+        assert history.in_flight == ()
+        assert [trial.number for trial in history.trials] == [0, 1]
+        assert history.trials[1].reason.endswith("; it was #0 there")

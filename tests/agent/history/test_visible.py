@@ -5,7 +5,11 @@ from pathlib import Path
 import pytest
 
 from agent.errors import UsageFault
+from agent.git.plumbing import Plumbing
+from agent.git.store import Store
+from agent.history.files import Files
 from agent.history.visible import VisibleFiles
+from agent.records.evaluator import Evaluator
 from agent.records.objective import Objective
 from tests.agent.study import make_repository, project_of
 from tests.e2e.researcher import git
@@ -48,3 +52,17 @@ def test_other_files_are_refused_with_the_reason(
     with pytest.raises(UsageFault) as fault:
         files.text("HEAD", path)
     assert words in str(fault.value)
+
+
+def test_what_is_public_about_an_evaluator_lies_in_the_workspace(tmp_path: Path) -> None:
+    root = make_repository(tmp_path)
+    (root / "sub").mkdir()
+    (root / "sub" / "about.md").write_text("Accuracy on a hidden set.\n")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "a workspace")
+    evaluator = Evaluator(command="python evaluate.py", public="about.md")
+    update = {"workspace": "sub", "evaluate": evaluator}
+    project = project_of(root).model_copy(update=update)
+    files = Files(Store(Plumbing(root)), project, "HEAD", "t")
+    files.start = git(root, "rev-parse", "HEAD")
+    assert files.public == "Accuracy on a hidden set.\n"

@@ -60,8 +60,10 @@ def test_sources_committed_by_hand_get_a_baseline_and_end_nothing(tmp_path: Path
 
     with study(tmp_path) as history:
         script = Steered(history, "LR = 0.2", edit)
-        work(history, script, trials=2)
+        events = work(history, script, trials=2)
         assert statuses(history) == ["baseline", "discard", "baseline", "keep"]
+        notes = [event.text for event in events if isinstance(event, Note)]
+        assert any("(by hand) changed what runs: a new baseline follows" in n for n in notes)
         overtaken = history.trials[1]
         replay = history.trials[3]
         assert "tried again on the new one" in overtaken.reason

@@ -8,9 +8,11 @@ import pytest
 from agent.edit.files import Sources
 from agent.history.history import History
 from agent.records.edits import Edit, Refused, ReplaceStatements, SetConstant
+from agent.records.inputs import Admitted, Set
 from agent.records.proposals import Provenance
 from agent.records.results import Attempt, PriorTrial, Result, Score
 from agent.run.admission import Fixed
+from agent.run.inbox import new_input
 from agent.run.ledger import Ledger
 from agent.space import read_space
 from tests.agent.study import (
@@ -60,6 +62,9 @@ def test_the_brief_and_what_is_left_reach_the_method(history: History) -> None:
     assert (context.policy.patience, context.policy.kinds) == (3, ("undo",))
     assert (context.remaining, context.dollars, context.memory_mb) == ("3 trials", 1.5, 512.0)
     assert context.pending == (proposal(LR=0.3),)
+    asked = new_input(Set(patience=9), "ada")
+    history.admit(Admitted(input=asked, at=asked.sent, accepted=True))
+    assert ledger.context(()).policy.patience == 9, "what was set later holds"
 
 
 def test_what_was_measured_on_other_data_is_a_hint_behind_other_runs(history: History) -> None:

@@ -7,7 +7,7 @@ from agent.judge.noise import noise_of
 from agent.judge.pairing import Scores
 from agent.records.objective import LOWER
 from agent.records.results import Trial
-from agent.run.evidence import Evidences
+from agent.run.evidence import Evidence, Evidences
 from tests.agent.run.test_runs import begun, measured, result, score
 from tests.agent.run.test_weighing import FLAT, KNOWN, on_record, pairs
 from tests.agent.study import proposal, study
@@ -48,3 +48,11 @@ def test_the_noise_is_that_of_all_trials_so_far_on_the_present_data(tmp_path: Pa
         history.change_data(history.draft_prepare("OTHER = 1\n"), "b" * 64, "why")
         assert noise_in(history, Evidences(history, Scores()))
         assert Evidences(history, Scores()).noise.sd is None
+
+
+def test_scores_of_other_machines_are_not_from_here(tmp_path: Path) -> None:
+    own = {0: score(0.9, 0, machine="a"), 1: score(0.8, 1, machine="b")}
+    with study(tmp_path) as history:
+        measured(history)
+        evidence = Evidence(result(*own.values()), history.trials[0], "b", own, {})
+    assert evidence.here == {1: own[1]}

@@ -17,8 +17,8 @@ from agent.run.probing import FIRST_SEED, NotProbed, Probing
 from agent.run.research import Research
 from sandbox.ground.budget import Budget
 
-TIP = Sources({"train.py": "LR = 1\n", "old.py": ""}, "train.py")
-WANTED = Sources({"train.py": "LR = 2\n"}, "train.py")
+TIP = Sources({"train.py": "LR = 1\n", "old.py": "", "same.py": "A = 1\n"}, "train.py")
+WANTED = Sources({"train.py": "LR = 2\n", "same.py": "A = 1\n"}, "train.py")
 
 
 class Workers:

@@ -116,18 +116,18 @@ def test_a_score_in_another_unit_than_the_first_one_is_invalid(ledger: Ledger) -
 
 
 def test_a_baseline_is_not_perturbed_before_all_its_seeds_have_run(tmp_path: Path) -> None:
-    """Two equal scores do not show yet that no seed moves them."""
+    """It has as many runs as were asked for, though three equal ones seem to say enough."""
     slot = Slot(number=0, cpus=(0,))
-    with study(tmp_path, verdict="sequential", baseline_repeats=3) as history:
+    with study(tmp_path, verdict="sequential", baseline_repeats=4) as history:
         ledger = Ledger(history, read_space)
         attempt = ledger.begin_baseline()
-        history.note(attempt, result(score(1.0, 0), score(1.0, 1)))
+        history.note(attempt, result(*(score(1.0, seed) for seed in range(3))))
         ledger.fleet.join([slot])
-        order = Order(commit=attempt.commit, seed=2)
+        order = Order(commit=attempt.commit, seed=3)
         ledger.fleet.begin(Assignment(attempt, order, slot, 1, None))
         assert isinstance(ledger.next(attempt, machine_name()), Wait)
         ledger.fleet.end(slot)
-        ledger.record(attempt, order, result(score(1.0, 2)))
+        ledger.record(attempt, order, result(score(1.0, 3)))
         neutral = ledger.next(attempt, machine_name())
         assert isinstance(neutral, Order) and neutral.role == "neutral"
 

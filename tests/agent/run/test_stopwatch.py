@@ -33,6 +33,13 @@ def test_short_trainings_get_a_warning_about_overhead(after_three_seconds: Stopw
     assert words and words.startswith("a training takes 0.20 s, and 0.80 s pass around it")
 
 
+def test_scoring_is_no_overhead(after_three_seconds: Stopwatch) -> None:
+    measured = baseline(0.6)
+    assert measured.result
+    scored = measured.result.model_copy(update={"score_seconds": 2.0})
+    assert after_three_seconds.words(measured.model_copy(update={"result": scored})) is None
+
+
 def test_long_trainings_get_no_warning_about_overhead(after_three_seconds: Stopwatch) -> None:
     assert after_three_seconds.words(baseline(1.6)) is None
 
