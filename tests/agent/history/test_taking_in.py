@@ -191,3 +191,17 @@ def test_an_attempt_on_a_lost_commit_is_refused_under_a_number_that_is_free(tmp_
         assert history.in_flight == ()
         assert [trial.number for trial in history.trials] == [0, 1]
         assert history.trials[1].reason.endswith("; it was #0 there")
+
+
+def test_attempts_of_a_renamed_run_and_own_ones_with_their_numbers_are_all_kept(
+    tmp_path: Path,
+) -> None:
+    with study(tmp_path) as history:
+        own = history.commit_attempt(0, proposal(LR=0.2), history.sources)
+        other = history.draft(0, proposal(LR=0.3), history.sources)
+    git(tmp_path, "update-ref", "refs/autoresearch/old/0", other.commit)
+    git(tmp_path, "update-ref", "refs/autoresearch/t/inbox/k-1", "HEAD")  # an input, no attempt
+    with History.open(project_of(tmp_path), "t") as history:
+        flying_now = {attempt.number: attempt.proposal for attempt in history.in_flight}
+    assert flying_now == {0: own.proposal, 1: other.proposal}
+    assert git(tmp_path, "for-each-ref", "refs/autoresearch/old") == ""
