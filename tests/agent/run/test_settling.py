@@ -8,6 +8,7 @@ import pytest
 from agent.evaluate.bench import Assignment
 from agent.evaluate.machine import machine_name
 from agent.evaluate.slots import Slot
+from agent.judge.suspicion import APPROVE
 from agent.records.inputs import Admitted, Approve, Ask, Hold, Skip
 from agent.records.proposals import Provenance
 from agent.records.results import Order
@@ -16,6 +17,7 @@ from agent.run.inbox import new_input
 from agent.run.ledger import MOVED_BASELINE, Ledger, Settled
 from agent.space import read_space
 from tests.agent.run.test_runs import begun, measured, result, score
+from tests.agent.run.test_weighing import on_record
 from tests.agent.study import commit_by_hand, proposal, settle, study
 
 
@@ -172,3 +174,17 @@ def test_what_other_data_showed_of_the_noise_decides_nothing(tmp_path: Path) -> 
         history.note(attempt, result(score(0.9, 0)))
         step = ledger.next(attempt, machine_name())
         assert isinstance(step, Order) and not step.texts
+
+
+@pytest.mark.parametrize("method", [APPROVE, "given"])
+def test_what_a_person_approved_is_not_doubted_again(tmp_path: Path, method: str) -> None:
+    by = Provenance(method=method, origin="human", replays=1)
+    with study(tmp_path, verdict="sequential") as history:
+        ledger = measured(history)
+        on_record(history, "suspect", 1, result=result(score(0.1, 0), recheck="failed"))
+        again = history.trials[1].proposal.model_copy(update={"by": by})
+        attempt = begun(ledger, again)
+        history.note(attempt, result(score(0.1, 1)))
+        step = ledger.next(attempt, machine_name())
+        doubted = isinstance(step, Order) and step.why.startswith("implausible")
+        assert doubted == (method != APPROVE)
