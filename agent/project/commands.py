@@ -154,8 +154,7 @@ def _recipe_uses(
             part = Part(recipe=recipe, place=place, command=use.command)
             beside = [other for other in recipes if other.where == recipe.where]
             whole = chained(part, beside, files, _reporter(script_of, prints, use.script))
-            needed = use.needed or whole != use.command
-            yield use.model_copy(update={"command": whole, "declared": True, "needed": needed})
+            yield use.model_copy(update={"command": whole, "declared": True})
 
 
 def _reporter(

@@ -276,6 +276,8 @@ def test_an_evaluator_of_an_evolutionary_framework() -> None:
     marked = {"evaluate.py": EVALUATOR, "mine.py": "# EVOLVE-BLOCK-START\n"}
     found = evolved_in(tuple(marked), lambda name: marked[name])
     assert found is not None and found.path == "mine.py"
+    alone = {"evaluate.py": EVALUATOR, "mine.py": "x = 1\n"}
+    assert evolved_in(tuple(alone), lambda name: alone[name]) is None
 
 
 @pytest.mark.parametrize(

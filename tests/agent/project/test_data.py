@@ -86,6 +86,16 @@ def test_data_that_will_do_is_not_made_again(tmp_path: Path, runner: Runner) -> 
     assert runs(made(path, runner, wanted="f")) == 4, "changed since: not what will do"
 
 
+def test_the_same_data_under_another_fingerprint_is_noted_anew(
+    tmp_path: Path, runner: Runner
+) -> None:
+    count = '(root / "runs").read_text().count("ran")'
+    say = f'print(json.dumps({{"data": str(data), "fingerprint": str({count})}}))\n'
+    path = script(tmp_path, MAKE + say)
+    assert made(path, runner).fingerprint == "1"
+    assert made(path, runner, wanted="another").fingerprint == "2"
+
+
 def test_two_at_once_make_it_once(tmp_path: Path, runner: Runner) -> None:
     path = script(tmp_path, MAKE + "import time\ntime.sleep(1)\n" + SAY)
     found: list[Prepared] = []
