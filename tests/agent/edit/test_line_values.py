@@ -58,6 +58,7 @@ def values(language: Language, text: str) -> dict[str, object]:
 def test_what_hydra_adds_on_a_command_line_is_a_value() -> None:
     assert values("shell", "python a.py +lr=0.1 ++opt.wd=2\n") == {"lr": 0.1, "opt.wd": 2}
     assert values("shell", "python a.py --opt.lr=0.1\n") == {'"--opt.lr"': 0.1}, "one name"
+    assert values("shell", "XDIM=4 python a.py\n") == {"XDIM": 4}
 
 
 def test_what_is_a_value_of_an_ini_file() -> None:

@@ -5,6 +5,7 @@ from textwrap import dedent
 
 import pytest
 
+from agent.edit.above import MAX_LINES, comment_above
 from agent.edit.diff import diff
 from agent.edit.places.limits import NO_LIMITS, Limits, limits_in
 from agent.records.edits import SetConstant
@@ -128,3 +129,9 @@ def test_what_is_overwritten_or_no_setting_is_no_constant(code: str) -> None:
 def test_the_limits_that_a_file_states(text: str, limits: Limits) -> None:
     assert limits_in(ast.parse(text, mode="eval").body, None) == limits
     assert bool(limits) is (limits != NO_LIMITS)
+
+
+def test_of_a_long_comment_above_a_constant_the_nearest_lines_count() -> None:
+    lines = [*(f"# {number}" for number in range(2 * MAX_LINES)), "LR = 1"]
+    above = comment_above(lines, len(lines))
+    assert above.startswith(f"# {MAX_LINES - 1} # {MAX_LINES} ")

@@ -170,6 +170,11 @@ def test_a_script_in_a_subfolder_brings_the_whole_project(tmp_path: Path) -> Non
     project = find_project(inner, Settings(train="scripts/fit.py"))
     assert (project.workspace, project.base) == ("lab", "lab")
     assert project.outside(project.train) == "scripts/fit.py"
+    assert project.recorded_folder == "lab", "more than the folder around the script"
+    whole = project.model_copy(update={"workspace": ""})
+    within = project.model_copy(update={"workspace": "lab/scripts"})
+    assert (whole.recorded_folder, within.recorded_folder) == (".", None)
+    assert within.outside("!lab/scripts/a.py") == "!a.py"
     globs = Settings(train="scripts/fit.py", files=("scripts/*.py",))
     assert find_project(inner, globs).workspace == "lab"
 

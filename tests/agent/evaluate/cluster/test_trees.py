@@ -130,7 +130,8 @@ def test_a_piece_that_is_written_bit_by_bit_is_whole(
 
 def test_what_was_sent_lies_in_a_checkout_and_a_home_of_the_node(tmp_path: Path) -> None:
     def here(*paths: str) -> Plan:
-        plan = printed_plan(read_only=(*paths, "/opt/there"), checkout="/home/me/p")
+        hidden = ("/home/me/data/val", "/home/me/other")
+        plan = printed_plan(read_only=(*paths, "/opt/there"), checkout="/home/me/p", hidden=hidden)
         sent = dict.fromkeys(paths, Tree())
         needs = Needs(plan=plan, has_memory_limit=True, home="/home/me", sent=sent)
         return localised(needs, Cache(tmp_path / "cache"), tmp_path / "place", 1).plan
@@ -140,6 +141,7 @@ def test_what_was_sent_lies_in_a_checkout_and_a_home_of_the_node(tmp_path: Path)
     both = here("/home/me/p/more", "/home/me/data")
     assert both.read_only == (f"{checkout}/more", f"{home}/data", "/opt/there")
     assert (both.checkout, both.home) == (checkout, home)
+    assert f"{home}/data/val" in both.hidden and f"{home}/other" not in both.hidden
     none = here()
     assert (none.read_only, none.checkout, none.home) == (("/opt/there",), "/home/me/p", None)
     with pytest.raises(SandboxFault, match="/data/set, which trainings read, is not here"):
