@@ -205,6 +205,7 @@ def test_a_result_below_a_folder_that_is_a_constant(tmp_path: Path) -> None:
         ("import csv\nf = open('out/metrics.csv', 'w')\nw = csv.writer(f)\n", "out/metrics.csv"),
         ("df.to_csv('log.csv')\ndf.to_csv('scores.csv')\n", "scores.csv"),
         ("open('result.txt', 'w').write(f'rmse {x}')\n", "result.txt"),
+        ("from pathlib import Path\nPath('rmse.txt').write_text(f'{x}')\n", "rmse.txt"),
         ("import json\njson.load(open('a.json'))\n", ""),
         ("text = open('known.csv').read()\nprint(text)\n", ""),
         ("df = read_csv('a.csv')\n", ""),
@@ -228,11 +229,12 @@ def test_a_command_that_prints_the_results_too() -> None:
         ("python train.py --config=conf/a.yaml data/b.json", ("conf/a.yaml",)),
         ("sh -c 'cd sub && python train.py base.toml'", ("sub/base.toml",)),
         ("python train.py conf/c.json missing.yaml", ("conf/c.json",)),
+        ("bash run.sh", ("run.sh",)),
         ("python train.py '", ()),
     ],
 )
 def test_configuration_files_that_a_command_names(command: str, configs: tuple[str, ...]) -> None:
-    files = ("conf/a.yaml", "conf/c.json", "data/b.json", "sub/base.toml", "train.py")
+    files = ("run.sh", "conf/a.yaml", "conf/c.json", "data/b.json", "sub/base.toml", "train.py")
     assert configs_of(command, files) == configs
 
 
@@ -284,7 +286,10 @@ def test_no_training_names_the_candidates_and_the_line(tmp_path: Path) -> None:
     with pytest.raises(ProjectFault, match=r"fit\.py") as fault:
         find_project(folder / "src", Settings())
     assert fault.value.next_command == "cd .."
-    with pytest.raises(ProjectFault, match=r"fit\.py"):
+    with pytest.raises(ProjectFault, match=r"This may be the training: fit\.py"):
+        project_around(folder)
+    (folder / "run.py").write_text("print('loss: 1.0')\n")
+    with pytest.raises(ProjectFault, match="One of these may be the training"):
         project_around(folder)
 
 

@@ -31,6 +31,7 @@ def commands(files: dict[str, str], silent: tuple[str, ...] = ()) -> dict[str, s
         ),
         ("python train.py \\\n  --epochs 3", "python train.py --epochs 3"),
         ("python -m train", "python -m train"),
+        ("exec python train.py", "python train.py"),
     ],
 )
 def test_a_shell_script_says_it(line: str, command: str) -> None:
@@ -237,6 +238,8 @@ def test_entry_points_and_packages_that_python_runs() -> None:
     files = {"pyproject.toml": scripts, "src/spins/fit.py": "def main(): ...\n"}
     call = "python -c 'from spins.fit import main; main()'"
     assert commands(files) == {"src/spins/fit.py": call}
+    unsayable = {**files, "pyproject.toml": scripts.replace("fit:main", "fit:main()")}
+    assert commands(unsayable) == {}
     files["src/spins/fit.py"] += "if __name__ == '__main__':\n    main()\n"
     assert commands(files) == {"src/spins/fit.py": "python -m spins.fit"}
     files["README.md"] = "Type `fit-it all --lr 1` or `serve`.\n"

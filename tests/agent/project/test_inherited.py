@@ -81,6 +81,7 @@ def test_an_objective_whose_parts_do_not_fit_is_refused() -> None:
     with pytest.raises(UsageFault, match=r"acc \(maximize\) cannot be sealed"):
         checked_objective(sealed, {"metric": "acc", "direction": "maximize"})
     fits = {"metric": "val_bpb", "also": ("ms",), "guards": ("ms <= 3",), "target": 0.9}
+    fits |= {"noise": "none"}
     assert checked_objective(sealed, fits).also == ("ms",)
     for other in ({"direction": "maximize"}, {"scale": "log"}, {"pattern": "bpb (.*)"}):
         with pytest.raises(UsageFault, match="cannot be sealed"):

@@ -73,7 +73,8 @@ def test_a_setting_comes_first_and_an_active_environment_last(tmp_path: Path) ->
     conda = {"CONDA_PREFIX": str(tmp_path / "conda"), "CONDA_DEFAULT_ENV": "mine"}
     assert found(project, **conda).path == str(active)
     assert not found(project, **{**conda, "CONDA_DEFAULT_ENV": "base"}).is_own
-    assert found(project, VIRTUAL_ENV=str(tmp_path / "conda")).path == str(active)
+    virtual = {"VIRTUAL_ENV": str(tmp_path / "conda"), "CONDA_DEFAULT_ENV": "base"}
+    assert found(project, **virtual).path == str(active), "conda's base is active behind it"
     own = make_venv(tmp_path / "project/.venv")
     assert found(project, **conda).path == str(own)
     named = make_venv(tmp_path / "project/env")

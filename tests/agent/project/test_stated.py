@@ -7,6 +7,7 @@ from agent.project.find import Project
 from agent.project.objective import stated_otherwise
 from agent.project.program import FrontMatter
 from agent.project.settings import RunSettings, Settings
+from agent.records.evaluator import Evaluator
 from agent.records.objective import Objective
 from tests.agent.dashboard.nights import settings
 
@@ -26,13 +27,15 @@ def test_what_is_left_out_or_equal_is_no_difference() -> None:
 
 def test_all_that_differs_is_one_note() -> None:
     now = Settings(metric="f1", scale="linear", also=("params",))
-    project = PROJECT.model_copy(update={"files": ("*.py",)})
+    own = Evaluator(command="python score.py")
+    project = PROJECT.model_copy(update={"files": ("*.py",), "evaluate": own})
     [note] = stated_otherwise(RUN, project, now, FrontMatter(direction="minimize"))
     assert "metric: f1 here now, accuracy in this run" in note
     assert "direction: minimize here now, maximize in this run" in note
     assert "scale: linear here now, logit in this run" in note
     assert "also: params here now, none in this run" in note
     assert "files: *.py here now, none in this run" in note
+    assert "evaluate: " in note and "score.py" in note
 
 
 def test_another_script_is_named_and_the_recorded_one_runs() -> None:
