@@ -97,3 +97,15 @@ def test_nothing_is_removed_or_written_through_a_link_of_a_run(tmp_path: Path) -
     (folder / "mlflow" / "0").symlink_to(tmp_path / "precious")
     with pytest.raises(HistoryFault, match="is a symbolic link, which a tracker would write"):
         trackers_folder(project, "t")
+
+
+def test_a_commit_that_has_our_own_folder_begins_no_run(tmp_path: Path) -> None:
+    root = make_repository(tmp_path)
+    project = project_of(root)
+    (root / ".autoresearch").mkdir()
+    (root / ".autoresearch" / "notes").touch()
+    git(root, "add", "-f", ".")
+    git(root, "commit", "-qm", "too much")
+    with pytest.raises(HistoryFault, match=r"\.autoresearch"):
+        History.create(project, settings_of(project))
+    assert git(root, "for-each-ref", "refs/heads/autoresearch") == ""

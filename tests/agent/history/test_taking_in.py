@@ -199,6 +199,10 @@ def test_attempts_of_a_renamed_run_and_own_ones_with_their_numbers_are_all_kept(
     with study(tmp_path) as history:
         own = history.commit_attempt(0, proposal(LR=0.2), history.sources)
         other = history.draft(0, proposal(LR=0.3), history.sources)
+        over = history.draft(5, proposal(LR=0.4), history.sources)
+        fields = {"number": 5, "status": "refused", "proposal": over.proposal, "reason": "r"}
+        history.commit_verdict(over, Trial.model_validate(fields))
+    git(tmp_path, "update-ref", "refs/autoresearch/old/5", over.commit)  # judged here by now
     git(tmp_path, "update-ref", "refs/autoresearch/old/0", other.commit)
     message = git(tmp_path, "show", "-s", "--format=%B", other.commit)
     foreign = git(tmp_path, "commit-tree", "main^{tree}", "-p", "main", "-m", message)
@@ -206,7 +210,7 @@ def test_attempts_of_a_renamed_run_and_own_ones_with_their_numbers_are_all_kept(
     git(tmp_path, "update-ref", "refs/autoresearch/t/inbox/k-1", "HEAD")  # an input, no attempt
     with History.open(project_of(tmp_path), "t") as history:
         flying_now = {attempt.number: attempt.proposal for attempt in history.in_flight}
-    assert flying_now == {0: own.proposal, 1: other.proposal}
-    assert git(tmp_path, "for-each-ref", "refs/autoresearch/old") == ""
+    assert flying_now == {0: own.proposal, 6: other.proposal}
+    assert git(tmp_path, "for-each-ref", "refs/autoresearch/old/0") == ""
     assert git(tmp_path, "rev-parse", "refs/autoresearch/gone/0") == foreign
     assert not (tmp_path / ".autoresearch" / "runs" / "gone").exists()

@@ -3,13 +3,17 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from agent.errors import HistoryFault
-from agent.history.entries import Unknown, read_entry, refuse_off_scale
+from agent.history.commits import Commit
+from agent.history.entries import Measured, Unknown, read_entry, refuse_off_scale
 from agent.history.messages import attempt_message, verdict_message
+from agent.history.timeline import Timeline
 from agent.records.objective import Sense
+from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Trial
-from tests.agent.history.strategies import an_example
+from tests.agent.history.strategies import an_example, run_settings
 from tests.agent.history.test_format2 import changed, committed
 
 
@@ -47,3 +51,22 @@ def test_no_score_of_a_verdict_is_off_the_scale_of_its_metric(fields: dict[str, 
     refuse_off_scale(commit, entry, Sense(scale="linear"))
     with pytest.raises(HistoryFault, match="a score of -1, which is not on the scale log"):
         refuse_off_scale(commit, entry, Sense(scale="log"))
+
+
+def test_a_note_of_nothing_is_none() -> None:
+    with pytest.raises(ValidationError, match="a note of nothing"):
+        Measured()
+
+
+def test_only_the_first_baseline_on_other_data_begins_anew() -> None:
+    timeline = Timeline(run_settings(), Commit("s", "t", [], ""))
+    by = {"method": "baseline", "origin": "baseline"}
+    made = Proposal.model_validate({"hypothesis": "as it is", "by": by})
+    score = {"value": 1.0, "seed": 0, "kind": "sealed"}
+    fields = {"status": "baseline", "proposal": made, "reason": "r"}
+    fields |= {"result": {"status": "scored", "scores": [score]}}
+    trials = [Trial.model_validate({"number": number, **fields}) for number in range(4)]
+    begun = [timeline.add_trial(trial).new_data for trial in trials[:2]]
+    timeline.begin_data("b" * 64, "c")
+    begun += [timeline.add_trial(trial).new_data for trial in trials[2:]]
+    assert begun == [False, False, True, False]

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import UsageFault
+from agent.errors import ProjectFault, UsageFault
 from agent.git.plumbing import Plumbing
 from agent.git.store import Store
 from agent.history.files import Files
+from agent.history.sources import sources_in
 from agent.history.visible import VisibleFiles
 from agent.records.evaluator import Evaluator
 from agent.records.objective import Objective
+from tests.agent.history.files import repository
 from tests.agent.study import make_repository, project_of
 from tests.e2e.researcher import git
 
@@ -66,3 +68,22 @@ def test_what_is_public_about_an_evaluator_lies_in_the_workspace(tmp_path: Path)
     files = Files(Store(Plumbing(root)), project, "HEAD", "t")
     files.start = git(root, "rev-parse", "HEAD")
     assert files.public == "Accuracy on a hidden set.\n"
+
+
+def test_no_edit_may_touch_what_is_hidden_whatever_matches_it(tmp_path: Path) -> None:
+    root = repository(tmp_path, ("train.py", "data/**"), {"data/secret.txt": "42\n"})
+    evaluator = Evaluator(command="python evaluate.py", hidden=("data/**",))
+    shown = project_of(root)
+    hiding = shown.model_copy(update={"evaluate": evaluator})
+    assert "data/secret.txt" in sources_in(shown, "HEAD").files
+    assert "data/secret.txt" not in sources_in(hiding, "HEAD").files
+
+
+def test_no_more_is_edited_than_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = project_of(repository(tmp_path))
+    size = sum(len(text.encode()) for text in sources_in(project, "HEAD").files.values())
+    monkeypatch.setattr("agent.history.sources.MAX_TOTAL", size)
+    assert sources_in(project, "HEAD").files
+    monkeypatch.setattr("agent.history.sources.MAX_TOTAL", size - 1)
+    with pytest.raises(ProjectFault, match=f"files of {size} bytes"):
+        sources_in(project, "HEAD")
