@@ -10,7 +10,7 @@ from agent.judge.target import LEAST_FRESH, MOST_FRESH
 from agent.records.objective import Objective
 from agent.records.results import Order, Result, Score
 from agent.run.evidence import Evidence
-from agent.run.guarding import Guarding
+from agent.run.guarding import MAX_REFERENCES, Guarding
 from agent.run.proving import Proving
 from tests.agent.run.test_runs import begun, measured, result, score
 from tests.agent.run.test_weighing import KNOWN, on_record, pairs
@@ -68,9 +68,10 @@ def test_fresh_seeds_are_run_until_the_target_is_proved_or_missed(tmp_path: Path
         assert isinstance(most, Keep) and most.target and not most.target.reached
 
 
-def guarded_by(history: History, own: dict[int, Score]) -> Order | None:
-    """Return the run of the first baseline that scores under these seeds need for the guards."""
-    runs = result(*own.values())
+def guarded_by(history: History, own: dict[int, Score], done: int = 0) -> Order | None:
+    """Return the run of the first baseline that these scores need. done: how many there were."""
+    earlier = (score(1.0, 20 + number, role="reference") for number in range(done))
+    runs = result(*own.values(), *earlier)
     evidence = Evidence(runs, history.trials[0], machine_name(), own, {})
     return Guarding(history, Scores())._reference_run(evidence, {})
 
@@ -89,3 +90,5 @@ def test_only_a_relative_guard_needs_runs_of_the_first_baseline(tmp_path: Path) 
             assert order is not None
             baseline = history.trials[0].attempt
             assert (order.role, order.commit, order.seed) == ("reference", baseline, 9)
+            assert guarded_by(history, own, MAX_REFERENCES - 1) is not None
+            assert guarded_by(history, own, MAX_REFERENCES) is None, "it costs no more than that"
