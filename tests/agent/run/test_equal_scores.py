@@ -73,6 +73,7 @@ def runs_of(trial: Trial) -> list[tuple[int, str]]:
 REPEATED = {"verdict": "sequential", "baseline_repeats": 3}
 
 
+@pytest.mark.slow
 def test_null_changes_of_a_chaotic_score_are_not_kept(tmp_path: Path) -> None:
     with study(tmp_path, **REPEATED) as history:
         work_on(history, null_changes(11), chaotic, trials=11)

@@ -95,7 +95,9 @@ def test_a_recorded_run_is_read_back_as_it_was_judged(tmp_path: Path) -> None:
     assert kept.delta == pytest.approx(fmean(differences_of(kept.pairs[1:], LOWER)))
 
 
-@pytest.mark.parametrize("survives", [1, 3, 4])
+@pytest.mark.parametrize(
+    "survives", [pytest.param(1, marks=pytest.mark.slow), 3, pytest.param(4, marks=pytest.mark.slow)]
+)
 def test_a_kill_between_runs_loses_only_the_run_that_was_under_way(
     tmp_path: Path, survives: int
 ) -> None:
