@@ -96,7 +96,8 @@ def test_a_recorded_run_is_read_back_as_it_was_judged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "survives", [pytest.param(1, marks=pytest.mark.slow), 3, pytest.param(4, marks=pytest.mark.slow)]
+    "survives",
+    [3, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 4))],
 )
 def test_a_kill_between_runs_loses_only_the_run_that_was_under_way(
     tmp_path: Path, survives: int
