@@ -10,6 +10,8 @@ from .tries import PLANTED, Answers, Target, attempts, leave, read, write
 
 MODULES = ("hostile.pth", "sitecustomize.py", "json.py", "pyvenv.cfg")
 CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "XDG_CACHE_HOME")
+NOTES = (".profile", ".pythonrc")
+"""What an attack leaves for another run to find, besides files that begin with its mark."""
 SHARED_FOLDERS = ("/tmp", "/dev/shm", "/var/tmp", "/run")
 
 
@@ -46,7 +48,7 @@ def leave_traces(target: Target) -> Answers:
     """Leave files in caches, homes and shared folders, and variables."""
     home = os.environ["HOME"]
     for folder in _folders():
-        for name in (target["mark"], ".profile", ".pythonrc"):
+        for name in (target["mark"], *NOTES):
             attempts(folder=partial(os.makedirs, folder, exist_ok=True))
             attempts(file=partial(leave, f"{folder}/{name}"))
     os.environ |= {"LD_PRELOAD": "/tmp/hostile.so", "PYTHONSTARTUP": f"{home}/.pythonrc"}

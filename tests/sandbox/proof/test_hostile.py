@@ -3,7 +3,9 @@
 import codecs
 import os
 import subprocess
+import sys
 import threading
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +13,9 @@ import pytest
 
 from sandbox.ground.leftovers import temporary_folder
 from sandbox.ground.outcome import Outcome, RunSpec
+from sandbox.proof import hostile
 from sandbox.proof.attacks.files import read_outside
+from sandbox.proof.attacks.traces import NOTES, SHARED_FOLDERS
 from sandbox.proof.hostile import NOT_HELD, ROWS, attack, not_held
 from sandbox.tiers.plain import Plain
 from tests.sandbox.as_user import PYTHON, call
@@ -122,6 +126,26 @@ def test_a_plain_process_breaks_what_isolation_holds(number, monkeypatch):
 @pytest.mark.parametrize("number", sorted(PLAIN_HOLDS))
 def test_a_plain_process_holds_what_needs_no_wall(number):
     assert attack_row(Plain(), number, "none").state == "held"
+
+
+@pytest.mark.usefixtures("swept")
+def test_an_attack_that_no_wall_stops_leaves_nothing_in_shared_folders(monkeypatch):
+    def left():
+        folders = [Path(folder) for folder in SHARED_FOLDERS]
+        return {
+            path for folder in folders for name in ("mark-*", *NOTES) for path in folder.glob(name)
+        }
+
+    others = left()
+    with monkeypatch.context() as unswept:
+        unswept.setattr(hostile, "_swept", nullcontext)
+        list(attack(Plain(), sys.executable, only=(24, 31)))
+    made = left() - others
+    assert made
+    for path in made:
+        path.unlink()
+    list(attack(Plain(), sys.executable, only=(24, 31)))
+    assert not left() - others
 
 
 @dataclass
