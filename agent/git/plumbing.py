@@ -276,13 +276,13 @@ def _next_command(words: str, folder: Path) -> str:
     """Return what to type next: git does not always say that a disk is full."""
     if any(sign in words for sign in _NOT_FETCHED):
         return "git fetch --refetch   # the clone is a partial one"
+    lock = _LOCKED.search(words)
+    if lock:
+        return f"rm {quote(lock[1])}   # if no git command is at work: one that was killed left it"
     if ".git/packed-refs" in words:
         return "$EDITOR .git/packed-refs   # take that line out"
     if "bad shallow line" in words:
         return "mv .git/shallow .git/shallow.old   # or git fetch --unshallow"
-    lock = _LOCKED.search(words)
-    if lock:
-        return f"rm {quote(lock[1])}   # if no git command is at work: one that was killed left it"
     full = any(sign in words.lower() for sign in _FULL)
     with suppress(OSError):
         full = full or shutil.disk_usage(folder).free < FULL_BYTES

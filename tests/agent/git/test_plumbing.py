@@ -105,3 +105,12 @@ def test_the_environment_itself_is_left_as_it_is(
     monkeypatch.setenv("GIT_DIR", "/nonexistent")
     assert Plumbing(home)("rev-parse", "--show-toplevel") == f"{home}\n"
     assert os.environ["GIT_DIR"] == "/nonexistent"
+
+
+def test_the_lock_of_packed_references_is_named_and_no_line_of_them(tmp_path: Path) -> None:
+    folder = make_repository(tmp_path)
+    (folder / ".git" / "packed-refs.lock").write_text("")
+    with pytest.raises(HistoryFault) as fault:
+        Plumbing(folder)("pack-refs", "--all")
+    command = str(fault.value.next_command)
+    assert command.startswith("rm ") and "packed-refs.lock" in command
