@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from sandbox.ground.devices import Device
@@ -194,11 +195,13 @@ def attack(
 @contextmanager
 def _swept(mark: str) -> Iterator[None]:
     """Remove what an attack leaves in folders of the machine's, where no wall kept it away."""
-    notes = {Path(folder, name) for folder in SHARED_FOLDERS for name in NOTES}
+    notes = {Path(*place) for place in product(SHARED_FOLDERS, NOTES)}
     others = {path for path in notes if os.path.lexists(path)}
     yield
-    left = {path for folder in SHARED_FOLDERS for path in Path(folder).glob(f"{mark}*")}
-    for path in left | (notes - others):
+    left = notes - others
+    for folder in SHARED_FOLDERS:
+        left |= set(Path(folder).glob(f"{mark}*"))
+    for path in left:
         with suppress(OSError):
             if path.lstat().st_uid == os.geteuid():
                 path.unlink()

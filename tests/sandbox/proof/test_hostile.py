@@ -7,6 +7,7 @@ import sys
 import threading
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -131,10 +132,10 @@ def test_a_plain_process_holds_what_needs_no_wall(number):
 @pytest.mark.usefixtures("swept")
 def test_an_attack_that_no_wall_stops_leaves_nothing_in_shared_folders(monkeypatch):
     def left():
-        folders = [Path(folder) for folder in SHARED_FOLDERS]
-        return {
-            path for folder in folders for name in ("mark-*", *NOTES) for path in folder.glob(name)
-        }
+        paths = set()
+        for folder, name in product(SHARED_FOLDERS, ("mark-*", *NOTES)):
+            paths |= set(Path(folder).glob(name))
+        return paths
 
     others = left()
     with monkeypatch.context() as unswept:
