@@ -118,7 +118,9 @@ def test_a_method_may_ask_what_would_be_refused(tmp_path: Path) -> None:
         assert reason(check(lr(0.1))) == "no-op"
         assert reason(check(lr(0.4))) is None
         assert reason(check([SetConstant(name="DEPTH", value="5")])) == "protected"
+        asked_before = ledger.context(()).check
         assert isinstance(ledger.admit(proposal(LR=0.3)), Sources), "to ask is not to try"
+        assert reason(asked_before(lr(0.3))) == "already-tried", "another writer's, in stock by now"
 
 
 def test_what_is_in_flight_or_would_not_run_is_refused(tmp_path: Path) -> None:
