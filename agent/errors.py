@@ -110,10 +110,18 @@ class ProjectFault(Fault):
     exit_code = 3
 
 
+class NoRepository(ProjectFault):
+    """The folder is in no git repository."""
+
+
 class HistoryFault(Fault):
     """The run's branch cannot be read or written."""
 
     exit_code = 3
+
+
+class Unanswered(HistoryFault):
+    """Git was ended since it did nothing, or printed or took too much."""
 
 
 class RunBusy(HistoryFault):

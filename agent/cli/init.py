@@ -26,7 +26,7 @@ from agent.cli.init_options import (
 )
 from agent.cli.init_questions import DIRECTIONS, Answers
 from agent.cli.options import BudgetOption, FoundDirection, FoundMetric, LimitOption, Trust, Unsafe
-from agent.errors import Fault, ProjectFault, UsageFault
+from agent.errors import Fault, NoRepository, ProjectFault, UsageFault
 
 DEFAULT_REPEATS = 2
 EXAMPLES = ("autoresearch init my-research --preset gpu", "autoresearch init --yes")
@@ -105,9 +105,11 @@ def _has_training(folder: Path) -> bool:
     try:
         root_of(folder)
         candidates = find_candidates(folder)
-    except Fault:
+    except Fault as fault:
         if not any(folder.glob("*.py")):
             return False
+        if not isinstance(fault, NoRepository):
+            raise
         raise ProjectFault(
             f"{folder.resolve()} has scripts and is not in a git repository.",
             f"{enter(folder)}git init && git add . && git commit -m 'Start'",

@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import subprocess
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,8 @@ PATIENCE = 30
 """Looks, a second apart, for which a command may do nothing."""
 PATIENCE_WITH_CHILDREN = 300
 """Likewise where a program of the user's, such as a filter that downloads, works for it."""
+IMPATIENCE = 3
+"""Likewise once its answer is of no more use, as after Ctrl-C."""
 MAX_MEMORY = 4 << 30
 """Bytes of memory of a command's own: one that reads a device takes all there is."""
 LOOK_MILLISECONDS = 1_000
@@ -44,7 +47,7 @@ def answer_of(process: "subprocess.Popen[bytes]") -> Answer:
     """Return what a command prints, once it has ended.
 
     Raise NoAnswer, and end it with its children, if it prints too much or does nothing for long. On
-    any other exception, such as Ctrl-C, it is left to end by itself: never half a commit.
+    any other exception, such as Ctrl-C, it is awaited while it does something: never half a commit.
     """
     assert process.stdout is not None and process.stderr is not None
     with process.stdout as output, process.stderr as words:
@@ -58,6 +61,10 @@ def answer_of(process: "subprocess.Popen[bytes]") -> Answer:
                     raise NoAnswer(f"its answer has more than {MAX_ANSWER >> 20} MiB")
         except NoAnswer:
             _end(process)
+            raise
+        except BaseException:
+            with suppress(NoAnswer):
+                deque(_chunks(process, list(parts), IMPATIENCE), maxlen=0)
             raise
         printed = b"".join(parts[output.fileno()])
         errors = b"".join(parts[words.fileno()])
@@ -79,10 +86,13 @@ def await_answer(process: "subprocess.Popen[bytes]", output: IO[bytes]) -> None:
 
 
 def _chunks(
-    process: "subprocess.Popen[bytes]", descriptors: list[int]
+    process: "subprocess.Popen[bytes]", descriptors: list[int], patience: int | None = None
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield what comes from each descriptor until all have ended."""
-    idle = _Idleness(process.pid)
+    """Yield what comes from each descriptor until all have ended.
+
+    patience: in place of the usual one. Raise NoAnswer if the command does nothing for long.
+    """
+    idle = _Idleness(process.pid, patience)
     poll = select.poll()
     for descriptor in descriptors:
         poll.register(descriptor, select.POLLIN)
@@ -106,8 +116,9 @@ class _Idleness:
     One that takes too much memory is of no more use.
     """
 
-    def __init__(self, session: int) -> None:
+    def __init__(self, session: int, patience: int | None = None) -> None:
         self._session = session
+        self._patience = patience
         self._before: tuple[int, ...] | None = None
         self._looks = 0
         self.words = ""
@@ -125,9 +136,9 @@ class _Idleness:
             self._looks = 0
             return False
         self._looks += 1
-        patience = PATIENCE if len(processes) == 1 else PATIENCE_WITH_CHILDREN
+        usual = PATIENCE if len(processes) == 1 else PATIENCE_WITH_CHILDREN
         self.words = f"it did nothing for {self._looks * LOOK_MILLISECONDS // 1_000} s"
-        return self._looks >= patience
+        return self._looks >= (self._patience or usual)
 
 
 class _Process(NamedTuple):

@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import IO, TypeVar
 
 from agent.errors import HistoryFault
-from agent.git.answers import NoAnswer, await_answer
+from agent.git.answers import IMPATIENCE, NoAnswer, await_answer
+from agent.git.bond import Bond
 from agent.git.plumbing import Plumbing
 
 MAX_WORDS = 10_000
@@ -21,8 +22,8 @@ Answer = TypeVar("Answer")
 class Conversation:
     """A command that is started at the first question, and again after one that ended it.
 
-    It ends with this object, and with the harness however that ends: its input does. Several
-    threads may ask. passed: descriptors that it gets, too.
+    It ends with this object, and with the harness however that ends. Several threads may ask.
+    passed: descriptors that it gets, too.
     """
 
     def __init__(self, git: Plumbing, *arguments: str, passed: tuple[int, ...] = ()) -> None:
@@ -71,16 +72,18 @@ class _Running:
             self._words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         except OSError as error:
             raise HistoryFault(f"git {arguments[0]} failed: {error}", "df -h .") from None
+        bond = Bond()
         try:
-            process = git.start(arguments, self._words, passed)
+            process = git.start(arguments, self._words, bond, passed)
         except BaseException:
+            bond.close()
             self._words.close()
             raise
         assert process.stdin is not None and process.stdout is not None
         self._process = process
         self._input = process.stdin
         self.output = process.stdout
-        self.close = weakref.finalize(self, _end, process, self._words)
+        self.close = weakref.finalize(self, _end, process, bond, self._words)
 
     def write(self, question: bytes) -> None:
         """Write a question, unless the process has ended: it says why."""
@@ -100,10 +103,14 @@ class _Running:
         return words
 
 
-def _end(process: subprocess.Popen[bytes], words: IO[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], bond: Bond, words: IO[bytes]) -> None:
+    """Let a command end by itself, or, if it waits for something else than us, end it."""
     for stream in (process.stdin, process.stdout):
         with suppress(OSError):
             if stream:
                 stream.close()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(IMPATIENCE)
+    bond.close()
     process.wait()
     words.close()

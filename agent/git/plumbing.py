@@ -6,15 +6,16 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from shlex import quote
 from typing import IO, BinaryIO
 
 import git
 
-from agent.errors import FULL_BYTES, HistoryFault
+from agent.errors import FULL_BYTES, HistoryFault, Unanswered
 from agent.git.answers import Answer, NoAnswer, answer_of
+from agent.git.bond import Bond
 from agent.git.odd import odd_files
 from agent.git.programs import HOME_OF, LISTING, Setting, programs_in, runs_programs, silencing
 from sandbox.ground.fault import SandboxFault
@@ -138,23 +139,26 @@ class Plumbing:
         """The repository's folder, likewise."""
 
     def start(
-        self, arguments: tuple[str, ...], words: IO[bytes], passed: tuple[int, ...] = ()
+        self, arguments: tuple[str, ...], words: IO[bytes], bond: Bond, passed: tuple[int, ...] = ()
     ) -> subprocess.Popen[bytes]:
         """Return the process of a command that stays, with pipes to talk through.
 
-        words: the file that it writes its errors to. passed: descriptors that it gets, too.
+        words: the file that it writes its errors to. bond: what ends it with the harness. passed:
+        descriptors that it gets, too.
         """
         try:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self._command(arguments, _ENVIRONMENT),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=words,
                 env={**os.environ, "LANGUAGE": "C", **_ENVIRONMENT, **self._silence(arguments)},
                 cwd="/",
-                pass_fds=passed,
+                pass_fds=(bond.passed, *passed),
                 start_new_session=True,  # as below
             )
+            bond.tie(process.pid)
+            return process
         except FileNotFoundError:
             raise HistoryFault(_NO_GIT, "autoresearch doctor") from None
         except OSError as error:
@@ -201,24 +205,27 @@ class Plumbing:
         """Return the fault of a command that was ended before it answered."""
         pipe = next(odd_files(self.folder), None)
         if pipe is None:
-            return HistoryFault(f"git {command} was ended: {error}", "git fsck")
+            return Unanswered(f"git {command} was ended: {error}", "git fsck")
         message = f"git {command} was ended: {error}; {one_line(str(pipe))} is no file"
-        return HistoryFault(message, f"rm {quote(str(pipe))}")
+        return Unanswered(message, f"rm {quote(str(pipe))}")
 
     def _answer(self, command: list[str], environment: dict[str, str], file: BinaryIO) -> Answer:
         """Return the answer of a command that reads from `file`."""
-        begun = self._git.execute(
-            command,
-            istream=file,
-            env=environment,
-            as_process=True,
-            # Ctrl-C and the hang-up of a terminal reach us alone, never half a commit.
-            start_new_session=True,
-        )
-        process = begun.proc
-        begun.proc = None  # it would be ended with the object
-        assert process is not None
-        return answer_of(process)
+        with closing(Bond()) as bond:
+            begun = self._git.execute(
+                command,
+                istream=file,
+                env=environment,
+                as_process=True,
+                # Ctrl-C and the hang-up of a terminal reach us alone, never half a commit.
+                start_new_session=True,
+                pass_fds=(bond.passed,),
+            )
+            process = begun.proc
+            begun.proc = None  # it would be ended with the object
+            assert process is not None
+            bond.tie(process.pid)
+            return answer_of(process)
 
     def _silence(self, arguments: tuple[str, ...]) -> dict[str, str]:
         """Return the environment in which nothing of the repository's is run unasked."""
@@ -251,9 +258,14 @@ class Plumbing:
         return [*command, *arguments[: first + 1], *more, *arguments[first + 1 :]]
 
     def try_(self, *arguments: str) -> str | None:
-        """Return the standard output without its line end, or None if the command fails."""
+        """Return the standard output without its line end, or None if the command fails.
+
+        Raise Unanswered if it was ended before it answered.
+        """
         try:
             return self(*arguments).rstrip("\n")
+        except Unanswered:
+            raise
         except HistoryFault:
             return None
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
-from agent.errors import HistoryFault, ProjectFault, UsageFault, unknown
+from agent.errors import HistoryFault, NoRepository, ProjectFault, UsageFault, unknown
 from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign, refuse_links
@@ -342,7 +342,7 @@ _BARE = ("must be run in a work tree", "cannot use bare repository")
 
 def _no_root(where: Path, fault: HistoryFault) -> ProjectFault:
     if "not a git repository" in fault.message or not where.is_dir():
-        return ProjectFault(f"{where} is not in a git repository.", "autoresearch init")
+        return NoRepository(f"{where} is not in a git repository.", "autoresearch init")
     if any(words in fault.message for words in _BARE):
         return ProjectFault(
             f"{where} is in a bare repository or a .git folder.", "git clone it, and start there"

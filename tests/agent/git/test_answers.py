@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from agent.errors import HistoryFault
+from agent.cli import app
+from agent.errors import Fault, HistoryFault
 from agent.git import answers, store
 from agent.git.plumbing import Plumbing
 from agent.git.store import Store
@@ -40,6 +42,19 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str, words: tuple[str, .
     with pytest.raises(HistoryFault, match="did nothing") as fault:
         Plumbing(folder)(*words)
     assert fault.value.next_command == f"rm {path}"
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("name", [".gitignore", ".git/index", ".git/HEAD", ".git/packed-refs"])
+def test_a_repository_with_a_pipe_is_not_said_to_be_none(tmp_path: Path, name: str) -> None:
+    folder = make_repository(tmp_path / "r")
+    git(folder, "pack-refs", "--all")
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    fault = CliRunner().invoke(app, ["init", "--yes", "--no-run", str(folder)]).exception
+    assert isinstance(fault, Fault)
+    assert fault.message.endswith(f"did nothing for 0 s; {folder / name} is no file")
+    assert fault.next_command == f"rm {folder / name}"
 
 
 def test_a_log_reads_no_list_of_names(tmp_path: Path) -> None:
