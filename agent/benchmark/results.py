@@ -19,8 +19,11 @@ from agent.benchmark.task import Quality, Task
 from agent.errors import UsageFault
 from agent.records.proposals import Configuration, Proposal
 from agent.records.results import Failure
+from sandbox.ground.plain_files import named_file
 from sandbox.ground.record import Record
 
+MAX_BYTES = 1 << 30
+"""Of a file of results."""
 LEARNT = 20
 """Trials up to this number teach what fails; a failure after them is waste."""
 
@@ -193,7 +196,7 @@ class Results:
 def _read(path: Path) -> tuple[list[Row], int]:
     """Return the rows of a file, and the bytes they take: what follows is a torn line."""
     try:
-        content = path.read_bytes() if path.exists() else b""
+        content = named_file(path, MAX_BYTES) if path.exists() else b""
     except OSError as error:
         raise UsageFault(
             f"cannot read {path}: {error.strerror}", "autoresearch bench --output bench.jsonl"

@@ -32,7 +32,11 @@ from agent.project.objective import objective_of, recorded
 from agent.project.run_python import recorded_python
 from agent.project.settings import RunSettings
 from agent.records.results import Trial
+from sandbox.ground.plain_files import named_file
 from sandbox.ground.text import one_line
+
+MAX_RESULTS = 64 << 20
+"""Bytes of a results.tsv."""
 
 RESULTS = "results.tsv"
 
@@ -170,10 +174,8 @@ def _refuse_start_without(program: str | None, entry: str | None, start: str) ->
 
 
 def _text(file: Path) -> str:
-    if file.exists() and not file.is_file():  # a pipe would be waited for
-        raise UsageFault(f"{file} is no file.", f"ls -l {quote(str(file))}")
     try:
-        return file.read_text(encoding="utf-8", errors="replace")
+        return named_file(file, MAX_RESULTS).decode("utf-8", "replace")
     except OSError as error:
         raise UsageFault(
             f"Cannot read {file}: {error.strerror}.",

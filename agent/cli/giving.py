@@ -14,11 +14,13 @@ from agent.cli.say import say
 from agent.cli.steering import Steered, run_to_steer, say_to_run
 from agent.errors import Fault, UsageFault
 from agent.git.home import no_link, run_folder
+from agent.git.repository import refuse_links
 from agent.history.history import History
 from agent.history.homes import Run
 from agent.project.find import root_of
 from agent.project.program import read_program
 from agent.records.inputs import MAX_BRIEF, MAX_REMARK, Brief, Try
+from sandbox.ground.plain_files import named_file
 
 TRY_EXAMPLES = (
     "autoresearch try",
@@ -27,6 +29,8 @@ TRY_EXAMPLES = (
 )
 BRIEF_EXAMPLES = ("autoresearch brief", "autoresearch brief --from-checkout")
 DRAFT = "brief.md"
+MAX_BYTES = 4 * MAX_BRIEF
+"""Of a brief: a character has four at most."""
 
 
 @app.command("try", epilog=epilog(*TRY_EXAMPLES))
@@ -103,7 +107,9 @@ def brief(
     if file and from_checkout:
         raise UsageFault("Give --file or --from-checkout, not both.", BRIEF_EXAMPLES[1])
     if from_checkout:
-        file = root_of(Path.cwd()) / program
+        root = root_of(Path.cwd())
+        refuse_links(root, program)
+        file = root / program
     text = _text_of(file) if file else _edited(now)
     if text == now:
         say(f"That is the program.md that {run.summary.branch} has; nothing was sent.")
@@ -126,7 +132,7 @@ def _brief(text: str) -> Brief:
 
 def _text_of(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return named_file(file, MAX_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         message = f"Cannot read {file}: {reason}."

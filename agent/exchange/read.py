@@ -30,6 +30,7 @@ from agent.records.bounded import is_number, reason_of
 from agent.records.objective import VAL_BPB, Objective, Sense
 from agent.records.proposals import Configuration, Value
 from agent.records.results import FAILED, MAX_CURVE_POINTS, SCORED, Failure, PriorTrial, Trial
+from sandbox.ground.plain_files import named_file
 from sandbox.ground.text import one_line
 
 SCORES = (VAL_BPB.metric, "value", "score", "loss", "objective")
@@ -116,9 +117,7 @@ def all_prior(path: str, objective: Objective = VAL_BPB) -> list[PriorTrial]:
 
 def _read(path: Path, study: str | None, objective: Objective) -> Iterator[PriorTrial]:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UsageFault(f"{path} is larger than {MAX_BYTES >> 20} MiB", f"ls -lh '{path}'")
-        data = path.read_bytes()
+        data = named_file(path, MAX_BYTES)
     except OSError as error:
         raise UsageFault(f"cannot read {path}: {error.strerror}", f"ls -l '{path}'") from None
     if data.startswith(SQLITE):

@@ -17,8 +17,11 @@ from agent.project.find import Project
 from agent.records.edits import Edit
 from agent.records.patterns import matches
 from agent.space import constant_edits, find_all, literal_of
+from sandbox.ground.plain_files import named_file
 
 MAX_NAMED = 5
+MAX_PATCH = 64 << 20
+"""Bytes of a patch."""
 SET_EXAMPLE = "autoresearch try --set LR=0.05"
 
 
@@ -178,7 +181,7 @@ class Giver:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return named_file(path, MAX_PATCH)
     except OSError as error:
         raise UsageFault(
             f"Cannot read {path}: {error.strerror}.", f"ls -l {quote(str(path))}"

@@ -1,5 +1,6 @@
 """Looks at files that others named or wrote: a link may lead anywhere, a pipe may never end."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -26,6 +27,24 @@ def start_of(path: Path, limit: int) -> bytes | None:
             return file.read(limit)
     finally:
         os.close(descriptor)
+
+
+def named_file(path: Path, limit: int) -> bytes:
+    """Return what is in a file that the user named, or in the one that a link leads to.
+
+    Raise OSError for what is no file, and for one of more than `limit` bytes.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(limit + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"it has more than {limit} bytes", str(path))
+    return data
 
 
 def exists(path: Path) -> bool:
