@@ -93,6 +93,8 @@ _ENVIRONMENT = {
 _NO_GIT = "git is not installed, or not on the PATH"
 # What git says of a lock that another git command holds, or that a killed one left.
 _LOCKED = re.compile(r"Unable to create '([^'\n]+\.lock)'")
+# What git says of a file that it may not read.
+_DENIED = re.compile(r"(?:'([^'\n]+)(?<!\.lock)'|couldn't read (\S+)): Permission denied")
 # What git says, in its versions, of an object that it may not fetch.
 _NOT_FETCHED = ("lazy fetching disabled", "not allowed")
 # What git says of a disk that is full.
@@ -291,6 +293,9 @@ def _next_command(words: str, folder: Path) -> str:
     lock = _LOCKED.search(words)
     if lock:
         return f"rm {quote(lock[1])}   # if no git command is at work: one that was killed left it"
+    denied = _DENIED.search(words)
+    if denied:
+        return f"ls -l {quote(str(folder / (denied[1] or denied[2])))}"
     if ".git/packed-refs" in words:
         return "$EDITOR .git/packed-refs   # take that line out"
     if "bad shallow line" in words:

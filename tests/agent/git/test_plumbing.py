@@ -54,6 +54,18 @@ def test_a_file_of_gits_own_that_makes_no_sense_is_named(
     assert str(fault.value.next_command).startswith(command)
 
 
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("fatal: couldn't read .git/packed-refs: Permission denied", ".git/packed-refs"),
+        ("fatal: unable to access '.git/config': Permission denied", ".git/config"),
+    ],
+)
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, words: str, name: str) -> None:
+    fault = Plumbing(tmp_path).fault("log", words)
+    assert fault.next_command == f"ls -l {tmp_path / name}"
+
+
 def test_a_folder_that_is_gone_does_not_send_the_command_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
