@@ -22,7 +22,7 @@ from sandbox.ground.deadline import Usual
 from sandbox.score.measure import Measured
 from sandbox.tiers.choose import choose_runner
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 # What the harness's clock decides, and where it has to be waited for. Each row: how it ends, its
 # budget, the edits.

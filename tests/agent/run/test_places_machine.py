@@ -10,14 +10,14 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agent.errors import NoneLeft, PlaceLost, ProjectFault
 from agent.evaluate.bench import Assignment
 from agent.history.history import History
 from agent.propose import Context
-from agent.records.losses import MOST_LOSSES, own_fault
+from agent.records.losses import MOST_LOSSES
 from agent.records.proposals import Proposal
 from tests.agent.history.nights import reopened
 from tests.agent.run.nodes import Nodes, bench_of, loop_over
@@ -119,8 +119,8 @@ def check(before: History, after: History) -> None:
         if measured and result and result.status == "scored":
             assert result.scores[: len(measured.scores)] == measured.scores
     for trial in after.trials:
-        crashed = own_fault(trial.losses) is not None
-        assert (trial.status == "crash") == crashed == (len(trial.losses) >= MOST_LOSSES)
+        faults = [loss for loss in trial.losses if loss.own]
+        assert (trial.status == "crash") == (len(faults) >= MOST_LOSSES)
         own = trial.result.own if trial.result else ()
         assert len({(score.seed, score.machine) for score in own}) == len(own)
         text = after.sources_at(trial.attempt).text
@@ -167,6 +167,7 @@ def test_machines_apart_lose_no_attempt(tmp_path: Path) -> None:
     st.lists(st.lists(st.sampled_from(STEPS), max_size=9).map(tuple), max_size=3),
     st.sampled_from(["greedy", "sequential"]),
 )
+@example([("train", "lose", "lose")], "greedy")
 def test_no_attempt_is_lost_or_doubled(
     tmp_path_factory: pytest.TempPathFactory, sessions: list[tuple[str, ...]], verdict: str
 ) -> None:
