@@ -58,6 +58,8 @@ EVERYWHERE = {
     "vllm",
 }
 """Programs that are not ours; what they are given is theirs to refuse."""
+MODULES = ("venv", "pip", "http.server", "pre_commit")
+"""Likewise, behind `python -m`; the last one is installed by the page that types it."""
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _HERE = re.compile(r"<<'(\w+)'.*?^\1$", re.DOTALL | re.MULTILINE)
 _VARIABLE = re.compile(r"^\w+=\S*$")
@@ -93,8 +95,8 @@ def problem(words: list[str]) -> str | None:
         known = re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE)
         return None if known else f"no target {target}"
     if program.startswith("python") and words[1:2] == ["-m"]:
-        known_module = words[2] in ("venv", "pip", "http.server") or find_spec(words[2])
-        return None if known_module else f"no module {words[2]}"
+        is_known = words[2] in MODULES or find_spec(words[2])
+        return None if is_known else f"no module {words[2]}"
     if program.startswith("python") and words[1:] and words[1].startswith(("docs/", ".ci/")):
         return None if (ROOT / words[1]).is_file() else f"no file {words[1]}"
     return None if words[0] in EVERYWHERE or program in EVERYWHERE else f"what is {words[0]}?"

@@ -76,6 +76,7 @@ def test_a_night_with_a_model(tmp_path: Path, provider: Callable[..., Any], name
             home,
             "start",
             *options,
+            *("--writers", "1", "--fill", "none"),  # the answers are meant in this order
             "--budget",
             "1steps",
             "--trials",
