@@ -9,6 +9,9 @@ import pytest
 
 from sandbox.ground import redaction
 
+# A git hook or `git bisect run` sets these: git commands of tests would change the real repository.
+for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+    os.environ.pop(name, None)
 TESTS = Path(__file__).parent
 LONG = tuple(TESTS / room for room in ("e2e", "workspace", "autoresearch"))
 

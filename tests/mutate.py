@@ -307,7 +307,9 @@ def main() -> None:
     tests = chosen.tests or [f"tests/agent/{chosen.room}"]
     print("which test executes what: one run of the tests", file=sys.stderr)
     covered = coverage_of(paths, tests)
-    mutants = [Mutant(path, text) for path in paths for text in mutants_of(path.read_text("utf-8"))]
+    mutants: list[Mutant] = []
+    for path in paths:
+        mutants += [Mutant(path, text) for text in mutants_of(path.read_text("utf-8"))]
     sample = sample_of(mutants, chosen.sample, chosen.seed)
     survivors = 0
     for mutant in survivors_of(sample, covered, chosen.workers):

@@ -21,7 +21,7 @@ PATIENCE = 30
 PATIENCE_WITH_CHILDREN = 300
 """Likewise where a program of the user's, such as a filter that downloads, works for it."""
 IMPATIENCE = 3
-"""Likewise once its answer is of no more use, as after Ctrl-C."""
+"""Likewise when nobody needs its answer any more, as after Ctrl-C."""
 MAX_MEMORY = 4 << 30
 """Bytes of memory of a command's own: one that reads a device takes all there is."""
 LOOK_MILLISECONDS = 1_000

@@ -232,7 +232,7 @@ def _if_lucky(case: Case, judgement: Judgement) -> Judgement:
     """Return the verdict on a candidate whose pairs may all share one lucky draw."""
     luck = max(case.noise.sd or 0.0, sqrt(2) * (case.noise.seeds or 0.0))
     clear = -fmean(case.differences) > BEYOND_DOUBT * luck
-    # Another pair draws nothing anew, so that only what is beyond doubt after one run counts.
+    # Further pairs repeat the same draw: the gain has to be beyond doubt after one run.
     if clear or not (case.still and isinstance(judgement, Keep)):
         return judgement
     if len(case.differences) < STILL_RUNS:

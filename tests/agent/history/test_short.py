@@ -87,7 +87,8 @@ def test_few_constants_are_recorded_whole_and_one_more_by_what_differs() -> None
 
 def test_records_refer_to_the_first_trial_that_has_constants() -> None:
     refused = trial_with({}, 0)
-    first, second = trial_with(MANY, 1), trial_with(MANY, 2)
+    first = trial_with(MANY, 1)
+    second = trial_with(MANY, 2)
     assert base_of([refused, first, second]) is first
     assert base_of([refused]) is None
 

@@ -55,9 +55,9 @@ def test_fresh_seeds_are_run_until_the_target_is_proved_or_missed(tmp_path: Path
         first = step(*[0.7] * (LEAST_FRESH - 1))
         assert isinstance(first, Order) and first.role == "fresh"
         used = {run.seed for run in fresh(0.7, 0.7).scores}
-        used |= {
-            run.seed for trial in history.trials if trial.result for run in trial.result.scores
-        }
+        for trial in history.trials:
+            if trial.result:
+                used |= {run.seed for run in trial.result.scores}
         assert first.commit == attempt.commit and first.seed not in used
         done = step(*[0.7] * LEAST_FRESH)
         assert isinstance(done, Keep) and done.target and done.target.reached
