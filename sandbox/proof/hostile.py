@@ -197,14 +197,16 @@ def _swept(mark: str) -> Iterator[None]:
     """Remove what an attack leaves in folders of the machine's, where no wall kept it away."""
     notes = {Path(*place) for place in product(SHARED_FOLDERS, NOTES)}
     others = {path for path in notes if os.path.lexists(path)}
-    yield
-    left = notes - others
-    for folder in SHARED_FOLDERS:
-        left |= set(Path(folder).glob(f"{mark}*"))
-    for path in left:
-        with suppress(OSError):
-            if path.lstat().st_uid == os.geteuid():
-                path.unlink()
+    try:
+        yield
+    finally:
+        left = notes - others
+        for folder in SHARED_FOLDERS:
+            left |= set(Path(folder).glob(f"{mark}*"))
+        for path in left:
+            with suppress(OSError):
+                if path.lstat().st_uid == os.geteuid():
+                    path.unlink()
 
 
 def _finding(number: int, row: Row, stage: Stage) -> Attacked:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import FiniteFloat
 
@@ -53,6 +53,7 @@ WORDS_BESIDE_A_HINT = 120
 """Characters of a run's own last words, where there is more to say."""
 
 Facts = dict[str, Value]
+Answer = TypeVar("Answer")
 
 
 class Measured(Record):
@@ -280,9 +281,14 @@ def _sealed(
         gpus=job.gpus,
         hidden=job.hidden,
     )
-    answer = _answer(job, candidate, runner, cancel)
+    validation = Validation.read(Path(f"{job.data}/val"))
+    answer, late = _in_time(
+        job, lambda: score_weights(candidate, validation, job.audit, runner, cancel)
+    )
     if isinstance(answer, Cancelled):
         return Stopped()
+    if late:
+        answer = Unscorable("invalid", late, learnt=True)
     if isinstance(answer, Unscorable):
         return _without_score(job, trained, answer)
     seconds = time.monotonic() - began
@@ -290,20 +296,19 @@ def _sealed(
     return _with_printed(_with_answering(job, measured, answer), printed)
 
 
-def _answer(
-    job: Job, candidate: Candidate, runner: Runner, cancel: threading.Event
-) -> Scored | Unscorable | Cancelled:
-    """Score the weights; where that took so long that they may have learnt on, once more."""
-    validation = Validation.read(Path(f"{job.data}/val"))
-    answer = score_weights(candidate, validation, job.audit, runner, cancel)
+def _in_time(job: Job, score: Callable[[], Answer]) -> tuple[Answer, str]:
+    """Score; where that took so long that the run's code may have learnt on, score once more.
+
+    Return the answer, and why the second one took too long, too; "" if it did not.
+    """
+    answer = score()
     if not _too_long(job, answer):
-        return answer
-    again = score_weights(candidate, validation, job.audit, runner, cancel)
-    late = _too_long(job, again)
-    return Unscorable("invalid", late, learnt=True) if late else again
+        return answer, ""
+    again = score()
+    return again, _too_long(job, again)
 
 
-def _too_long(job: Job, answer: Scored | Reported | Unscorable | Cancelled) -> str:
+def _too_long(job: Job, answer: object) -> str:
     """Return why a score took so long that the run's code may have learnt on; else ""."""
     if not isinstance(answer, Scored | Reported):
         return ""
@@ -339,13 +344,10 @@ def _evaluated(
 ) -> Measured | Unscored | Stopped:
     began = time.monotonic()
     bout = Bout(job, evaluation, export, room)
-    answer = evaluate(bout, runner, cancel)
-    if isinstance(answer, Reported) and _too_long(job, answer):
-        bout.clear()
-        answer = evaluate(bout, runner, cancel)
+    answer, late = _in_time(job, lambda: evaluate(bout, runner, cancel))
     if answer is None:
         return Stopped()
-    if isinstance(answer, Reported) and (late := _too_long(job, answer)):
+    if late:
         answer = NotEvaluated("invalid", late, learnt=True)
     if isinstance(answer, NotEvaluated):
         return _without_score(job, trained, answer)

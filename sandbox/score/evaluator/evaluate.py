@@ -73,7 +73,7 @@ class Bout:
         return max(MIN_SECONDS, self.job.limits.wall_seconds)
 
     def clear(self) -> None:
-        """Remove what an evaluation left, for another one."""
+        """Remove what an earlier evaluation left."""
         for path in self.room.iterdir():
             if path.name == WORKSPACE:
                 continue
@@ -110,6 +110,7 @@ def evaluate(bout: Bout, runner: Runner, cancel: threading.Event) -> Reported | 
     """
     job = bout.job
     outputs = bout.evaluation.outputs
+    bout.clear()
     try:
         take_outputs(Path(job.folder), outputs, bout.room / OUTPUTS, job.limits.disk_bytes)
     except NoOutput as reason:
