@@ -147,7 +147,9 @@ def _with_defaults(
             choices=choices_in(argument.annotation),
             limits=limits_in(argument.annotation, value),
         )
-        yield from entries_of(_unwrapped(place))
+        unwrapped = _unwrapped(place)
+        if unwrapped is not None:
+            yield from entries_of(unwrapped)
 
 
 def _defaults(arguments: ast.arguments) -> list[tuple[ast.arg, ast.expr | None]]:
@@ -158,12 +160,12 @@ def _defaults(arguments: ast.arguments) -> list[tuple[ast.arg, ast.expr | None]]
     return list(zip([*positional, *arguments.kwonlyargs], defaults, strict=True))
 
 
-def _unwrapped(place: Place) -> Place:
-    """Return the place of the default inside typer.Option(0.1, help=…)."""
+def _unwrapped(place: Place) -> Place | None:
+    """Return the place of the default inside typer.Option(0.1, help=…); None if it has none."""
     call = place.value
     if not isinstance(call, ast.Call) or last_name(call.func) not in _WRAPPERS:
         return place
     value = call.args[0] if call.args else keyword_of(call, "default")
     if value is None:
-        return place
+        return None
     return replace(place, value=value, help=text_in(keyword_of(call, "help")))

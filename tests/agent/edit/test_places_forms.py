@@ -8,6 +8,7 @@ import pytest
 from agent.edit.above import MAX_LINES, comment_above
 from agent.edit.diff import diff
 from agent.edit.places.limits import NO_LIMITS, Limits, limits_in
+from agent.edit.places.place import type_in
 from agent.records.edits import SetConstant
 from agent.space import read_constants
 from tests.agent.edit.pairs import made
@@ -42,6 +43,7 @@ FORMS = [
     ("lr = float(sys.argv[1] if len(sys.argv) > 1 else 0.1)\nprint(lr)", "lr"),
     ("class DQNAgent:\n    def __init__(self):\n        self.gamma = 0.1", "DQNAgent.gamma"),
     ("class Net(nn.Module):\n    def __init__(self):\n        self.temp = 0.1", "Net.temp"),
+    ("class VAE:\n    def __init__(self):\n        self.beta: float = 0.1", "VAE.beta"),
     ("class Net(nn.Module):\n    def __init__(self, drop=0.1): ...\nnet = Net()", "Net.drop"),
     (
         "class Block(Layer):\n    def __init__(self, dim, drop=0.1): ...\n"
@@ -68,6 +70,9 @@ FORMS = [
         "    b: Optim = field(default_factory=lambda: Optim(lr=2.0))",
         "Optim.lr",
     ),
+    ("@dataclass\nclass Args:\n    lr: float = field(default=0.1, metadata=UNITS)", "Args.lr"),
+    ("wandb.init(project='runs', config={'lr': 0.1})", "wandb.config.lr"),
+    ("train(DataLoader(rows, batch_size=0.1))", "DataLoader(batch_size)"),
     ("LR = float(os.environ.get('LR') or 0.1)\nprint(LR)", "LR"),
     ("LR = float(os.environ['LR']) if 'LR' in os.environ else 0.1\nprint(LR)", "LR"),
 ]
@@ -98,13 +103,17 @@ def test_a_text_that_an_option_turns_into_a_number_is_that_number() -> None:
         "LR = float(os.environ['LR']) if 'LR' in settings else 0.1\nprint(LR)",
         "@ex.capture\ndef setup():\n    lr = 0.1",
         "lr = 0.3 if len(words) > 1 else 0.1\nprint(lr)",
-        "class CartPoleEnv:\n    def __init__(self):\n        self.tau = 0.1",
-        "class ToyDataset:\n    def __init__(self, noise=0.1): ...\ndata = ToyDataset()",
+        "class MetricNet(nn.Module):\n    def __init__(self):\n        self.tau = 0.1",
+        "class ToyDataset(Model):\n    def __init__(self, noise=0.1): ...\ndata = ToyDataset()",
+        "class Net(Module):\n    def __init__(self):\n        other.temp: float = 0.1",
         "class Net(Module):\n    def __init__(self, drop=0.1): ...\nnet = Net(0.2)",
         "class Net(Module):\n    def __init__(self, drop=0.1): ...",
         "class Agent:\n    def __init__(self):\n        self.eps = 0.1\n"
         "    def act(self):\n        self.eps = 0.3",
         "class MLP(nn.Module):\n    drop: float = 0.1\nmodel = MLP(drop=0.2)",
+        "def main(lr=typer.Option(min=0.1)): ...",
+        "flags.DEFINE_float('0.1')\nlog.setup(config={'lr': 0.1})",
+        "train(DataLoader(rows, timeout=0.1))",
     ],
 )
 def test_what_is_overwritten_or_no_setting_is_no_constant(code: str) -> None:
@@ -129,6 +138,22 @@ def test_what_is_overwritten_or_no_setting_is_no_constant(code: str) -> None:
 def test_the_limits_that_a_file_states(text: str, limits: Limits) -> None:
     assert limits_in(ast.parse(text, mode="eval").body, None) == limits
     assert bool(limits) is (limits != NO_LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text"),
+    [
+        ("float", "float"),
+        ("'int'", "int"),
+        ("torch.dtype", "dtype"),
+        ("Annotated[float, Gt(0)]", "float"),
+        ("Optional[int]", "Optional[int]"),
+        ("float | None", "float | None"),
+        ("f(x)", ""),
+    ],
+)
+def test_the_type_that_a_file_states(annotation: str, text: str) -> None:
+    assert type_in(ast.parse(annotation, mode="eval").body) == text
 
 
 def test_of_a_long_comment_above_a_constant_the_nearest_lines_count() -> None:
