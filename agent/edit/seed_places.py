@@ -173,7 +173,7 @@ class Finder:
                 yield from _entries(argument, scope, "override")
         functions = self._flow.functions.get(name, [])
         for function, _ in functions if len(functions) == 1 else ():
-            yield from _positional(function, call, scope)
+            yield from _passed(function, call, scope)
         yield from _option(call, name, scope)
 
     # ------------------------------------------------------------ calls
@@ -352,11 +352,10 @@ def _arguments(parts: list[ast.expr], scope: Scope) -> Iterator[Seed]:
             yield from _named(name, parts[number + 1], scope, "override")
 
 
-def _positional(function: Function, call: ast.Call, scope: Scope) -> Iterator[Seed]:
-    by_keyword = {word.arg for word in call.keywords}
+def _passed(function: Function, call: ast.Call, scope: Scope) -> Iterator[Seed]:
     for name, parameter in parameters(function).items():
         argument = argument_of(call, name, parameter)
-        if argument is not None and name not in by_keyword:
+        if argument is not None:
             yield from _named(name, argument, scope, "override", function.name)
 
 

@@ -59,7 +59,7 @@ def _splice(source: Source, edit: SetConstant) -> _Splice | Refused:
     if isinstance(node, Refused):
         place = places_of(source).get(edit.name)
         return node if place is None else _in_place(source, place.value, _enclosed(value))
-    if isinstance(node, ast.Assign) and len(node.targets) > 1:
+    if isinstance(node, ast.Assign) and any(ast.unparse(to) != edit.name for to in node.targets):
         return _in_chain(source, node, edit.name, value)
     assert node.value is not None
     old = default_in(node.value)
@@ -190,8 +190,6 @@ def _assigned(statement: str, name: str, value: cst.BaseExpression, newline: str
 def _chain(node: cst.Assign, name: str, value: cst.BaseExpression) -> list[cst.BaseSmallStatement]:
     """Return `A = B = 1` as `B = 1; A = 2` for the name A."""
     others = [target for target in node.targets if not _is_name(target.target, name)]
-    if not others:
-        return [node.with_changes(value=_in_parentheses(node.value, value))]
     own = cst.Assign(targets=[cst.AssignTarget(cst.Name(name))], value=value)
     semicolon = cst.Semicolon(whitespace_after=cst.SimpleWhitespace(" "))
     return [node.with_changes(targets=others, semicolon=semicolon), own]
@@ -199,10 +197,3 @@ def _chain(node: cst.Assign, name: str, value: cst.BaseExpression) -> list[cst.B
 
 def _is_name(target: cst.BaseExpression, name: str) -> bool:
     return isinstance(target, cst.Name) and target.value == name
-
-
-def _in_parentheses(old: cst.BaseExpression, new: cst.BaseExpression) -> cst.BaseExpression:
-    """Return `new` inside the parentheses of `old` and their comments; a tuple's go with it."""
-    if isinstance(old, cst.Tuple) or not old.lpar:
-        return new
-    return new.with_changes(lpar=[*old.lpar, *new.lpar], rpar=[*new.rpar, *old.rpar])

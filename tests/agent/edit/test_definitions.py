@@ -193,6 +193,8 @@ def test_insert_before_goes_above_the_comments_of_a_definition() -> None:
         InsertDefinition(code="def a(): pass", before="b"),
         "X = 1\ndef a(): pass\n\n\n# of b,\n# twice\ndef b(): pass\n",
     )
+    unknown = refused("def b(): pass\n", InsertDefinition(code="def a(): pass", before="bb"))
+    assert (unknown.reason, unknown.hint) == ("unknown-name", "did you mean b?")
 
 
 def test_insert_without_definitions_goes_behind_imports_and_constants() -> None:

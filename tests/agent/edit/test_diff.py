@@ -10,7 +10,7 @@ import pytest
 
 from agent.edit import Applied, apply, diff
 from agent.edit.source import Source, read
-from agent.records.edits import Edit, RewriteFile, SetConstant
+from agent.records.edits import Edit, InsertDefinition, RewriteFile, SetConstant
 
 LIBRARY = Path(sysconfig.get_paths()["stdlib"])
 
@@ -100,6 +100,10 @@ def test_each_kind_is_found() -> None:
     assert summary(("def train", "def helper():\n    return 1\n\n\ndef train")) == [
         "insert_definition"
     ]
+    first = "    def first(self):\n        return 1\n\n"
+    assert edits(("    def __init__", f"{first}    def __init__")) == (
+        InsertDefinition(code="def first(self):\n    return 1\n", before="Net.__init__"),
+    )
     assert summary(("    # why\n", "    def extra(self):\n        pass\n\n    # why\n")) == [
         "insert_definition"
     ]
@@ -123,6 +127,7 @@ def test_comments_and_blank_lines_are_edits_too() -> None:
 FUNCTIONS = "".join(f"\n\ndef f{i}(x):\n    y = x\n    return y + {i}\n" for i in range(30))
 A = "def a():\n    return 1\n"
 B = "def b():\n    return 2\n"
+LONG = "def long(x):\n" + "".join(f"    x{i} = f({i})\n" for i in range(30)) + "    return x\n"
 
 
 @pytest.mark.parametrize(
@@ -153,6 +158,18 @@ B = "def b():\n    return 2\n"
             f"{FUNCTIONS}",
             ["delete_definition", "insert_definition"],
             id="two methods change places",
+        ),
+        pytest.param(
+            f"{A}\n\n{LONG}{FUNCTIONS}",
+            f"{LONG.replace('long', 'other')}{FUNCTIONS}",
+            ["delete_definition", "replace_text"],
+            id="a function goes and the next gets another name",
+        ),
+        pytest.param(
+            f"{LONG}{FUNCTIONS}",
+            f"{A}\n\n{LONG.replace('long', 'other')}\n\n{B}{FUNCTIONS}",
+            ["replace_text", "replace_text"],
+            id="functions come around one that gets another name",
         ),
         pytest.param(
             f"x = 1\n{FUNCTIONS}\n# y = 2\n",

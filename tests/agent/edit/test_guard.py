@@ -4,6 +4,7 @@ import pytest
 
 from agent.edit import fingerprint
 from agent.edit.files import guard_files as guard
+from agent.edit.guard import bound_in
 from agent.records.edits import Refused
 
 BASE = '''"""Doc."""
@@ -199,6 +200,15 @@ def test_required_names_may_change_but_not_vanish() -> None:
 def test_a_name_is_required_of_a_file_that_has_it() -> None:
     assert reason("0.001", "0.002", "passes", required=["not_there", "Meter"]) == "passes"
     assert reason("class Meter:", "class Other:", "passes", required=["Meter"]) == "protected"
+
+
+def test_the_names_that_may_be_protected_are_all_that_a_file_binds() -> None:
+    names = {"torch", "LR", "BATCH", "SEED", "build_model", "Meter", "Meter.score"}
+    assert bound_in(BASE) == names
+    assert bound_in(BASE + "import a.b as c\ndel d\nMeter.more = 1\n") == names | {
+        *("c", "d", "Meter.more")
+    }
+    assert bound_in("x = (") is None
 
 
 def test_a_protected_name_is_read_as_python_reads_it() -> None:

@@ -121,6 +121,23 @@ def test_long_sums_take_no_longer_to_hash_than_short_ones(
     assert seconds(fingerprint, long * 20) < 15 * seconds(fingerprint, short * 2 * terms)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not " * 160 + "x",
+        " and ".join(["x"] * 160),
+        "[x " + "for x in y " * 160 + "]",
+        "(x " + "for x in y " * 160 + ")",
+        "'a' " * 310,
+    ],
+)
+def test_what_is_nested_too_deeply_is_refused_as_that(text: str) -> None:
+    set_to = SetConstant(name="A", value=text)
+    for edit in (set_to, RewriteFile(code=text), ReplaceStatements(old="A = 1", new=text)):
+        answer = apply(BASE, [edit])
+        assert isinstance(answer, Refused) and "nested too deeply" in answer.where
+
+
 def test_brackets_are_a_syntax_refusal() -> None:
     for edit in edits_of("(" * 10_000_000):
         answer = apply(BASE, [edit])

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from agent.edit.files import Sources, apply_edits, guard_files
 from agent.edit.files.one import difference_in, edited
-from agent.edit.values import Language, entries, language_of, set_value
+from agent.edit.literal import Literal
+from agent.edit.values import Entry, Language, entries, language_of, set_value, value_of, written
 from agent.records.edits import Refused, SetConstant
 from agent.space import constant_edits, read_space
 
@@ -131,6 +132,25 @@ def test_a_value_is_set_in_its_place(
 def test_nothing_but_a_value_is_written(value: str) -> None:
     for language, text, name in (("ini", INI, "optim.lr"), ("shell", SHELL, "LR")):
         assert isinstance(set_value(language, text, name, value), Refused)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("language", "old", "value", "new"),
+    [
+        ("ini", "Yes", False, "No"),
+        ("ini", "OFF", True, "ON"),
+        ("ini", "1", True, "true"),
+        ("ini", "adamw", "sgd", "sgd"),
+        ("shell", "0.1", 1e-05, "1e-05"),
+        ("code", "1", 2, "2"),
+        ("code", "0.5", 1e-05, "1.0e-05"),
+    ],
+)
+def test_a_constant_is_written_like_the_old_one(
+    language: Language, old: str, value: Literal, new: str
+) -> None:
+    assert written(language, value, Entry("a", 0, "", 1, old)) == new
+    assert value_of(language, f" {new} ") == value
 
 
 @given(st.text(alphabet="ab=: \t\n\r[]{}$\"'#;-+.<E019\\", max_size=60))

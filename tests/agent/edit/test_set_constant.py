@@ -27,6 +27,8 @@ from tests.agent.edit.pairs import made, pair, refused
             "A = (\n    'LLLL'  # pattern [SSSL | LLLL]\n)\n",
         ),
         ("A = B = 1  # both\n", "2", "B = 1; A = 2  # both\n"),
+        ("A = x.a = (1)  # both\n", "2", "x.a = (1); A = 2  # both\n"),
+        ("A = A = (1)  # one\n", "2", "A = A = (2)  # one\n"),
         ("if fast:\n    A = 1\n", "2", "if fast:\n    A = 2\n"),
         ("if fast: A = 1\n", "2", "if fast: A = 2\n"),
         ("A = 1", "2", "A = 2"),

@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 import pytest
 
 from agent.edit.files import Sources, apply_edits, difference, fingerprint_of, guard_files
-from agent.edit.files.difference import renamed_files
+from agent.edit.files.difference import following_renames, renamed_files
 from agent.records.edits import AddFile, DeleteFile, Edit, RenameFile, RewriteFile
 from agent.records.proposals import Proposal, Provenance
 from tests.agent.edit.files.projects import changed, packages, project
@@ -129,6 +129,24 @@ def test_a_moved_and_changed_file_keeps_its_small_edit() -> None:
     text = FILES["model/net.py"].replace("W9 = 9", "W9 = 10")
     new = tree(model__net_py=None, model__deep__net_py=text)
     assert kinds(new) == ["rename_file", "set_constant"]
+
+
+def test_a_file_is_renamed_if_most_of_its_lines_are_the_same() -> None:
+    lines = FILES["model/net.py"].splitlines(keepends=True)
+    most = "".join([*lines[:19], *(f"V{number} = 1\n" for number in range(11))])
+    half = "".join([*lines[:17], *(f"V{number} = 1\n" for number in range(13))])
+    assert kinds(tree(model__net_py=None, other_py=most))[0] == "rename_file"
+    assert kinds(tree(model__net_py=None, other_py=half)) == ["delete_file", "add_file"]
+    empty = Sources({"train.py": "", "a/__init__.py": ""}, patterns=("**",))
+    moved = Sources({"train.py": "", "b/__init__.py": ""}, patterns=("**",))
+    assert [edit.kind for edit in difference(empty, moved)] == ["rename_file"]
+
+
+def test_edits_follow_the_files_that_were_renamed() -> None:
+    new = tree(notes_txt=None, docs__notes_txt=FILES["notes.txt"])
+    edits = [RewriteFile(file=file, code="") for file in (None, "notes.txt", "conf/base.yaml")]
+    followed = [edit.file for edit in following_renames(edits, tree(), new)]
+    assert followed == [None, "docs/notes.txt", "conf/base.yaml"]
 
 
 def test_a_file_that_becomes_a_folder() -> None:
