@@ -1,9 +1,11 @@
-"""Mutation testing: `python -m tests.mutate ROOM [FILE]` changes agent/ROOM and runs its tests.
+"""Mutation testing: `python -m tests.mutate ROOM [FILE]` changes a room and runs its tests.
+
+A room is a folder of agent/, or with its path one of sandbox/: judge, sandbox/limits.
 
 tests/mutants.py makes the changes (mutants), one at a time. Each mutant exists in the memory of one
 forked process only, so no file changes and two run at once. That process imports the package
-afresh, with the mutant in place of its module, and runs the tests of tests/agent/ROOM that execute
-the changed line, the fastest file first, until one fails. What passes them is a survivor: a change
+afresh, with the mutant in place of its module, and runs the tests of the room that execute the
+changed line, the fastest file first, until one fails. What passes them is a survivor: a change
 of behaviour that no test notices, or one that changes no behaviour. A test that starts the
 `autoresearch` command sees the real code there.
 
@@ -290,7 +292,7 @@ def score_line(room: str, killed: int, tried: int, total: int) -> str:
 def main() -> None:
     """Print the score and the survivors of a room, or of one file of it."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutate", description=__doc__)
-    parser.add_argument("room", help="judge, edit, history, run, …: a folder of agent/")
+    parser.add_argument("room", help="judge, edit, run, sandbox/limits, …")
     parser.add_argument("file", nargs="?", help="one file of it, such as pairing.py")
     parser.add_argument("--sample", type=int, metavar="N", help="at most N mutants")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
@@ -300,11 +302,12 @@ def main() -> None:
     os.chdir(ROOT)
     # Other plug-ins take as long to import as the tests of a mutant.
     os.environ.update(OPENBLAS_NUM_THREADS="1", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
-    folder = ROOT / "agent" / chosen.room
+    room = chosen.room if "/" in chosen.room else f"agent/{chosen.room}"
+    folder = ROOT / room
     paths = [folder / chosen.file] if chosen.file else sorted(folder.rglob("*.py"))
     for name in WARM:
         importlib.import_module(name)
-    tests = chosen.tests or [f"tests/agent/{chosen.room}"]
+    tests = chosen.tests or [f"tests/{room}"]
     print("which test executes what: one run of the tests", file=sys.stderr)
     covered = coverage_of(paths, tests)
     mutants: list[Mutant] = []
