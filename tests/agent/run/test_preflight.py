@@ -1,5 +1,7 @@
 """What the preflight foresees, and what it leaves to the run."""
 
+import sys
+
 import pytest
 
 from agent.edit.files import Sources, apply_edits
@@ -8,6 +10,7 @@ from agent.run.preflight import foresee
 from agent.space import Space, read_space
 from agent.space.space import Multiple
 
+FROM_3_12 = pytest.mark.skipif(sys.version_info < (3, 12), reason="its syntax is younger")
 FUTURE = "from __future__ import annotations\n"
 
 
@@ -39,6 +42,7 @@ def foreseen(old: str, new: str) -> Refused | None:
         "from typing import Literal\ndef f(x: Literal['Foo']): pass\n",
         "x = []  # type: list[Foo]\n",
         "def f(x):\n    # type: (Foo) -> Bar\n    return x\n",
+        pytest.param("type Row = list[Foo]\ndef f[T: Bar](x: T): pass\n", marks=FROM_3_12),
     ],
 )
 def test_a_name_in_an_annotation_that_is_never_evaluated_may_be_undefined(code: str) -> None:

@@ -9,6 +9,7 @@ from agent.evaluate.machine import machine_name
 from agent.history.history import History
 from agent.judge.pairing import CHECK_EVERY
 from agent.records.edits import ReplaceStatements
+from agent.records.objective import Objective
 from agent.records.proposals import Proposal
 from agent.records.results import Order, Pair, Trial
 from agent.run.ledger import Ledger
@@ -83,6 +84,27 @@ def test_a_change_that_deletes_no_line_is_no_simplification(tmp_path: Path) -> N
     with study(tmp_path, verdict="sequential") as history:
         ledger = measured(history, first=FLAT)
         assert weighed(ledger, proposal(LR=0.3), (0.0,)) == "discard"
+
+
+def test_the_time_of_what_is_no_better_does_not_matter(tmp_path: Path) -> None:
+    steady = result(*(score(1.0, seed, seconds=10.0) for seed in range(4)))
+    limited = Objective(metric="val_bpb", limit="1.1x")
+    with study(tmp_path, verdict="sequential", budget=None, objective=limited) as history:
+        ledger = measured(history, first=steady)
+        on_record(history, "discard", 90, pairs=pairs(KNOWN))
+        beside = score(1.0, 0, role="incumbent", seconds=10.0)
+        steps = []
+        for depth, differences in enumerate(((-0.001,), (0.001, 0.003), (0.001, -0.003), (-0.1,))):
+            attempt = begun(ledger, proposal(DEPTH=5 + depth))
+            own = (
+                score(1.0 + difference, seed, seconds=12.0)
+                for seed, difference in enumerate(differences)
+            )
+            further = (beside,) if len(differences) > 1 else ()
+            history.note(attempt, result(*own, *further))
+            step = ledger.next(attempt, machine_name())
+            steps.append(step.role if isinstance(step, Order) else step.trial.status)
+    assert steps == ["discard", "discard", "over-limit", "incumbent"]
 
 
 def test_a_trial_is_weighed_on_the_machine_of_its_newest_run(tmp_path: Path) -> None:
