@@ -86,9 +86,13 @@ def test_other_machines_run_no_probe_and_say_so_at_once() -> None:
     assert isinstance(answer, NotProbed) and "other machines" in answer.why and not workers.begun
 
 
-def test_nothing_is_probed_in_a_pause() -> None:
+@pytest.mark.parametrize("held", [True, False])
+def test_nothing_is_probed_in_a_pause_or_before_the_baseline(held: bool) -> None:
     slot, probing, workers = desk("s")
-    assert isinstance(asked(slot, probing, held=True), NotProbed) and not workers.begun
+    slot._ledger = SimpleNamespace(**{**vars(slot._ledger), "needs_baseline": not held})  # type: ignore[assignment]
+    assert isinstance(asked(slot, probing, held), NotProbed) and not workers.begun
+    slot.look(ready=False)
+    assert (slot.awaited() > 0.0) == held, "before the baseline no slot waits for a proposal"
 
 
 def test_a_free_slot_waits_only_while_nothing_is_ready() -> None:
@@ -98,6 +102,12 @@ def test_a_free_slot_waits_only_while_nothing_is_ready() -> None:
     assert slot.awaited() > 0.0
     slot.look(ready=True)
     assert slot.awaited() == 0.0
+    slot.look(ready=False)
+    taken = slot._ledger.fleet.take_here()
+    slot.look(ready=False)
+    assert slot.awaited() == 0.0, "no slot is free"
+    assert taken is not None
+    slot._ledger.fleet.give_back(taken)
     workers.is_probing = True
     slot.look(ready=False)
     assert slot.awaited() == 0.0

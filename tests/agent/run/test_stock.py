@@ -11,7 +11,7 @@ import pytest
 from agent.errors import ModelAway, MoneySpent, UsageFault
 from agent.propose import Context, Proposer
 from agent.propose.context import Unfinished
-from agent.records.events import Event, Judged, ModelWaited, Proposing
+from agent.records.events import Event, Judged, ModelWaited, Note, Proposing
 from agent.records.inputs import Admitted, Tell
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Result, Score, Trial
@@ -54,14 +54,14 @@ class Desk:
             equip=lambda context: context,
         )
 
-    def draft(self) -> Draft:
+    def draft(self, fills: bool = False) -> Draft:
         """Return a draft as if it was being written."""
-        draft = Draft(len(self.writers.writing), self.ledger.context(()))
+        draft = Draft(-1 - len(self.writers.writing), self.ledger.context(()), fills)
         self.writers.writing[draft.number] = draft
         return draft
 
-    def took(self, wanted: Proposal) -> list[Event]:
-        return list(self.stock.take(Drafted(self.draft(), wanted)))
+    def took(self, wanted: Proposal, fills: bool = False) -> list[Event]:
+        return list(self.stock.take(Drafted(self.draft(fills), wanted)))
 
     def asked(self, free: int = 1, slots: int = 1, cost: float = 0.0) -> list[str]:
         """Return the names of the methods that are asked for what the slots need."""
@@ -190,6 +190,44 @@ def test_nothing_fills_a_slot_for_which_no_trial_is_left(
     work.meter.bounds = Bounds(trials=1)
     assert work.asked() == ["code"]
     assert work.asked() == [], "the one trial is in writing"
+
+
+def test_what_goes_wrong_in_filling_in_ends_no_more_than_that(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.run.drafting.GRACE_SECONDS", 0.0)
+    monkeypatch.setattr("agent.run.drafting.GRACE_SHARE", 0.0)
+    work = desk(ledger, filler=Never())
+    work.draft()
+    for wanted in (proposal(LR=0.3), proposal(LR=0.4)):
+        for _ in range(MAX_REFUSALS_IN_A_ROW - 1):
+            work.took(proposal(NOPE=1), fills=True)
+        work.took(wanted, fills=True)
+    work.stock.staged.clear()
+    assert work.asked() == ["code"], "a good one begins the count again"
+    assert work.asked() == [], "one is in writing"
+    work.writers.writing.popitem()
+    for _ in range(MAX_REFUSALS_IN_A_ROW):
+        work.took(proposal(NOPE=1), fills=True)
+    assert work.asked() == [] and work.stock.fault is None
+    work = desk(ledger, filler=Never())
+    work.draft()
+    [note] = work.stock.fail(DraftFailed(work.draft(fills=True), UsageFault("none left", "x")))
+    assert isinstance(note, Note) and "none left" in note.text
+    assert work.asked() == [] and work.stock.fault is None
+    bug = RuntimeError("of the method")
+    assert list(work.stock.fail(DraftFailed(work.draft(fills=True), bug))) == []
+    assert work.stock.fault is bug
+
+
+def test_what_fills_in_does_not_show_that_the_model_is_back(ledger: Ledger) -> None:
+    work = desk(ledger, writers=2)
+    away = ModelAway("503", "later", datetime.now(UTC))
+    list(work.stock.fail(DraftFailed(work.draft(), away)))
+    work.took(proposal(LR=0.3), fills=True)
+    assert work.asked(free=3, slots=3) == ["code"], "one question goes first"
+    work.took(proposal(LR=0.4))
+    assert work.asked(free=4, slots=4) == ["code"], "now two are in writing"
 
 
 def test_an_outage_is_told_once_and_again_only_if_it_lasts_longer(ledger: Ledger) -> None:
