@@ -282,7 +282,8 @@ def add_run(before: Result | None, run: Result, order: Order) -> Result:
         spent["peak_memory_mb"] = max(peaks, default=None)
     if _is_recheck(before, order):
         if run.status == "invalid" and not run.overshot:
-            return before.model_copy(update={**spent, "recheck": "failed", "detail": run.detail})
+            refuted = {"recheck": "failed", "recheck_seed": order.seed, "detail": run.detail}
+            return before.model_copy(update={**spent, **refuted})
         if run.status == "scored":
             spent["recheck"] = "passed"
     if before.status == "over-limit":

@@ -105,8 +105,7 @@ class Order(Record):
     split: Split = "val"
     """Which split an evaluator is called with; `test` only after an opening was committed."""
     texts: dict[str, str] = {}
-    """Files of the commit, by path in the project's folder, and the text that they have in this
-    run only: a neutral perturbation."""
+    """Texts of files in this run only, by path in the project's folder: a neutral perturbation."""
     checks: tuple[str, ...] = ()
     """Commands that are run in place of a training."""
     machine: str | None = None
@@ -218,11 +217,12 @@ class Result(Record):
     detail: Text = ""
     """One line on a failure, also of the incumbent when it was run again."""
     overshot: bool = False
-    """Training took longer than its budget allows. Known only while it is judged; the branch has
-    it in `detail`."""
+    """It trained too long. Known only while it is judged; the branch has it in `detail`."""
     recheck: Literal["passed", "failed"] | None = None
     """Outcome of measuring an implausible score again under a fresh seed and the full audit. Of a
     run over its limit: `failed` if the incumbent could not be timed beside it."""
+    recheck_seed: Whole | None = None
+    """The seed of a recheck that failed; that of another has its score."""
     took: Quantity | None = None
     """Of a run that was ended for its time: how long it had trained by then."""
     tail: Text = Field(default="", max_length=MAX_TAIL_CHARACTERS)

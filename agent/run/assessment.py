@@ -366,6 +366,8 @@ class Assessment:
         for trial in replayed_by(self._history, attempt.proposal):
             if trial.result:
                 seeds += [score.seed for score in trial.result.scores]
+                refuted = trial.result.recheck_seed
+                seeds += [] if refuted is None else [refuted]
         return tuple(seeds)
 
 

@@ -253,6 +253,7 @@ def test_the_full_audit_passes_or_fails_a_score_once(
     assert (result.recheck, result.status) == (recheck, status)
     if recheck == "failed":
         assert (result.scores, result.detail) == (before.scores, "boom")
+        assert result.recheck_seed == order().seed, "an approved repetition has another"
     done = before.model_copy(update={"recheck": "passed"})
     assert add_run(done, failed("invalid"), order(audit="full")).status == "invalid"
     assert add_run(before, scored(score(1)), order()).recheck is None

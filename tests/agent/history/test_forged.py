@@ -65,6 +65,7 @@ RESULT_FIELDS = [
     "detail",
     "overshot",
     "recheck",
+    "recheck_seed",
     "took",
     "tail",
 ]
