@@ -12,9 +12,9 @@ from agent.evaluate.folders import (
     WORKSPACE,
     Export,
     exported,
+    new_log,
     own_data,
     put_texts,
-    remove_logs,
 )
 from agent.evaluate.probe import Probe, Probed, put_files, run_probe
 from agent.evaluate.results import (
@@ -242,11 +242,11 @@ class Bench:
         done: list[Check] = []
         for number, command in enumerate(assignment.order.checks, 1):
             listen(Checking(assignment.attempt, slot.number, command, slot.place))
-            name = _named(f"check-{number}", slot)
-            with exported(home / name, assignment.order.commit, self._export) as here:
-                job = self._job(here, home / f"{name}.log", assignment)
+            log = home / f"{_named(f'check-{number}', slot)}.log"
+            with exported(self._room(slot), assignment.order.commit, self._export) as here:
+                job = self._job(here, log, assignment)
                 limits = self._plan.limits(max(job.limits.wall_seconds, LEAST_CHECK_SECONDS))
-                remove_logs(job.log)
+                new_log(job.log)
                 job = job.model_copy(update={"limits": limits})
                 outcome = check(job, tuple(shlex.split(command)), self._runner, cancel)
             if isinstance(outcome, Stopped):
@@ -260,11 +260,11 @@ class Bench:
         """Run code for a short time without a score (agent/evaluate/probe.py)."""
         order = Order(commit=wanted.commit, seed=wanted.seed)
         assignment = Assignment(wanted.attempt(), order, slot, run=1, usual=None)
-        home = below(self._folder, "probe")
-        with exported(home / f"probe-{slot.number}", wanted.commit, self._export) as here:
+        log = below(self._folder, "probe") / f"probe-{slot.number}.log"
+        with exported(self._room(slot), wanted.commit, self._export) as here:
             put_files(here / WORKSPACE, wanted)
-            job = self._job(here, home / f"probe-{slot.number}.log", assignment)
-            remove_logs(job.log)
+            job = self._job(here, log, assignment)
+            new_log(job.log)
             return run_probe(job, wanted, self._runner, cancel)
 
     def _may_be_slow(self, assignment: Assignment) -> bool:
@@ -304,12 +304,12 @@ class Bench:
             plan.score, plan.budget, assignment.attempt.proposal
         ):
             return None
-        home = self._home(assignment)
-        name = _named("smoke", assignment.slot)
-        with exported(home / name, assignment.order.commit, self._export) as here:
-            full = self._job(here, home / f"{name}.log", assignment)
+        slot = assignment.slot
+        log = self._home(assignment) / f"{_named('smoke', slot)}.log"
+        with exported(self._room(slot), assignment.order.commit, self._export) as here:
+            full = self._job(here, log, assignment)
             job = smoke_run_of(full, here / "data", smoke_run_cap(plan.budget, assignment.usual))
-            remove_logs(job.log)
+            new_log(job.log)
             outcome = measure(job, self._runner, cancel)
             return foretold(outcome, plan.budget, assignment.baseline_speed)
 
@@ -318,25 +318,32 @@ class Bench:
     ) -> Outcome:
         order = assignment.order
         role = "train" if order.role == "candidate" else order.role
-        name = _named(f"{role}-{order.seed}", assignment.slot)
-        home = self._home(assignment)
+        slot = assignment.slot
+        log = self._home(assignment) / f"{_named(f'{role}-{order.seed}', slot)}.log"
         with (
-            exported(home / name, order.commit, self._export) as here,
+            exported(self._room(slot), order.commit, self._export) as here,
             own_data(self._plan.data, here / "data") as data,
         ):
             put_texts(here / WORKSPACE, order.texts)
-            job = self._job(here, home / f"{name}.log", assignment, data)
-            remove_logs(job.log)
-            log = Path(job.log)
+            job = self._job(here, log, assignment, data)
+            new_log(job.log)
             number = assignment.attempt.number
             rivals = assignment.rivals if assignment.is_first else ()
-            with Watch(number, assignment.slot, log, rivals, listen, cancel) as watch:
+            with Watch(number, slot, log, rivals, listen, cancel) as watch:
                 outcome = measure(job, self._runner, watch.stop, watch.trained, self._export_whole)
         if isinstance(outcome, Stopped) and watch.hopeless and not cancel.is_set():
             return Pruned(watch.hopeless, outcome, read_curve(log))
         return Scored(outcome, watch.conditions) if isinstance(outcome, Measured) else outcome
 
+    def _room(self, slot: Slot) -> Path:
+        """Return the folder of whatever runs in a slot.
+
+        A run sees its path, which must not tell whether it is a candidate or the incumbent.
+        """
+        return below(self._folder, "rooms", str(slot.number))
+
     def _home(self, assignment: Assignment) -> Path:
+        """Return the folder of an attempt's logs."""
         return below(self._folder, f"{assignment.attempt.number:04d}")
 
     def _job(self, here: Path, log: Path, assignment: Assignment, data: str | None = None) -> Job:

@@ -25,11 +25,7 @@ def exported(home: Path, commit: str, export: Export) -> Iterator[Path]:
     Raise SandboxFault if a folder cannot be made.
     """
     _remove(home)
-    try:
-        (home / "scratch").mkdir(parents=True)
-    except OSError as error:
-        message = f"cannot make the trial's folder {home}: {error.strerror}"
-        raise SandboxFault(message, "df -h .") from None
+    _make(home / "scratch")
     try:
         export(commit, home / WORKSPACE)
         yield home
@@ -61,10 +57,22 @@ def own_data(data: str | None, folder: Path) -> Iterator[str | None]:
         unlink_files(folder)
 
 
-def remove_logs(log: str) -> None:
-    """Remove earlier logs of this name, so that each log is a new file."""
+def new_log(log: str) -> None:
+    """Make the folder of a log, and remove earlier logs of this name: each is a new file.
+
+    Raise SandboxFault if the folder cannot be made.
+    """
+    _make(Path(log).parent, exist_ok=True)
     for path in (Path(log), Path(log).with_suffix(".scoring.log")):
         remove_file(path)
+
+
+def _make(folder: Path, exist_ok: bool = False) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=exist_ok)
+    except OSError as error:
+        message = f"cannot make the trial's folder {folder}: {error.strerror}"
+        raise SandboxFault(message, "df -h .") from None
 
 
 def _remove(folder: Path) -> None:

@@ -17,7 +17,8 @@ REPLIES = [
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A repository after a short night that held two trials back."""
-    home = miniature(tmp_path / "a night", TRAIN)
+    looks = 'print("AT", os.getcwd(), os.environ["AUTORESEARCH_OUT"])\n'
+    home = miniature(tmp_path / "a night", TRAIN.replace("time.sleep(pause)\n", looks))
     (home / "autoresearch.toml").write_text(SETTINGS)
     git(home, "add", ".")
     git(home, "commit", "-qm", "what is plausible")
@@ -74,3 +75,8 @@ def test_a_suspect_waits_is_approved_or_rejected_and_nothing_is_decided_twice(ho
     assert "LR = 0.4" in git(home, "show", "autoresearch/t:train.py")
     assert "approved: run again as #3, keep" in type_in(home, "show", "1").stdout
     assert "already approved" in type_in(home, "approve", "1").stderr
+
+    logs = [path.read_text() for path in (home / ".autoresearch").rglob("*-?.log")]
+    assert len(logs) >= 10
+    seen = {line for log in logs for line in log.splitlines() if line.startswith("AT ")}
+    assert len(seen) == 1, "no training can tell that it is measured again, or as the incumbent"

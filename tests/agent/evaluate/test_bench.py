@@ -4,7 +4,9 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -282,7 +284,7 @@ def test_nothing_flows_from_trial_to_trial(tmp_path: Path, leave: Callable[[Path
 
 
 def test_what_a_killed_run_left_is_cleared_before_the_same_trial_runs_again(tmp_path: Path) -> None:
-    scratch = tmp_path / "0007" / "train-0" / "scratch"
+    scratch = tmp_path / "rooms" / "0" / "scratch"
     for name in ("out/weights.safetensors", "workspace/left.py"):
         (scratch / name).parent.mkdir(parents=True)
         (scratch / name).write_text("of another run")
@@ -295,6 +297,27 @@ def test_what_a_killed_run_left_is_cleared_before_the_same_trial_runs_again(tmp_
     result, _ = measured(tmp_path, script)
     assert result is not None
     assert result.status == "scored"
+
+
+def test_a_run_cannot_see_what_it_is_measured_for(tmp_path: Path) -> None:
+    """Code that was kept could do worse as the incumbent, so that what follows looks better."""
+    shown: list[dict[str, object]] = []
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        scratch = Path(spec.scratch)
+        seen = spec.model_dump(exclude={"log"})
+        seen["there"] = sorted(str(path.relative_to(scratch)) for path in scratch.rglob("*"))
+        shown.append(seen)
+        return finished(), SCORE.format(1.0)
+
+    bench = bench_of(tmp_path, script)
+    for role in get_args(Role):
+        bench.run(assignment(3, role=role), lambda event: None, threading.Event())
+    other = assignment(3, number=8)
+    order = other.order.model_copy(update={"commit": "c7"})
+    bench.run(replace(other, order=order), lambda event: None, threading.Event())
+    assert len(shown) == len(get_args(Role)) + 1
+    assert all(seen == shown[0] for seen in shown)
 
 
 def test_a_log_of_an_earlier_run_is_not_read_as_this_ones(tmp_path: Path) -> None:

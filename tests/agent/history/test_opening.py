@@ -86,11 +86,11 @@ def test_nothing_is_removed_or_written_through_a_link_of_a_run(tmp_path: Path) -
     (tmp_path / "precious" / "folder").mkdir(parents=True)
     run_folder(tmp_path / "r", "t", "trackers", make=True)
     trials = trials_folder(project, "t")
-    (trials / "0001" / "train-0").mkdir(parents=True)
+    (trials / "rooms" / "0").mkdir(parents=True)
     (trials / "0002").symlink_to(tmp_path / "precious")
     sweep_trials(project, "t")
     assert (tmp_path / "precious" / "folder").exists()
-    assert not list((trials / "0001").iterdir())
+    assert not list((trials / "rooms").iterdir())
     folder = trackers_folder(project, "t")
     (folder / "mlflow").mkdir()
     assert trackers_folder(project, "t") == folder

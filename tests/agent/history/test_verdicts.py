@@ -243,9 +243,11 @@ def test_what_a_killed_process_left_is_removed_when_the_run_is_opened(tmp_path: 
         "autoresearch-index-dead",
         "trials/0003/autoresearch-index-dead",
         "trials/0003/train-0/scratch",
+        "trials/rooms/0/scratch",
     ):
         (runs / left).mkdir(parents=True)
     (runs / "trials" / "0003" / "train-0.log").write_text("kept\n")
     with opened(tmp_path, "t"):
         assert not list(runs.rglob("autoresearch-index-*"))
         assert [path.name for path in (runs / "trials" / "0003").iterdir()] == ["train-0.log"]
+        assert not list((runs / "trials" / "rooms").iterdir())

@@ -205,7 +205,7 @@ def test_a_hopeless_training_is_stopped_and_keeps_its_curve(tmp_path: Path) -> N
     assert (result.seconds, result.peak_memory_mb) == (0.5, 1.0)
     assert 0.35 <= result.curve[-1][0] < 1 and result.curve[0] == (0.05, 4.95)
     assert result.detail.startswith("pruned at") and "median of 5" in result.detail
-    assert not (tmp_path / "0007" / "train-0").exists()
+    assert not (tmp_path / "rooms" / "0").exists()
 
 
 @pytest.mark.parametrize(
