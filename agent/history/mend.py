@@ -60,7 +60,7 @@ def mend(git: Plumbing, project: Project, branch: Branch) -> None:
 def _take_over(git: Plumbing, project: Project, branch: Branch) -> None:
     for old in abandoned_tags(git):
         flights = _own(branch, readable_flights(git, old))
-        if flights and old != branch.tag:
+        if flights:
             with locked(project, old):
                 branch.flights.take_over(flights)
 

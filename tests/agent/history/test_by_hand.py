@@ -11,6 +11,7 @@ from agent.history.by_hand import new_commits
 from agent.history.commits import read_commits
 from agent.history.history import History
 from agent.history.neutral import perturbed_order
+from agent.history.runs import brief_at
 from agent.history.text import line_of, prose
 from agent.history.unstarted import Unstarted, passing_tag
 from agent.project.settings import RunSettings
@@ -144,8 +145,11 @@ def test_a_project_as_it_stands_is_read_and_nothing_is_written(tmp_path: Path) -
     sealed = project.model_copy(update={"score": "sealed"})
     assert Unstarted(sealed, run).project.score == run.score == "printed"
     assert standing.file_at(standing.tip, "program.md") == BRIEF
+    assert brief_at(project, standing.tip) == BRIEF
+    assert brief_at(project.model_copy(update={"program": None}), standing.tip) == ""
     standing.export(standing.tip, tmp_path / "copy")
-    assert (tmp_path / "copy" / "train.py").exists()
+    standing.export_whole(tmp_path / "whole", "val")
+    assert all((tmp_path / to / "train.py").exists() for to in ("copy", "whole"))
     assert git(tmp_path / "r", "for-each-ref") == before
 
 

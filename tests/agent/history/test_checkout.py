@@ -334,6 +334,12 @@ def test_a_worktree_of_the_users_that_is_not_there_now_is_not_forgotten(tmp_path
         shutil.rmtree(history.worktree)
     with History.open(project_of(home), "t"):
         pass
+    copy = tmp_path / "copy"
+    git(home, "worktree", "add", "-q", "--force", str(copy), "autoresearch/t")
+    shutil.rmtree(copy)
+    with pytest.raises(HistoryFault, match="which is not there now") as fault:
+        History.open(project_of(home), "t").__enter__()
+    assert str(fault.value.next_command).startswith(f"git worktree remove --force {copy} ")
     (tmp_path / "unmounted").rename(tmp_path / "disk")
     assert git(tmp_path / "disk", "branch", "--show-current") == "mine"
 

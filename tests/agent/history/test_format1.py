@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent.edit.literal import evaluate
 from agent.errors import HistoryFault
 from agent.history.commits import Commit
-from agent.history.entries import Measured, is_attempt, read_entry, read_run
+from agent.history.entries import Measured, NewData, is_attempt, read_entry, read_run
 from agent.judge.suspicion import Rejection
 from agent.records.edits import SetConstant
 from agent.records.proposals import Proposal
@@ -58,6 +58,8 @@ def test_every_other_record_comes_back_as_it_was() -> None:
     assert read_run(committed(old_messages.run(run))) == (run, [])
     rejection = Rejection(number=7, because="b", at="2026-11-29T01:00:00+00:00")
     assert read_entry(committed(old_messages.rejection(rejection))) == rejection
+    other = NewData(fingerprint="abc")
+    assert read_entry(committed("other data\n\nData-Fingerprint: abc\n")) == other
 
 
 @pytest.mark.parametrize(
@@ -120,6 +122,8 @@ def test_a_measurement_without_its_fields_is_refused() -> None:
     message = 'replicate #1\n\nMeasured-Again: {"kind": "replicate"}\n'
     with pytest.raises(HistoryFault, match="the measurement"):
         read_entry(committed(message))
+    with pytest.raises(HistoryFault, match="its record is no object"):
+        read_entry(committed("replicate #1\n\nMeasured-Again: [1]\n"))
 
 
 def test_a_message_full_of_trailers_is_no_record() -> None:

@@ -244,8 +244,10 @@ def test_a_verdict_edited_by_hand_is_a_fault(fields: dict[str, Any]) -> None:
 def test_a_torn_record_is_a_fault(old: str, new: str) -> None:
     head, mark, record = verdict_message(an_example()).rpartition("Autoresearch: ")
     assert old in record
+    torn = committed(head + mark + record.replace(old, new, 1))
     with pytest.raises(HistoryFault, match="cannot be read"):
-        read_entry(committed(head + mark + record.replace(old, new, 1)))
+        read_entry(torn)
+    assert not is_attempt(torn) and not is_measured(torn)
 
 
 def test_two_records_in_one_message_are_a_fault() -> None:

@@ -122,6 +122,9 @@ def test_a_run_whose_branch_is_gone_is_brought_back_from_its_child(here: Path) -
         find_state(project_of(here), "a#1")
     assert f"git branch autoresearch/a {tried_on[:12]} " in str(fault.value.next_command)
     git(here, "branch", "autoresearch/a", tip)
+    git(here, "branch", "autoresearch/plain", "main")
+    with pytest.raises(HistoryFault, match="autoresearch/plain is not the branch of a run"):
+        find_state(project_of(here), "plain#1")
     with pytest.raises(HistoryFault, match="Unknown run 'z'"):
         find_state(project_of(here), "z#1")
 
@@ -186,5 +189,7 @@ def test_a_run_is_found_by_its_tag_or_branch_wherever_its_files_are(here: Path) 
     assert is_local(places[1], "b") and not is_local(places[0], "b")
     with pytest.raises(HistoryFault, match="Unknown run 'aa'"):
         find_run(runs, "aa")
+    (other / "train.py").unlink()
+    assert [home.root for home in homes(here)] == [str(here), str(other)], "with or without code"
     with pytest.raises(HistoryFault, match="There is no run 'a' here"):
         find_run([], "a")

@@ -79,6 +79,11 @@ def test_a_changed_module_that_no_edit_may_touch_is_what_would_run(tmp_path: Pat
     (root / "helper.py").write_text("A = 2\n")
     with pytest.raises(HistoryFault, match=r"differ from HEAD:\nM helper\.py$"):
         head_of(project_of(root))
+    git(root, "checkout", "-q", "helper.py")
+    (root / "new.yaml").touch()
+    assert head_of(project_of(root))
+    with pytest.raises(HistoryFault, match=r"differ from HEAD:\n\?\? new\.yaml$"):
+        head_of(project_of(root).model_copy(update={"files": ("*.yaml", "*.py")}))
 
 
 def test_nothing_is_removed_or_written_through_a_link_of_a_run(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.history.homes import homes, runs_of
 from agent.history.removal import delete, rename
-from agent.history.runs import list_runs, newest, unlike_remotes
+from agent.history.runs import list_runs, newest, unlike_remotes, usual_run
 from agent.records.results import Trial
 from tests.agent.study import (
     ListProposer,
@@ -173,6 +173,9 @@ def test_a_clone_without_the_beginning_is_told_to_fetch_it(tmp_path: Path) -> No
     with pytest.raises(HistoryFault, match="too shallow") as fault:
         History.read(project_of(folder), "t")
     assert fault.value.next_command == "git fetch --unshallow"
+    git(folder, "switch", "-q", "autoresearch/t")
+    with pytest.raises(HistoryFault, match="too shallow"):
+        usual_run(project_of(folder), folder)
 
 
 def test_another_repository_of_the_users_is_no_checkout_of_this_one(tmp_path: Path) -> None:

@@ -207,6 +207,11 @@ def test_a_deleted_run_is_gone_and_its_neighbours_are_not(tmp_path: Path) -> Non
     git(tmp_path, "branch", "autoresearch/t2", "autoresearch/t")
     git(tmp_path, "update-ref", f"{FLIGHT}/t2/0", "main")
     git(tmp_path, "config", "branch.autoresearch/t.remote", "origin")
+    folder = tmp_path / ".autoresearch" / "runs" / "t"
+    (folder / "trials" / "0001").mkdir(parents=True)
+    (folder / "trackers").symlink_to(tmp_path / "mine")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "kept").touch()
     places = homes(tmp_path)
     remains = remains_of(places, "t")
     assert bool(remains) and len(remains.flights) == len(remains.worktrees) == 1
@@ -216,7 +221,7 @@ def test_a_deleted_run_is_gone_and_its_neighbours_are_not(tmp_path: Path) -> Non
     assert local(tmp_path) == set()
     assert "autoresearch/t\n" not in git(tmp_path, "worktree", "list", "--porcelain")
     assert "autoresearch/t.remote" not in git(tmp_path, "config", "--list")
-    assert (tmp_path / "train.py").exists()
+    assert (tmp_path / "train.py").exists() and (tmp_path / "mine" / "kept").exists()
 
 
 def test_a_delete_that_was_killed_is_finished_by_the_same_call(tmp_path: Path) -> None:

@@ -9,7 +9,15 @@ from agent.errors import HistoryFault, UsageFault
 from agent.git.home import checked
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
-from agent.history.runs import head_of, list_runs, newest, next_tag
+from agent.history.runs import (
+    checked_out_run,
+    commit_of,
+    head_of,
+    list_runs,
+    newest,
+    next_tag,
+    usual_run,
+)
 from agent.project.find import Project
 from tests.agent.study import make_repository, project_of, settings_of
 from tests.e2e.researcher import git
@@ -36,7 +44,11 @@ def test_newest_first_and_the_pid_of_who_works_on_it(
             ("c", True),
             ("a", False),
         ]
-    assert newest(project) == "autoresearch/b"
+    assert newest(project) == usual_run(project, tmp_path) == "autoresearch/b"
+    assert commit_of(project, "autoresearch/b") == git(tmp_path, "rev-parse", "autoresearch/b")
+    git(tmp_path, "switch", "-q", "--ignore-other-worktrees", "autoresearch/a")
+    assert checked_out_run(project, tmp_path) == "autoresearch/a"
+    assert usual_run(project, tmp_path) == "autoresearch/a"
 
 
 def test_a_branch_of_an_agent_of_upstreams_is_not_taken_for_a_run(
@@ -48,6 +60,9 @@ def test_a_branch_of_an_agent_of_upstreams_is_not_taken_for_a_run(
         newest(project)
     start(project, "mine", 0, monkeypatch)  # older than mar5's commit, and yet
     assert newest(project) == "autoresearch/mine"
+    git(tmp_path, "switch", "-q", "autoresearch/mar5")
+    assert checked_out_run(project, tmp_path) is None
+    assert usual_run(project, tmp_path) == "autoresearch/mine"
 
 
 def test_a_remote_tracking_branch_counts_where_there_is_no_local_one(

@@ -18,7 +18,7 @@ from agent.records.edits import (
 )
 from agent.records.objective import Objective
 from agent.records.sources import MAX_FILES
-from tests.agent.history.files import TRAIN, begin, made, project_of, read, repository
+from tests.agent.history.files import GLOBS, TRAIN, begin, made, project_of, read, repository
 from tests.agent.study import proposal, settings_of, study
 from tests.e2e.researcher import git
 
@@ -169,6 +169,8 @@ def test_a_glob_that_fits_only_what_is_not_edited_says_why(tmp_path: Path) -> No
 
 def test_all_globs_that_fit_are_fine(home: Path) -> None:
     refuse_idle_globs(project_of(home), read(home))
+    excepting = project_of(home).model_copy(update={"files": (*GLOBS, "!nowhere/*")})
+    refuse_idle_globs(excepting, read(home))
 
 
 def test_a_project_in_a_subfolder(tmp_path: Path) -> None:

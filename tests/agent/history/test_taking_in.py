@@ -5,13 +5,16 @@ from pathlib import Path
 import pytest
 
 from agent.errors import BranchMoved, HistoryFault
+from agent.git.plumbing import Plumbing
 from agent.history.history import History
+from agent.history.messages import measured_message
 from agent.records.inputs import Admitted, Brief, Reject, Tell
 from agent.records.losses import loss_of
 from agent.records.objective import Objective
 from agent.records.results import Attempt, Trial
 from agent.run.inbox import new_input
 from tests.agent.history.nights import commit, reopened, scored
+from tests.agent.history.test_format2 import changed
 from tests.agent.study import TRAIN, project_of, proposal, study
 from tests.e2e.researcher import git
 
@@ -112,7 +115,9 @@ def test_a_change_of_data_needs_a_baseline_and_tells_what_was_proposed_before_it
 ) -> None:
     with study(tmp_path, data_fingerprint="a" * 64) as history:
         before = history.tip
-        history.change_data(history.draft_prepare("OTHER = 1\n"), "b" * 64, "why")
+        draft = history.draft_prepare("OTHER = 1\n", {"data.txt": "two\n"})
+        assert history.file_at(draft, "data.txt") == "two\n"
+        history.change_data(draft, "b" * 64, "why")
         for each in (history, reopened(tmp_path)):
             assert each.foreign_commits == (each.tip,)
             assert each.on_other_data(before) and not each.on_other_data(each.tip)
@@ -150,6 +155,20 @@ def test_an_attempt_with_another_number_keeps_what_was_measured(tmp_path: Path) 
             [attempt] = each.in_flight
             assert attempt.number == 6
             assert (each.measured(attempt), each.losses(attempt)) == (scored(0.5), (LOSS, LOSS))
+
+
+def test_a_note_of_a_newer_version_is_named(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        attempt = flying(history)
+    message = changed(measured_message(attempt, scored(0.4)), horizon=1).encode()
+    options = ("-p", attempt.commit, "-F", "-")
+    tree = f"{attempt.commit}^{{tree}}"
+    note = Plumbing(tmp_path)("commit-tree", tree, *options, stdin=message).strip()
+    git(tmp_path, "update-ref", "refs/autoresearch/t/0", note)
+    [warning] = reopened(tmp_path).warnings
+    assert f"{note[:12]} holds a field called 'horizon', unknown" in warning
+    with pytest.raises(HistoryFault, match="horizon"):
+        History.open(project_of(tmp_path), "t")
 
 
 def test_a_reference_that_somebody_moved_is_not_written_over(tmp_path: Path) -> None:

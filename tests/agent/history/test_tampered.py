@@ -36,6 +36,26 @@ def test_a_mistake_beside_a_name_of_a_newer_version_is_still_a_mistake() -> None
         read_entry(committed(changed(message, number=-1)))
 
 
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        ("trial", "the verdict"),
+        ("attempt", "the attempt"),
+        ("measured", "the note"),
+        ("comparison", "the measurement"),
+        ("rejection", "the rejection"),
+        ("data", "the change of data"),
+        ("input", "the input"),
+        ("opening", "the opening of the test split"),
+    ],
+)
+def test_a_record_that_lost_its_fields_is_named_as_what_it_was(kind: str, what: str) -> None:
+    empty = committed(f'what it says\n\nAutoresearch: {{"record": "{kind}"}}\n')
+    with pytest.raises(HistoryFault, match=f"^{what} cccccccccccc cannot be read: ") as fault:
+        read_entry(empty)
+    assert fault.value.next_command == "git show cccccccccccc"
+
+
 def test_a_trailer_of_another_tool_beside_the_record_is_left_alone() -> None:
     trial = an_example()
     message = verdict_message(trial).rstrip("\n") + '\nReviewed-by: "Autoresearch: {"\n'

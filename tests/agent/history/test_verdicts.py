@@ -7,6 +7,7 @@ import pytest
 
 from agent.errors import HistoryFault
 from agent.git.plumbing import Plumbing
+from agent.history.flights import readable_flights
 from agent.history.history import History
 from agent.history.runs import sweep_git_locks
 from agent.records.results import Trial
@@ -138,6 +139,7 @@ def test_a_ref_in_flight_that_is_no_attempt_is_named(tmp_path: Path) -> None:
         git(tmp_path, "update-ref", "refs/autoresearch/t/7", git(tmp_path, "rev-parse", target))
         with pytest.raises(HistoryFault, match="refs/autoresearch/t/7 is not an attempt") as fault:
             read(tmp_path, "t")
+        assert readable_flights(Plumbing(tmp_path), "t") == []
         git(tmp_path, *str(fault.value.next_command).split()[1:])
         assert len(read(tmp_path, "t").in_flight) == 1
 

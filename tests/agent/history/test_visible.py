@@ -8,6 +8,7 @@ from agent.errors import ProjectFault, UsageFault
 from agent.git.plumbing import Plumbing
 from agent.git.store import Store
 from agent.history.files import Files
+from agent.history.runs import public_at
 from agent.history.sources import sources_in
 from agent.history.visible import VisibleFiles
 from agent.records.evaluator import Evaluator
@@ -36,6 +37,17 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VisibleFiles:
 def test_plain_files_of_the_workspace_are_listed_and_texts_are_read(files: VisibleFiles) -> None:
     assert list(files.at("HEAD")) == ["sub/large.txt", "sub/net.py", "sub/weights.bin"]
     assert files.text("HEAD", "sub/net.py") == "WIDTH = 4\n"
+
+
+def test_of_a_change_the_visible_part_is_shown(files: VisibleFiles, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("LR = 0.2\n")
+    git(tmp_path, "commit", "-qam", "beside")
+    assert files.change("HEAD") == ""
+    (tmp_path / "sub" / "net.py").write_text("WIDTH = 8\n")
+    git(tmp_path, "commit", "-qam", "inside")
+    both = files.between("HEAD~2", "HEAD")
+    assert both == files.change("HEAD")
+    assert "-WIDTH = 4\n+WIDTH = 8\n" in both
 
 
 @pytest.mark.parametrize(
@@ -67,7 +79,8 @@ def test_what_is_public_about_an_evaluator_lies_in_the_workspace(tmp_path: Path)
     project = project_of(root).model_copy(update=update)
     files = Files(Store(Plumbing(root)), project, "HEAD", "t")
     files.start = git(root, "rev-parse", "HEAD")
-    assert files.public == "Accuracy on a hidden set.\n"
+    assert files.public == public_at(project, "HEAD") == "Accuracy on a hidden set.\n"
+    assert public_at(project.model_copy(update={"evaluate": None}), "HEAD") == ""
 
 
 def test_no_edit_may_touch_what_is_hidden_whatever_matches_it(tmp_path: Path) -> None:
@@ -77,6 +90,15 @@ def test_no_edit_may_touch_what_is_hidden_whatever_matches_it(tmp_path: Path) ->
     hiding = shown.model_copy(update={"evaluate": evaluator})
     assert "data/secret.txt" in sources_in(shown, "HEAD").files
     assert "data/secret.txt" not in sources_in(hiding, "HEAD").files
+    files = Files(Store(Plumbing(root)), hiding, "HEAD", "t")
+    (root / "data" / "secret.txt").write_text("43\n")
+    git(root, "commit", "-qam", "hidden")
+    (root / "train.py").write_text("LR = 0.2\n")
+    git(root, "commit", "-qam", "shown")
+    hidden, shown_in = git(root, "rev-parse", "HEAD~1", "HEAD").split()
+    assert files.diff("HEAD~2", hidden) == "" and files.diffs([hidden]) == {hidden: ""}
+    for text in (files.diff("HEAD~2", shown_in), files.diffs([shown_in])[shown_in]):
+        assert "+LR = 0.2" in text and "43" not in text.partition("@@")[2]
 
 
 def test_no_more_is_edited_than_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
