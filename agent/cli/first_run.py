@@ -49,15 +49,19 @@ from sandbox.ground.deadline import Usual, is_limited
 from sandbox.ground.text import one_line, read_end
 from sandbox.score.evaluator.outputs import LEFT_NO
 from sandbox.score.forms import in_one, json_objects
-from sandbox.score.lines import Objects, pieces
+from sandbox.score.lines import Objects, ends_of
 from sandbox.score.metric import Metric, NotRead, Reading
-from sandbox.score.reading import read_metric
+from sandbox.score.reading import read_also, read_metric
 from sandbox.score.room import NO_PROGRAM
 from sandbox.score.tables import Tables, as_line
 
 UNKNOWN = "score"
 """What is looked for in a first run where the source names no number."""
 MAX_ALSO = 4
+AT_ONCE = 24
+"""Numbers that are looked for in one reading of a log."""
+LOOKS = 1 << 16
+"""Lines at each end of a log in which names of numbers are looked for."""
 PAIR = 2
 """Cells of a row that may be a name and its value."""
 TAIL_LINES = 8
@@ -256,7 +260,7 @@ def _show_end(log: Path, heading: str) -> None:
 def _chosen(answers: Answers, log: Path, plan: Plan) -> tuple[Number, tuple[str, ...]]:
     """Return the metric, and the other printed numbers that are worth recording."""
     printed = likely(numbers_in(_lines(log)))
-    readable = [number for number in printed if _is_read(log, number.name)]
+    readable = _readable(log, printed)
     if answers.metric:
         _read(log, answers.metric)
         chosen = Number(name=answers.metric, value=None, line="")
@@ -298,8 +302,8 @@ def _lines(log: Path) -> Iterator[str]:
     """Yield the lines of a log, an indented JSON object as one, rows of tables by their names."""
     objects = Objects()
     tables = Tables()
-    for piece in pieces(log):
-        for lines in objects.groups(piece.split("\n")):
+    for part in ends_of(log, LOOKS):
+        for lines in objects.groups(part.split("\n")):
             if json_objects(in_one(lines)):
                 yield in_one(lines)
                 continue
@@ -323,8 +327,16 @@ def _named_cells(line: str, tables: Tables) -> list[str]:
     return named if named and len(cells) > PAIR else [*named, line]
 
 
-def _is_read(log: Path, name: str) -> bool:
-    return isinstance(read_metric(log, Metric(name=name)), Reading)
+def _readable(log: Path, numbers: Sequence[Number]) -> list[Number]:
+    """Return the numbers that the harness reads, as many as are shown to choose from or more."""
+    found: list[Number] = []
+    for start in range(0, len(numbers), AT_ONCE):
+        some = numbers[start : start + AT_ONCE]
+        read = read_also(log, [number.name for number in some])
+        found += [number for number in some if number.name in read]
+        if len(found) >= SHOWN:
+            break
+    return found
 
 
 def _read(log: Path, name: str) -> Reading:

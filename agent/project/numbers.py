@@ -11,10 +11,12 @@ from pydantic import FiniteFloat
 from agent.records.objective import Direction
 from sandbox.ground.record import Record
 from sandbox.ground.text import is_plain, one_line
-from sandbox.score.forms import MAX_NESTED, OTHERS, Form, json_objects, parts_of
+from sandbox.score.forms import MAX_NESTED, OTHERS, Form, Printed, json_objects, parts_of
 
 MAX_NAMES = 200
 """Names that are told apart in one log."""
+MAX_TRIED = 1_000
+"""Names that are tried: what it takes to read a new one is most of the work."""
 MAX_LINE = 2_000
 """Characters of a line that are looked at."""
 MAX_NAME = 100
@@ -123,20 +125,23 @@ def numbers_in(lines: Iterable[str], real: bool = True) -> tuple[Number, ...]:
     In the order in which each was printed last. real: whether the lines were printed; else their
     values mean nothing.
     """
-    numbers: dict[str, Number] = {}
+    found: dict[str, tuple[float, str, int]] = {}
+    forms: dict[str, Form] = {}
     for line in lines:
         text = line[:MAX_LINE]
-        for name, value in _in_line(text):
-            before = numbers.pop(name, None)
-            if before is None and len(numbers) >= MAX_NAMES:
-                continue
-            numbers[name] = Number(
-                name=name,
-                value=value if real else None,
-                line=one_line(text.strip(), MAX_QUOTE),
-                times=before.times + 1 if before else 1,
-            )
-    return tuple(numbers.values())
+        for name, value in _in_line(text, forms):
+            before = found.pop(name, None)
+            if before or len(found) < MAX_NAMES:
+                found[name] = (value, text, before[2] + 1 if before else 1)
+    return tuple(
+        Number(
+            name=name,
+            value=value if real else None,
+            line=one_line(text.strip(), MAX_QUOTE),
+            times=times,
+        )
+        for name, (value, text, times) in found.items()
+    )
 
 
 def likely(numbers: Iterable[Number]) -> tuple[Number, ...]:
@@ -179,19 +184,31 @@ def _words(name: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(name)]
 
 
-def _in_line(line: str) -> Iterator[tuple[str, float]]:
-    """Yield the names in a line with the value that the harness would read for each."""
+def _in_line(line: str, forms: dict[str, Form]) -> Iterator[tuple[str, float]]:
+    """Yield the names in a line with the value that the harness would read for each.
+
+    forms: those of the names that were tried; new ones are added, up to MAX_TRIED.
+    """
     names: list[str] = []
     for data, _, _ in json_objects(line):
         names += [path for path, _ in _leaves(data)]
     if not names:
         names = [match["name"] for match in _NAMED.finditer(line)]
     for name in dict.fromkeys(names):
-        own = _shortest(name.strip(), line)
+        own, printed = _shortest(name.strip(), line, forms)
         is_name = is_plain(own) and 0 < len(own) <= MAX_NAME and not _names_nothing(own)
-        printed = Form(own).last(line) if is_name else None
-        if printed is not None and abs(printed.value) < float("inf"):
+        if is_name and printed is not None and abs(printed.value) < float("inf"):
             yield own, printed.value
+
+
+def _read(name: str, line: str, forms: dict[str, Form]) -> Printed | None:
+    """Return the last value of a name in a line; None without one, or if too many were tried."""
+    form = forms.get(name)
+    if form is None:
+        if len(forms) >= MAX_TRIED:
+            return None
+        form = forms[name] = Form(name)
+    return form.last(line)
 
 
 def _names_nothing(name: str) -> bool:
@@ -200,19 +217,23 @@ def _names_nothing(name: str) -> bool:
     return bool(words) and words <= _NO_NAME
 
 
-def _shortest(name: str, line: str) -> str:
-    """Return a name without the words before it that no reading needs: `done, val_acc`."""
-    value = Form(name).last(line)
+def _shortest(name: str, line: str, forms: dict[str, Form]) -> tuple[str, Printed | None]:
+    """Return a name without the words before it that no reading needs, and what it reads.
+
+    `done, val_acc` is `val_acc`.
+    """
+    value = _read(name, line, forms)
     words = name.split(" ")
     while value and len(words) > 1 and words[0].lower().strip("()") not in _QUALIFIERS:
         shorter = " ".join(words[1:])
-        read = Form(shorter).last(line)
+        read = _read(shorter, line, forms)
         if read is None or read.value != value.value or not shorter[:1].isalpha():
             break
         if direction_of(shorter) is None and direction_of(name) is not None:
             break
         words = words[1:]
-    return " ".join(words)
+        value = read
+    return " ".join(words), value
 
 
 def _leaves(data: Any, above: str = "", depth: int = 0) -> Iterator[tuple[str, float]]:

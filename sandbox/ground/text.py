@@ -31,6 +31,8 @@ _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _PLAIN = re.compile(r"[\n\t -~]*")
 _NO_WORDS = re.compile(r"[^\w\x00-\x7f]{256}")
+_FEWER = re.compile(r"[^\w\x00-\x7f]{32}")
+"""Of these more than any script piles up, so that hundreds of megabytes are composed quickly."""
 
 
 def printable(text: str) -> str:
@@ -56,14 +58,14 @@ def is_piled(text: str) -> bool:
 
     To normalise them, as Python's own parser does with names, takes the square of their number.
     """
-    if text.isascii():
-        return False
-    return any(all(map(unicodedata.combining, run[0])) for run in _NO_WORDS.finditer(text))
+    return not text.isascii() and _is_piled(text, _NO_WORDS)
 
 
 def composed(text: str) -> str:
     """Return a text in which an accent is written in one way; one with piled marks stays."""
-    return text if is_piled(text) else unicodedata.normalize("NFC", text)
+    if text.isascii() or _is_piled(text, _FEWER):
+        return text
+    return unicodedata.normalize("NFC", text)
 
 
 def flat(text: str) -> str:
@@ -120,6 +122,10 @@ def last_words(path: Path) -> str:
         if line.strip():
             return one_line(line)
     return ""
+
+
+def _is_piled(text: str, runs: re.Pattern[str]) -> bool:
+    return any(all(map(unicodedata.combining, run[0])) for run in runs.finditer(text))
 
 
 def _visible(text: str) -> Iterator[str]:

@@ -1,12 +1,17 @@
 """Reads a log in pieces, as a terminal would show it; it may be hundreds of megabytes."""
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 PIECE_BYTES = 1 << 20
 LINE_BYTES = 1 << 20
 """A longer line is no line of a result, and is left out."""
+PART_CHARACTERS = 1 << 16
+LOOK_CHARACTERS = 32
+"""So many characters of a line take as long as one more line."""
 MAX_RETURNS = 8
 """Carriage returns at the end of an unfinished line that are looked at."""
 RULE = "---"
@@ -44,6 +49,39 @@ def pieces(log: Path) -> Iterator[str]:
                 yield shown(piece.decode("utf-8", "replace"))
     except FileNotFoundError:
         return
+
+
+def parts(text: str) -> Iterator[str]:
+    """Yield a text of whole lines in parts of whole lines, as short as one long line allows."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + PART_CHARACTERS) + 1 or len(text)
+        yield text[start:end]
+        start = end
+
+
+def looks_at(part: str) -> int:
+    """Return how many lines a part of a log counts for where time is bounded."""
+    return part.count("\n") + 1 + len(part) // LOOK_CHARACTERS
+
+
+def ends_of(log: Path, looks: int) -> Iterator[str]:
+    """Yield a log in parts of whole lines; of a long one only the first and the last of them.
+
+    looks: how many lines at each end, by `looks_at`.
+    """
+    last: deque[str] = deque()
+    seen = late = 0
+    for part in chain.from_iterable(map(parts, pieces(log))):
+        seen += looks_at(part)
+        if seen <= looks:
+            yield part
+            continue
+        last.append(part)
+        late += looks_at(part)
+        while late > looks and len(last) > 1:
+            late -= looks_at(last.popleft())
+    yield from last
 
 
 def shown(text: str) -> str:

@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sandbox.ground.text import LINE_CHARACTERS
-from sandbox.score import lines
+from sandbox.score import following, lines
+from sandbox.score.following import Follower
 from sandbox.score.forms import LARGEST
-from sandbox.score.lines import LINE_BYTES, PIECE_BYTES, pieces
+from sandbox.score.lines import LINE_BYTES, PIECE_BYTES, ends_of, pieces
 from sandbox.score.metric import BITS_PER_BYTE, Metric, NotRead, Reading
 from sandbox.score.printed import read_summary
 from sandbox.score.reading import read_also, read_metric
@@ -152,3 +153,100 @@ def test_piled_marks_in_a_log_cost_no_normalising(tmp_path):
     assert read_metric(log, Metric(name="güte")).value == 0.5
     reading = read_metric(log, Metric(name="val_acc"))
     assert isinstance(reading, NotRead)
+
+
+# ---------------------------------------------------------------- more than is looked at
+
+FLOOD = "val_acc is nearly there\n" * 2000
+TABLE = "epoch  val_acc\n" + "".join(f"{row}      0.{row}\n" for row in range(1, 4000))
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The lines that were looked at, where few are."""
+    monkeypatch.setattr(following, "LOOKS", 500)
+    monkeypatch.setattr(lines, "PART_CHARACTERS", 1000)
+    seen: list[str] = []
+    see = Follower.see
+
+    def noted(follower: Follower, line: str, block: int) -> None:
+        seen.append(line)
+        see(follower, line, block)
+
+    monkeypatch.setattr(Follower, "see", noted)
+    return seen
+
+
+@pytest.mark.parametrize("piece", NEAR.values(), ids=NEAR)
+def test_no_more_lines_are_looked_at_of_a_longer_log(tmp_path, looks, piece):
+    log = tmp_path / "log"
+    log.write_bytes(piece * ((1 << 17) // len(piece)) + b"\nval_acc: 0.5\n")
+    assert read_metric(log, Metric(name="val_acc", also=("val_loss", "a", "1"))).value == 0.5
+    assert len(looks) <= 2 * following.LOOKS + 4 * 1000
+
+
+@pytest.mark.parametrize(
+    ("log", "value"),
+    [
+        (f"val_acc: 0.1\n{FLOOD}val_acc: 0.5\n", 0.5),
+        (f"{FLOOD}val_acc: 0.5\n" + "nothing of it\n" * 100_000, 0.5),
+        (f"{FLOOD}epoch  val_acc\n1      0.4\n2      0.5\n", 0.5),
+        (f"val_acc: 0.1\n{TABLE}", 0.3999),
+        ('{\n"val_acc": 0.1,\n' + FLOOD + '}\n{\n"val_acc": 0.5\n}\n', 0.5),
+    ],
+    ids=["line", "behind it", "table", "rows", "object"],
+)
+def test_the_last_line_counts_behind_more_than_is_looked_at(tmp_path, looks, log, value):
+    (tmp_path / "log").write_text(log)
+    reading = read_metric(tmp_path / "log", ACCURACY)
+    assert (reading.value, read_also(tmp_path / "log", ["val_acc"])["val_acc"].value) == (
+        value,
+    ) * 2
+    assert reading.times > 1
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        f"val_acc: 0.1\n{FLOOD}",
+        f"{FLOOD}val_acc: 0.1\n{FLOOD}",
+        f"---\nval_acc: 0.1\n{FLOOD}val_acc in epoch 3 is best: 0.2",
+        # Whether the table went on in what was left out is not known.
+        f"{FLOOD}epoch  val_acc\n1      0.4\n" + "nothing of it\n" * 10_000 + FLOOD[:99],
+    ],
+    ids=["before", "between", "stated", "table"],
+)
+def test_no_older_line_counts_in_place_of_one_that_was_passed_over(tmp_path, looks, log):
+    (tmp_path / "log").write_text(log)
+    reason = read_metric(tmp_path / "log", ACCURACY).reason
+    assert "may have val_acc that only the last of them were read; it ended without" in reason
+    assert read_also(tmp_path / "log", ["val_acc"]) == {}
+    needed = Metric(name="x", also=("val_acc",), required=("val_acc",))
+    (tmp_path / "log").write_text(f"{log}\nx: 1\n")
+    assert "only the last of them were read" in read_metric(tmp_path / "log", needed).reason
+
+
+def test_a_second_summary_is_not_hidden_among_what_is_passed_over(tmp_path, looks):
+    own = "---\nval_acc: 0.1\n"
+    (tmp_path / "log").write_text(f"{FLOOD}{own}{FLOOD}---\nval_acc: 0.9\n")
+    assert read_metric(tmp_path / "log", ACCURACY).blocks > 1
+    (tmp_path / "log").write_text(f"{FLOOD}val_acc: 0.1\n{FLOOD}val_acc: 0.9\n")
+    assert read_metric(tmp_path / "log", ACCURACY).times > 1
+
+
+def test_what_names_no_metric_is_never_too_much(tmp_path, looks):
+    other = "loss 0.1 at step 3\n" * 20_000
+    (tmp_path / "log").write_text(f"---\nval_acc: 0.5\n{other}")
+    reading = read_metric(tmp_path / "log", ACCURACY)
+    assert (reading.value, reading.times, reading.blocks) == (0.5, 1, 1)
+
+
+def test_the_ends_of_a_log_are_its_first_and_last_lines(tmp_path, looks):
+    text = "".join(f"line {number}\n" for number in range(5000))
+    (tmp_path / "log").write_text(text)
+    assert "".join(ends_of(tmp_path / "log", 10_000)) == text
+    ends = "".join(ends_of(tmp_path / "log", 500))
+    assert ends.startswith(text[:1000])
+    assert ends.endswith(text[-1000:])
+    assert 500 < ends.count("\n") <= 1000
+    assert set(ends.split("\n")) < set(text.split("\n"))
