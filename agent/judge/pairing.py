@@ -131,7 +131,7 @@ def comparable(scores: Sequence[Score], machine: str, tolerance: float | None) -
 
 
 def _is_near(speed: float | None, newest: float, tolerance: float) -> bool:
-    return bool(speed) and abs(log((speed or 0.0) / newest)) <= tolerance
+    return speed is not None and speed > 0 and abs(log(speed / newest)) <= tolerance
 
 
 BySeed = dict[int, dict[str, Score]]

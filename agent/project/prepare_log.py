@@ -23,7 +23,6 @@ NETWORK_WORDS = (
     "connecterror",
     "failed to resolve",
     "max retries exceeded",
-    "newconnectionerror",
     "could not resolve host",
     "offline mode",
     "localentrynotfound",

@@ -216,8 +216,4 @@ def _ranges(plan: Plan) -> Iterator[str]:
 
 def _line(key: str, value: object, comment: str) -> str:
     text = f"{key} = {json.dumps(value, ensure_ascii=False)}"
-    return (
-        f"{text.ljust(WIDTH)}# {one_line(comment)}"
-        if len(text) < WIDTH
-        else f"{text}  # {one_line(comment)}"
-    )
+    return f"{text.ljust(WIDTH - 2)}  # {one_line(comment)}"

@@ -43,6 +43,9 @@ def test_without_a_figure_of_work_the_steps_of_a_changed_batch_say_nothing() -> 
     assert share_of_work(result(speed=0.64), result(), score(10.0), BATCH) is None
     assert share_of_work(result(speed=5.0), result(), score(10.0), LR) == 0.5
     assert share_of_work(result(speed=None), result(), score(10.0), LR) is None
+    told = result(speed=5.0, tokens_per_second=9_000)
+    for one, other in ((told, result()), (result(speed=5.0), told)):  # only one prints a rate
+        assert share_of_work(one, other, score(10.0), LR) == 0.5
 
 
 def test_the_incumbents_newest_run_says_how_fast_the_machine_is_now() -> None:

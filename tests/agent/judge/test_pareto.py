@@ -46,7 +46,9 @@ def test_every_metric_of_a_run_is_an_axis_with_its_direction() -> None:
 
 
 def test_a_direction_can_be_typed() -> None:
-    assert two_axes("params_m:max, acc", GOAL)[0] == Axis("params_m", "maximize")
+    x, y = two_axes("params_m:max, ms", GOAL)
+    assert (x, y.name) == (Axis("params_m", "maximize"), "ms")
+    assert (x.better, y.better) == ("higher is better", "lower is better")
 
 
 @pytest.mark.parametrize(

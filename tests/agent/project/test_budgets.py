@@ -1,12 +1,14 @@
-"""Whether anything of a project names the budget, by its last commit."""
+"""What the files of a project say of its time: a budget that is named, and one that is fixed."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from agent.project.budgets import reads_budget
+from agent.project.budgets import NOTHING_READS, reads_budget, time_words
 from agent.project.settings import Settings
+from agent.project.upstream import time_budget
+from sandbox.ground.budget import Budget, Limit
 from tests.agent.study import make_repository, project_of
 
 READS = 'import os\nprint(os.environ["AUTORESEARCH_BUDGET"])\n'
@@ -55,3 +57,56 @@ def test_the_last_commit_counts(tmp_path: Path) -> None:
     assert not reads(tmp_path)
     (tmp_path / "train.py").write_text(READS)
     assert not reads_budget(project_of(tmp_path), Settings()), "a run starts from a commit"
+
+
+@pytest.mark.parametrize(
+    ("budget", "limit", "why", "words"),
+    [
+        ("5m", None, NOTHING_READS, "take 250.0 s with a budget of 300s, which they keep to"),
+        ("1h", "1.1x", "", "after 250.0 s, of a budget of 3600s: limit 1.1x, at most 275.0 s"),
+        (None, "2x", "", "trainings end by themselves after 250.0 s: limit 2x, at most 500.0 s"),
+        ("1h", "90s", NOTHING_READS, "3600s; nothing reads AUTORESEARCH_BUDGET: limit 90s, at"),
+        (None, None, "", "after 250.0 s: limit 1.1x, at most 275.0 s"),
+    ],
+)
+def test_the_words_about_time_say_what_holds(
+    budget: str | None, limit: str | None, why: str, words: str
+) -> None:
+    given = Budget.parse(budget) if budget else None
+    assert words in time_words(250, given, Limit.parse(limit) if limit else None, why)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("300", 300),
+        ("2.2", 3),
+        ("2_591_999", 2_591_999),
+        ("0", None),
+        ("-1", None),
+        ("2_592_000", None),
+        ("True", None),
+        ("'300'", None),
+        ("300  # until the next\nTIME_BUDGET = 5", None),
+    ],
+)
+def test_the_time_budget_of_upstreams_layout(
+    tmp_path: Path, value: str, seconds: int | None
+) -> None:
+    project = project_of(make_repository(tmp_path))
+    (tmp_path / "prepare.py").write_text(f"TIME_BUDGET = {value}\n")
+    budget = None if seconds is None else Budget(amount=seconds)
+    assert time_budget(project) == budget
+    assert time_budget(project.model_copy(update={"score": "printed"})) == budget
+
+
+def test_of_a_commit_its_own_time_budget_counts_and_of_a_sealed_score_none(tmp_path: Path) -> None:
+    project = project_of(make_repository(tmp_path))
+    (tmp_path / "prepare.py").write_text("TIME_BUDGET = 5\n")
+    assert time_budget(project, "HEAD") is None
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", "more"]
+    subprocess.run(git, cwd=tmp_path, check=True)
+    (tmp_path / "prepare.py").write_text("TIME_BUDGET = 6\n")
+    assert time_budget(project, "HEAD") == Budget(amount=5)
+    assert time_budget(project.model_copy(update={"score": "sealed"})) is None
+    assert time_budget(project.model_copy(update={"prepare": None})) is None

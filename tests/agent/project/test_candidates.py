@@ -1,7 +1,6 @@
 """What may be a training, what it prints and which way that is better: read, never run."""
 
 import ast
-import shlex
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,6 @@ from agent.errors import ProjectFault
 from agent.project.around import project_around
 from agent.project.candidates import find_candidates, text_in
 from agent.project.find import find_project
-from agent.project.groups import composed
-from agent.project.look import configs_of, look_at, with_results
 from agent.project.numbers import direction_of, likely, numbers_in
 from agent.project.scripts import needs_arguments, printed_lines
 from agent.project.settings import Settings
@@ -27,36 +24,6 @@ def repository(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def test_files_that_decide_the_score_are_left_alone(tmp_path: Path) -> None:
-    files = {
-        "train.py": "import evaluate, net\nfrom data import load\nprint('loss:', 1.0)\n",
-        "evaluate.py": "",
-        "data.py": "",
-        "net.py": "import blocks\n",
-        "blocks.py": "WIDTH = 3\n",
-        "unrelated.py": "",
-    }
-    look = look_at(repository(tmp_path, files), "train.py")
-    assert look.files == ("train.py", "net.py", "blocks.py")
-    assert set(look.measuring) == {"evaluate.py", "data.py"}
-
-
-def test_a_file_of_results_in_a_folder_that_has_a_name(tmp_path: Path) -> None:
-    source = """import csv, pathlib
-def main():
-    out = pathlib.Path("outputs")
-    with open(out / "metrics.csv", "w") as file:
-        csv.writer(file).writerow(["val_mae: 0.5"])
-        file.write("val_mae: 0.5")
-main()
-"""
-    for path in ('out / "metrics.csv"', 'f"{out}/metrics.csv"'):
-        written = source.replace('out / "metrics.csv"', path)
-        look = look_at(repository(tmp_path, {"fit.py": written}), "fit.py")
-        assert look.writes == "outputs/metrics.csv"
-        assert look.numbers == ()  # what is written to a file is not printed
-
-
 def test_headers_that_a_compiled_program_includes(tmp_path: Path) -> None:
     files = {
         "Makefile": "bench: a.out\n\t./a.out\n",
@@ -69,26 +36,6 @@ def test_headers_that_a_compiled_program_includes(tmp_path: Path) -> None:
     best = find_candidates(repository(tmp_path, files)).best
     assert best
     assert best.files == ("src/kernel.cpp", "src/kernel.hpp", "include/sizes.h")
-
-
-def test_configuration_files_that_a_script_names(tmp_path: Path) -> None:
-    options = "p.add_argument('--config', default='conf/base.yaml')\np.add_argument('--seed')\n"
-    files = {"fit.py": f"import argparse\np = argparse.ArgumentParser()\n{options}"}
-    look = look_at(repository(tmp_path / "a", {**files, "conf/base.yaml": "lr: 1\n"}), "fit.py")
-    assert look.configs == ("conf/base.yaml",)
-    assert look.options == ("--config", "--seed")
-    joined = {"fit.py": "import pathlib\nc.read(pathlib.Path(__file__).parent / 'a.ini')\n"}
-    look = look_at(repository(tmp_path / "ini", {**joined, "a.ini": "[a]\nlr = 1\n"}), "fit.py")
-    assert look.configs == ("a.ini",)
-    folder = repository(
-        tmp_path / "hydra",
-        {
-            "main.py": "@hydra.main(config_path='conf', config_name='c')\ndef f(): ...\nf()\n",
-            "conf/c.yaml": "lr: 1\n",
-            "conf/model/big.yaml": "width: 1\n",
-        },
-    )
-    assert look_at(folder, "main.py").configs == ("conf/c.yaml", "conf/model/big.yaml")
 
 
 @pytest.mark.parametrize(
@@ -170,74 +117,6 @@ def test_a_drawdown_below_zero_is_better_when_higher() -> None:
     assert (below.direction, above.direction) == ("maximize", "minimize")
 
 
-DATA_OF_PARTS = """
-import os
-name = 'chars'
-folder = os.path.join('data', name)
-print('loss: 1')
-"""
-
-
-def test_data_that_git_has_only_partly(tmp_path: Path) -> None:
-    files = {
-        "train.py": DATA_OF_PARTS,
-        "data/chars/prepare.py": "",
-        "data/chars/train.bin": "x",
-        "data/chars/__pycache__/a.pyc": "x",
-        ".gitignore": "*.bin\n__pycache__/\n",
-    }
-    folder = repository(tmp_path, files)
-    git(folder, "add", ".")
-    assert look_at(folder, "train.py").data == ("data",)
-    (folder / "data/chars/train.bin").unlink()
-    assert look_at(folder, "train.py").data == ()
-
-
-def test_a_result_below_a_folder_that_is_a_constant(tmp_path: Path) -> None:
-    text = "import json, os\nOUT = 'runs'\njson.dump(1, open(os.path.join(OUT, 'm.json'), 'w'))\n"
-    assert look_at(repository(tmp_path, {"train.py": text}), "train.py").writes == "runs/m.json"
-
-
-@pytest.mark.parametrize(
-    ("text", "path"),
-    [
-        ("import yaml\nwith open('m.yaml', 'w') as f:\n    yaml.safe_dump({}, f)\n", "m.yaml"),
-        ("import csv\nf = open('out/metrics.csv', 'w')\nw = csv.writer(f)\n", "out/metrics.csv"),
-        ("df.to_csv('log.csv')\ndf.to_csv('scores.csv')\n", "scores.csv"),
-        ("open('result.txt', 'w').write(f'rmse {x}')\n", "result.txt"),
-        ("from pathlib import Path\nPath('rmse.txt').write_text(f'{x}')\n", "rmse.txt"),
-        ("import json\njson.load(open('a.json'))\n", ""),
-        ("text = open('known.csv').read()\nprint(text)\n", ""),
-        ("df = read_csv('a.csv')\n", ""),
-    ],
-)
-def test_the_file_that_results_are_written_to(tmp_path: Path, text: str, path: str) -> None:
-    files = {"train.py": text, "known.csv": "a,b\n"}
-    assert look_at(repository(tmp_path, files), "train.py").writes == path
-
-
-def test_a_command_that_prints_the_results_too() -> None:
-    plain = with_results("python a.py", "m 1.csv")
-    assert shlex.split(plain) == ["sh", "-c", "python a.py && cat 'm 1.csv'"]
-    twice = with_results("sh -c 'cd src && python a.py'", "m.csv")
-    assert twice == "sh -c 'cd src && python a.py && cat m.csv'"
-
-
-@pytest.mark.parametrize(
-    ("command", "configs"),
-    [
-        ("python train.py --config=conf/a.yaml data/b.json", ("conf/a.yaml",)),
-        ("sh -c 'cd sub && python train.py base.toml'", ("sub/base.toml",)),
-        ("python train.py conf/c.json missing.yaml", ("conf/c.json",)),
-        ("bash run.sh", ("run.sh",)),
-        ("python train.py '", ()),
-    ],
-)
-def test_configuration_files_that_a_command_names(command: str, configs: tuple[str, ...]) -> None:
-    files = ("run.sh", "conf/a.yaml", "conf/c.json", "data/b.json", "sub/base.toml", "train.py")
-    assert configs_of(command, files) == configs
-
-
 @pytest.mark.parametrize(
     ("text", "needed"),
     [
@@ -269,6 +148,13 @@ def test_where_no_script_looks_like_a_training_the_likeliest_is_named(tmp_path: 
     build = "cc -O2 -o program walk.c -lm && ./program"
     assert found.guess == ("walk.c", f"sh -c '{build}'")
     assert find_candidates(repository(tmp_path / "c", {"README.md": ""})).guess is None
+
+
+def test_what_is_code_in_a_repository(tmp_path: Path) -> None:
+    endings = ["py", "c", "cc", "cpp", "cu", "rs", "go", "jl", "r", "R", "sh", "java", "js"]
+    code = {"Makefile", *(f"a.{ending}" for ending in endings)}
+    found = find_candidates(repository(tmp_path, dict.fromkeys([*code, "a.md", "a.csv"], "")))
+    assert set(found.code) == code
 
 
 def test_hostile_text_is_refused_quickly_and_is_no_number() -> None:
@@ -345,11 +231,45 @@ def test_of_two_names_alike_what_is_printed_and_read_decides(tmp_path: Path) -> 
     assert names == ["d", "c", "a", "b"]
 
 
-def test_of_a_script_that_measures_prompts_only_they_are_edited(tmp_path: Path) -> None:
-    source = "open('prompt.txt')\nprint('val_acc:', 1.0)\n"
-    folder = repository(tmp_path, {"evaluate.py": source, "run.py": source, "prompt.txt": ""})
-    assert look_at(folder, "evaluate.py").files == ("prompt.txt",)
-    assert look_at(folder, "run.py").files == ("run.py", "prompt.txt")
+def test_names_decide_between_scripts_alike_those_near_the_root_first(tmp_path: Path) -> None:
+    order = """train.py src/train.py a/b/train.py finetune_bert.py pretrain.py run_train.py
+    train_data.py trainer.py exp-3.py main.py src/pkg/__main__.py a/solve.py a/b/run.py notes.py"""
+    no_names = "evaluate.py eval_main.py plot.py tests/main.py build/lib/main.py test_run.py"
+    files = dict.fromkeys(f"{order} {no_names}".split(), "print('acc:', fit())\n")
+    found = find_candidates(repository(tmp_path, files))
+    assert [script.path for script in found.scripts] == order.split()
+    assert found.scripts[0].reason == "its name, it trains, it prints acc"
+    assert found.scripts[-1].reason == "it trains, it prints acc"
+    assert (
+        "it is a package's own program, it trains"
+        in {s.path: s for s in found.scripts}["src/pkg/__main__.py"].reason
+    )
+
+
+def test_all_that_speaks_for_a_script_is_said(tmp_path: Path) -> None:
+    files = {
+        "tune.py": "import torch\nopen('ask/a.txt')\nloss.backward()\nprint('val_loss:', 1.0)\n",
+        "ask/a.txt": "",
+        "Makefile": "train:\n\tpython tune.py --k 1\n",
+    }
+    [best] = find_candidates(repository(tmp_path, files)).scripts
+    reads = "it reads ask/a.txt, Makefile runs it"
+    assert best.reason == f"its name, it imports torch, it trains, it prints val_loss, {reads}"
+    assert best.command == "python tune.py --k 1"
+
+
+def test_a_program_that_an_evaluator_scores_comes_before_other_scripts(tmp_path: Path) -> None:
+    files = {
+        "e/evaluator.py": "def evaluate(program_path):\n    return {'score': 1.0}\n",
+        "e/initial_program.py": "import torch\nprint('loss:', fit())\n",
+        "fit.py": "print('loss: 1.0')\n",
+        "train.py": "import torch\nprint('loss:', 1.0)\n",
+    }
+    found = find_candidates(repository(tmp_path, files))
+    paths = [script.path for script in found.scripts]
+    assert paths == ["train.py", "e/initial_program.py", "fit.py"]
+    assert found.scripts[1].reason == "e/evaluator.py evaluates it"
+    assert 'evaluate("e/initial_program.py")' in found.scripts[1].command
 
 
 def test_links_tests_and_what_is_no_python_are_no_candidates(tmp_path: Path) -> None:
@@ -363,27 +283,3 @@ def test_links_tests_and_what_is_no_python_are_no_candidates(tmp_path: Path) -> 
     (folder / "train.py").symlink_to("/etc/passwd")
     assert find_candidates(folder).scripts == ()
     assert text_in(folder, "train.py") == "" == text_in(folder, "missing.py")
-
-
-def test_of_a_hydra_project_only_what_its_defaults_name_is_configuration(tmp_path: Path) -> None:
-    texts = {
-        "conf/config.yaml": "defaults:\n  - base\n  - override model: mlp\n  - _self_\nlr: 1\n",
-        "conf/base.yml": "a: 1\n",
-        "conf/model/mlp.yaml": "width: 1\n",
-        "conf/model/cnn.yaml": "width: 2\n",
-        "conf/other.json": "{}",
-    }
-    for name, text in texts.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert composed(tmp_path, tuple(texts)) == (
-        "conf/config.yaml",
-        "conf/base.yml",
-        "conf/model/mlp.yaml",
-    )
-    without = ("conf/base.yml", "conf/model/cnn.yaml")
-    assert composed(tmp_path, without) == without, "no list of defaults"
-    (tmp_path / "conf/config.yaml").write_text("defaults: [nothing]\n")
-    assert composed(tmp_path, tuple(texts)) == tuple(texts), "it names nothing that is there"
-    (tmp_path / "conf/config.yaml").write_text("defaults: [\n")
-    assert composed(tmp_path, tuple(texts)) == tuple(texts)

@@ -56,6 +56,7 @@ def test_a_line_that_cannot_stand_alone_is_left_out(line: str) -> None:
     assert commands({"run.sh": line}) == {}
 
 
+FIT = "python src/fit.py --rows work/rows.csv --rate 0.1 --out work/model.json"
 STAGES = """
 RATE=0.1
 python src/fit.py --rows work/rows.csv --rate $RATE --out work/model.json
@@ -67,13 +68,14 @@ python tools/plot.py --model work/model.json
     ("text", "silent", "command"),
     [
         (f"python train.py --out work/rows.csv\n{STAGES}", (), "bash go.sh"),
+        (f"python train.py out=work/rows.csv\n{STAGES}", (), FIT),
+        (f"python train.py out work/rows.csv --out --rate\n{STAGES}", (), FIT),
         (STAGES, ("src/fit.py",), "bash go.sh"),
-        (STAGES, (), "python src/fit.py --rows work/rows.csv --rate 0.1 --out work/model.json"),
+        (STAGES, (), FIT),
         (
             f"source .venv/bin/activate\n{STAGES}",
             ("src/fit.py",),
-            "sh -c 'python src/fit.py --rows work/rows.csv --rate 0.1 --out work/model.json && "
-            "python tools/plot.py --model work/model.json'",
+            f"sh -c '{FIT} && python tools/plot.py --model work/model.json'",
         ),
     ],
 )

@@ -210,6 +210,10 @@ def test_held_out_is_the_data_its_caches_and_every_place_of_a_corpus(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUTORESEARCH_CACHE", str(tmp_path / "own"))
+    assert str(tmp_path / "named") not in held_out(str(tmp_path), "CORPUS = 3\n")
+    monkeypatch.setenv("AUTORESEARCH_CORPUS", str(tmp_path / "named"))
+    hidden = held_out(str(tmp_path), 'CORPUS = "named elsewhere"\n')
+    assert str(tmp_path / "named") in hidden and not any("elsewhere" in path for path in hidden)
     hidden = held_out(str(tmp_path / "data"), f'CORPUS = "folder:{tmp_path}/texts"\n')
     assert {str(tmp_path / "data"), str(tmp_path / "own"), str(tmp_path / "texts")} <= set(hidden)
     assert {str(place) for place in corpus_places()} <= set(hidden)

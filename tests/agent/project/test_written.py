@@ -1,10 +1,12 @@
 """The autoresearch.toml that init writes."""
 
 import tomllib
+from pathlib import Path
 from typing import Literal
 
 import pytest
 
+from agent.project.settings import settings_in
 from agent.project.written import Plan, program_of, toml_of
 from agent.records.evaluator import Evaluator
 
@@ -44,3 +46,67 @@ def test_the_table_of_an_evaluator_stands_behind_the_keys_of_no_table() -> None:
     brief = program_of(plan)
     assert "that `evaluate.py` computes after `a.py`" in brief
     assert "must go on leaving `out.npy`" in brief and "line of output" not in brief
+
+
+FULL = Plan(
+    train="src/fit.py",
+    metric="acc",
+    direction="maximize",
+    line="acc: 0.5",
+    command="python src/fit.py --k 3",
+    files=("src/*.py", "a.yaml"),
+    python=".venv/bin/python",
+    read_only=("data", "~/more"),
+    budget="5m",
+    limit="1.5x",
+    took=2.04,
+    also=("loss",),
+)
+
+
+def test_what_init_writes_is_what_it_tried(tmp_path: Path) -> None:
+    evaluator = Evaluator(
+        command="python judge.py", test=("test.csv",), outputs=("o.npy",), program="src/fit.py"
+    )
+    least = Plan(train="a.py", metric="loss", direction="minimize")
+    for plan in (least, FULL, FULL.model_copy(update={"evaluate": evaluator})):
+        read = settings_in(toml_of(plan), tmp_path)
+        assert read == plan.settings(tmp_path)
+        assert read.evaluate == plan.evaluate
+        assert read.read_only in ((), (str(tmp_path / "data"), str(Path.home() / "more")))
+        lines = toml_of(plan).splitlines()
+        assert all("# " in line for line in lines if line and line[0] not in "[#")
+
+
+@pytest.mark.parametrize(
+    ("plan", "line"),
+    [
+        (FULL, 'metric = "acc"                      # read from "acc: 0.5"'),
+        (FULL, 'command = "python src/fit.py --k 3"  # what is run in its place'),
+        (FULL.model_copy(update={"line": ""}), "# as the run prints it"),
+        (FULL, "# at most of the baseline's time: trainings end by themselves after 2.0 s"),
+        (FULL.model_copy(update={"limit": "9s", "took": None}), "# at most: trainings end by them"),
+        (Plan(train="a.py", metric="m", direction="minimize"), '# command = "python …"  '),
+        (Plan(train="a.py", metric="m", direction="minimize"), '# read_only = ["data"]  '),
+    ],
+)
+def test_comments_say_where_a_value_is_from(plan: Plan, line: str) -> None:
+    assert line in toml_of(plan)
+
+
+def test_of_many_inferred_ranges_a_few_are_shown() -> None:
+    ranges = tuple(f'K{n} = "1 .. 2"' for n in range(9))
+    plan = FULL.model_copy(update={"ranges": ranges})
+    assert toml_of(plan).splitlines()[-7:] == ["# [ranges]", *(f"# {line}" for line in ranges[:6])]
+
+
+def test_the_brief_names_the_goal_and_its_files() -> None:
+    brief = program_of(FULL.model_copy(update={"noise": ("±0.1", "by seeds")}))
+    assert "The highest `acc` that `python src/fit.py --k 3` prints." in brief
+    assert "change `src/*.py`, `a.yaml`. Everything" in brief and "line\n  of output" in brief
+    assert "not results.\n  ±0.1\n  by seeds\n" in brief
+    evaluated = {"evaluate": Evaluator(command="python j.py", program="p.py"), "files": ()}
+    brief = program_of(FULL.model_copy(update={**evaluated, "direction": "minimize"}))
+    assert "The lowest `acc` that `j.py` computes of `src/fit.py`." in brief
+    assert "change `src/fit.py`. Everything" in brief
+    assert "`j.py` and its data are hidden" in brief and "go on leaving" not in brief
