@@ -172,8 +172,7 @@ def _run_by(words: list[str], files: tuple[str, ...], folder: str) -> tuple[str,
     if words[0].endswith(".py"):  # behind `uv run`, or by its first line
         words = ["python", *words]
     is_python = bool(_PYTHON.fullmatch(words[0]))
-    launched = words[0] in LAUNCHERS or words[1:3] == ["-m", "torch.distributed.run"]
-    if not (is_python or launched):
+    if not (is_python or words[0] in LAUNCHERS):
         return "", words
     script = _script(words, files, folder)
     return script, ["python", *words[1:]] if is_python else words

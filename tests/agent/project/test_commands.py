@@ -32,16 +32,40 @@ def commands(files: dict[str, str], silent: tuple[str, ...] = ()) -> dict[str, s
         ("python train.py \\\n  --epochs 3", "python train.py --epochs 3"),
         ("python -m train", "python -m train"),
         ("exec python train.py", "python train.py"),
+        ("exec env/bin/python3.12 train.py", "python train.py"),
+        ("python -m torch.distributed.run train.py", "python -m torch.distributed.run train.py"),
+        ("cd src/../tools/.. && python train.py", "python train.py"),
+        ("export OMP_NUM_THREADS=2 && python train.py", "python train.py"),
     ],
 )
 def test_a_shell_script_says_it(line: str, command: str) -> None:
     assert commands({"run.sh": line}) == {"train.py": command}
 
 
+BEFORE = """uv run/poetry run/pipenv run/pdm run/hatch run/pixi run/conda run/time/nohup/exec/$/>/
+source a &&/. a &&/conda activate a &&/pip install . &&/pip3 install . &&/set -e &&/mkdir a &&/
+uv sync &&/poetry install &&/module load cuda &&/CUDA_VISIBLE_DEVICES=0/PYTHONUNBUFFERED=1"""
+BEHIND = ("| tee a", "> a", ">> a", "2> a", "2>&1", "&> a", "&", "# often")
+
+
+def test_words_around_a_command_are_no_part_of_it() -> None:
+    for before in BEFORE.replace("\n", "").split("/"):
+        assert commands({"run.sh": f"{before} python train.py"}) == {"train.py": "python train.py"}
+    for behind in BEHIND:
+        assert commands({"run.sh": f"python train.py {behind}"}) == {"train.py": "python train.py"}
+    for start in ("torchrun", "accelerate launch", "deepspeed", "mpirun python", "horovodrun py"):
+        line = f"{start} train.py"
+        assert commands({"run.sh": line}) == {"train.py": line}, "a launcher stays"
+
+
 @pytest.mark.parametrize(
     "line",
     [
         "python train.py --data $DATA",
+        "python train.py --data {{data}}",
+        "python train.py; rm -r a",
+        "echo python train.py && sleep 1",
+        "./train.sh && python train.py",
         "make data && python train.py",
         "python train.py || true",
         "python -c 'import train'",

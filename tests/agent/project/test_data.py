@@ -288,6 +288,8 @@ def test_a_want_of_network_is_told_apart(
     with pytest.raises(NetworkWanted) as want:
         made(path, runner)
     assert want.value.sources == sources and want.value.last_line
+    assert want.value.message.endswith(f"prepare.py needs the network: {want.value.last_line}")
+    assert str(want.value.next_command).startswith("less /")
     assert want.value.code.files == 1 and want.value.code.places == ()
 
 

@@ -185,6 +185,33 @@ def test_what_hands_an_evaluator_over_is_warned_of(text: str) -> None:
         assert part in warning
 
 
+OTHER_DOORS = {
+    "unpickles": "pickle.loads pickle.Unpickler cPickle.load cPickle.loads dill.load dill.loads "
+    "cloudpickle.load cloudpickle.loads joblib.load pandas.read_pickle shelve.open",
+    "calls torch.load": "torch.load torch.jit.load",
+    "imports a file": "importlib.util.spec_from_file_location",
+    "imports by name": "__import__",
+    "runs a file": "runpy.run_path",
+    "runs a module": "runpy.run_module",
+    "starts a program": "subprocess.Popen subprocess.check_output subprocess.call "
+    "subprocess.check_call os.system",
+}
+
+
+@pytest.mark.parametrize("what", OTHER_DOORS)
+def test_every_call_that_hands_an_evaluator_over_is_known(what: str) -> None:
+    for name in OTHER_DOORS[what].split():
+        top = name.partition(".")[0]
+        [warning] = warnings_of(f"import {top}\n\n{name}('x')\n", "e.py")
+        assert warning.startswith(f"e.py, line 3, {what}: not what"), name
+    assert warnings_of("from . import pickle\npickles.load(1)\nf().load(1)\n", "e.py") == []
+
+
+def test_a_name_of_many_marks_is_no_text_for_a_parser() -> None:
+    [warning] = warnings_of(f"e{chr(0x301) * 500} = 1\n", "e.py")
+    assert "combining marks" in warning
+
+
 def test_a_missing_script_names_the_file_to_open(tmp_path: Path) -> None:
     with pytest.raises(ProjectFault) as caught:
         repository(tmp_path, 'train = "fit.py"\n[evaluate]\ncommand = "python no.py"\n')

@@ -9,6 +9,7 @@ from agent.errors import ProjectFault, UsageFault
 from agent.project.around import project_around
 from agent.project.find import find_project
 from agent.project.settings import Settings
+from agent.records.evaluator import Evaluator
 from agent.records.objective import Objective
 from tests.agent.study import make_repository
 from tests.e2e.researcher import git
@@ -188,6 +189,11 @@ def test_a_run_goes_on_with_the_folder_that_its_record_says(tmp_path: Path) -> N
     assert project.as_recorded(None).workspace == "scripts"
     new = Objective(metric="loss", folder=".")
     assert project.as_recorded(new).workspace == ""
+    own = Evaluator(command="python e.py")
+    judged = project.model_copy(update={"evaluate": own, "files": ("a.py",)})
+    assert judged.as_recorded(None).evaluate is None and judged.as_recorded(None).files == ()
+    both = judged.as_recorded(new.model_copy(update={"evaluate": own, "files": ("b.py",)}))
+    assert (both.evaluate, both.files) == (own, ("b.py",))
     assert project.as_recorded(Objective(metric="loss", folder="scripts")).workspace == "scripts"
     with pytest.raises(ProjectFault, match=r"get the folder elsewhere, in which scripts/fit\.py"):
         project.as_recorded(Objective(metric="loss", folder="elsewhere"))

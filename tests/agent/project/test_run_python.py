@@ -91,3 +91,9 @@ def test_one_of_elsewhere_that_is_gone(project: Project) -> None:
     with pytest.raises(ProjectFault) as fault:
         settings_of_run(project, NOTHING, run)
     assert fault.value.next_command == f"autoresearch resume --python {sys.executable}"
+    broken = make_venv(Path(project.root) / ".venv")
+    broken.unlink()
+    with pytest.raises(ProjectFault, match="is not there") as fault:
+        settings_of_run(project, NOTHING, run)
+    assert "A new run" not in fault.value.message, "it would have none"
+    assert fault.value.next_command == "autoresearch resume --python PATH"

@@ -105,12 +105,23 @@ def test_memory_that_is_nonsense(tmp_path: Path, value: str) -> None:
         ("train = ", "autoresearch.toml"),
         ("a = " + "[" * 20_000, "autoresearch.toml"),
         ("x = 1\0", "autoresearch.toml"),
+        ("notify = 3", "notify: who is told of a run is the user's to say"),
+        ('command = ""', "command: it has no words"),
+        ('checks = ["pytest -q", ""]', "'' is no command in one line"),
+        ('checks = ["a\\nb"]', "'a\\nb' is no command in one line"),
+        (f"files = {['a.py'] * 101}", "more than 100 globs"),
+        ('files = ["a.py", "../a"]', "'../a': "),
+        ('read_only = [""]', "'' is not a path"),
+        ('read_only = ["a\\u0000b"]', "is not a path"),
+        (f"read_only = ['{'a' * 256}']", "is not a path"),
+        (f"read_only = ['{'a/' * 2001}']", "is not a path"),
+        ('read_only = ["~nobody-of-this-name/a"]', "this machine has no such user"),
         (b"train = '\xff'", "utf-8"),
         (b"\xff\xfet\0", "utf-8"),
         ("#" * (10 * 2**20), "longer than"),
         ("# x\n" * (MAX_BYTES // 4 + 1), "longer than"),
     ],
-    ids=range(21),
+    ids=range(32),
 )
 def test_a_mistake_is_named_with_the_file_to_open(
     tmp_path: Path, text: str | bytes, message: str
@@ -118,7 +129,9 @@ def test_a_mistake_is_named_with_the_file_to_open(
     with pytest.raises(UsageFault) as fault:
         read_settings(written(tmp_path, text))
     assert message in fault.value.message
-    assert fault.value.next_command == f"$EDITOR {tmp_path / 'autoresearch.toml'}"
+    of_the_user = f"$EDITOR {tmp_path / 'autoresearch.toml'}"
+    command = "autoresearch notify" if "notify" in message else of_the_user
+    assert fault.value.next_command == command
 
 
 @pytest.mark.parametrize(
@@ -149,6 +162,10 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
 def test_a_folder_or_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "autoresearch.toml").mkdir()
     with pytest.raises(UsageFault, match="directory"):
+        read_settings(tmp_path)
+    (tmp_path / "autoresearch.toml").rmdir()
+    (tmp_path / "autoresearch.toml").symlink_to("/etc/hostname")
+    with pytest.raises(UsageFault, match="a symbolic link"):
         read_settings(tmp_path)
 
 
@@ -189,6 +206,7 @@ def test_a_place_that_keeps_its_seeds_is_a_file_or_a_function_in_it(place: str) 
         ("sh -c 'make && python a.py --lr 0.1'", {"--lr"}),
         ('sh -c "python a.py --lr 0.1 && echo \'"', set()),
         ("python a.py conf/a.yaml", set()),
+        ('python a.py "--note=it\'s"', {"--note"}),
     ],
 )
 def test_what_the_command_gives_is_not_searched(command: str, names: set[str]) -> None:

@@ -54,3 +54,8 @@ def test_another_script_is_named_and_the_recorded_one_runs() -> None:
 def test_the_front_matter_wins_over_autoresearch_toml() -> None:
     now = Settings(metric="f1")
     assert stated_otherwise(RUN, PROJECT, now, FrontMatter(metric="accuracy")) == []
+    limits = Settings.model_validate({"limit": "2x"}), FrontMatter.model_validate({"limit": "9s"})
+    [note] = stated_otherwise(RUN, PROJECT, *limits)
+    assert "limit: 9s here now, none in this run" in note
+    [note] = stated_otherwise(RUN, PROJECT, limits[0], FrontMatter())
+    assert "limit: 2x here now, none in this run" in note

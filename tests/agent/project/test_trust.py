@@ -97,6 +97,7 @@ def test_consent_to_notes_is_to_these_notes_of_this_run() -> None:
     assert item.line.startswith("the model reads 2 notes of autoresearch/a")
     others = [notes_item("autoresearch/b", ["one", "two"]), notes_item("autoresearch/a", ["one"])]
     assert item.what not in [other.what for other in others]
+    assert "reads 1 note of" in notes_item("autoresearch/a", ["no text: \ud800"]).line
 
 
 def test_consent_to_an_inbox_is_to_all_that_waits_in_it() -> None:
