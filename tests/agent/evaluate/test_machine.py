@@ -1,6 +1,9 @@
 """The name of a machine, and the state that it says it is in."""
 
+import os
 from pathlib import Path
+
+import pytest
 
 from agent.evaluate.machine import Conditions, conditions, machine_name
 from sandbox.ground.devices import Device
@@ -26,6 +29,32 @@ def test_a_machine_without_sensors_has_no_conditions(tmp_path: Path) -> None:
 
 def test_without_a_driver_a_gpu_says_nothing(tmp_path: Path) -> None:
     assert conditions((0,), (Device(index=7),), tmp_path) == Conditions()
+
+
+SMI = """#!/bin/sh
+case "$*" in
+*=clocks.sm,temperature.gpu\\ --format=csv,noheader,nounits\\ --id=GPU-a*) echo 1410, 62;;
+*--id=GPU-b*) echo "[N/A], 50";;
+*--id=GPU-c*) echo "No devices were found";;
+*) echo 1, 2; exit 9;;
+esac
+"""
+
+
+def test_a_gpu_says_its_clock_and_heat_by_its_driver(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown(tmp_path, "nvidia-smi", SMI)
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    said = {
+        name: conditions((0,), (Device(index=0, uuid=f"GPU-{name}"),), tmp_path) for name in "abcd"
+    }
+    assert said["a"] == Conditions(clock=1410.0, celsius=62.0)
+    assert said["b"] == Conditions(celsius=50.0)
+    assert said["c"] == said["d"] == Conditions()
+    slice_of_a = Device(index=0, uuid="MIG-1", card="GPU-a")
+    assert conditions((0,), (slice_of_a,), tmp_path) == said["a"], "that of its card"
 
 
 def test_a_card_of_another_vendor_has_no_state_that_we_read(tmp_path: Path) -> None:

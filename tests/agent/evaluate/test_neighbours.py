@@ -62,6 +62,7 @@ def test_ones_own_session_is_no_neighbour_nor_is_one_of_another_machine() -> Non
     with session("/here", "autoresearch/t"):
         assert sessions() == ()
         (own,) = sessions_folder().iterdir()
+        assert (own.stat().st_mode & 0o777, own.parent.stat().st_mode & 0o777) == (0o600, 0o700)
         assert Session.model_validate_json(own.read_bytes()).branch == "autoresearch/t"
     elsewhere = sessions_folder() / "1-x.session"
     record = Session(pid=1, host="another-machine", root="/r", branch="autoresearch/t")

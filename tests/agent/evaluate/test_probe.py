@@ -5,7 +5,7 @@ from pathlib import Path
 
 from agent.evaluate.probe import LEFT_OUT, Probe
 from agent.evaluate.slots import Slot
-from sandbox.ground.outcome import Crashed, Outcome, RunSpec, TimedOut, Usage
+from sandbox.ground.outcome import Cancelled, Crashed, Outcome, RunSpec, TimedOut, Usage
 from tests.agent.evaluate.test_bench import bench_of, finished
 
 PRINTED = "\n".join(
@@ -77,9 +77,47 @@ def test_lines_about_held_out_data_are_left_out(tmp_path: Path) -> None:
 
 def test_a_probe_that_fails_or_takes_too_long_says_so_in_words(tmp_path: Path) -> None:
     usage = Usage(seconds=20.0)
-    ends: list[Outcome] = [TimedOut(usage=usage), Crashed(usage=usage, exit_code=1)]
-    words = []
+    ends: list[Outcome] = [
+        TimedOut(usage=usage),
+        Crashed(usage=usage, exit_code=1),
+        Cancelled(usage=usage),
+    ]
+    words: list[str] = []
     for outcome in ends:
         bench = bench_of(tmp_path, lambda spec, end=outcome: (end, "ValueError: val_bpb is nan"))
         words.append(bench.probe(wanted(), SLOT, threading.Event()).ended)
-    assert words == ["it was ended after 20 s", LEFT_OUT]
+    assert words == ["it was ended after 20 s", LEFT_OUT, "the run ends"]
+
+
+def test_only_of_a_score_that_is_printed_lines_are_left_out_and_the_data_is_there(
+    tmp_path: Path,
+) -> None:
+    checkout = tmp_path / "checkout"
+    (checkout / "data").mkdir(parents=True)
+    (checkout / "data/a.csv").write_text("1\n")
+    seen: list[bool] = []
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        seen.append(Path(spec.folder, "data").is_symlink())
+        return finished(), PRINTED
+
+    bench = bench_of(tmp_path, script)
+    plan = {"score": "evaluated", "checkout": str(checkout)}
+    bench._plan = bench._plan.model_copy(
+        update={**plan, "read_only": (str(checkout / "data"),), "budget": None}
+    )
+    probed = bench.probe(wanted(), SLOT, threading.Event())
+    assert "val_bpb: 0.98" in probed.tail and "71.2" in probed.tail and seen == [True]
+    assert probed.curve == ((0.5, 2.5),)
+
+
+def test_words_of_held_out_data(tmp_path: Path) -> None:
+    told = ("val_loss", "VALID", "validation 1", "test", "eval", "my_dev", "holdout", "sub_acc")
+    others = ("devices 2", "retest 1", "interval 3")
+    printed = "\n".join((*told, *others))
+    bench = bench_of(tmp_path, lambda spec: (finished(), printed))
+    bench._plan = bench._plan.model_copy(
+        update={"metric": bench._plan.metric.model_copy(update={"also": ("SUB_acc",)})}
+    )
+    shown = bench.probe(wanted(), SLOT, threading.Event()).tail.strip().splitlines()
+    assert shown == [*[LEFT_OUT] * len(told), *others]

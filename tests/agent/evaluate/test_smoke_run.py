@@ -1,5 +1,6 @@
 """New code is smoke-tested in a real sandbox: what fails at a training's end fails in seconds."""
 
+import json
 import threading
 from pathlib import Path
 
@@ -8,11 +9,14 @@ import torch
 
 from agent.evaluate.bench import Assignment, Bench, Plan
 from agent.evaluate.slots import Slot
-from agent.evaluate.smoke_run import foretold, pays
+from agent.evaluate.smoke_run import foretold, pays, smoke_run_of
 from agent.records.edits import Edit, ReplaceStatements, SetConstant
 from agent.records.results import Attempt, Order, Result
 from sandbox.ground.budget import Budget
-from sandbox.ground.deadline import Usual
+from sandbox.ground.deadline import Deadline, Usual
+from sandbox.ground.fault import SandboxFault
+from sandbox.ground.outcome import Limits
+from sandbox.score.job import Job
 from sandbox.score.measure import Measured, Stopped, Unscored
 from tests.agent.study import proposal
 from tests.sandbox.every_tier import ISOLATING, RUNNERS, folders, why_not
@@ -27,7 +31,10 @@ CODE = ReplaceStatements(old="a = 1", new="a = 2")
     [
         ("sealed", "5m", CODE, True),
         ("sealed", "200steps", CODE, True),
-        ("sealed", "20s", CODE, False),
+        ("sealed", "60s", CODE, True),
+        ("sealed", "59s", CODE, False),
+        ("sealed", "100steps", CODE, True),
+        ("sealed", "99steps", CODE, False),
         ("sealed", "20steps", CODE, False),
         ("printed", "5m", CODE, False),
         ("sealed", "5m", SetConstant(name="A", value="1"), False),
@@ -38,6 +45,7 @@ def test_only_new_code_with_much_at_stake_is_smoke_tested(
 ) -> None:
     assert pays(score, Budget.parse(budget), proposal(edit)) is smoke_tested
     assert not pays(score, Budget.parse(budget), proposal()), "a baseline has no edits"
+    assert not pays(score, None, proposal(edit)), "there is no smaller limit"
 
 
 def measured(main: str, forward: str = "return self.table(idx)") -> tuple[Result, list[str]]:
@@ -89,6 +97,42 @@ SAY = (
     'size = os.path.getsize(os.environ["AUTORESEARCH_DATA"] + "/tokens.bin")\n'
     'print(os.environ["AUTORESEARCH_BUDGET"], size)\n'
 )
+
+
+def test_a_smoke_run_gets_the_beginning_of_the_data_and_two_steps(tmp_path: Path) -> None:
+    for split, dtype, width in (("train", "uint16", 2), ("val", "uint32", 4)):
+        folder = tmp_path / "data" / split
+        folder.mkdir(parents=True)
+        meta = {"dtype": dtype, "sequence_length": 2, "tokens": 3000, "more": 1}
+        (folder / "meta.json").write_text(json.dumps(meta))
+        (folder / "tokens.bin").write_bytes(bytes(range(250)) * 12 * width)
+        (folder / "token_bytes.bin").write_bytes(b"other")
+    full = Job(
+        folder="f",
+        scratch="s",
+        log="l",
+        data=str(tmp_path / "data"),
+        own_data="o",
+        budget=MINUTES,
+        seed=3,
+        limits=Limits(wall_seconds=1e6, memory_bytes=7),
+        score="sealed",
+        deadline=Deadline(budget=MINUTES, usual=Usual(seconds=1.0)),
+    )
+    job = smoke_run_of(full, tmp_path / "small", startup=5.0)
+    assert (job.data, job.own_data, job.deadline) == (str(tmp_path / "small"), None, None)
+    assert (str(job.budget), job.limits) == ("2steps", Limits(wall_seconds=65.0, memory_bytes=7))
+    for split, tokens, width in (("train", 2049, 2), ("val", 17, 4)):
+        small = tmp_path / "small" / split
+        meta = json.loads((small / "meta.json").read_text())
+        assert (meta["tokens"], meta["sequence_length"], meta["more"]) == (tokens, 2, 1)
+        whole = (tmp_path / "data" / split / "tokens.bin").read_bytes()
+        assert (small / "tokens.bin").read_bytes() == whole[: tokens * width]
+        assert (small / "token_bytes.bin").read_bytes() == b"other"
+    (tmp_path / "full").write_text("a file is in the way")
+    with pytest.raises(SandboxFault, match="cannot copy a part of") as fault:
+        smoke_run_of(full, tmp_path / "full", startup=5.0)
+    assert fault.value.next_command == "df -h ."
 
 
 @pytest.mark.slow

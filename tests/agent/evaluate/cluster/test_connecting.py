@@ -26,6 +26,7 @@ from agent.evaluate.where import Where
 )
 def test_where_trials_run_is_read_and_written(text: str | None, where: Where) -> None:
     assert read_where(text) == where
+    assert where.is_local is (text in (None, "local"))
     assert read_where(str(where)) == where
 
 

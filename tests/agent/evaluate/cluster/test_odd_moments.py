@@ -70,6 +70,7 @@ def test_every_question_may_come_twice(
     assert all(names.count(name) >= 2 for name in names)
     assert len([*line.station._cache.root.glob("autoresearch-place-*")]) == 1, "proved once"
     bench.close()
+    assert line.asked[-1] == ("close", 0) and line.state == "gone" and cluster.is_closed
 
 
 def test_a_run_that_a_node_ended_itself_is_lost_and_not_called_off(

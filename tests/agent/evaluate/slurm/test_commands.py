@@ -78,6 +78,28 @@ def test_a_signal_goes_to_the_driver_of_a_job_and_an_end_to_all_of_it(
     assert (tmp_path / "asked").read_text() == "--signal=INT --batch 7\n7\n"
 
 
+def test_a_controller_that_does_not_answer_is_named(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.evaluate.slurm.commands.SECONDS", 0.05)
+    script("squeue", "exec sleep 60")
+    with pytest.raises(Fault, match="squeue took more than 0 s") as fault:
+        look(7)
+    assert fault.value.next_command == "scontrol ping"
+
+
+def test_slurm_gets_only_the_variables_that_change_no_request(
+    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed = ("PATH", "HOME", "USER", "LOGNAME", "SLURM_CONF", "LD_LIBRARY_PATH")
+    script("scancel", f"env > {tmp_path}/env")
+    for name in (*handed[2:], "SBATCH_PARTITION", "OPENAI_API_KEY"):
+        monkeypatch.setenv(name, "/of the user")
+    cancel(7)
+    names = {line.partition("=")[0] for line in (tmp_path / "env").read_text().splitlines()}
+    assert names - {"PWD", "SHLVL", "_", "OLDPWD"} == set(handed)
+
+
 @pytest.mark.parametrize("answer", ["echo 'hello | world'", BANNER, "echo '7|a|b|c|d'", "exit 1"])
 def test_an_answer_that_is_none_is_asked_for_again(script: Script, answer: str) -> None:
     script("squeue", answer)

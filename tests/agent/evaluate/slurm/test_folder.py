@@ -74,6 +74,13 @@ def test_a_folder_that_others_can_write_is_refused() -> None:
         Folder.new("night")
 
 
+def test_a_folder_that_cannot_be_made_is_told(state: Path) -> None:
+    state.write_text("a file is in the way")
+    with pytest.raises(Fault, match=r"cannot write .*/autoresearch/slurm/night-") as fault:
+        Folder.new("night")
+    assert fault.value.next_command == "df -h ~"
+
+
 def test_the_head_is_read_once_it_is_written_whole() -> None:
     folder = Folder.new("night")
     assert folder.reached() is None
@@ -131,6 +138,16 @@ def test_a_job_in_the_queue_is_said_with_its_reason() -> None:
     assert (job.waits, job.works) == (True, False)
     unknown = Job(number=7, state="PENDING", reason="Resources", starts="N/A")
     assert unknown.text == "job 7 waits in the queue: Resources"
+    none = Job(number=7, state="CONFIGURING", reason="None")
+    assert none.text == "job 7 waits in the queue"
+    works = Job(number=7, state="RUNNING", nodes="a[1-2]", reason="None")
+    assert (works.text, works.waits, works.works) == ("job 7 is RUNNING on a[1-2]", False, True)
+    gone = Job(number=7, state="GONE")
+    assert (gone.text, gone.waits, gone.works) == ("job 7 is GONE on no node", False, False)
+    waiting = "PENDING CONFIGURING REQUEUED REQUEUE_HOLD SPECIAL_EXIT"
+    assert all(Job(number=7, state=state).waits for state in waiting.split())
+    working = "RUNNING COMPLETING SUSPENDED STOPPED RESIZING SIGNALING"
+    assert all(Job(number=7, state=state).works for state in working.split())
 
 
 def test_nothing_of_the_users_environment_travels_to_ray(monkeypatch: pytest.MonkeyPatch) -> None:

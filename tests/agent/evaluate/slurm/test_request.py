@@ -51,6 +51,25 @@ def test_cores_are_places_without_gpus() -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "options_there", "others"),
+    [
+        ({"gpus": "4", "memory": "32G"}, {"--gpus=4", "--mem-per-gpu=32G"}, "--cpus"),
+        ({"constraint": "a100&nvme"}, {"--constraint=a100&nvme", "--ntasks=1"}, "--mem"),
+        ({"memory": "512K"}, {"--cpus-per-task=1", "--mem-per-cpu=1M"}, "--gpus"),
+        ({"memory": "1T", "cpus": 2}, {"--mem-per-cpu=524288M"}, "--gpus"),
+        ({"memory": "900M", "cpus": 2}, {"--mem-per-cpu=450M"}, "--partition"),
+        ({"memory": "3K", "cpus": 1}, {"--mem-per-cpu=1M"}, "--account"),
+    ],
+)
+def test_memory_and_cores_are_asked_for_as_slurm_counts_them(
+    words: dict[str, Any], options_there: set[str], others: str
+) -> None:
+    said = options(written(request_of(hours=1, **words)))
+    assert options_there <= set(said)
+    assert not [option for option in said if option.startswith(others)]
+
+
+@pytest.mark.parametrize(
     ("time", "minutes"),
     [("1", 1), ("90", 90), ("90:30", 90), ("8:30:00", 510), ("1-12", 2160), ("1-12:30:00", 2190)],
 )
