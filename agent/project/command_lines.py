@@ -89,9 +89,9 @@ def entry_points(files: tuple[str, ...], read: Reader) -> dict[str, EntryPoint]:
 
 def _point(target: str, files: tuple[str, ...], read: Reader) -> EntryPoint | None:
     """Return what runs `module:function` of the project; None for anything else."""
-    module, colon, function = target.partition(":")
+    module, _, function = target.partition(":")
     script = file_of(module, files)
-    if not (colon and script and function.isidentifier()):
+    if not (script and function.isidentifier()):
         return None
     words: tuple[str, ...] = ("python", "-c", f"from {module} import {function}; {function}()")
     if "__main__" in read(script):
@@ -147,7 +147,7 @@ def use_of(
     variables |= own
     if not words:
         return None
-    point = None if _PYTHON.fullmatch(words[0]) else _started(words[0], files, read)
+    point = _started(words[0], files, read)
     if point:
         script = point.script
         words = [*point.words, *words[1:]]
@@ -156,8 +156,7 @@ def use_of(
     if not script:
         return None
     is_launched = words[0] != "python"
-    text = read(script) if variables else ""
-    handed = {name: value for name, value in variables.items() if _is_read(name, text)}
+    handed = {name: value for name, value in variables.items() if _is_read(name, read(script))}
     command = _composed(words, folder, handed)
     needed = is_launched or bool(point or folder or handed)
     declared = point is not None

@@ -34,7 +34,6 @@ def commands(files: dict[str, str], silent: tuple[str, ...] = ()) -> dict[str, s
         ("exec python train.py", "python train.py"),
         ("exec env/bin/python3.12 train.py", "python train.py"),
         ("python -m torch.distributed.run train.py", "python -m torch.distributed.run train.py"),
-        ("cd src/../tools/.. && python train.py", "python train.py"),
         ("export OMP_NUM_THREADS=2 && python train.py", "python train.py"),
     ],
 )
@@ -211,6 +210,49 @@ def test_what_a_target_needs_comes_before_it_and_what_reports_behind() -> None:
     assert commands(there)["train.py"] == "python train.py --data data.csv --alpha 0.3"
 
 
+def test_what_no_sandbox_can_run_is_left_out_of_a_chain() -> None:
+    text = """
+train: venv install data
+\tpython train.py
+\techo done
+\tpython tools/score.py
+venv:
+\ttouch made
+install:
+\ttouch installed
+data:
+\tpip install -r a.txt
+\tprintf one
+\tprintf two > a.txt
+\tuv run python3 tools/make.py
+"""
+    files = {"Makefile": text, "tools/make.py": "", "tools/score.py": ""}
+    made = "printf two > a.txt && python tools/make.py && python train.py"
+    assert commands(files)["train.py"] == f"sh -c '{made}'"
+    silent = ("train.py", "tools/make.py")
+    scored = commands(files, silent)["train.py"]
+    assert scored == f"sh -c '{made} && python tools/score.py'"
+
+
+@pytest.mark.parametrize(
+    ("lines", "command"),
+    [
+        (18, "sh -c '" + "true && " * 18 + "python train.py'"),
+        (19, "sh -c '" + "true && " * 19 + "python train.py'"),
+        (20, "make -s train"),
+    ],
+)
+def test_a_long_recipe_is_left_to_make(lines: int, command: str) -> None:
+    text = "train:\n" + "\ttrue\n" * lines + "\tpython train.py\n"
+    assert commands({"Makefile": text}) == {"train.py": command}
+
+
+@pytest.mark.parametrize("unclear", ["$HOME", "{{unknown}}"])
+def test_of_a_recipe_that_only_its_runner_understands_the_line_stays(unclear: str) -> None:
+    text = f"train:\n    cp {unclear} a\n    python train.py\n"
+    assert commands({"justfile": text}) == {"train.py": "python train.py"}
+
+
 def test_targets_that_need_each_other_end() -> None:
     text = "train: a\n\tpython train.py\na: b\n\ttrue\nb: a train\n\tfalse\n"
     assert commands({"Makefile": text}) == {"train.py": "sh -c 'false && true && python train.py'"}
@@ -240,6 +282,16 @@ stages:
         ("export K=3 KEY\npython src/fit.py", "python src/fit.py"),
         ("K=3 OTHER=1 python src/fit.py", "env K=3 python src/fit.py"),
         ("source .venv/bin/activate && python src/fit.py", "python src/fit.py"),
+        ("cd tools/../src && python fit.py", "sh -c 'cd src && python fit.py'"),
+        ("cd tools\n$ cd '../src'\npython fit.py", "sh -c 'cd src && python fit.py'"),
+        ("cd ../src && python src/fit.py", "python src/fit.py"),
+        ("cd src extra\npython src/fit.py", "python src/fit.py"),
+        ("cd src && cd .. && python src/fit.py $*", "python src/fit.py"),
+        ("&& python src/fit.py", "python src/fit.py"),
+        ("export K=3 && python src/fit.py", "env K=3 python src/fit.py"),
+        ("K=3 KEY=a python src/fit.py", "env K=3 python src/fit.py"),
+        ("OTHER=1 K=3 python src/fit.py", "env K=3 python src/fit.py"),
+        ("export K=$X J=1\npython src/fit.py", "python src/fit.py"),
     ],
 )
 def test_a_folder_and_variables_that_the_script_reads(text: str, command: str) -> None:
@@ -257,6 +309,43 @@ def test_a_folder_and_variables_that_the_script_reads(text: str, command: str) -
 )
 def test_code_in_a_readme(text: str) -> None:
     assert commands({"README.md": text}) == {"src/fit.py": "python src/fit.py --k 3"}
+
+
+def test_only_what_lies_in_the_repository_says_how_it_is_run() -> None:
+    text = "train:\n\tpython train.py --k 1\n\n    $ python train.py --k 2\n"
+    scripts = "[project.scripts]\nfit = 'train:main'\n"
+    assert uses_in(("train.py",), lambda _: text) == {}
+    assert uses_in(("train.py", "go.sh"), lambda name: "fit" if name == "go.sh" else scripts) == {}
+    assert uses_in(("other.py", "Makefile"), lambda _: text) == {}
+    assert program_command(("a.c",), lambda _: "run:\n\t./a\n\n    cc a.c\n") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "declared", "needed"),
+    [
+        ("go.sh", "python train.py --k 1", False, False),
+        ("README.md", "    python train.py --k 1\n", False, False),
+        ("go.sh", "torchrun train.py", False, True),
+        ("go.sh", "cd lab && python fit.py", False, True),
+        ("go.sh", "K=1 python train.py", False, True),
+        ("go.sh", "fit --k 1", True, True),
+        ("go.sh", "python src/a.py --out x && rm x\npython train.py --in x", False, False),
+        ("go.sh", "python lab/fit.py --out x\npython train.py --in x", False, True),
+        ("Makefile", "train:\n\tpython train.py\n", True, False),
+        ("pyproject.toml", "[project.scripts]\nfit = 'train:main'\n", True, True),
+        ("pyproject.toml", "[tool.poetry.scripts]\nfit = 'train:main'\n", True, True),
+    ],
+)
+def test_whether_a_script_needs_its_command(
+    name: str, text: str, declared: bool, needed: bool
+) -> None:
+    files = {"train.py": "os.environ['K']", "lab/fit.py": "", name: text}
+    if text.startswith("fit"):
+        files["pyproject.toml"] = "[project.scripts]\nfit = 'train:main'\n"
+    uses = uses_in(tuple(files), lambda name: files.get(name, ""))
+    use = uses["lab/fit.py" if text.startswith("cd") else "train.py"]
+    assert (use.declared, use.needed) == (declared, needed)
+    assert use.where == ("pyproject.toml" if text.startswith("fit") else name)
 
 
 def test_entry_points_and_packages_that_python_runs() -> None:
