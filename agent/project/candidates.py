@@ -117,7 +117,7 @@ def files_of(folder: Path) -> tuple[str, ...]:
     options = ("-z", "--cached", "--others", "--exclude-standard")
     listing = Plumbing(folder)("ls-files", *options).split("\0")
     # What cannot be printed cannot be named in a file of settings either.
-    names = [name for name in dict.fromkeys(listing) if name and is_plain(name)]
+    names = [name for name in dict.fromkeys(listing) if is_plain(name)]
     plain = [name for name in names if _is_plain(folder / name)]
     return tuple(sorted(plain))
 
@@ -274,11 +274,10 @@ def _weighed(
     if use:
         why.append(f"{use.where} runs it")
     # The defaults of a script come first, where it runs by them.
-    needed = use and (use.declared or use.needed or needs_arguments(tree))
-    command = use.command if use and needed else ""
-    if not command and not is_script(tree):
-        command = compiling(name)
-    return Candidate(path=name, why=tuple(why) or ("it runs",), weight=weight, command=command)
+    command = "" if is_script(tree) else compiling(name)
+    if use and (use.declared or use.needed or needs_arguments(tree)):
+        command = use.command
+    return Candidate(path=name, why=tuple(why), weight=weight, command=command)
 
 
 def _within_bounds(names: Sequence[str], read: Reader) -> tuple[str, ...]:

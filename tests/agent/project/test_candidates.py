@@ -7,7 +7,7 @@ import pytest
 
 from agent.errors import ProjectFault
 from agent.project.around import project_around
-from agent.project.candidates import find_candidates, text_in
+from agent.project.candidates import MAX_BYTES, files_of, find_candidates, text_in
 from agent.project.find import find_project
 from agent.project.numbers import direction_of, likely, numbers_in
 from agent.project.scripts import needs_arguments, printed_lines
@@ -29,13 +29,32 @@ def test_headers_that_a_compiled_program_includes(tmp_path: Path) -> None:
         "Makefile": "bench: a.out\n\t./a.out\n",
         "src/kernel.cpp": '#include "kernel.hpp"\n#include <vector>\n#include "missing.hpp"\n',
         "src/kernel.hpp": '#include "sizes.h"\n',
-        "include/sizes.h": "constexpr int TILE = 8;\n",
+        "include/sizes.h": '#include "kernel.hpp"\n',
         "src/unused.hpp": "",
         "src/main.cpp": "",
     }
     best = find_candidates(repository(tmp_path, files)).best
     assert best
     assert best.files == ("src/kernel.cpp", "src/kernel.hpp", "include/sizes.h")
+
+
+@pytest.mark.parametrize(
+    ("names", "files"),
+    [
+        (("walk.c",), ()),
+        (("main.c", "tests/walk.c"), ()),
+        (("b.go", "a/c.rs", "main.c"), ("b.go", "a/c.rs")),
+        (("b.c", "a/c.h"), ("b.c", "a/c.h")),
+    ],
+)
+def test_sources_of_a_program_those_near_the_root_first(
+    tmp_path: Path, names: tuple[str, ...], files: tuple[str, ...]
+) -> None:
+    texts = {"Makefile": "run: a.out\n\t./a.out\n", **dict.fromkeys(names, "")}
+    text = '#include "a/c.h"\n#include "b.c"\n'
+    best = find_candidates(repository(tmp_path, {**texts, names[0]: text})).best
+    assert best and (best.path, best.files) == (names[0], files)
+    assert (best.command, best.reason) == ("make -s run", "it is compiled")
 
 
 @pytest.mark.parametrize(
@@ -144,10 +163,38 @@ def test_where_no_script_looks_like_a_training_the_likeliest_is_named(tmp_path: 
     found = find_candidates(repository(tmp_path / "d", {"a.js": "", "src/train.R": "", "b.jl": ""}))
     assert found.best
     assert (found.best.path, found.best.command) == ("src/train.R", "Rscript src/train.R")
-    found = find_candidates(repository(tmp_path / "e", {"walk.c": ""}))
-    build = "cc -O2 -o program walk.c -lm && ./program"
-    assert found.guess == ("walk.c", f"sh -c '{build}'")
+    assert found.guess is None
+    deep = {"a/b/c/run.sh": "", "a/b/c/d/run.sh": "", "test/run.sh": ""}
+    found = find_candidates(repository(tmp_path / "g", deep))
+    assert [script.path for script in found.scripts] == ["a/b/c/run.sh"]
+    files |= {"Makefile": "run:\n\tpython evaluate_all.py --k 1\n"}
+    found = find_candidates(repository(tmp_path / "h", files))
+    assert found.guess == ("evaluate_all.py", "python evaluate_all.py --k 1")
+    for name, compiler in (("walk.c", "cc"), ("walk.cc", "c++"), ("walk.cpp", "c++")):
+        found = find_candidates(repository(tmp_path / name, {name: "", "setup.jl": ""}))
+        build = f"{compiler} -O2 -o program {name} -lm && ./program"
+        assert found.guess == (name, f"sh -c '{build}'")
     assert find_candidates(repository(tmp_path / "c", {"README.md": ""})).guess is None
+
+
+def test_only_plain_files_with_names_that_can_be_shown_are_read(tmp_path: Path) -> None:
+    folder = repository(tmp_path, {"a.py": "", "b.py": "", "c\x1b.py": "", "sub/d.py": ""})
+    git(folder, "add", ".")
+    (folder / "b.py").unlink()
+    (folder / "link.py").symlink_to("a.py")
+    (folder / "folder.py").symlink_to("sub")
+    (folder / ".gitignore").write_text("ignored.py\n")
+    (folder / "ignored.py").touch()
+    assert files_of(folder) == (".gitignore", "a.py", "sub/d.py")
+
+
+def test_a_text_has_the_ends_of_lines_that_we_read_and_a_bound(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_bytes(b"a\r\nb\rc\n\xff")
+    assert text_in(tmp_path, "a.py") == "a\nb\nc\n\ufffd"
+    (tmp_path / "a.py").write_bytes(b"#" * MAX_BYTES)
+    assert len(text_in(tmp_path, "a.py")) == MAX_BYTES
+    (tmp_path / "a.py").write_bytes(b"#" * (MAX_BYTES + 1))
+    assert text_in(tmp_path, "a.py") == ""
 
 
 def test_what_is_code_in_a_repository(tmp_path: Path) -> None:
@@ -222,7 +269,7 @@ def test_of_two_names_alike_what_is_printed_and_read_decides(tmp_path: Path) -> 
         "solve_a.py": "print('zork:', 1.0)\n",
         "solve_b.py": "open('notes.txt')\n",
         "solve_c.py": "print('loss:', 1.0)\n",
-        "solve_d.py": "open('prompt.txt')\nprint('zork:', 1.0)\n",
+        "solve_d.py": "open('./prompt.txt')\nprint('zork:', 1.0)\n",
         "prompt.txt": "",
         "notes.txt": "",
     }
@@ -233,7 +280,8 @@ def test_of_two_names_alike_what_is_printed_and_read_decides(tmp_path: Path) -> 
 
 def test_names_decide_between_scripts_alike_those_near_the_root_first(tmp_path: Path) -> None:
     order = """train.py src/train.py a/b/train.py finetune_bert.py pretrain.py run_train.py
-    train_data.py trainer.py exp-3.py main.py src/pkg/__main__.py a/solve.py a/b/run.py notes.py"""
+    train_data.py trainer.py a/tune.py exp-3.py main.py src/pkg/__main__.py a/solve.py a/b/run.py
+    notes.py"""
     no_names = "evaluate.py eval_main.py plot.py tests/main.py build/lib/main.py test_run.py"
     files = dict.fromkeys(f"{order} {no_names}".split(), "print('acc:', fit())\n")
     found = find_candidates(repository(tmp_path, files))
@@ -258,18 +306,76 @@ def test_all_that_speaks_for_a_script_is_said(tmp_path: Path) -> None:
     assert best.command == "python tune.py --k 1"
 
 
+ASKS = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--out', required=True)\n"
+SAYS = "print('loss:', 1.0)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "makefile", "readme", "command"),
+    [
+        (SAYS, "", "    python run_it.py --k 1\n", ""),
+        (SAYS, "run:\n\tpython run_it.py --k 1\n", "", "python run_it.py --k 1"),
+        (SAYS, "", "    torchrun run_it.py\n", "torchrun run_it.py"),
+        (ASKS + SAYS, "", "    python run_it.py --out a\n", "python run_it.py --out a"),
+        ("def run(): ...\n", "run:\n\tpython run_it.py -k\n", "", "python run_it.py -k"),
+        ("def run(): ...\n", "", "    python run_it.py -k\n", "python -m py_compile run_it.py"),
+        ("def run(): ...\n", "", "", None),
+    ],
+)
+def test_how_a_script_is_run_where_its_path_alone_is_not_enough(
+    tmp_path: Path, text: str, makefile: str, readme: str, command: str | None
+) -> None:
+    files = {"run_it.py": text, "Makefile": makefile, "README.md": readme}
+    best = find_candidates(repository(tmp_path, files)).best
+    assert (best.command if best else None) == command
+
+
+def test_what_a_recipe_runs_comes_before_what_a_text_for_people_runs(tmp_path: Path) -> None:
+    files = {
+        "solve_a.py": SAYS,
+        "solve_b.py": SAYS,
+        "Makefile": "solve:\n\tpython solve_b.py\n",
+        "README.md": "    python solve_a.py\n",
+    }
+    found = find_candidates(repository(tmp_path, files))
+    assert [script.path for script in found.scripts] == ["solve_b.py", "solve_a.py"]
+
+
+@pytest.mark.parametrize(
+    ("module", "other", "text", "command"),
+    [
+        ("src/lib/net.py", "score.py", SAYS, "python fit.py --out a"),
+        ("lib/net.py", "score.py", SAYS, "python fit.py --out a"),
+        ("lib/unused.py", "score.py", SAYS, "bash go.sh"),
+        ("lib/unused.py", "score.py", "print('loss:', 1.0\n", "python fit.py --out a"),
+        ("lib/unused.py", "tests/score.py", "print('loss:', 1.0\n", "bash go.sh"),  # not read
+    ],
+)
+def test_a_stage_prints_what_its_modules_print(
+    tmp_path: Path, module: str, other: str, text: str, command: str
+) -> None:
+    files = {
+        "fit.py": f"from lib import net\n{ASKS}",
+        module: SAYS,
+        other: text,
+        "go.sh": f"python fit.py --out a\npython {other} --in b\n",
+    }
+    found = find_candidates(repository(tmp_path, files))
+    assert {script.path: script.command for script in found.scripts}["fit.py"] == command
+
+
 def test_a_program_that_an_evaluator_scores_comes_before_other_scripts(tmp_path: Path) -> None:
     files = {
-        "e/evaluator.py": "def evaluate(program_path):\n    return {'score': 1.0}\n",
-        "e/initial_program.py": "import torch\nprint('loss:', fit())\n",
-        "fit.py": "print('loss: 1.0')\n",
-        "train.py": "import torch\nprint('loss:', 1.0)\n",
+        "e/f/evaluator.py": "def evaluate(program_path):\n    return {'score': 1.0}\n",
+        "e/f/initial_program.py": "import torch\nprint('loss:', fit())\n",
+        "main.py": "print('loss: 1.0')\n",
+        "fit.py": "import torch\nprint('loss:', 1.0)\n",
     }
     found = find_candidates(repository(tmp_path, files))
     paths = [script.path for script in found.scripts]
-    assert paths == ["train.py", "e/initial_program.py", "fit.py"]
-    assert found.scripts[1].reason == "e/evaluator.py evaluates it"
-    assert 'evaluate("e/initial_program.py")' in found.scripts[1].command
+    assert paths == ["fit.py", "e/f/initial_program.py", "main.py"]
+    assert found.scripts[1].reason == "e/f/evaluator.py evaluates it"
+    assert 'evaluate("e/f/initial_program.py")' in found.scripts[1].command
 
 
 def test_links_tests_and_what_is_no_python_are_no_candidates(tmp_path: Path) -> None:
@@ -278,6 +384,7 @@ def test_links_tests_and_what_is_no_python_are_no_candidates(tmp_path: Path) -> 
         "test_train.py": "print('loss: 1.0')\n",
         "broken_train.py": "print('loss: 1.0'\n",
         "model.py": "class Model: ...\n",
+        "train.txt": "print('loss: 1.0')\n",
     }
     folder = repository(tmp_path, files)
     (folder / "train.py").symlink_to("/etc/passwd")

@@ -62,7 +62,7 @@ def test_words_around_a_command_are_no_part_of_it() -> None:
     [
         "python train.py --data $DATA",
         "python train.py --data {{data}}",
-        "python train.py; rm -r a",
+        "python train.py --k 1; rm -r a",
         "echo python train.py && sleep 1",
         "./train.sh && python train.py",
         "make data && python train.py",
@@ -287,6 +287,7 @@ stages:
         ("cd ../src && python src/fit.py", "python src/fit.py"),
         ("cd src extra\npython src/fit.py", "python src/fit.py"),
         ("cd src && cd .. && python src/fit.py $*", "python src/fit.py"),
+        ("cd tools && cd ../src && python fit.py", "sh -c 'cd src && python fit.py'"),
         ("&& python src/fit.py", "python src/fit.py"),
         ("export K=3 && python src/fit.py", "env K=3 python src/fit.py"),
         ("K=3 KEY=a python src/fit.py", "env K=3 python src/fit.py"),
@@ -328,7 +329,7 @@ def test_only_what_lies_in_the_repository_says_how_it_is_run() -> None:
         ("go.sh", "torchrun train.py", False, True),
         ("go.sh", "cd lab && python fit.py", False, True),
         ("go.sh", "K=1 python train.py", False, True),
-        ("go.sh", "fit --k 1", True, True),
+        ("README.md", "    fit --k 1\n", True, True),
         ("go.sh", "python src/a.py --out x && rm x\npython train.py --in x", False, False),
         ("go.sh", "python lab/fit.py --out x\npython train.py --in x", False, True),
         ("Makefile", "train:\n\tpython train.py\n", True, False),
@@ -340,12 +341,12 @@ def test_whether_a_script_needs_its_command(
     name: str, text: str, declared: bool, needed: bool
 ) -> None:
     files = {"train.py": "os.environ['K']", "lab/fit.py": "", name: text}
-    if text.startswith("fit"):
+    if text.startswith("    fit"):
         files["pyproject.toml"] = "[project.scripts]\nfit = 'train:main'\n"
     uses = uses_in(tuple(files), lambda name: files.get(name, ""))
     use = uses["lab/fit.py" if text.startswith("cd") else "train.py"]
     assert (use.declared, use.needed) == (declared, needed)
-    assert use.where == ("pyproject.toml" if text.startswith("fit") else name)
+    assert use.where == name
 
 
 def test_entry_points_and_packages_that_python_runs() -> None:
