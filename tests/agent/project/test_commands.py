@@ -3,7 +3,6 @@
 import pytest
 
 from agent.project.commands import program_command, uses_in
-from agent.project.evolved import evolved_in
 
 SCRIPTS = ("train.py", "src/fit.py", "tools/plot.py")
 
@@ -69,6 +68,10 @@ def test_words_around_a_command_are_no_part_of_it() -> None:
         "python train.py || true",
         "python -c 'import train'",
         "python other.py",
+        "python -c pass train.py",
+        "python other train",
+        "python -m",
+        "python Makefile",
         "echo python train.py",
         "python 'train.py",
         "cd && python train.py",
@@ -93,6 +96,10 @@ python tools/plot.py --model work/model.json
         (f"python train.py --out work/rows.csv\n{STAGES}", (), "bash go.sh"),
         (f"python train.py out=work/rows.csv\n{STAGES}", (), FIT),
         (f"python train.py out work/rows.csv --out --rate\n{STAGES}", (), FIT),
+        (f"python train.py --out=work/rows.csv\n{STAGES}", (), "bash go.sh"),
+        (f"python train.py --out work/rows.csv\n{STAGES.replace('s w', 's=w')}", (), "bash go.sh"),
+        (f"python train.py --out src/fit.py\n{STAGES}", (), FIT),
+        (STAGES, ("src/fit.py", "tools/plot.py"), FIT),
         (STAGES, ("src/fit.py",), "bash go.sh"),
         (STAGES, (), FIT),
         (
@@ -119,18 +126,8 @@ def test_a_makefile_comes_before_a_script_and_a_readme() -> None:
         "train.py": "python train.py --data data/a.csv",
         "src/fit.py": "python src/fit.py --k 3",
     }
-
-
-@pytest.mark.parametrize(
-    ("makefile", "command"),
-    [
-        ("run: bench\n\t./bench\n\nbench:\n\tcc -o bench a.c\n", "make -s run"),
-        ("prog: a.c\n\tcc -O2 -o prog a.c\n", "sh -c 'make -s prog && ./prog'"),
-        ("clean:\n\trm -f prog\n", ""),
-    ],
-)
-def test_a_compiled_program_is_built_and_run(makefile: str, command: str) -> None:
-    assert program_command(("Makefile", "a.c"), lambda _: makefile) == command
+    near = {"a/a.sh": "python train.py --k 1\n", "z.sh": "python train.py --k 2\n"}
+    assert commands(near) == {"train.py": "python train.py --k 2"}, "near the root"
 
 
 TASK_FILES = {
@@ -292,11 +289,12 @@ stages:
         ("export K=3 && python src/fit.py", "env K=3 python src/fit.py"),
         ("K=3 KEY=a python src/fit.py", "env K=3 python src/fit.py"),
         ("OTHER=1 K=3 python src/fit.py", "env K=3 python src/fit.py"),
+        ("OMP_NUM_THREADS=2 python src/fit.py", "python src/fit.py"),
         ("export K=$X J=1\npython src/fit.py", "python src/fit.py"),
     ],
 )
 def test_a_folder_and_variables_that_the_script_reads(text: str, command: str) -> None:
-    files = {"go.sh": text, "src/fit.py": "import os\nk = os.environ['K'], os.environ['KEY']\n"}
+    files = {"go.sh": text, "src/fit.py": "read('K'), read('KEY'), read('OMP_NUM_THREADS')\n"}
     assert commands(files) == {"src/fit.py": command}
 
 
@@ -306,10 +304,14 @@ def test_a_folder_and_variables_that_the_script_reads(text: str, command: str) -
         "# Run\n\n    $ python src/fit.py --k 3\n",
         "Run `python src/fit.py --k 3` then wait.\n",
         "Run:\n\n```bash\npip install . && python src/fit.py --k 3\n```\n",
+        "Run:\n\tpython src/fit.py --k 3\n",
+        "```\ncd src\n```\nor\n```\npython src/fit.py --k 3\n```\n",
     ],
 )
 def test_code_in_a_readme(text: str) -> None:
     assert commands({"README.md": text}) == {"src/fit.py": "python src/fit.py --k 3"}
+    for block in ("    cd src\n\n    python fit.py\n", "```\ncd src\n\npython fit.py\n```\n"):
+        assert commands({"README.md": block}) == {"src/fit.py": "sh -c 'cd src && python fit.py'"}
 
 
 def test_only_what_lies_in_the_repository_says_how_it_is_run() -> None:
@@ -360,49 +362,13 @@ def test_entry_points_and_packages_that_python_runs() -> None:
     assert commands(files) == {"src/spins/fit.py": "python -m spins.fit"}
     files["README.md"] = "Type `fit-it all --lr 1` or `serve`.\n"
     assert commands(files)["src/spins/fit.py"] == "python -m spins.fit all --lr 1"
+    several = scripts.replace("web", "fit") + "learn = 'spins.fit:main'\n"
+    uses = commands({**files, "pyproject.toml": several, "README.md": ""})
+    assert uses == {"src/spins/fit.py": "python -m spins.fit"}
+    unnamed = "[project.scripts]\na = 'spins.fit:main'\n"
+    assert commands({**files, "pyproject.toml": unnamed, "README.md": ""}) == uses
+    unnamed += "b = 'spins.fit:main'\n"
+    assert commands({**files, "pyproject.toml": unnamed, "README.md": ""}) == {}
+    assert commands({"a/b/__main__.py": ""}) == {}, "no package"
     package = {"a/__init__.py": "", "a/b/__init__.py": "", "a/b/__main__.py": ""}
     assert commands(package) == {"a/b/__main__.py": "python -m a.b"}
-
-
-@pytest.mark.parametrize(
-    ("files", "command"),
-    [
-        ({"go.sh": "mkdir -p b\ng++ -O2 -o b/a a.c\n./b/a\n"}, "bash go.sh"),
-        ({"Cargo.toml": ""}, "cargo run --quiet --release --offline"),
-        ({"go.mod": ""}, "go run ."),
-        ({"go.sh": "echo gcc\n"}, ""),
-        (
-            {"README.md": "```\n$ gcc -O2 -o a a.c\n$ ./a 7\n```\n"},
-            "sh -c 'gcc -O2 -o a a.c && ./a 7'",
-        ),
-        ({"README": "Type:\n\n    cc a.c\n"}, "sh -c 'cc a.c && ./a.out'"),
-        ({"README.md": "Compile it with gcc.\n"}, ""),
-    ],
-)
-def test_a_compiled_program_without_a_makefile(files: dict[str, str], command: str) -> None:
-    assert program_command(("a.c", *files), lambda name: files[name]) == command
-
-
-EVALUATOR = "def evaluate(program_path):\n    return {'score': 1.0}\n"
-
-
-def test_an_evaluator_of_an_evolutionary_framework() -> None:
-    files = {"e/evaluator.py": EVALUATOR, "e/initial_program.py": "x = 1\n"}
-    evolved = evolved_in(tuple(files), lambda name: files[name])
-    assert evolved is not None
-    assert (evolved.path, evolved.evaluator) == ("e/initial_program.py", "e/evaluator.py")
-    assert 'evaluate("e/initial_program.py")' in evolved.command
-    marked = {"evaluate.py": EVALUATOR, "mine.py": "# EVOLVE-BLOCK-START\n"}
-    found = evolved_in(tuple(marked), lambda name: marked[name])
-    assert found is not None and found.path == "mine.py"
-    alone = {"evaluate.py": EVALUATOR, "mine.py": "x = 1\n"}
-    assert evolved_in(tuple(alone), lambda name: alone[name]) is None
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["def evaluate(model, loader):\n    pass\n", "def evaluate():\n    pass\n", "x = 1\n", "def ("],
-)
-def test_another_evaluate_is_none(text: str) -> None:
-    files = {"evaluate.py": text, "initial_program.py": ""}
-    assert evolved_in(tuple(files), lambda name: files[name]) is None
