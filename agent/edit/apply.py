@@ -34,7 +34,6 @@ _VERBS: dict[type[Edit], Callable[[Source, Any], str | Refused]] = {
     DeleteDefinition: delete_definition,
     ReplaceStatements: replace_statements,
     AddImport: add_import,
-    ReplaceText: lambda source, edit: replace_text(source.mark + source.text, edit),
 }
 
 

@@ -55,6 +55,7 @@ FORMS = [
     ("tx = optax.adamw(rate, weight_decay=0.1)", "tx.weight_decay"),
     ("tx = optax.chain(clip(1.0), optax.adamw(rate, b1=0.1))", "optax.adamw(b1)"),
     ("hp2 = {'lr': 0.1}", "hp2.lr"),
+    ("hp = {'a': {'b': dict(c={'d': {'e': {'lr': 0.1}}})}}", "hp.a.b.c.d.e.lr"),
     (
         "def get_default_configs():\n    config = ConfigDict()\n"
         "    config.optim = optim = ConfigDict()\n    optim.lr = 0.1",

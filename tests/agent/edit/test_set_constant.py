@@ -41,6 +41,7 @@ from tests.agent.edit.pairs import made, pair, refused
             "# -*- coding: utf-8 -*-\nx = 'é'; A = 2\n",
         ),
         ("A, B = 1, 2\nprint(A)\n", "3, 4", "A, B = (3, 4), 2\nprint(A)\n"),
+        ("# é\nA = 1; B = 2\n", "3", "# é\nA = 3; B = 2\n"),
         ("A = 1 \\\n  + 2\n", "4", "A = 4\n"),
         ("A = os.environ.get('A', 1)\n", "3, 4", "A = os.environ.get('A', (3, 4))\n"),
         ("def f():\n    A = 5\nA = 1\n", "2", "def f():\n    A = 5\nA = 2\n"),

@@ -148,6 +148,13 @@ def test_odd_but_possible_paths(path: str) -> None:
     assert path == composed or isinstance(twin, Refused), "a twin to some systems"
 
 
+@pytest.mark.parametrize("path", ["notes.txt", "conf/bin.txt"])
+def test_no_file_is_put_over_another(path: str) -> None:
+    for edit in (AddFile(file=path, code="x"), RenameFile(file="model/net.py", to=path)):
+        refused = apply_edits(PROJECT, [edit])
+        assert isinstance(refused, Refused) and f"{path} is taken" in refused.where
+
+
 def test_letters_alone_may_change_by_a_rename() -> None:
     renamed = apply_edits(PROJECT, [RenameFile(file="model/net.py", to="model/Net.py")])
     assert isinstance(renamed, Sources)

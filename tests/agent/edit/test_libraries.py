@@ -1,0 +1,111 @@
+"""The names that libraries give settings, options, limits and seeds: each is known."""
+
+import ast
+
+import pytest
+
+from agent.edit.files import guard_files
+from agent.edit.places import places_of
+from agent.edit.places.limits import Limits, limits_in
+from agent.edit.source import Source, read
+from agent.edit.values import language_of
+from agent.space import read_constants
+
+DICTIONARIES = (
+    *("edict", "EasyDict", "AttrDict", "Munch", "DotMap", "Box", "addict.Dict", "CN", "CfgNode"),
+    *("OmegaConf.create", "DictConfig", "FrozenConfigDict", "OrderedDict", "SimpleNamespace"),
+)
+OPTAX = (
+    *("adam", "adamw", "sgd", "rmsprop", "lion", "lamb", "lars", "adafactor", "adagrad", "radam"),
+    *("nadam", "nadamw", "adabelief", "yogi", "muon", "novograd", "adamax", "linear_schedule"),
+    *("cosine_decay_schedule", "exponential_decay", "polynomial_schedule"),
+    *("linear_onecycle_schedule", "cosine_onecycle_schedule", "warmup_cosine_decay_schedule"),
+)
+RECORDS = (
+    *("@attrs.define", "@attr.s", "@attr.attrs", "@attrs.frozen", "@attrs.mutable", "@chz.chz"),
+    *("@configclass", "@pydantic_dataclass", "BaseSettings", "NamedTuple", "msgspec.Struct"),
+)
+SEEDING = (
+    *("manual_seed_all", "seed_all", "seed_everything", "set_random_seed", "set_rng_seed"),
+    *("set_global_seed", "set_global_seeds", "seed_rng"),
+)
+GENERATORS = (
+    *("SeedSequence", "PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64", "PRNGKey"),
+    *("PRNGSequence", "random.Random"),
+)
+
+
+def test_dictionaries_and_optimizers_hold_settings() -> None:
+    for made in DICTIONARIES:
+        assert read_constants(f"cfg = {made}({{'lr': 0.1}})\n") == {"cfg.lr": 0.1}, made
+    for made in OPTAX:
+        assert read_constants(f"tx = optax.{made}(rate, decay=0.1)\n") == {"tx.decay": 0.1}, made
+
+
+def test_a_field_of_a_record_that_every_call_sets_is_no_constant() -> None:
+    for mark in RECORDS:
+        head = f"{mark}\nclass C:" if mark.startswith("@") else f"class C({mark}):"
+        record = f"{head}\n    lr: float = 0.1\n"
+        assert read_constants(record) == {"C.lr": 0.1}, mark
+        assert read_constants(f"{record}use(C(0.2))\n") == {}, mark
+
+
+def test_classes_that_learn_and_functions_that_are_commands() -> None:
+    for base in ("LightningModule", "PreTrainedModel", "Optimizer", "nnModule"):
+        assert read_constants(f"class C({base}):\n  def __init__(self):\n    self.a = 1\n"), base
+    for mark in ("app.callback()", "ex.automain", "hydra.main()", "record"):
+        assert read_constants(f"@{mark}\ndef go(lr=0.1): ...\n") == {"go.lr": 0.1}, mark
+    for caller in ("defopt.run", "auto_cli", "tyro.cli", "CLI", "ArgsHandler"):
+        assert read_constants(f"def go(lr=0.1): ...\n{caller}(go)\n") == {"go.lr": 0.1}, caller
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        ("lower_bound", "upper_bound"),
+        ("min_value", "max_value"),
+        ("minimum", "maximum"),
+        ("min_val", "max_val"),
+        ("min", "max"),
+    ],
+)
+def test_limits_by_keyword(low: str, high: str) -> None:
+    call = ast.parse(f"option({low}=2, {high}=8)", mode="eval").body
+    assert limits_in(call) == Limits(low=2, high=8)
+
+
+def test_limits_by_a_type() -> None:
+    for name in ("IntRange", "FloatRange", "ValueRange", "Interval"):
+        assert limits_in(ast.parse(f"{name}(2, 8)", mode="eval").body) == Limits(low=2, high=8)
+    for name in ("PositiveFloat", "flags.DEFINE_positive_integer"):
+        assert limits_in(ast.parse(name, mode="eval").body) == Limits(low=0, is_low_open=True)
+
+
+def test_flags_say_the_type_of_their_values() -> None:
+    kinds = {"float": "float", "integer": "int", "bool": "bool", "boolean": "bool", "string": "str"}
+    for kind, stated in kinds.items():
+        source = read(f"flags.DEFINE_{kind}('a', 1, 'help')\n")
+        assert isinstance(source, Source)
+        assert places_of(source)["--a"].stated_type == stated
+
+
+def test_calls_that_seed_are_known() -> None:
+    for call in SEEDING:
+        refused = guard_files("x = 1\n", f"x = 2\n{call}(7)\n")
+        assert refused is not None and refused.reason == "seed-only", call
+    for call in GENERATORS:
+        refused = guard_files(f"x = 1\nr = {call}(1)\n", f"x = 2\nr = {call}(2)\n")
+        assert refused is not None and refused.reason == "seed-only", call
+
+
+def test_files_of_a_language_by_their_suffixes() -> None:
+    suffixes = {
+        "code": "cc cxx hpp cuh mjs cjs ts",
+        "json": "json jsonc",
+        "shell": "sh bash zsh",
+        "ini": "ini cfg conf properties gin",
+        "yaml": "yaml yml",
+    }
+    for language, names in suffixes.items():
+        for name in names.split():
+            assert language_of(f"a.{name}") == language, name
