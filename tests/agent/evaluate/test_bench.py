@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -35,16 +35,11 @@ def export(commit: str, folder: Path) -> None:
     (folder / "train.py").write_text(f"# {commit}\n")
 
 
-def bench_of(folder: Path, script: Script, unit: str = "s", memory: int | None = None) -> Bench:
-    budget = Budget(amount=60, unit=unit)
-    plan = Plan(
-        score="printed",
-        train="train.py",
-        data=None,
-        read_only=(),
-        budget=budget,
-        memory_bytes=memory,
-    )
+def bench_of(folder: Path, script: Script, **settings: Any) -> Bench:
+    """Return a bench whose plan has these settings, and the least that a plan needs."""
+    least = {"score": "printed", "train": "train.py", "data": None, "read_only": ()}
+    least |= {"budget": Budget(amount=60), "memory_bytes": None}
+    plan = Plan.model_validate({**least, **settings})
     return Bench(plan, ScriptedRunner(script), (Slot(number=0, cpus=(0,)),), folder, export)
 
 
@@ -91,7 +86,7 @@ def test_the_deadline_and_the_memory_reach_the_run(tmp_path: Path) -> None:
         specs.append(spec)
         return finished(), SCORE.format(1.0)
 
-    bench = bench_of(tmp_path, script, memory=2**30)
+    bench = bench_of(tmp_path, script, memory_bytes=2**30)
     for baseline in (70.0, None):
         bench.run(assignment(baseline=baseline), lambda event: None, threading.Event())
     assert [spec.limits.wall_seconds for spec in specs] == [
@@ -115,7 +110,8 @@ def test_who_is_measured_a_second_time_before_it_counts_as_too_long(
 ) -> None:
     """The machine may be to blame for an incumbent, which kept to its budget, and for steps."""
     took = iter([99.0, 61.0])
-    bench = bench_of(tmp_path, lambda spec: (finished(next(took)), SCORE.format(1.0)), unit)
+    budget = Budget(amount=60, unit=unit)
+    bench = bench_of(tmp_path, lambda _: (finished(next(took)), SCORE.format(1.0)), budget=budget)
     baseline = {"s": 61.0, "steps": 60.0}[unit]
     result = bench.run(
         assignment(baseline=baseline, role=role), lambda event: None, threading.Event()
@@ -134,7 +130,8 @@ def test_who_is_measured_a_second_time_before_it_counts_as_too_long(
 
 
 def test_steps_that_take_too_long_twice_are_invalid(tmp_path: Path) -> None:
-    bench = bench_of(tmp_path, lambda spec: (finished(95.0), SCORE.format(1.0)), "steps")
+    budget = Budget(amount=60, unit="steps")
+    bench = bench_of(tmp_path, lambda _: (finished(95.0), SCORE.format(1.0)), budget=budget)
     result = bench.run(assignment(baseline=60.0), lambda event: None, threading.Event())
     assert result
     assert (result.status, result.seconds) == ("invalid", 190.0)

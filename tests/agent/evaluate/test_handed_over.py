@@ -6,16 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.evaluate.bench import Bench, Plan
-from agent.evaluate.slots import Slot
 from agent.records.objective import Sense
-from sandbox.ground.budget import Budget
 from sandbox.score.evaluator.evaluation import Evaluation
 from sandbox.score.measure import Job, Measured, Stopped, Unscored
 from sandbox.score.metric import Metric
-from sandbox.tiers.scripted import ScriptedRunner
-from tests.agent.evaluate.test_bench import assignment, bench_of, export, finished
+from tests.agent.evaluate.test_bench import assignment, bench_of, finished
 from tests.agent.evaluate.test_watch import CURVES
+
+GUARDED = Metric(name="acc", also=("ms",), required=("ms",))
 
 
 def test_the_settings_of_the_run_and_what_is_ordered_reach_the_measurement(
@@ -44,19 +42,17 @@ def test_the_settings_of_the_run_and_what_is_ordered_reach_the_measurement(
         "home": "/home/me",
         "metric": Metric(name="acc"),
     }
-    plan = Plan(
+    bench = bench_of(
+        tmp_path,
+        lambda _: (finished(), ""),
+        **given,
         score="evaluated",
-        train="train.py",
-        budget=Budget(amount=60),
         memory_bytes=1,
         disk_bytes=2,
         output_bytes=3,
         vram_bytes=4,
         evaluation=Evaluation(script="evaluate.py"),
-        **given,
     )
-    runner = ScriptedRunner(lambda _: (finished(), ""))
-    bench = Bench(plan, runner, (Slot(number=0, cpus=(0,)),), tmp_path, export)
     usual = assignment(seed=5)
     other = usual.order.model_copy(update={"commit": "c8", "audit": "full", "split": "test"})
     changed = usual.order.model_copy(update={"texts": {"train.py": "B = 2"}})
@@ -85,18 +81,9 @@ def test_the_settings_of_the_run_and_what_is_ordered_reach_the_measurement(
 def test_a_score_off_its_scale_or_without_a_guarded_metric_is_none(
     tmp_path: Path, printed: str, status: str, detail: str
 ) -> None:
-    plan = Plan(
-        score="printed",
-        train="train.py",
-        data=None,
-        read_only=(),
-        budget=Budget(amount=60),
-        memory_bytes=None,
-        metric=Metric(name="acc", also=("ms",), required=("ms",)),
-        sense=Sense(scale="log"),
-    )
-    runner = ScriptedRunner(lambda _: (finished(), f"---\n{printed}"))
-    bench = Bench(plan, runner, (Slot(number=0, cpus=(0,)),), tmp_path, export)
+    log = f"---\n{printed}"
+    scale = Sense(scale="log")
+    bench = bench_of(tmp_path, lambda _: (finished(), log), metric=GUARDED, sense=scale)
     result = bench.run(assignment(), lambda _: None, threading.Event())
     assert result and result.status == status
     assert detail in result.detail and bool(result.scores) is (status == "scored")
@@ -107,17 +94,7 @@ def test_a_score_of_an_evaluator_without_a_guarded_metric_is_none(
 ) -> None:
     done = Measured(value=0.5, score="evaluated", seconds=1.0)
     monkeypatch.setattr("agent.evaluate.bench.measure", lambda *_: done)
-    plan = Plan(
-        score="evaluated",
-        train="train.py",
-        data=None,
-        read_only=(),
-        budget=Budget(amount=60),
-        memory_bytes=None,
-        metric=Metric(name="acc", also=("ms",), required=("ms",)),
-    )
-    runner = ScriptedRunner(lambda _: (finished(), ""))
-    bench = Bench(plan, runner, (Slot(number=0, cpus=(0,)),), tmp_path, export)
+    bench = bench_of(tmp_path, lambda _: (finished(), ""), score="evaluated", metric=GUARDED)
     result = bench.run(assignment(), lambda _: None, threading.Event())
     assert result and (result.status, result.scores) == ("crash", ())
 

@@ -128,20 +128,17 @@ def inside(tier: str, who: str, environment: str) -> dict[str, Any]:
         command, cwd=home, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     output, errors = process.communicate(timeout=END_SECONDS)
-    left = {str(path) for folder in ("/tmp", "/dev/shm") for path in Path(folder).iterdir()}
-    groups = [
-        str(path)
-        for spot in cgroup.spots()
-        for path in spot.parent.glob(f"{cgroup.PREFIX}-run-{process.pid}-*")
-    ]
+    left = {*Path("/tmp").iterdir(), *Path("/dev/shm").iterdir()} - before - {home}
+    pattern = f"{cgroup.PREFIX}-run-{process.pid}-*"
+    groups = itertools.chain.from_iterable(spot.parent.glob(pattern) for spot in cgroup.spots())
     return {
         "exit": process.returncode,
         "seconds": time.monotonic() - began,
         "answer": json.loads(output) if output.startswith("{") else {},
         "errors": errors[-2000:],
         "processes": _children(),
-        "files": sorted(left - {str(path) for path in before} - {str(home)}),
-        "groups": groups,
+        "files": sorted(map(str, left)),
+        "groups": [*map(str, groups)],
     }
 
 
