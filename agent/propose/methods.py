@@ -10,7 +10,7 @@ from agent.errors import UsageFault
 from agent.llm.model import Model
 from agent.plugins import Plugin, blaming, installed, is_reference, load_reference, unknown
 from agent.propose.context import Context, Proposer, Unreadable
-from agent.propose.search.observe import Observation
+from agent.propose.search.observe import Observation, fit
 from agent.propose.search.suggest import Suggest
 from agent.records.proposals import Configuration, Proposal
 from agent.space import Space
@@ -216,11 +216,12 @@ def _of_object(name: str, code: Any, origin: str) -> Method:
 
 
 def _checked(suggest: Callable[..., Any], blame: str) -> Suggest:
-    """Wrap a search method of a package: an invalid configuration raises a fault."""
+    """Wrap a search method of a package: it sees points of the space, and returns one."""
 
     def checked(space: Space, observations: Sequence[Observation], seed: int) -> Configuration:
+        points = fit(space, observations)
         with blaming(blame, GO_ON):
-            return space.repair({**space.default, **suggest(space, observations, seed)})
+            return space.repair({**space.default, **suggest(space, points, seed)})
 
     return checked
 

@@ -18,7 +18,7 @@ from tests.e2e.researcher import git, ledger, miniature, type_in
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
-SPACE = read_space("LR = 0.1  # [0.01 .. 1 log]\nDEPTH = 4  # [1 .. 16]\nKIND = 'a'  # [a, b]\n")
+SPACE = read_space("LR = 0.01  # [0.01 .. 1 log]\nDEPTH = 4  # [1 .. 16]\nKIND = 'a'  # [a, b]\n")
 QUICK = ("--budget", "5s", "--baseline-repeats", "1", "--tag", "night")
 
 
@@ -62,7 +62,7 @@ def test_the_method_of_the_page_works_as_a_function_and_in_a_run(
     halving = ModuleType("halving")
     exec(code_of("method"), halving.__dict__)
     trials = [Observation(SPACE.default, 1.0)]
-    for _ in range(4):
+    for _ in range(3):
         configuration = halving.suggest(SPACE, trials, 0)
         assert configuration == SPACE.repair(configuration)
         assert configuration not in [trial.configuration for trial in trials]

@@ -17,6 +17,8 @@ from agent.llm.resolve import open_model
 from agent.llm.scripted import Scripted
 from agent.plugins import installed, is_reference, load_reference
 from agent.propose import METHODS, Observation, ask, find_method, list_methods
+from agent.records.proposals import Configuration
+from agent.space import Space
 from agent.trackers import list_trackers, open_trackers
 from agent.trackers.targets import Targets
 from tests.agent.plugins.packages import write_package
@@ -180,6 +182,21 @@ def test_what_a_package_suggests_is_made_valid(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(import_module("lab"), "suggest", lambda *_: {"DEPTH": 10**9})
     [configuration] = ask("steps", SPACE, [], seed=0)
     assert configuration == SPACE.repair({**SPACE.default, "DEPTH": 10**9})
+
+
+def test_a_package_sees_the_constants_that_are_searched_and_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[Observation] = []
+
+    def suggest(space: Space, observations: list[Observation], seed: int) -> Configuration:
+        seen.extend(observations)
+        return space.default
+
+    monkeypatch.setattr(import_module("lab"), "suggest", suggest)
+    trained = Observation({**SPACE.default, "SEED": 3}, 1.0)
+    find_method("steps").suggest()(SPACE, [trained], 0)
+    assert [trial.configuration for trial in seen] == [SPACE.default]
 
 
 def test_two_packages_with_one_name_are_an_error_when_asked_for(
