@@ -323,8 +323,10 @@ class Loop:
             self._break(ProjectFault(message, f"autoresearch show {trial.number}"))
             return
         if trial.status == "guarded":
-            edit = "$EDITOR autoresearch.toml   # then: autoresearch start"
-            self._break(ProjectFault(trial.reason, edit))
+            then = "$EDITOR autoresearch.toml   # then: autoresearch start"
+            if trial.result and trial.result.failed_check:
+                then = f"autoresearch show {trial.number}   # what it printed; then: {then}"
+            self._break(ProjectFault(trial.reason, then))
             return
         ledger = self._ledger
         notes = (ledger.time_words(), *ledger.advice(trial), self._stopwatch.words(trial))

@@ -212,8 +212,9 @@ def test_a_baseline_that_fails_its_checks_ends_the_run(tmp_path: Path) -> None:
             return Crashed(usage=USAGE, exit_code=1), "1 failed\n"
         return model(spec)
 
-    with pytest.raises(ProjectFault, match="fails: 1 failed, with the code as it is"):
+    with pytest.raises(ProjectFault, match="fails: 1 failed, with the code as it is") as fault:
         run(tmp_path, [], failing, checks=["sh -c false"])
+    assert str(fault.value.next_command).startswith("autoresearch show 0 "), "what it printed"
 
 
 def test_a_check_without_its_program_says_where_it_was_looked_for(tmp_path: Path) -> None:
