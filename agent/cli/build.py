@@ -285,7 +285,7 @@ def bench_of(history: History | Unstarted, kit: Kit) -> Measures:
     plan = _plan_of(history, kit, interpreter)
     folder = trials_folder(project, history.tag)
     if kit.data:
-        with waiting("the search for validation text in what a training sees"):
+        with waiting("a search of what a training sees for validation text"):
             search_room(
                 folder / "search", plan, kit.data, lambda room: history.export(history.tip, room)
             )

@@ -15,7 +15,7 @@ NAMED = 2
 # More changes than this are counted.
 FEW_CHANGES = 2
 _FAILURES = {
-    "timeout": "did not fit the budget",
+    "timeout": "did not end in time",
     "over-limit": "took too long",
     "oom": "did not fit into memory",
     "crash": "crashed",
@@ -92,8 +92,8 @@ def _of_worst(lost: Sequence[Trial], describe: Describe, formatter: Formatter) -
 
 
 def _of_failed(trial: Trial, describe: Describe) -> str:
-    too_long = "budget" in trial.reason
-    ending = _FAILURES["timeout"] if too_long else _FAILURES[trial.status]
+    is_too_long = "budget" in trial.reason
+    ending = "did not fit the budget" if is_too_long else _FAILURES[trial.status]
     return f"{describe(trial)} {ending}"
 
 

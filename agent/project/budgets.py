@@ -41,7 +41,8 @@ def time_words(seconds: float, budget: Budget | None, limit: Limit | None, why: 
     """
     usual = Usual(seconds=seconds)
     if not is_limited(budget, limit, usual):
-        return f"trainings take {seconds:.1f} s with a budget of {budget}, which they keep to"
+        kept = f"keeps to the budget of {budget}"
+        return f"a training takes {seconds:.1f} s with its start-up, and {kept}"
     limit = limit or USUAL_LIMIT
     of = "" if budget is None else f", of a budget of {budget}"
     reason = f"; {why}" if why else ""

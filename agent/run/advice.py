@@ -17,8 +17,8 @@ def unsteadiness(baseline: Trial) -> str | None:
     if not sealed or share is None or not isinstance(steps, int):
         return None
     return (
-        f"the baseline's runs differ by {share:.0%} in speed, so scores also measure the load "
-        f"of this machine: --budget {steps}steps would not"
+        f"the baseline's runs differ by {share:.0%} in speed, so scores also measure how busy "
+        f"this machine is; --budget {steps}steps avoids that"
     )
 
 

@@ -29,11 +29,14 @@ def test_a_run_that_kept_nothing_says_how_near_it_came_and_what_did_not_fit() ->
     worse = changed(scored(2, "discard", 2.0, "b", 0.15), "LR", 0.1, 0.3)
     reason = "trained 34.0 s and had not ended, where the budget of 20 s allows 23 s"
     late = changed(failed(3, "invalid", "c", reason), "BATCH", 1024, 16384)
-    assert learnt([BASELINE, near, worse, late], PLAIN) == (
+    reason = "it failed when it was run again under seed 3: scoring was killed after 240 s"
+    slow = changed(failed(4, "timeout", "d", reason), "WIDTH", 64, 96)
+    assert learnt([BASELINE, near, worse, late, slow], PLAIN) == (
         "nothing was better than the baseline beyond noise; "
         "DEPTH 2 → 1 looked better by 0.004, which may be luck; "
         "LR 0.1 → 0.3 was worse by 0.15; "
-        "BATCH 1024 → 16384 did not fit the budget"
+        "BATCH 1024 → 16384 did not fit the budget; "
+        "WIDTH 64 → 96 did not end in time"
     )
 
 

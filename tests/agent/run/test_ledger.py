@@ -311,8 +311,8 @@ def test_a_budget_in_steps_is_advised_where_speed_varies(tmp_path: Path) -> None
     uneven = baseline.result.model_copy(update={"scores": tuple(own), "facts": {"num_steps": 600}})
     advice = ledger.advice(baseline.model_copy(update={"result": uneven}))
     assert advice == [
-        "the baseline's runs differ by 20% in speed, so scores also measure the load "
-        "of this machine: --budget 600steps would not"
+        "the baseline's runs differ by 20% in speed, so scores also measure how busy "
+        "this machine is; --budget 600steps avoids that"
     ]
     assert ledger.advice(baseline) == []
     printed = uneven.model_copy(

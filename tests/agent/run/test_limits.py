@@ -169,7 +169,7 @@ def test_a_budget_that_is_used_holds(tmp_path: Path) -> None:
     judged, notes = night(tmp_path, kept, budget=Budget(amount=10))
     assert judged.status == "invalid"
     assert "the budget of 10 s and the baseline's start-up of 0.0 s allow 11.0 s" in judged.reason
-    assert "trainings take 10.0 s with a budget of 10s, which they keep to" in notes
+    assert "a training takes 10.0 s with its start-up, and keeps to the budget of 10s" in notes
 
 
 def test_an_older_run_is_read_as_ever(tmp_path: Path) -> None:
