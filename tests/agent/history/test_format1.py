@@ -51,6 +51,116 @@ def test_an_attempt_comes_back_as_it_was(proposal: Proposal, number: int) -> Non
     assert is_attempt(commit)
 
 
+# As a version before format 2 wrote it, but for the values.
+OLD_VERDICT = """#8 keep try it
+
+better
+
+Trial: 8
+Status: keep
+Reason: better
+Against: 5
+Pairs: [{"seed": 1, "candidate": 0.5, "incumbent": 0.75}]
+Delta: -0.25
+Interval: [-0.5, -0.125]
+Estimate: 0.5
+Charge: 0.0625
+Changes: [{"name": "LR", "before": 0.5, "after": 0.25}]
+Configuration: {"LR": 0.25}
+Fingerprint: "f1"
+At: "2026-11-29T01:00:00+00:00"
+Result: scored
+Scores: [{"value": 0.5, "seed": 1, "kind": "sealed"}]
+Curve: [[0.5, 2.5]]
+Seconds: 2.0
+Score-Seconds: 3.0
+Peak-Memory-MB: 4.0
+Parameters: 5
+Facts: {"steps": 6}
+Tier: bubblewrap
+Detail: "as it was"
+Recheck: passed
+Tail: "the end"
+Method: tree
+Origin: llm
+Model: "m-1"
+Input-Tokens: 7
+Cached-Tokens: 8
+Output-Tokens: 9
+Cost: 0.5
+Proposal-Seconds: 10.0
+Calls: 11
+Drafts-Refused: 12
+Replays: 13
+Repairs: 14
+Exchanges: ["e1"]
+Hypothesis: "try it"
+Rationale: because
+Expected: -0.5
+Then: [{"LR": 0.125}]
+Edits: [{"kind": "set_constant", "name": "LR", "value": "0.25"}]
+"""
+
+
+def test_every_trailer_of_an_old_verdict_is_read() -> None:
+    trial = read_entry(committed(OLD_VERDICT))
+    assert isinstance(trial, Trial)
+    assert trial.model_dump(exclude_defaults=True, exclude={"proposal", "result"}) == {
+        "number": 8,
+        "status": "keep",
+        "reason": "better",
+        "against": 5,
+        "delta": -0.25,
+        "interval": (-0.5, -0.125),
+        "estimate": 0.5,
+        "charge": 0.0625,
+        "fingerprint": "f1",
+        "pairs": ({"seed": 1, "candidate": 0.5, "incumbent": 0.75},),
+        "changes": ({"name": "LR", "before": 0.5, "after": 0.25},),
+        "configuration": {"LR": 0.25},
+        "at": "2026-11-29T01:00:00+00:00",
+        "attempt": "a" * 40,
+        "verdict": "c" * 40,
+    }
+    assert trial.result is not None
+    assert trial.result.model_dump(exclude_defaults=True) == {
+        "status": "scored",
+        "curve": ((0.5, 2.5),),
+        "seconds": 2.0,
+        "score_seconds": 3.0,
+        "peak_memory_mb": 4.0,
+        "parameters": 5,
+        "facts": {"steps": 6},
+        "tier": "bubblewrap",
+        "detail": "as it was",
+        "recheck": "passed",
+        "tail": "the end",
+        "scores": ({"value": 0.5, "seed": 1, "kind": "sealed"},),
+    }
+    assert trial.proposal.model_dump(exclude_defaults=True) == {
+        "hypothesis": "try it",
+        "rationale": "because",
+        "expected": -0.5,
+        "then": ({"LR": 0.125},),
+        "edits": ({"name": "LR", "value": "0.25"},),
+        "by": {
+            "method": "tree",
+            "origin": "llm",
+            "model": "m-1",
+            "input_tokens": 7,
+            "cached_tokens": 8,
+            "output_tokens": 9,
+            "cost": 0.5,
+            "seconds": 10.0,
+            "calls": 11,
+            "refused": 12,
+            "replays": 13,
+            "repairs": 14,
+            "exchanges": ("e1",),
+        },
+    }
+
+
 def test_every_other_record_comes_back_as_it_was() -> None:
     result = Result(status="scored", scores=(Score(value=1.0, seed=0, kind="sealed"),))
     assert read_entry(committed(old_messages.measured(3, result))) == Measured(result=result)
