@@ -168,7 +168,8 @@ class Finder:
             kind: Kind = "override" if name else "option"
             target = "" if overriding else name
             yield from _named(keyword.arg, keyword.value, scope, kind, target)
-        for argument in call.args if overriding else ():
+        updates = [word.value for word in call.keywords if word.arg == "update"]
+        for argument in (*call.args, *updates) if overriding else ():
             if isinstance(argument, ast.Dict):
                 yield from _entries(argument, scope, "override")
         functions = self._flow.functions.get(name, [])

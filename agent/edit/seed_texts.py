@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from agent.edit.seed_names import SEED_CALLS, is_seed_name
 
 MAX_SEEDS = 1_000  # of one text
-_HINT = re.compile(r"seed|random_?state|srand|mt19937|NewSource|rng|PRNG", re.IGNORECASE)
+# Every name that is looked for has one of these in it.
+_HINT = re.compile(
+    r"seed|rand|rng|mt19937|NewSource|Xoshiro|Twister|PCG64|Philox|SFC64", re.IGNORECASE
+)
 # `SEED=1`, `"seed": 1`, `seed = 1`, `set.seed(1)`, `--seed 1`.
 _NAMED = re.compile(
     r"(?<![\w.-])(?P<dash>-{1,2}+)?+(?P<name>[A-Za-z_][\w.-]{0,80}+)!?\\?[\"']?[ \t]{0,8}"
@@ -19,6 +22,7 @@ _ENGINE = re.compile(
 )
 _CALLS = SEED_CALLS | frozenset(
     {"srand", "srand48", "srandom", "seed_from_u64", "NewSource", "Seed", "curand_init", "Xoshiro"}
+    | {"MersenneTwister"}
 )
 
 

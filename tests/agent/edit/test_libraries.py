@@ -7,6 +7,7 @@ import pytest
 from agent.edit.files import guard_files
 from agent.edit.places import places_of
 from agent.edit.places.limits import Limits, limits_in
+from agent.edit.seed_texts import seeds_in_text
 from agent.edit.source import Source, read
 from agent.edit.values import language_of
 from agent.space import read_constants
@@ -96,6 +97,15 @@ def test_calls_that_seed_are_known() -> None:
     for call in GENERATORS:
         refused = guard_files(f"x = 1\nr = {call}(1)\n", f"x = 2\nr = {call}(2)\n")
         assert refused is not None and refused.reason == "seed-only", call
+
+
+def test_seeds_of_other_languages_are_known() -> None:
+    for call in ("srand", "srand48", "srandom", "seed_from_u64", "NewSource", "curand_init"):
+        assert list(seeds_in_text(f"x = {call}(7);\n")) == [(call, "7")]
+    for call in ("Random.Xoshiro", "MersenneTwister", "rand.Seed", "PCG64", "Philox", "SFC64"):
+        assert list(seeds_in_text(f"r = {call}(7)\n")) == [(call.rpartition(".")[2], "7")]
+    for engine in ("std::default_random_engine g(7)", "minstd_rand g{7}", "mt19937_64 g( 7 )"):
+        assert list(seeds_in_text(f"{engine};\n")) == [("engine", "7")]
 
 
 def test_files_of_a_language_by_their_suffixes() -> None:

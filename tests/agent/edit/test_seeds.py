@@ -185,6 +185,10 @@ ATTACKS = [
         "class C:\n    seed: int = 1\nc = C()",
         "class C:\n    seed: int = 1\nc = dataclasses.replace(C(), seed=7)",
     ),
+    (
+        "class C(BaseModel):\n    seed: int = 1\nc = C()",
+        "class C(BaseModel):\n    seed: int = 1\nc = C().model_copy(update={'seed': 7})",
+    ),
     ("def main(seed=1): pass\nmain()", "def main(seed=1): pass\nmain(7)"),
     ("def main(seed=1): pass\nmain()", "def main(seed=1): pass\nmain(seed=7)"),
     # ---------------------------------------------------------------- seeding everything anew
