@@ -147,6 +147,7 @@ def test_a_perturbation_that_fails_leaves_the_noise_unknown(tmp_path: Path) -> N
         baseline, trial = history.trials
     assert baseline.status == "baseline"
     assert "ValueError: LR" in baseline.reason
+    assert "(no seeding call of the project could be shifted)" in baseline.reason
     assert "its noise is not known" in baseline.reason
     assert trial.status == "discard"
     assert 'noise = "none"' in trial.reason

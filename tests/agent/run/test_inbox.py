@@ -144,6 +144,8 @@ def test_a_flood_is_refused_and_on_record(tmp_path: Path, monkeypatch: pytest.Mo
     with study(tmp_path) as history:
         answers = [send(history.project, "t", remark(id=f"k-{n}")) for n in range(most + 2)]
         assert [isinstance(answer, NotSent) for answer in answers[-3:]] == [False, True, True]
+        why = f"{most} inputs wait already, and no more are taken until they are read."
+        assert answers[-1] == NotSent(why, "autoresearch status t")
         assert len(list(folder_of(history).glob("*.json"))) == most
         admitted = admit(history)
         flood = history.inputs[-1]
@@ -232,6 +234,7 @@ def test_a_run_without_a_branch_takes_nothing(tmp_path: Path) -> None:
         answer = send(history.project, "other", remark())
     assert isinstance(answer, NotSent)
     assert "autoresearch/other" in answer.reason
+    assert answer.next_command.startswith("autoresearch resume other")
     assert not (tmp_path / ".autoresearch" / "runs" / "other").exists()
 
 
@@ -337,11 +340,14 @@ def test_what_cannot_be_taken_is_not_written(
     for number, there in ((0, True), (1, False)):
         answer = send(project, "t", new_input(Skip(number=number), "ada"))
         assert isinstance(answer, Sent if there else NotSent)
+    why = "No process works on autoresearch/t, and #1 is not in flight."
+    assert answer == NotSent(why, "autoresearch status t")
     assert isinstance(send(project, "t", remark()), Sent)
     monkeypatch.setattr("agent.run.inbox.MAX_BYTES", 300)
     before = list(folder_of(history).iterdir())
     long = send(project, "t", remark("x" * 400))
     assert isinstance(long, NotSent) and "may have 300 bytes" in long.reason
+    assert long.next_command.startswith("git diff")
     assert list(folder_of(history).iterdir()) == before
 
 

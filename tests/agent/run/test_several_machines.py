@@ -131,6 +131,9 @@ def test_machines_that_differ_are_compared_by_runs_on_one(
         assert worse.result and worse.pairs
         assert "incumbent" in [score.role for score in worse.result.scores]
         assert {pair.across for pair in worse.pairs} == {None}
+        is_alike = ledger._assessment.alike(A)
+        curves = [is_alike(machine) for machine in (A, B, OTHER)]
+        assert curves == [True, unit == "steps", False], "a curve tells no more than a speed"
 
 
 def test_a_machine_of_another_model_is_never_compared(tmp_path: Path) -> None:

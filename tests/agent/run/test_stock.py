@@ -247,6 +247,9 @@ def test_several_writers_share_what_is_left_of_the_money(ledger: Ledger) -> None
     contexts = [draft.context for draft in work.writers.writing.values()]
     assert [context.dollars for context in contexts] == [3.0, 3.0]
     assert len({context.seed for context in contexts}) == 2
+    search = Never()
+    search.looks_ahead = False
+    assert Desk(ledger, Staff(2), search).asked(free=2, slots=2) == ["code"], "one after another"
 
 
 def test_money_that_is_spent_ends_the_run_of_a_writer_that_was_alone(ledger: Ledger) -> None:

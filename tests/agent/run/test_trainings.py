@@ -113,10 +113,13 @@ def test_a_baseline_waits_until_every_trial_in_training_has_ended(loop: Loop) ->
     assert ledger_of(loop).history.in_flight == (attempt,)
     loop._workers.end(attempt.number)
     ended(loop)
-    list(loop._trainings.start_baseline())
+    loop._fleet.join([Slot(number=9, cpus=(0,), machine="another H100", place="node-b")])
+    assert list(loop._trainings.start_baseline()) == []
     [_, baseline] = ledger_of(loop).history.in_flight
     assert baseline.proposal.is_baseline
     assert list(loop._fleet.attempts) == [baseline.number]
+    machines = {run.slot.machine for run in loop._fleet.running.values()}
+    assert machines == {machine_name(), "another H100"}, "it begins on all of them at once"
 
 
 def test_the_last_machine_that_cannot_train_the_baseline_ends_the_run(loop: Loop) -> None:
