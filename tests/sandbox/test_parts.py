@@ -14,7 +14,7 @@ import pytest
 from sandbox.ground.devices import Device
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.outcome import GIB, MIB, Limits
-from sandbox.limits import cgroup, ps, vram
+from sandbox.limits import cgroup, memory, meter, ps, vram
 from sandbox.tiers import seatbelt
 from sandbox.walls import reach, seccomp
 from sandbox.walls.mounts import Bind
@@ -25,7 +25,7 @@ from tests.sandbox.walls.test_walls import decide
 # ---------------------------------------------------------------- ps
 
 
-def test_ps_finds_a_real_tree_and_its_memory():
+def test_ps_finds_a_real_tree_and_its_memory(monkeypatch):
     code = "import os, time; hog = bytearray(50 << 20); os.fork() or os.setsid(); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as leader:
         deadline = time.monotonic() + 20
@@ -34,6 +34,16 @@ def test_ps_finds_a_real_tree_and_its_memory():
         assert len(tree) == 2
         assert {row.pid for row in tree} > {leader.pid}
         assert sum(row.rss for row in tree) > 50 * MIB
+        pids = {row.pid for row in tree}
+        for has_proc in {meter.HAS_PROC, False}:
+            with monkeypatch.context() as patched:
+                patched.setattr(meter, "HAS_PROC", has_proc)
+                patched.setattr(memory, "HAS_PROC", has_proc)
+                if has_proc:
+                    patched.setattr(ps, "table", lambda: pytest.fail("/proc is there, and cheaper"))
+                assert set(meter.descendants(leader.pid, inclusive=True)) == pids
+                assert set(meter.descendants(leader.pid, inclusive=False)) == pids - {leader.pid}
+                assert memory.tree_memory([*pids], "/", private_tmpfs=False) > 50 * MIB
         assert seatbelt.sweep(leader.pid) == 2
     assert ps.tree(leader.pid, ps.table()) == []
 

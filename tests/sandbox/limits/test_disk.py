@@ -139,6 +139,15 @@ def test_what_waits_in_a_socket_counts_also_where_others_make_room(scratch, monk
         sender.communicate()
 
 
+def test_what_was_removed_before_it_reached_the_disk_is_not_written(monkeypatch):
+    texts = {
+        "/proc/7/io": "wchar: 9000\nwrite_bytes: 5000\ncancelled_write_bytes: 2000\n",
+        "/proc/8/io": "wchar: 9000\nwrite_bytes: 100\ncancelled_write_bytes: 0\n",
+    }
+    monkeypatch.setattr(disk, "read_file", lambda path: texts.get(path, ""))
+    assert disk.bytes_written([7, 8, 9]) == 3100, "and 9 has ended"
+
+
 def test_the_pause_follows_the_processor_and_has_a_ceiling():
     def dear():
         deadline = time.thread_time() + 0.1
