@@ -122,17 +122,20 @@ def implausible(
     trials: Sequence[Trial] | None,
     plausible: Interval | None,
     sense: Sense,
+    replaced: str = "",
 ) -> str:
     """Return why one of the attempt's own scores is too good to be believed; "" if none is.
 
-    trials: the ledger, to compare a jump with its gains; None to allow jumps.
+    trials: the ledger, to compare a jump with its gains; None to allow jumps. replaced: why the
+    edit itself casts doubt on a score that it prints.
     """
     paired = {pair.seed: pair.incumbent for pair in reversed(pairs)}
     for score in result.own:
         against = paired.get(score.seed, incumbent.value)
         if against is None or not sense.is_better(score.value, against):
             continue
-        why = out_of_range(score, plausible) or another_summary(score, incumbent)
+        why = replaced if score.kind == "self-reported" else ""
+        why = why or out_of_range(score, plausible) or another_summary(score, incumbent)
         if not why and trials is not None:
             why = jump(score, against, trials, sense)
         if why:
@@ -140,18 +143,20 @@ def implausible(
     return ""
 
 
-def is_suspect(result: Result, plausible: Interval | None, incumbent: Trial) -> bool:
+def is_suspect(
+    result: Result, plausible: Interval | None, incumbent: Trial, replaced: str = ""
+) -> bool:
     """Return whether an implausible score failed its second measurement.
 
-    A self-reported score fails if it is still out of range or printed too often, even if it
-    repeats, since nothing audits it.
+    A self-reported score fails if it is still out of range or printed too often, or if the edit
+    replaced what measures, even if it repeats, since nothing audits it.
     """
     if result.recheck == "failed":
         return True
     newest = result.own[-1]
     if result.recheck is None or newest.kind != "self-reported":
         return False
-    return bool(out_of_range(newest, plausible) or another_summary(newest, incumbent))
+    return bool(replaced or out_of_range(newest, plausible) or another_summary(newest, incumbent))
 
 
 def approved_by(proposal: Proposal) -> int | None:

@@ -29,6 +29,7 @@ from agent.judge.pairing import Scores, next_run, next_seed, overdue
 from agent.judge.suspicion import approved_by, implausible, is_suspect
 from agent.records.results import Attempt, Order, Pair, Result, Score, Trial
 from agent.run.baselining import Baselining, seed_advice
+from agent.run.doubts import doubt_of
 from agent.run.evidence import Evidence, Evidences
 from agent.run.fleet import Fleet, Wait
 from agent.run.guarding import Guarding
@@ -227,10 +228,11 @@ class Assessment:
             return None
         # greedy keeps a jump at once, by its owner's wish
         jumps = None if run.verdict == "greedy" else self._history.trials
+        replaced = doubt_of(self._history, attempt, result)
         why = implausible(
-            result, evidence.incumbent, evidence.pairs, jumps, run.plausible, run.sense
+            result, evidence.incumbent, evidence.pairs, jumps, run.plausible, run.sense, replaced
         )
-        if is_suspect(result, run.plausible, evidence.incumbent):
+        if is_suspect(result, run.plausible, evidence.incumbent, replaced):
             outcome = result.detail or "the same, and no audit vouches for it"
             return Suspect(reason=f"{why}; measured again under a fresh seed: {outcome}")
         if why and result.recheck is None:

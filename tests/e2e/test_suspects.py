@@ -80,3 +80,51 @@ def test_a_suspect_waits_is_approved_or_rejected_and_nothing_is_decided_twice(ho
     assert len(logs) >= 10
     seen = {line for log in logs for line in log.splitlines() if line.startswith("AT ")}
     assert len(seen) == 1, "no training can tell that it is measured again, or as the incumbent"
+
+
+PREPARE = """TIME_BUDGET = 1
+
+
+def evaluate_bpb(lr):
+    return 1.0 + abs(lr - 0.4)
+"""
+UPSTREAM = """import time
+
+from prepare import TIME_BUDGET, evaluate_bpb
+
+LR = 0.1
+began = time.time()
+while time.time() - began < TIME_BUDGET:
+    time.sleep(0.01)
+print("---")
+print(f"val_bpb: {evaluate_bpb(LR)}")
+"""
+BEGAN = "began = time.time()"
+INSTEAD = {
+    "binds evaluate_bpb of prepare.py anew": "evaluate_bpb = lambda lr: 1.29",
+    "changes TIME_BUDGET of prepare.py": "import prepare\nprepare.TIME_BUDGET = 2\nLR = 0.11",
+}
+
+
+@pytest.mark.slow
+def test_a_training_that_replaces_what_prepare_measures_waits(tmp_path: Path) -> None:
+    home = miniature(tmp_path / "upstream", UPSTREAM)
+    (home / "prepare.py").write_text(PREPARE)
+    git(home, "commit", "-qam", "what measures")
+    script = tmp_path / "replies.jsonl"
+    edits = [
+        {"kind": "replace_statements", "old": BEGAN, "new": f"{code}\n{BEGAN}"}
+        for code in INSTEAD.values()
+    ]
+    lines = [json.dumps({"hypothesis": "instead", "edits": [edit]}) for edit in edits]
+    script.write_text("\n".join(lines) + "\n")
+    model = ("--method", "code", "--model", f"scripted:{script}")
+    run = type_in(home, "start", *model, "--tag", "t", "--trials", "2")
+    assert run.returncode == 0, run.stderr
+    assert statuses(home, "t") == ["baseline", "suspect", "suspect"]
+    reasons = [trial["reason"] for trial in ledger(home, "t")[1:]]
+    for reason, words in zip(reasons, INSTEAD, strict=True):
+        assert reason.startswith(f"it {words}")
+    approved = type_in(home, "approve", "1")
+    assert approved.returncode == 0, approved.stderr
+    assert statuses(home, "t")[3:] == ["keep"]

@@ -140,6 +140,9 @@ def test_only_a_gain_is_implausible_and_only_beside_the_score_of_its_seed() -> N
     assert not implausible(of(score(0.5)), incumbent, pairs, [], None, LOWER), "of its own pair"
     confirming = printed(0.4, 1, summaries=1)
     assert implausible(of(score(0.9), confirming), incumbent, (), [], None, LOWER), "any of them"
+    gains = of(printed(0.99)), incumbent, (), None, None, LOWER
+    assert (implausible(*gains), implausible(*gains, "it binds …")) == ("", "it binds …")
+    assert not implausible(of(score(0.99)), *gains[1:], "it binds …"), "the harness computed it"
 
 
 def test_one_more_print_than_the_incumbent_ever_made_is_doubted() -> None:
@@ -169,6 +172,8 @@ def test_a_self_reported_score_out_of_range_fails_however_it_repeats() -> None:
     assert not is_suspect(of(score(0.4), recheck="passed"), wide, incumbent), "it was audited"
     more = of(printed(0.9, summaries=2), recheck="passed")
     assert is_suspect(more, None, incumbent)
+    assert is_suspect(of(printed(0.9), recheck="passed"), None, incumbent, "it binds …")
+    assert not is_suspect(of(score(0.9), recheck="passed"), None, incumbent, "it binds …")
 
 
 def test_only_a_human_approves() -> None:
