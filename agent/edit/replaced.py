@@ -40,8 +40,8 @@ def replaced_in(before: Sources, after: Sources, path: str) -> str:
             return f"it binds {imported[local]} of {file.name} anew"
         for attribute in sorted(uses.patched - earlier.patched):
             return f"it changes {attribute} of {file.name} while it runs"
-    used = {attribute for uses in new.values() for attribute in uses.used}
-    for attribute in sorted({name for uses in old.values() for name in uses.used} - used):
+    used = set().union(*(uses.used for uses in new.values()))
+    for attribute in sorted(set().union(*(uses.used for uses in old.values())) - used):
         if _MEASURES.search(attribute):
             return f"it no longer uses {attribute} of {file.name}"
     return ""
