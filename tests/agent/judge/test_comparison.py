@@ -74,6 +74,8 @@ def test_figures_stand_beside_the_verdict() -> None:
         "better: -0.110000, 95 % from -0.134841 to -0.085159 (3 pairs)"
     )
     assert str(compared(-0.1)) == "one pair is too few"
+    unjudged = compared(-0.1).model_copy(update={"unjudged": "no baseline has ms"})
+    assert str(unjudged) == "one pair is too few; not judged: no baseline has ms"
 
 
 def test_later_measurements_of_a_trial_are_found() -> None:

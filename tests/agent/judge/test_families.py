@@ -26,6 +26,7 @@ OURS = Rule()
         ([(0.1, 0.2), (0.3,)], 0.0),
         ([(0.2,), (0.2, 0.3)], 0.0),  # equal by accident: the third is no multiple
         ([], 0.0),
+        ([(), (-ITEM, -ITEM, 0.0)], ITEM),
     ],
 )
 def test_a_discrete_metric_shows_in_equal_differences(

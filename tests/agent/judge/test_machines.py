@@ -106,6 +106,8 @@ def test_few_machines_leave_few_degrees_of_freedom() -> None:
     assert pooled_degrees(((1.0, 20), (0.0, 1))) == 20
     assert pooled_degrees(((1.0, 20), (1.0, 1))) == 3
     assert pooled_degrees(((0.001, 20), (1.0, 1))) == 1
+    assert pooled_degrees(((1.0, 0), (1.0, 0))) == 2, "each has one at least"
+    assert pooled_degrees(((0.0, 20),)) == 1, "nothing varies"
 
 
 def test_an_effect_is_small_beside_the_noise() -> None:
@@ -168,6 +170,14 @@ def test_the_interval_is_as_wide_as_its_own_pairs_leave_it() -> None:
     hardly = screened.model_copy(update={"noise": two})
     assert width(hardly) > 3 * width(screened), "two machines tell little of a third"
     known = Noise(sd=0.01, degrees=20, spread=well)
+    apart_twice = Case(
+        differences=(0.1, 0.3, 0.1, 0.3),
+        noise=Noise(spread=well),
+        across=(None, None, (A, B), (A, B)),
+    )
+    assert width(apart_twice) > 2 * critical(0.025, 2) * 0.2 / sqrt(2) / sqrt(3), (
+        "its own pairs on the same machines are all that is known of its noise"
+    )
     confirmed = Case(differences=(0.1, 0.1), noise=known, across=((A, B), None))
     alone = Case(differences=(0.1, 0.1), noise=known.model_copy(update={"spread": None}))
     assert width(confirmed) < 1.1 * width(alone), "the screen's machines are not its matter"

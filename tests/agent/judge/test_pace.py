@@ -4,7 +4,7 @@ import pytest
 
 from agent.judge.pace import changes_batch, is_hopeless, is_suspicious, share_of_work, work_of
 from agent.judge.pairing import Scores
-from agent.records.edits import Edit, ReplaceText, SetConstant
+from agent.records.edits import Edit, InsertDefinition, ReplaceText, SetConstant
 from agent.records.proposals import Value
 from agent.records.results import Result, Score
 
@@ -82,6 +82,7 @@ def test_a_loss_above_the_incumbents_at_equal_work_is_hopeless() -> None:
         (ReplaceText(file="conf/a.yaml", old="batch: 4", new="batch: 8"), True),
         (SetConstant(file="conf/batch.yaml", name="optim.lr", value="8"), False),
         (SetConstant(name="batch_norm_eps", value="1e-5"), False),
+        (InsertDefinition(code="def batch():\n    pass"), False),
         (SetConstant(name="BatchNorm.momentum", value="0.1"), False),
     ],
 )

@@ -66,6 +66,13 @@ def test_what_is_no_pair_of_metrics_is_refused(text: str, said: str) -> None:
     with pytest.raises(UsageFault) as fault:
         two_axes(text, GOAL)
     assert said in fault.value.message
+    assert fault.value.next_command == "autoresearch log --pareto acc,ms"
+
+
+def test_of_a_run_with_one_metric_it_is_said_how_more_are_recorded() -> None:
+    with pytest.raises(UsageFault, match=r"This run records acc\. More are .* also =") as fault:
+        two_axes("acc,ms", Objective(metric="acc"))
+    assert fault.value.next_command == '$EDITOR autoresearch.toml   # also = ["NAME"]'
 
 
 def test_the_front_is_what_no_other_trial_beats() -> None:

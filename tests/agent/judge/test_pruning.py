@@ -79,6 +79,8 @@ def test_what_is_far_above_the_median_at_a_checkpoint_is_pruned() -> None:
         "above the median by less than the best is below it"
     )
     assert hopeless(falling(1.41), rivals), "by more"
+    flat = [((0.3, float(n)), (1.0, float(n))) for n in range(1, 6)]
+    assert hopeless(flat[4], flat) is None, "by exactly as much"
     assert hopeless(falling(3.0, 0.3), rivals) is None, "never in the first third"
     assert hopeless((), rivals) is None and hopeless(((0.9, 9.0),), rivals) is None, (
         "nothing is known of it"

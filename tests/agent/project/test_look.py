@@ -170,6 +170,95 @@ def test_a_script_that_imports_from_its_package_is_run_as_a_module(
         assert not look_at(tmp_path, "pkg/sub/fit.py").is_module, "a folder, and no package"
 
 
+MEASURE = """prepare evaluate evaluator eval metric metrics data dataset datasets download judge
+score scores scorer scoring grade grader rubric checker my_eval eval_set"""
+
+
+def test_modules_that_decide_what_a_score_means(tmp_path: Path) -> None:
+    names = MEASURE.split()
+    others = ("net", "medium", "scored_by", "dataloader")
+    files = {f"{name}.py": "" for name in (*names, *others)}
+    imports = "".join(f"import {name}\n" for name in names[:10])
+    files["net.py"] = "".join(f"import {name}\n" for name in (*names[10:], *others[1:]))
+    look = look_at(repository(tmp_path, {**files, "fit.py": f"{imports}import net\n"}), "fit.py")
+    assert set(look.measuring) == {f"{name}.py" for name in names}
+    assert set(look.files) == {"fit.py", *(f"{name}.py" for name in others)}
+
+
+def test_data_and_settings_are_known_by_their_names(tmp_path: Path) -> None:
+    kinds = ("csv", "tsv", "npz", "npy", "parquet", "jsonl", "h5", "bin", "txt")
+    data = [f"a.{kind}" for kind in kinds]
+    folders = ["data", "dataset", "datasets", "input", "inputs", "raw", "corpus", "assets"]
+    kinds = ("yaml", "yml", "toml", "json", "ini", "cfg", "conf", "gin", "properties")
+    configs = [f"b.{kind}" for kind in kinds]
+    named = [*data, *(f"{folder}/x" for folder in folders), *configs, "more/x", "c.weights"]
+    text = "".join(f"read({name!r})\n" for name in (*named, "../a.csv", "/etc/b.txt", "gone.csv"))
+    kept = "".join(f"!{name}\n" for name in ("fit.py", *configs))
+    files = {**dict.fromkeys(named, "a: 1\n"), "fit.py": text, ".gitignore": f"*\n{kept}"}
+    look = look_at(repository(tmp_path, files), "fit.py")
+    assert set(look.data) == {*data, *folders}
+    assert set(look.configs) == set(configs)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.bin", "a.pkl", "a.pt", "a.json", "a.zip", "a.gz"])
+def test_a_folder_that_git_has_partly_is_data_where_data_is_ignored(
+    tmp_path: Path, name: str
+) -> None:
+    files = {"fit.py": "read('data')\n", "data/b.md": "", ".gitignore": "a.*\n", "data/a.md": ""}
+    folder = repository(tmp_path, files)
+    assert look_at(folder, "fit.py").data == ()
+    (folder / "data" / name).touch()
+    assert look_at(folder, "fit.py").data == ("data",)
+
+
+WRITERS = {
+    "json": ("json.dump(r, f)", "f(json.dumps(r))", "t.to_json(f)"),
+    "jsonl": ("f(json.dumps(r))",),
+    "yaml": ("yaml.dump(r, f)", "yaml.safe_dump(r, f)", "OmegaConf.save(r, f)"),
+    "yml": ("yaml.dump(r, f)", "yaml.safe_dump(r, f)"),
+    "csv": ("csv.writer(f)", "csv.DictWriter(f)", "t.to_csv(f)", "np.savetxt(f)", "f.write(r)"),
+    "tsv": ("csv.writer(f)", "csv.DictWriter(f)", "t.to_csv(f)", "np.savetxt(f)", "f.write(r)"),
+    "txt": ("f.write(r)", "p.write_text(r)", "np.savetxt(f)", "print(r, file=f)"),
+    "log": (),
+}
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_what_writes_results_to_a_file_of_a_kind(tmp_path: Path, kind: str) -> None:
+    folder = repository(tmp_path, {"fit.py": ""})
+    opened = f"f = open('out/result.{kind}', 'w')\n"
+    for line in WRITERS[kind]:
+        (folder / "fit.py").write_text(f"{opened}{line}\n")
+        assert look_at(folder, "fit.py").writes == f"out/result.{kind}", line
+    every = dict.fromkeys(line for lines in WRITERS.values() for line in lines)
+    others = [line for line in every if line not in WRITERS[kind]]
+    (folder / "fit.py").write_text("\n".join((opened, *others)))
+    assert look_at(folder, "fit.py").writes == ""
+
+
+def test_of_two_files_the_one_with_a_name_of_results_is_written_to(tmp_path: Path) -> None:
+    folder = repository(tmp_path, {"fit.py": ""})
+    for name in ("metrics", "results", "scores", "evaluation", "summary", "report", "bench"):
+        names = ("a/b/c/log.json", f"out/{name}.json", "z.json", "/tmp/x.json")
+        (folder / "fit.py").write_text(f"names = {names}\njson.dump(r, f)\n")
+        assert look_at(folder, "fit.py").writes == f"out/{name}.json"
+    for names, best in ((("a.json", "b/c.json"), "b/c.json"), (("/a/b.json", "c.json"), "c.json")):
+        (folder / "fit.py").write_text(f"names = {names}\njson.dump(r, f)\n")
+        assert look_at(folder, "fit.py").writes == best
+
+
+def test_constants_that_say_how_long_a_training_takes(tmp_path: Path) -> None:
+    folder = repository(tmp_path, {"fit.py": ""})
+    names = """epochs epoch N_STEPS num_iters max_iterations total_steps n_estimators rounds
+    generations episodes trials"""
+    for name in names.split():
+        (folder / "fit.py").write_text(f"{name} = 12\n")
+        assert look_at(folder, "fit.py").stops == f"it stops by itself: {name} = 12 in fit.py"
+    for text in ("steps_done = 3", "steps = 3.5", "my_steps = 3", "steps += 3"):
+        (folder / "fit.py").write_text(f"{text}\n")
+        assert look_at(folder, "fit.py").stops == "it stops by itself"
+
+
 def test_sources_that_a_script_compiles(tmp_path: Path) -> None:
     text = """import subprocess
 subprocess.run(["cc", "./walk.c", "csrc/step.cpp", "csrc/evaluate.c", "test_a.c", "gone.rs"])
