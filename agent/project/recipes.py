@@ -243,7 +243,7 @@ def _tox(name: str, text: str) -> Iterator[Recipe]:
     for section in parser.sections():
         if section.startswith("testenv"):
             commands = parser.get(section, "commands", fallback="")
-            lines = _commands([commands], {"envpython": "python"})
+            lines = _commands([commands.replace("{envpython}", "python")], {})
             yield Recipe(where=name, name=section.partition(":")[2] or section, lines=lines)
 
 

@@ -10,7 +10,7 @@ from agent.project.around import project_around
 from agent.project.candidates import MAX_BYTES, files_of, find_candidates, text_in
 from agent.project.find import find_project
 from agent.project.numbers import direction_of, likely, numbers_in
-from agent.project.scripts import needs_arguments, printed_lines
+from agent.project.scripts import needs_arguments
 from agent.project.settings import Settings
 from tests.e2e.researcher import git
 
@@ -74,6 +74,11 @@ def test_sources_of_a_program_those_near_the_root_first(
         ("tokens_per_sec", "maximize"),
         ("words per second", "maximize"),
         ("benchmarks.0.stats.median", "minimize"),
+        ("neg_acc", "minimize"),
+        ("negative loss", "maximize"),
+        ("train_seconds", "minimize"),
+        ("loss acc", "maximize"),
+        ("GB/s", "maximize"),
         ("zork", None),
     ],
 )
@@ -116,14 +121,16 @@ def test_what_is_held_out_for_the_choice_comes_before_the_test_and_what_was_prin
     lines = ["val_acc: 0.8", "train_acc: 0.9", "Test RMSE: 0.4", "Test MAE: 0.3", "val_acc: 0.9"]
     named = [number.name for number in likely(numbers_in(lines))]
     assert named == ["val_acc", "Test RMSE", "Test MAE", "train_acc"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["'val_acc: ' + str(a)", "'val_acc: {}'.format(a)", "'val_acc: %.3f' % a", "f'val_acc: {a}'"],
-)
-def test_a_line_that_a_source_puts_together(text: str) -> None:
-    assert list(printed_lines(ast.parse(f"print({text})"))) == [(1, "val_acc: 0.5")]
+    order = """val_combined_score val_acc val_loss test_acc test_loss final_loss acc loss train_acc
+    train_loss seconds zork"""
+    lines = [f"{name}: 0.5" for name in reversed(order.split())]
+    others = ("epoch: 3", "lr: 0.1", "acc_std: 0.1", "baseline_acc: 0.1", "previous_loss: 0.3")
+    named = [number.name for number in likely(numbers_in([*others, *lines]))]
+    assert named == order.split()
+    lines = ["loss: 1.0", "loss: 0.9", "mse: 1.0"]
+    assert likely(numbers_in(lines))[0].name == "mse", "printed once, at the end"
+    batch = numbers_in(["batch_loss: 1.0"])
+    assert likely(batch) == batch and batch[0].line == "batch_loss: 1.0"
 
 
 def test_what_no_number_is_named_by() -> None:

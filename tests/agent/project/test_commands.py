@@ -147,6 +147,14 @@ TASK_FILES = {
 }
 
 
+def test_which_targets_may_be_a_training() -> None:
+    words = """train fit run experiment finetune pretrain bench all learn tune search solve optim
+    evolve simul start pipeline"""
+    for word in words.split():
+        text = f"lint:\n\tpython src/fit.py\nMy-{word.title()}:\n\tpython train.py\n"
+        assert commands({"Makefile": text}) == {"train.py": "python train.py"}
+
+
 @pytest.mark.parametrize("name", TASK_FILES)
 def test_the_file_of_a_task_runner_says_it(name: str) -> None:
     files = {name: TASK_FILES[name], "params.yaml": "optim:\n  lr: 0.3\n"}

@@ -75,17 +75,6 @@ def test_the_last_line_says_where_the_data_is(tmp_path: Path, cache: Path, runne
     )
 
 
-def test_data_that_will_do_is_not_made_again(tmp_path: Path, runner: Runner) -> None:
-    path = script(tmp_path, MAKE + SAY)
-    assert runs(made(path, runner)) == 1
-    assert runs(made(path, runner, wanted="f")) == 1
-    assert runs(made(path, runner, wanted="another")) == 2
-    tokens = Path(made(path, runner).data) / "val" / "tokens.bin"
-    tokens.chmod(0o644)
-    tokens.write_bytes(bytes(128))
-    assert runs(made(path, runner, wanted="f")) == 4, "changed since: not what will do"
-
-
 def test_the_same_data_under_another_fingerprint_is_noted_anew(
     tmp_path: Path, runner: Runner
 ) -> None:

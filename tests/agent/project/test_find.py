@@ -78,6 +78,20 @@ def test_settings_name_other_files(tmp_path: Path) -> None:
         "src/brief.md",
         "printed",
     )
+    around = ("src/data.py", "src/brief.md", "src/autoresearch.toml", "autoresearch.toml")
+    assert project.fixed == around and project.named == (
+        "src/fit.py",
+        "src/data.py",
+        "src/brief.md",
+    )
+    assert project.edits("src/fit.py") and not project.edits("src/other.py")
+    bare = project.model_copy(update={"prepare": None, "program": None})
+    prepared = ("src/prepare.py", "src/program.md", "program.md", *around[2:])
+    assert bare.fixed == prepared and bare.unseen == ()
+    assert project.model_copy(update={"score": "sealed"}).unseen == (
+        "src/data.py",
+        "src/corpora.py",
+    )
     assert find_project(home, Settings(train="src/fit.py", score="sealed")).score == "sealed"
     with pytest.raises(
         ProjectFault, match=r"train: Unknown file 'src/gone\.py'\. Did you mean 'src/fit"

@@ -181,6 +181,10 @@ def test_data_is_made_again_only_where_another_is_wanted(prepare: Path) -> None:
     assert made(prepare, script, wanted="f") == first and len(script.specs) == 1
     assert made(prepare, script, wanted="g") == first and len(script.specs) == 2
     assert made(prepare, script) == first and len(script.specs) == 3
+    tokens = Path(first.data) / "val/tokens.bin"
+    tokens.chmod(0o644)
+    tokens.write_bytes(bytes(128))
+    assert made(prepare, script, wanted="f") == first and len(script.specs) == 4, "it changed"
     other = made(prepare, Plays("other"))
     assert Path(other.data).name == "other", "under the same hash, in another folder"
 

@@ -163,6 +163,7 @@ def test_a_budget_has_a_limit_beside_it_unless_the_score_is_sealed() -> None:
 def test_a_time_budget_of_prepare_py_cannot_be_overruled() -> None:
     own = Inferred(time=TimeInferred(budget=Budget(amount=60), file="prepare.py"))
     assert started(inferred=own).budget == Option(Budget(amount=60), Origin.INFERRED)
+    assert started(inferred=own).limit == Option(None, Origin.DEFAULT)
     assert started(inferred=own, budget="1m").budget.value == Budget(amount=60)
     with pytest.raises(UsageFault, match=r"TIME_BUDGET in prepare\.py \(60s\)"):
         started(inferred=own, budget="5m")
