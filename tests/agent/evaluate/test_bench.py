@@ -196,6 +196,24 @@ def test_unmeasured_memory_is_not_recorded_as_zero(tmp_path: Path) -> None:
     assert result.peak_memory_mb is None
 
 
+def test_a_slow_baseline_is_measured_a_second_time(tmp_path: Path) -> None:
+    runs: list[str] = []
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        runs.append(spec.environment["AUTORESEARCH_SEED"])
+        return TimedOut(usage=Usage(seconds=90.0)), ""
+
+    bench = bench_of(tmp_path, script)
+    asked = assignment(baseline=61.0)
+    bench.run(asked, lambda event: None, threading.Event())
+    assert len(runs) == 1, "new code may be slow"
+    first = asked.attempt.proposal
+    baseline = first.model_copy(update={"by": first.by.model_copy(update={"origin": "baseline"})})
+    attempt = asked.attempt.model_copy(update={"proposal": baseline})
+    result = bench.run(replace(asked, attempt=attempt), lambda event: None, threading.Event())
+    assert len(runs) == 3 and result and result.seconds == 180.0
+
+
 @pytest.mark.parametrize(
     ("outcome", "status"),
     [

@@ -14,7 +14,7 @@ from agent.errors import SandboxFault
 from agent.evaluate.bench import Plan
 from agent.evaluate.cluster.cache import Cache
 from agent.evaluate.cluster.cores import claim
-from agent.evaluate.cluster.localised import localised
+from agent.evaluate.cluster.localised import localised, to_send
 from agent.evaluate.cluster.sending import Sending
 from agent.evaluate.cluster.trees import Leaf, Link, Tree, read_tree
 from agent.evaluate.cluster.wire import Needs
@@ -190,6 +190,50 @@ def test_no_file_is_written_through_a_link(tmp_path: Path) -> None:
     assert list((tmp_path / "outside").iterdir()) == []
 
 
+def test_a_cache_shows_a_run_only_what_is_shared(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        Cache(tmp_path / "cache")
+        (tmp_path / "cache/files").chmod(0o777)
+        Cache(tmp_path / "cache")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "cache").iterdir()}
+    assert modes == {"files": 0o700, "trees": 0o711, "parts": 0o700}
+    assert (tmp_path / "cache").stat().st_mode & 0o777 == 0o711
+
+
+def test_a_cache_that_cannot_be_made_or_lacks_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SandboxFault, match="cannot make the cache") as fault:
+        Cache(tmp_path / "file/cache")
+    assert fault.value.next_command == f"df -h {tmp_path}/file"
+    cache = Cache(tmp_path / "cache")
+    tree = Tree(leaves=(Leaf(path="a", sha="0" * 64, size=1, executable=False),))
+    for make in (cache.shared, lambda tree: cache.make(tree, tmp_path / "made")):
+        with pytest.raises(SandboxFault, match="cannot make /"):
+            make(tree)
+    assert not list((tmp_path / "cache/parts").iterdir()) + list(
+        (tmp_path / "cache/trees").iterdir()
+    )
+
+
+def test_only_what_a_node_has_otherwise_is_sent_and_a_checkout_as_a_whole(tmp_path: Path) -> None:
+    for name in ("home/a", "home/b", "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "x").write_text(name)
+    a, b, elsewhere = (str(tmp_path / name) for name in ("home/a", "home/b", "elsewhere"))
+    here = {path: read_tree(Path(path))[0].digest for path in (a, b, elsewhere)}
+    home = str(tmp_path / "home")
+    assert to_send(here, (), home) == ()
+    assert to_send({**here, a: "other"}, (), home) == (a, b)
+    assert to_send({**here, a: "other"}, (), None) == (a,)
+    assert to_send({**here, elsewhere: "other"}, (), home) == (elsewhere,)
+    os.mkfifo(tmp_path / "home/a/pipe")
+    assert to_send({a: "", elsewhere: here[elsewhere]}, (), None) == (), "it is no folder of files"
+    assert to_send({str(tmp_path / "gone"): "d"}, (), None) == (str(tmp_path / "gone"),)
+
+
 def test_a_cache_of_somebody_else_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "cache").symlink_to(tmp_path / "elsewhere")
@@ -273,3 +317,4 @@ def test_two_places_of_a_node_take_different_cores(tmp_path: Path) -> None:
         first.close()
         assert claim((5, 4), 1, tmp_path, second) == (4,), "it was given back"
         assert claim((3,), 0, tmp_path, second) == (3,), "one core at least"
+        assert claim((7, 8), 1, tmp_path / "gone", second) == (7,), "no lock can be made there"
