@@ -108,6 +108,74 @@ def test_what_only_the_owner_can_say(tmp_path: Path, text: str, doubt: str) -> N
     assert doubt in " ".join(sealing.doubts)
 
 
+ASKS = "import argparse\nargparse.ArgumentParser().add_argument('file')\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "prints"),
+    [
+        (PLAIN, True),
+        (HELPED, False),
+        (ASKS + PLAIN, False),
+        (PLAIN.replace("predictions.csv", "labels.csv"), False),
+        (PLAIN.replace("accuracy:", ""), False),
+    ],
+)
+def test_whether_it_can_be_run_behind_the_training_for_the_number_that_it_prints(
+    tmp_path: Path, text: str, prints: bool
+) -> None:
+    [sealing] = known(tmp_path, {**DATA, "fit.py": FIT, "evaluate.py": text})
+    assert sealing.prints is prints
+
+
+@pytest.mark.parametrize(
+    ("text", "is_clear"),
+    [
+        (CALLED, True),
+        (CALLED.replace("Candidate().call", "other").replace("Candidate, ", ""), False),
+        (CALLED.replace("autoresearch_evaluate", "other"), False),
+    ],
+)
+def test_one_that_calls_the_candidate_needs_no_file_of_it(
+    tmp_path: Path, text: str, is_clear: bool
+) -> None:
+    files = {"fit.py": "import model\n", "model.py": "def predict(x): return x\n"}
+    [sealing] = known(tmp_path, {**files, "evaluate.py": f"{text}\nprint('rmse:', 1.0)\n"})
+    assert sealing.outputs == ()
+    assert ("reads nothing that fit.py is seen" in " ".join(sealing.doubts)) is not is_clear
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "open('out/o.csv', 'x')",
+        "open('out/o.csv', mode='a')",
+        "np.save('out/o.csv', w)",
+        "Path('out/o.csv').write_text(w)",
+        "np.savez(file='./out/o.csv')",
+        "torch.save(w, 'out/o.csv')",
+        "frame.to_csv('out/o.csv')",
+        "name = 'out/o.csv'",
+    ],
+)
+def test_how_a_training_leaves_a_file(tmp_path: Path, line: str) -> None:
+    judge = PLAIN.replace("predictions.csv", "./out/o.csv")
+    [sealing] = known(tmp_path / "r", {**DATA, "fit.py": f"{line}\n", "evaluate.py": judge})
+    assert sealing.outputs == ("out/o.csv",)
+    there = {**DATA, "fit.py": f"{line}\n", "evaluate.py": judge, "out/o.csv": ""}
+    [sealing] = known(tmp_path / "there", there)
+    assert sealing.outputs == (() if line.startswith("name") else ("out/o.csv",))
+
+
+def test_only_data_in_the_project_is_hidden(tmp_path: Path) -> None:
+    names = ("labels.csv", "keys/a", "more", "other.py", "LICENSE", "/etc/hostname", "../a.csv")
+    text = "".join(f"open({name!r})\n" for name in (*names, "gone.csv", ".git/config", "link.csv"))
+    files = {**DATA, "keys/a": "", "more/b.txt": "", "other.py": "", "LICENSE": ""}
+    (tmp_path / "link.csv").symlink_to("labels.csv")
+    [sealing] = known(tmp_path, {**files, "fit.py": FIT, "evaluate.py": text + PLAIN})
+    assert set(sealing.hidden) == {"labels.csv", "keys/a", "more"}
+
+
 @pytest.mark.parametrize(
     "files",
     [

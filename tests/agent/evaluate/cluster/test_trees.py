@@ -18,6 +18,8 @@ from agent.evaluate.cluster.localised import localised, to_send
 from agent.evaluate.cluster.sending import Sending
 from agent.evaluate.cluster.trees import Leaf, Link, Tree, read_tree
 from agent.evaluate.cluster.wire import Needs
+from agent.evaluate.machine import total_memory
+from sandbox.score.evaluator.evaluation import Evaluation
 from tests.agent.evaluate.cluster.direct import printed_plan
 
 ODD = os.fsdecode(b"caf\xe9 \n.txt")
@@ -129,12 +131,22 @@ def test_a_piece_that_is_written_bit_by_bit_is_whole(
 
 
 def test_what_was_sent_lies_in_a_checkout_and_a_home_of_the_node(tmp_path: Path) -> None:
-    def here(*paths: str) -> Plan:
+    judged = Evaluation(script="e.py", hidden=("/home/me/p/more",), test=("/opt/there",))
+
+    def here(*paths: str, stated: bool = True) -> Plan:
         hidden = ("/home/me/data/val", "/home/me/other")
-        plan = printed_plan(read_only=(*paths, "/opt/there"), checkout="/home/me/p", hidden=hidden)
+        plan = printed_plan(
+            read_only=(*paths, "/opt/there"),
+            checkout="/home/me/p",
+            hidden=hidden,
+            evaluation=judged,
+            memory_bytes=7,
+        )
         sent = dict.fromkeys(paths, Tree())
-        needs = Needs(plan=plan, has_memory_limit=True, home="/home/me", sent=sent)
-        return localised(needs, Cache(tmp_path / "cache"), tmp_path / "place", 1).plan
+        needs = Needs(plan=plan, has_memory_limit=stated, home="/home/me", sent=sent)
+        found = localised(needs, Cache(tmp_path / "cache"), tmp_path / "place", 2)
+        assert found.sent == {} and str(tmp_path / "cache") in found.plan.hidden
+        return found.plan
 
     home = str(tmp_path / "place/home")
     checkout = str(tmp_path / "place/checkout")
@@ -142,6 +154,9 @@ def test_what_was_sent_lies_in_a_checkout_and_a_home_of_the_node(tmp_path: Path)
     assert both.read_only == (f"{checkout}/more", f"{home}/data", "/opt/there")
     assert (both.checkout, both.home) == (checkout, home)
     assert f"{home}/data/val" in both.hidden and f"{home}/other" not in both.hidden
+    assert both.evaluation == judged.model_copy(update={"hidden": (f"{checkout}/more",)})
+    assert both.memory_bytes == 7
+    assert here(stated=False).memory_bytes == int(total_memory() * 0.8 / 2)
     none = here()
     assert (none.read_only, none.checkout, none.home) == (("/opt/there",), "/home/me/p", None)
     with pytest.raises(SandboxFault, match="/data/set, which trainings read, is not here"):
