@@ -57,11 +57,13 @@ def _staircase(view: View, _: Sequence[Flight]) -> Rows:
 
 
 def _gains(view: View, _: Sequence[Flight]) -> Rows:
-    yield "trial", "gain", "low", "high", "times_noise", "hypothesis"
+    """Yield each gain and its 95 % interval as changes of the metric, which the list shows."""
+    change = view.formatter.objective.sense.change
+    yield "trial", "change", "low", "high", "times_noise", "hypothesis"
     for gain in view.gains:
-        low, high = gain.trial.interval or (None, None)
+        low, high = sorted(map(change, gain.trial.interval or ())) or (None, None)
         name = gain.trial.proposal.hypothesis
-        yield gain.trial.number, gain.size, low, high, gain.sigmas, name
+        yield gain.trial.number, change(-gain.size), low, high, gain.sigmas, name
 
 
 def _curves(view: View, flights: Sequence[Flight]) -> Rows:

@@ -1,5 +1,7 @@
 """Pages and figures of a run whose metric is better where it is higher, or told in percent."""
 
+import csv
+import io
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.dashboard.charts import Overlay, Staircase, slices
+from agent.dashboard.data import csv_of
 from agent.dashboard.figures import compare, progress, save
 from agent.dashboard.importance import importances
 from agent.dashboard.markdown import markdown_report
@@ -61,6 +64,19 @@ def test_a_better_score_is_higher_up_and_the_same_gain() -> None:
     assert UP.gain == pytest.approx(NIGHT.gain)
     assert [gain.size for gain in UP.gains] == [gain.size for gain in NIGHT.gains]
     assert UP.noise.scatter == pytest.approx(NIGHT.noise.scatter)
+
+
+@pytest.mark.parametrize("view", [NIGHT, UP], ids=["lower", "higher"])
+def test_the_data_of_what_helped_has_the_changes_that_the_list_shows(view: View) -> None:
+    ends = {"interval": (-0.03, -0.01)}
+    view = replace(view, trials=tuple(trial.model_copy(update=ends) for trial in view.trials))
+    rows = list(csv.DictReader(io.StringIO(csv_of("gains", view, ()))))
+    assert len(rows) == len(view.gains) > 0
+    for row, gain in zip(rows, view.gains, strict=True):
+        low, size, high = (f"{float(row[name]):+.6f}" for name in ("low", "change", "high"))
+        assert size == view.formatter.change(-gain.size)
+        assert gain.trial.interval
+        assert (low, high) == view.formatter.interval(gain.trial.interval)
 
 
 def test_what_is_much_worse_is_drawn_at_the_edge_that_is_worse() -> None:
