@@ -99,6 +99,34 @@ def test_calls_that_seed_are_known() -> None:
         assert refused is not None and refused.reason == "seed-only", call
 
 
+# (old, new): another seed, by what a library offers for it.
+OTHER_SEEDS = (
+    ("c = C(seed=1)", "c = C(seed=1)\nc = attrs.evolve(c, seed=2)"),
+    ("c = C(seed=1)", "c = C(seed=1)\nobject.__setattr__(c, 'seed', 2)"),
+    ("c = {'seed': 1}", "c = {'seed': 1}\nc.__setitem__('seed', 2)"),
+    ("s = SeedSequence(entropy=1)", "s = SeedSequence(entropy=2)"),
+    ("k = jax.random.wrap_key_data(1)", "k = jax.random.wrap_key_data(2)"),
+    ("x = 1", "x = 2\ntorch.cuda.set_rng_state_all(states)"),
+    ("x = 1", "x = 2\nnumpy.random.set_state(state)"),
+    ("x = 1", "x = 2\ntorch.randperm(3)"),
+    *(("x = 1", f"x = 2\n{name}.seed(7)") for name in ("paddle", "mxnet", "cupy.random")),
+    ("x = 1", "x = 2\nimport mlx.core as mx\nmx.random.seed(7)"),
+    ("x = 1", "try:\n    from torch import manual_seed as m\nfinally:\n    x = 2\nm(7)"),
+    ("x = 1", "match x:\n    case 1:\n        from torch import manual_seed as m\nm(7)"),
+    ("x = 1", "if x:\n    x = 2\nelse:\n    from torch import manual_seed as m\nm(7)"),
+    (
+        "class C:\n    def set(cls):\n        cls.seed = 1",
+        "class C:\n    def set(cls):\n        cls.seed = 2",
+    ),
+)
+
+
+def test_other_ways_to_another_seed_are_known() -> None:
+    for old, new in OTHER_SEEDS:
+        refused = guard_files(f"{old}\n", f"{new}\n")
+        assert refused is not None and refused.reason == "seed-only", new
+
+
 def test_seeds_of_other_languages_are_known() -> None:
     for call in ("srand", "srand48", "srandom", "seed_from_u64", "NewSource", "curand_init"):
         assert list(seeds_in_text(f"x = {call}(7);\n")) == [(call, "7")]
