@@ -86,6 +86,10 @@ def test_a_fork_that_went_on_takes_over_from_a_deleted_branch_under_a_new_number
     go_on(tmp_path, "fork", DEPTH=5)
     git(tmp_path, "worktree", "remove", "--force", ".autoresearch/worktrees/t")
     git(tmp_path, "branch", "-D", "autoresearch/t")
+    git(tmp_path, "update-ref", "refs/remotes/o/autoresearch/t", "autoresearch/fork")
+    with opened(tmp_path, "fork") as history:
+        assert history.in_flight == (), "a remote still has the branch"
+    git(tmp_path, "update-ref", "-d", "refs/remotes/o/autoresearch/t")
     with opened(tmp_path, "fork") as history:
         [attempt] = history.in_flight
         assert (attempt.number, attempt.proposal) == (4, FLYING)

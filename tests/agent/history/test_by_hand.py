@@ -15,7 +15,9 @@ from agent.history.runs import brief_at
 from agent.history.text import line_of, prose
 from agent.history.unstarted import Unstarted, passing_tag
 from agent.project.settings import RunSettings
+from agent.records.objective import Objective
 from agent.records.results import Order, Result, Role, Score, Trial
+from agent.space import read_constants
 from tests.agent.history.nights import commit
 from tests.agent.study import make_repository, project_of, proposal, settings_of, study
 from tests.e2e.researcher import git
@@ -131,6 +133,14 @@ def test_code_is_perturbed_where_no_seed_moves_its_score(
         assert perturbed_order(history, checks) == checks
     assert set(perturbed.texts) == ({"train.py"} if moves else set())
     assert perturbed.model_copy(update={"texts": {}}) == order
+
+
+def test_a_perturbed_constant_stays_in_the_range_of_the_run(tmp_path: Path) -> None:
+    objective = Objective(metric="val_bpb", ranges={"LR": "0.01 .. 0.1"})
+    with study(tmp_path, objective=objective) as history:
+        order = Order(commit=history.tip, seed=1, role="neutral")
+        texts = perturbed_order(history, order).texts
+    assert 0.0999 < float(read_constants(texts["train.py"])["LR"]) < 0.1
 
 
 # ---------------------------------------------------------------- a project without a run
