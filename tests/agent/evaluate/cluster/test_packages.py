@@ -1,6 +1,7 @@
 """Packages of an environment by version, and what doctor says of nodes that differ in them."""
 
 import platform
+import re
 import sys
 import threading
 from importlib.metadata import version
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli.doctor_nodes import show_nodes
+from agent.evaluate.cluster import software
 from agent.evaluate.cluster.examination import Demands, Examined, examine
 from agent.evaluate.cluster.line import Node
 from agent.evaluate.cluster.packages import differences, digest_of, packages_of
@@ -41,6 +43,15 @@ def test_packages_are_read_without_starting_anything(tmp_path: Path) -> None:
 
 def test_an_interpreter_that_is_not_there_has_none(tmp_path: Path) -> None:
     assert packages_of(str(tmp_path / "nowhere/bin/python")) == {}
+
+
+def test_the_version_of_a_node_is_of_all_that_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = {software.software()}
+    for packages in (("agent",), ("sandbox",), ()):
+        monkeypatch.setattr(software, "PACKAGES", packages)
+        seen.add(software.software.__wrapped__())
+    assert len(seen) == 4
+    assert all(re.fullmatch(r"\S+ \([0-9a-f]{12}\)", version) for version in seen)
 
 
 def test_differences_are_named_and_counted() -> None:

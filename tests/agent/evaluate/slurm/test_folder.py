@@ -1,6 +1,7 @@
 """The folder of an allocation, the commands, and what a node does with its environment."""
 
 import os
+import re
 import socket
 import stat
 from pathlib import Path
@@ -35,6 +36,8 @@ def test_the_token_is_for_the_user_alone_and_never_the_same() -> None:
     assert mode(one.path) == 0o700
     assert len(one.token.read_text()) == 64
     assert one.token.read_text() != two.token.read_text()
+    assert re.fullmatch(r"night-\d{4}-\d{6}-[0-9a-f]{6}", one.path.name)
+    assert one.path.parent == allocations() == two.path.parent
 
 
 def test_a_file_is_whole_on_the_disk_before_it_has_its_name(
