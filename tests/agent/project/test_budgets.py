@@ -62,7 +62,12 @@ def test_the_last_commit_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("budget", "limit", "why", "words"),
     [
-        ("5m", None, NOTHING_READS, "take 250.0 s with a budget of 300s, which they keep to"),
+        (
+            "5m",
+            None,
+            NOTHING_READS,
+            "takes 250.0 s with its start-up, and keeps to the budget of 300s",
+        ),
         ("1h", "1.1x", "", "after 250.0 s, of a budget of 3600s: limit 1.1x, at most 275.0 s"),
         (None, "2x", "", "trainings end by themselves after 250.0 s: limit 2x, at most 500.0 s"),
         ("1h", "90s", NOTHING_READS, "3600s; nothing reads AUTORESEARCH_BUDGET: limit 90s, at"),

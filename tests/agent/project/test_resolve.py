@@ -178,6 +178,10 @@ def test_a_line_names_what_no_flag_set() -> None:
         "inferred: model opus",
     ]
     assert list(started(trials=3).lines()) == []
+    blind = Settings.model_validate({"look": {"on": False}})
+    assert list(started(settings=blind).lines()) == ["from autoresearch.toml: look off"]
+    assert list(started(settings=blind, look=True).lines()) == []
+    assert list(started(inferred=UNREAD).lines()) == ["inferred: limit 1.1x"]
 
 
 # ---------------------------------------------------------------- method and model
