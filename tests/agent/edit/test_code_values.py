@@ -43,6 +43,8 @@ def test_what_is_a_constant() -> None:
         "RATE": 0.001,
         "MANY": 99,
     }
+    kinds = {name: type(value) for name, value in values(f"{KERNEL}#define GAIN 2f\n").items()}
+    assert {name for name, kind in kinds.items() if kind is float} == {"SCALE", "RATE", "GAIN"}
     assert values(RUST) == {"TILE": 32, "RATE": 0.5}
     assert values("package main\nconst Depth = 3\nvar other = 4\n") == {"Depth": 3}
 

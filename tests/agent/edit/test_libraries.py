@@ -87,7 +87,12 @@ def test_flags_say_the_type_of_their_values() -> None:
     for kind, stated in kinds.items():
         source = read(f"flags.DEFINE_{kind}('a', 1, 'help')\n")
         assert isinstance(source, Source)
-        assert places_of(source)["--a"].stated_type == stated
+        place = places_of(source)["--a"]
+        assert (place.stated_type, place.help, place.choices) == (stated, "help", ())
+    enum = read("flags.DEFINE_enum('a', 'x', ['x', 'y'], help='help')\n")
+    assert isinstance(enum, Source)
+    place = places_of(enum)["--a"]
+    assert (place.stated_type, place.help, place.choices) == ("str", "help", ("x", "y"))
 
 
 def test_calls_that_seed_are_known() -> None:

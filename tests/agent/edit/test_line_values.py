@@ -70,6 +70,8 @@ def test_what_is_a_value_of_an_ini_file() -> None:
         "optim.name": "adamw",
         '"net.small".width': 64,
     }
+    kinds = {name: type(value) for name, value in values("ini", INI).items()}
+    assert (kinds["optim.lr"], kinds['"net.small".width']) == (float, int)
     assert values("ini", GIN) == {"Adam.learning_rate": 0.0003, "nets.Net.width": 64}
     assert values("ini", "a = 1\na.b = 2\n") == {"a.b": 2}, "a value is no section, too"
 

@@ -101,6 +101,7 @@ def test_a_file_that_moves_takes_its_seed_along() -> None:
         ("${root}/x", "${other}/x"),
         ("[1, 2]", "[1, 3]"),
         ("[1, 2]", "[1, 2, 3]"),
+        ("[1, 2]", "!ours [1, 2]"),
         ("none: null", "none: 2020-01-01"),
         ("none: null", "none: 1"),
         ("  none: null\n", ""),
@@ -119,7 +120,7 @@ def test_a_section_of_another_file_is_not_protected() -> None:
 
 
 def test_around_a_protected_section_everything_may_change() -> None:
-    flow = "data: {path: '${root}/x', folds: [1, 2], none: null}\nseed: 1\nlr: 0.3\n"
+    flow = "data: {path: '${root}/x', folds: [1, 2], none: null}\nseed: 1\nlr: !a 0.3\n"
     assert reason(tree(), tree(c_yaml=flow), "c.yaml:data") is None
 
 
