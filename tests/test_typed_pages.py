@@ -1,9 +1,9 @@
 """Every shell block of the documentation is typed: here as it stands, or by the test that is named.
 
 What needs a GPU, a cluster, a model with a key or days is typed here with one more option, which
-makes it small (`SMALL`): its option names and values are read, and a start shows its plan. Clients
-that are not ours have tests of their own; what they are given here is only looked at by
-tests/test_tutorials.py.
+makes it small (`SMALL`): its option names and values are read, and a start shows its plan. What is
+typed for agents' clients is given to them by tests/agent/serve/test_clients.py; other programs that
+are not ours are only known by name, to tests/test_tutorials.py.
 """
 
 import re

@@ -1,6 +1,9 @@
 """The real clients drive the server: Claude Code, Codex, and the protocol's tools."""
 
 import json
+import re
+import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +146,19 @@ def test_both_clients_list_the_skill_once_it_is_installed(tmp_path: Path) -> Non
         prompt = run(folder, home, client("codex"), "debug", "prompt-input", "Hello").stdout
         listed.append(("autoresearch" in events[0]["slash_commands"], "- autoresearch:" in prompt))
     assert listed == [(True, True), (False, False)]
+
+
+@pytest.mark.parametrize("name", ["claude", "codex"])
+def test_a_client_takes_each_line_of_the_page(name: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")
+    lines = re.findall(rf"^{name} .*", page, re.MULTILINE)
+    assert len(lines) == 3
+    shutil.copytree(ROOT / "plugin", tmp_path / "plugin")
+    for number, line in enumerate(lines):
+        for command in line.split("&&"):
+            words = shlex.split(command, comments=True)
+            done = run(tmp_path, tmp_path / f"home{number}", client(name), *words[1:])
+            assert done.returncode == 0, (command, done.stdout, done.stderr)
 
 
 def test_claude_code_takes_the_plug_in(tmp_path: Path) -> None:
