@@ -361,18 +361,18 @@ class Frame:
         if noise is not None:
             parts.append(f"noise {self._formatter.spread(noise, '')}")
         yield Line(Rank.BEST, self._best())
-        yield from self._held()
+        yield from self._guards()
         for line in self._wrapped("run   ", parts):
             yield Line(Rank.RUN, line)
         for line in self._wrapped("", HINTS):
             line.stylize("dim")
             yield Line(Rank.HINT, line)
 
-    def _held(self) -> Iterator[Line]:
+    def _guards(self) -> Iterator[Line]:
         """Yield the conditions for a keep, on as many lines as they need."""
         conditions = guard_lines(self._state.trials, self._formatter.objective)
         texts = [text for _, text in conditions]
-        for line in self._wrapped("held  ", texts) if texts else ():
+        for line in self._wrapped("guard ", texts) if texts else ():
             yield Line(Rank.RUN, line)
 
     def _best(self) -> Text:
