@@ -5,6 +5,7 @@ import re
 import textwrap
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -193,6 +194,8 @@ def metrics(views: Sequence[View]) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     grid[-1].set(xlabel="trial")
     text = "Metrics beside the main one; dashed: limits of guards."
+    far = ", ".join(chain.from_iterable(chart.far for chart in charts))
+    text += f" Too far off to be drawn: {far}." if far else ""
     return _captioned(figure, view, text)
 
 

@@ -14,6 +14,9 @@ MOST = 6
 """The most metrics that are drawn."""
 ROOM = 0.06
 """Share of a range that is left free at both ends."""
+FAR = 10
+"""A limit that lies so many times the range of the values away from them is not drawn: they would
+be one line."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,21 @@ class Series:
             if value is not None:
                 self._values[trial.number] = value
         limits = [(guard, _limit(view, guard)) for guard in objective.guards]
-        self.lines = [
-            (guard, value)
-            for guard, value in limits
-            if guard.metric == axis.name and value is not None
-        ]
+        own = [(guard, y) for guard, y in limits if guard.metric == axis.name and y is not None]
+        self.lines = [line for line in own if not self._is_far(line[1])]
+        self.far = [str(guard) for guard, y in own if self._is_far(y)]
+        """The guards whose limits are not drawn."""
         numbers = [trial.number for trial in view.trials]
         values = [*self._values.values(), *(value for _, value in self.lines)]
         self.x = Scale(min(numbers, default=0), max([1, *numbers]), frame.left + 8, frame.right - 8)
         self.y = Scale(*_with_room(values), frame.bottom, frame.top)
+
+    def _is_far(self, limit: float) -> bool:
+        """Return whether the values could not be told apart in a chart with this limit."""
+        low = min(self._values.values(), default=limit)
+        high = max(self._values.values(), default=limit)
+        span = (high - low) or max(abs(high), abs(limit))
+        return max(low - limit, limit - high) > FAR * span
 
     @property
     def empty(self) -> bool:

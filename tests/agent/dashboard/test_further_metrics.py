@@ -60,6 +60,17 @@ def test_the_texts_of_two_limits_at_one_place_do_not_touch() -> None:
     assert first.y == second.y and second.text_y - first.text_y >= HEIGHT
 
 
+def test_a_limit_that_would_press_the_values_into_one_line_is_named_instead() -> None:
+    told = {**GUARDED.model_dump(), "guards": ["latency_ms <= 3000", "latency_ms <= 60"]}
+    run = NIGHT.run.model_copy(update={"objective": Objective.model_validate(told)})
+    view = replace(NIGHT, run=run)
+    latency = series_of(view)[0]
+    assert [limit.text for limit in latency.limits] == ["latency_ms <= 60"]
+    heights = [dot.y for dot in latency.dots]
+    assert max(heights) - min(heights) > HEIGHT, "the values can be told apart"
+    assert "latency_ms &lt;= 3000 is too far off to be drawn" in report(view, {})
+
+
 def test_the_front_is_ringed_and_no_guarded_trial_is_on_it() -> None:
     for cloud in clouds_of(NIGHT):
         assert cloud.front
