@@ -16,6 +16,7 @@ import git
 from agent.errors import FULL_BYTES, HistoryFault, Unanswered
 from agent.git.answers import Answer, NoAnswer, answer_of
 from agent.git.bond import Bond
+from agent.git.endless import refuse_endless, walked_by
 from agent.git.odd import odd_files
 from agent.git.programs import HOME_OF, LISTING, Setting, programs_in, runs_programs, silencing
 from sandbox.ground.fault import SandboxFault
@@ -184,6 +185,9 @@ class Plumbing:
         self, *arguments: str, stdin: bytes | None = None, index: Path | None = None
     ) -> bytes:
         """Return the standard output likewise, as bytes."""
+        walked = walked_by(arguments, stdin)
+        if walked:
+            self.refuse_endless(*walked)
         environment = {**_ENVIRONMENT, **self._silence(arguments)}
         if index is not None:
             environment["GIT_INDEX_FILE"] = str(index)
@@ -202,6 +206,10 @@ class Plumbing:
             words = answer.words.decode("utf-8", "surrogateescape").strip()
             raise self.fault(arguments[0], words or f"exit status {answer.status}")
         return answer.output
+
+    def refuse_endless(self, *states: str) -> None:
+        """Raise HistoryFault for a commit or tree with more files than a machine has room for."""
+        refuse_endless(states, lambda names: self.bytes("cat-file", "--batch", stdin=names))
 
     def unanswered(self, command: str, error: NoAnswer) -> HistoryFault:
         """Return the fault of a command that was ended before it answered."""

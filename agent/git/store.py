@@ -10,35 +10,18 @@ from types import TracebackType
 from typing import IO, NamedTuple, Self, TypeVar
 
 from agent.errors import HistoryFault
+from agent.git import endless
 from agent.git.answers import MAX_ANSWER
 from agent.git.conversation import Conversation
+from agent.git.endless import TREE_MODE, Entry, entries_of, too_much
 from agent.git.plumbing import AUTHOR, Plumbing
 
 KEPT_TREES = 4_096
 """Folders, and trees of commits, that are kept: two trials have most of them in common."""
-MAX_FILES = 1_000_000
-"""Files of one commit."""
-MAX_DEPTH = 300
-"""Folders in one another."""
-TREE_MODE = "40000"
 SUBMODULE = "160000"
 """The mode that git has for a submodule."""
 _FULL_NAME = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _FORBIDDEN = ("", ".", "..", ".git")
-
-
-class Entry(NamedTuple):
-    """An entry of a folder."""
-
-    mode: str
-    """In octal digits."""
-    name: str
-    """Of the object; of a submodule, its commit."""
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether it is a folder."""
-        return self.mode == TREE_MODE
 
 
 Value = TypeVar("Value")
@@ -112,7 +95,7 @@ class Store:
             _, kind, data = _read(self._reader, tree)
             if kind != "tree":
                 raise HistoryFault(f"git cannot read the tree {tree}", "git fsck")
-            folder = dict(_entries(data, len(tree) // 2))
+            folder = dict(entries_of(data, len(tree) // 2))
             _keep(self._folders, tree, folder)
         return folder
 
@@ -139,8 +122,8 @@ class Store:
         if entry and entry.is_folder:
             prefix = _raw(f"{folder}/") if folder else b""
             for number, file in enumerate(self._listed(entry.name, prefix)):
-                if number == MAX_FILES:
-                    raise _too_much(commit, f"more than {MAX_FILES} files")
+                if number == endless.MAX_FILES:
+                    raise too_much(commit, f"more than {endless.MAX_FILES} files")
                 yield file
 
     def refuse_endless(self, commit: str) -> None:
@@ -148,12 +131,11 @@ class Store:
 
         A few folders suffice, each of which holds the next one many times.
         """
-        for _ in self.files(commit):
-            pass
+        self.git.refuse_endless(commit)
 
     def _listed(self, tree: str, prefix: bytes) -> Iterator[Listed]:
-        if prefix.count(b"/") > MAX_DEPTH:
-            raise _too_much(tree, f"folders {MAX_DEPTH} deep")
+        if prefix.count(b"/") > endless.MAX_DEPTH:
+            raise too_much(tree, f"folders {endless.MAX_DEPTH} deep")
         for part, entry in self._folder(tree).items():
             if entry.is_folder:
                 yield from self._listed(entry.name, prefix + part + b"/")
@@ -289,10 +271,6 @@ def _read(reader: Conversation, name: str) -> tuple[str, str, bytes]:
     return reader.ask(_raw(f"{name}\n"), _read_object)
 
 
-def _too_much(name: str, what: str) -> HistoryFault:
-    return HistoryFault(f"{name[:12]} has {what}", f"git ls-tree {name[:12]}")
-
-
 def _keep(kept: dict[str, Value], name: str, value: Value) -> None:
     """Cache an object by its name; a full cache is emptied."""
     if len(kept) >= KEPT_TREES:
@@ -302,17 +280,6 @@ def _keep(kept: dict[str, Value], name: str, value: Value) -> None:
 
 def _raw(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-def _entries(data: bytes, digest: int) -> Iterator[tuple[bytes, Entry]]:
-    """Yield the entries of a tree object whose names have so many bytes."""
-    start = 0
-    while start < len(data):
-        space = data.index(b" ", start)
-        end = data.index(b"\0", space)
-        name = data[end + 1 : end + 1 + digest].hex()
-        yield data[space + 1 : end], Entry(data[start:space].decode(), name)
-        start = end + 1 + digest
 
 
 def _in_order(entries: Folder) -> Folder:

@@ -6,8 +6,9 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from agent.errors import HistoryFault
+from agent.git.endless import Entry
 from agent.git.stand_in import File, write_stand_in
-from agent.git.store import SUBMODULE, Entry, Store
+from agent.git.store import SUBMODULE, Store
 from agent.history.branch import lost_file
 from agent.history.checkout import export
 from agent.history.sources import SourceReader

@@ -120,27 +120,3 @@ def test_more_than_fits_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyP
         with pytest.raises(HistoryFault, match="4194304 bytes, more than is read"):
             objects.file("HEAD", "large")
         assert objects.file("HEAD", "train.py")
-
-
-def endless(folder: Path, levels: int) -> str:
-    """Return a commit with 10 to the power of `levels` files, all of them one blob."""
-    entry = f"100644 blob {git(folder, 'rev-parse', 'HEAD:train.py')}"
-    plumbing = Plumbing(folder)
-    for _ in range(levels):
-        lines = "".join(f"{entry}\t{number}\n" for number in range(10))
-        entry = f"040000 tree {plumbing('mktree', stdin=lines.encode()).strip()}"
-    return git(folder, "commit-tree", entry.split()[2], "-m", "endless")
-
-
-def test_a_commit_of_a_few_folders_that_unpacks_without_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = make_repository(tmp_path / "r")
-    monkeypatch.setattr(store, "MAX_FILES", 1_000)
-    with Store(Plumbing(folder)) as objects:
-        with pytest.raises(HistoryFault, match="more than 1000 files"):
-            objects.refuse_endless(endless(folder, 10))
-        objects.refuse_endless(endless(folder, 2))
-        monkeypatch.setattr(store, "MAX_DEPTH", 5)
-        with pytest.raises(HistoryFault, match="5 deep"):
-            objects.refuse_endless(endless(folder, 10))

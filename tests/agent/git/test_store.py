@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from agent.errors import HistoryFault
+from agent.git.endless import Entry
 from agent.git.plumbing import Plumbing, scratch_index
-from agent.git.store import Entry, Store
+from agent.git.store import Store
 from tests.agent.study import make_repository
 from tests.e2e.researcher import fsck, git
 

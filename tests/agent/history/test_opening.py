@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from agent.errors import HistoryFault
-from agent.git import store
+from agent.git import endless
 from agent.git.home import run_folder
 from agent.git.plumbing import Plumbing
 from agent.history.commits import times_of
 from agent.history.history import History
 from agent.history.runs import head_of, sweep_trials, trackers_folder, trials_folder, unlike_remotes
-from tests.agent.git.test_answers import endless
+from tests.agent.git.test_endless import bomb
 from tests.agent.history.nights import commit
 from tests.agent.study import make_repository, project_of, settings_of, study
 from tests.e2e.researcher import git
@@ -27,11 +27,9 @@ def test_a_run_that_is_not_there_leaves_no_folder(tmp_path: Path) -> None:
 def test_a_run_that_unpacks_to_more_than_a_disk_holds_is_not_worked_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "MAX_FILES", 1_000)
-    bomb = git(make_repository(tmp_path), "rev-parse", f"{endless(tmp_path, 4)}^{{tree}}")
-    entries = git(tmp_path, "ls-tree", "HEAD") + f"\n040000 tree {bomb}\tbomb\n"
-    tree = Plumbing(tmp_path)("mktree", stdin=entries.encode()).strip()
-    git(tmp_path, "update-ref", "HEAD", git(tmp_path, "commit-tree", tree, "-m", "a bomb"))
+    monkeypatch.setattr(endless, "MAX_FILES", 1_000)
+    make_repository(tmp_path)
+    git(tmp_path, "update-ref", "HEAD", bomb(tmp_path, 4))
     project = project_of(tmp_path)
     History.create(project, settings_of(project)).close()
     with pytest.raises(HistoryFault, match="more than 1000 files"):
