@@ -25,6 +25,9 @@ from sandbox.ground.text import is_piled, one_line
 
 # Of a piece's tree: libcst recurses natively, and an overflow of the native stack ends the process.
 MAX_DEPTH = 150
+# Words and signs of a Python file: a tree takes a kilobyte for each, and a megabyte of program
+# has fewer, one of `a=1;` a million.
+MAX_WORDS = 300_000
 MAX_NAME = 200  # characters of a name that is listed
 MAX_NEAR = 3  # names that a refusal suggests
 MAX_LISTED = 8  # names that it lists if none is near
@@ -49,6 +52,7 @@ Compound = (
 )
 
 _BREAK = re.compile(r"\r\n|\r|\n")
+_WORD = re.compile(r"\w+|[^\w\s]")
 _FILTERS = threading.Lock()
 # From 3.12 on an f-string is several tokens; its end is one a string.
 _STRINGS = frozenset({tokenize.STRING, getattr(tokenize, "FSTRING_END", tokenize.STRING)})
@@ -78,6 +82,8 @@ def parse_tree(text: str) -> ast.Module | Refused:
         return refuse("syntax", "the whole text", f"longer than {MAX_CHARACTERS} characters")
     if is_piled(text):
         return refuse("syntax", "the whole text", "a name with hundreds of combining marks")
+    if len(text) > MAX_WORDS and sum(1 for _ in _WORD.finditer(text)) > MAX_WORDS:
+        return refuse("syntax", "the whole text", f"it has more than {MAX_WORDS} words and signs")
     try:
         with _FILTERS, warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent.edit import Applied, apply, diff, fingerprint
 from agent.edit.files import guard_files as guard
-from agent.edit.source import parse_tree
+from agent.edit.source import MAX_WORDS, parse_tree
 from agent.records.edits import (
     AddImport,
     DeleteDefinition,
@@ -267,3 +267,12 @@ def test_a_name_of_piled_marks_is_refused_before_python_normalises_it():
     piled = parse_tree("x = 1\na" + "\u0301\u0327" * 300 + " = 2\n")
     assert isinstance(piled, Refused) and "combining marks" in piled.hint
     assert not isinstance(parse_tree("e\u0301 = '" + "━" * 600 + "'\n"), Refused)
+
+
+def test_a_dense_megabyte_is_no_tree_and_a_long_program_is_one() -> None:
+    """Python's own parser takes a gigabyte for `a=1;` a million times."""
+    for piece in ("a=1;", "1,", "-", "f(1)\n", "é "):
+        dense = parse_tree(piece * (MAX_WORDS // len(piece) * 2 + 1))
+        assert isinstance(dense, Refused) and "words and signs" in dense.hint
+    line = "learning_rate = 0.001  # of the outer loop\n"
+    assert not isinstance(parse_tree(line * (2 * MAX_WORDS // len(line))), Refused)
