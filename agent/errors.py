@@ -121,7 +121,7 @@ class HistoryFault(Fault):
 
 
 class Unanswered(HistoryFault):
-    """Git was ended since it did nothing, or printed or took too much; or not asked, as it would."""
+    """Git was ended as it did nothing or took too much, or was not asked since it would have."""
 
 
 class RunBusy(HistoryFault):
