@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
-MAX_ANSWER = 1 << 30
+MAX_ANSWER = 1 << 28
 """Bytes of one answer; a larger one is not taken."""
 PATIENCE = 30
 """Looks, a second apart, for which a command may do nothing."""

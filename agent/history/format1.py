@@ -3,12 +3,11 @@
 The trailers are returned as the record that format 2 would hold. docs/ledger.md describes both.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from agent.history.text import TRAILER
+from agent.history.text import TRAILER, parsed
 
 FIRST_COMMIT = "^Autoresearch-Run: "
 """Pattern (basic) of the trailer that marks the first commit of a run."""
@@ -131,7 +130,7 @@ def _trailers(message: str) -> dict[str, Any]:
         name = match[1]
         text = match[2]
         try:
-            trailers[name] = text if _is_bare(text) else json.loads(text)
+            trailers[name] = text if _is_bare(text) else parsed(text)
         except (ValueError, RecursionError):
             if "Trial" in trailers or name == "Trial":
                 raise ValueError(f"it has a torn trailer {name}") from None

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agent.history.text import parsed
+
 FORMAT = 2
 """The version in a run's first commit."""
 NAME = "Autoresearch"
@@ -31,7 +33,7 @@ def read(message: str) -> dict[str, Any] | None:
     if len(lines) > 1:
         raise ValueError("it has two records")
     try:
-        fields = json.loads(lines[0].removeprefix(f"{NAME}: "))
+        fields = parsed(lines[0].removeprefix(f"{NAME}: "))
     except (ValueError, RecursionError):
         raise ValueError("its record is torn") from None
     if not isinstance(fields.get("record"), str):

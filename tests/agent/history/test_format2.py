@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -226,6 +227,21 @@ def test_a_verdict_edited_by_hand_is_a_fault(fields: dict[str, Any]) -> None:
     with pytest.raises(HistoryFault, match="cannot be read") as fault:
         read_entry(committed(message))
     assert str(fault.value.next_command).startswith("git ")
+
+
+@pytest.mark.parametrize("name", [format2.NAME, "Trial"])
+def test_a_record_of_millions_of_empty_lists_is_torn_before_it_fills_the_memory(name: str) -> None:
+    """Packed it takes some kilobytes of a repository that one receives."""
+    head = '{"record": "trial", "x": [' if name == format2.NAME else "["
+    tail = "[]]}" if name == format2.NAME else "[]]"
+    packed = committed(f"subject\n\n{name}: {head}{'[],' * 1_000_000}{tail}\n")
+    tracemalloc.start()
+    try:
+        with pytest.raises(HistoryFault, match="torn"):
+            read_entry(packed)
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
