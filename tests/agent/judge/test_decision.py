@@ -10,6 +10,7 @@ from agent.judge.decision import (
     Discard,
     Judgement,
     Keep,
+    Refusal,
     Rerun,
     Simplify,
     Verdict,
@@ -54,6 +55,10 @@ def test_only_a_decided_gain_on_a_state_that_is_not_the_tip_is_tried_again(
     judgement: Judgement, verdict: Discard
 ) -> None:
     assert overtaken(judgement) == verdict
+
+
+def test_nothing_is_tried_again_unless_a_verdict_says_so() -> None:
+    assert not Discard(reason="why").retry and not Refusal(reason="why").retry
 
 
 def test_what_no_trial_has_overtaken_is_tried_again_undecided() -> None:
