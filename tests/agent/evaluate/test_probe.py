@@ -3,7 +3,11 @@
 import threading
 from pathlib import Path
 
-from agent.evaluate.probe import LEFT_OUT, Probe
+import pytest
+
+from agent.errors import SandboxFault
+from agent.evaluate.folders import put_texts
+from agent.evaluate.probe import LEFT_OUT, Probe, put_files
 from agent.evaluate.slots import Slot
 from sandbox.ground.outcome import Cancelled, Crashed, Outcome, RunSpec, TimedOut, Usage
 from tests.agent.evaluate.test_bench import bench_of, finished
@@ -65,6 +69,22 @@ def test_a_probe_has_no_file_that_it_takes_out_and_no_more_than_the_budget(tmp_p
     assert budgets == ["60s", "1s"], "never more than a trial, and never nothing"
     attempt = removed.attempt()
     assert (attempt.number, attempt.proposal.by.method) == (0, "probe")
+
+
+def test_a_text_is_written_as_it_was_read_and_with_the_mode_of_its_file(tmp_path: Path) -> None:
+    for put in (
+        lambda folder, texts: put_files(folder, wanted(texts=texts)),
+        put_texts,
+    ):
+        (tmp_path / "run.sh").write_text("old")
+        (tmp_path / "run.sh").chmod(0o755)
+        put(tmp_path, {"run.sh": "caf\udce9\n"})
+        assert (tmp_path / "run.sh").read_bytes() == b"caf\xe9\n"
+        assert (tmp_path / "run.sh").stat().st_mode & 0o777 == 0o755
+        (tmp_path / "link").unlink(missing_ok=True)
+        (tmp_path / "link").symlink_to("/tmp")
+        with pytest.raises(SandboxFault):
+            put(tmp_path, {"link/a.py": ""})
 
 
 def test_lines_about_held_out_data_are_left_out(tmp_path: Path) -> None:

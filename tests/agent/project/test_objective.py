@@ -58,5 +58,6 @@ def test_a_target_is_on_the_scale_of_its_metric(direction, scale, target, fits) 
     if fits:
         assert objective(settings).target == target
         return
-    with pytest.raises(UsageFault, match=f"{target:g} is not on the scale {scale}"):
+    values = "a number above 0" if scale == "log" else "one between 0 and 1"
+    with pytest.raises(UsageFault, match=f"{target:g} is not on the scale {scale}: write {values}"):
         objective(settings)

@@ -58,6 +58,12 @@ def test_a_script_that_reads_what_the_training_writes_and_prints_a_number(tmp_pa
     assert [number.name for number in sealing.numbers] == ["accuracy"]
 
 
+def test_a_function_called_report_of_somebody_else_hands_nothing_in(tmp_path: Path) -> None:
+    judge = f"from log import report\nreport(rmse=1.0)\n{PLAIN}"
+    [sealing] = known(tmp_path, {**DATA, "fit.py": FIT, "evaluate.py": judge})
+    assert [number.name for number in sealing.numbers] == ["accuracy"]
+
+
 def test_a_script_by_any_name_that_imports_the_helper(tmp_path: Path) -> None:
     hidden = {f"hidden/{name}.txt": "1\n" for name in ("val", "test", "names")}
     [sealing] = known(tmp_path, {**DATA, **hidden, "fit.py": FIT, "tools/measure.py": HELPED})

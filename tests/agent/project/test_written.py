@@ -7,6 +7,14 @@ from typing import Literal
 import pytest
 
 from agent.project.settings import settings_in
+from agent.project.template import (
+    PREPARE,
+    beside_prepare,
+    corpus_places,
+    is_retired,
+    shipped_corpus,
+    template_files,
+)
 from agent.project.written import Plan, program_of, toml_of
 from agent.records.evaluator import Evaluator
 
@@ -92,6 +100,14 @@ def test_what_init_writes_is_what_it_tried(tmp_path: Path) -> None:
 )
 def test_comments_say_where_a_value_is_from(plan: Plan, line: str) -> None:
     assert line in toml_of(plan)
+
+
+def test_only_an_old_prepare_py_of_the_template_is_retired() -> None:
+    old = 'CORPUS = "stdlib"\n\ndef stdlib_documents():\n    return []\n'
+    assert is_retired(old) and not is_retired(template_files()[PREPARE])
+    for changed in (old.replace("stdlib_documents", "documents"), old.replace('"stdlib"', '"a"')):
+        assert not is_retired(changed), "a stranger's own"
+    assert set(beside_prepare()) == {"corpora.py"} and shipped_corpus() in corpus_places()
 
 
 def test_of_many_inferred_ranges_a_few_are_shown() -> None:
