@@ -18,7 +18,8 @@ from agent.judge.machines import (
     speed_ratio,
     spread_of,
 )
-from agent.judge.noise import Noise, Sample, critical, noise_in
+from agent.judge.noise import Noise, Sample, across_of, critical, noise_in
+from agent.records.results import Pair
 
 A = "aa00aa00 H100"
 B = "bb00bb00 H100"
@@ -96,6 +97,10 @@ def test_an_offset_is_shared_by_all_pairs_of_two_machines() -> None:
 
 def test_noise_is_learnt_from_pairs_with_the_same_offset() -> None:
     assert groups_of((1.0, 2.0), ()) == ((1.0, 2.0),)
+    pairs = [Pair(seed=0, candidate=1.0, incumbent=2.0), Pair(seed=1, candidate=1.0, incumbent=2.0)]
+    assert across_of(pairs) == ()
+    pairs[1] = pairs[1].model_copy(update={"across": (A, B)})
+    assert across_of(pairs) == (ALONE, (A, B))
     across = (ALONE, (A, B), ALONE, (A, B))
     assert groups_of((1.0, 5.0, 2.0, 6.0), across) == ((1.0, 2.0), (5.0, 6.0))
     noise = noise_in([Sample((1.0, 5.0, 2.0, 6.0), kept=False, across=across)])

@@ -27,6 +27,7 @@ def test_work_is_read_from_any_of_the_usual_names() -> None:
     assert work_of(result(total_tokens_M=0.5)) == pytest.approx(0.025)
     assert work_of(result(total_tokens_M=0.5, tokens_per_second=9000)) == 9000, "a rate first"
     assert work_of(result(tokens_per_second=0, samples_per_sec=5)) == 5
+    assert work_of(result(tokens_per_second=-3, samples_per_sec=5)) == 5
     assert work_of(result(num_steps=100)) is None
     assert work_of(result(tokens_per_second=True)) is None
 
