@@ -38,11 +38,11 @@ class Quality(Record):
     trials: int
     failed: int
     folds: int
-    r2: float | None
+    r2: float | None = None
     """Share of the variance that is explained."""
-    rank: float | None
+    rank: float | None = None
     """Spearman's correlation."""
-    auc: float | None
+    auc: float | None = None
     """Of predicted failures; 0.5 is guessing."""
 
     def __str__(self) -> str:

@@ -32,6 +32,8 @@ TREES = 100
 FOLDS = 5
 # Fewer scored trials say nothing of a space.
 LEAST_TRIALS = 30
+# Each fold needs some that the others lack.
+LEAST_CONFIGURATIONS = 10
 # Below these a search would mostly see the forest's errors.
 LEAST_R2 = 0.0
 LEAST_RANK = 0.3
@@ -56,6 +58,13 @@ def task(name: str) -> Task:
     if len(scored) < LEAST_TRIALS:
         message = (
             f"{path} has {len(scored)} trials with a score, and a surrogate needs {LEAST_TRIALS}"
+        )
+        raise UsageFault(message, "autoresearch bench --tasks valley,scaling,rugged")
+    different = len({tuple(trial.configuration.items()) for trial in scored})
+    if different < LEAST_CONFIGURATIONS:
+        message = (
+            f"{path} has {len(scored)} trials with a score, of {different} configurations, and a "
+            f"surrogate needs {LEAST_CONFIGURATIONS}"
         )
         raise UsageFault(message, "autoresearch bench --tasks valley,scaling,rugged")
     space = space_of(past, scored[0].configuration)

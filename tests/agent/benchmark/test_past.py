@@ -12,6 +12,7 @@ import optuna
 import pytest
 
 from agent.benchmark.past import read_past
+from agent.benchmark.results import Results, setup_of
 from agent.benchmark.tasks import open_task
 from agent.benchmark.tasks.past import quality_of, space_of
 from agent.errors import UsageFault
@@ -273,6 +274,23 @@ def test_scores_that_nothing_explains_make_no_surrogate(tmp_path: Path) -> None:
         open_task(f"trials:{automl(tmp_path / 'trials.json', noise)}")
     with pytest.raises(UsageFault, match="needs 30"):
         open_task(f"trials:{automl(tmp_path / 'few.json', rows(count=20))}")
+    with pytest.raises(UsageFault, match=r"40 trials with a score, of 4 conf.* needs 10"):
+        open_task(f"trials:{automl(tmp_path / 'alike.json', [*scored_rows(4)] * 10)}")
+
+
+def scored_rows(count: int) -> list[Row]:
+    """Return `count` trials that all have a score."""
+    return [row for row in rows() if row[1] is not None][:count]
+
+
+def test_a_measure_that_few_failures_cannot_give_is_none_in_the_file_too(tmp_path: Path) -> None:
+    task = open_task(f"trials:{automl(tmp_path / 'trials.json', scored_rows(60))}")
+    assert task.quality is not None and task.quality.auc is None
+    setup = setup_of(task, "here", {})
+    for _ in range(2):
+        with Results.open(tmp_path / "bench.jsonl") as results:
+            results.agree(setup)
+    assert Results.read(tmp_path / "bench.jsonl").setups[task.name] == setup
 
 
 def test_a_repeated_trial_does_not_predict_its_twin() -> None:
