@@ -93,18 +93,21 @@ def test_the_time_of_what_is_no_better_does_not_matter(tmp_path: Path) -> None:
         ledger = measured(history, first=steady)
         on_record(history, "discard", 90, pairs=pairs(KNOWN))
         beside = score(1.0, 0, role="incumbent", seconds=10.0)
-        steps = []
+        steps: list[tuple[str, int] | str] = []
         for depth, differences in enumerate(((-0.001,), (0.001, 0.003), (0.001, -0.003), (-0.1,))):
             attempt = begun(ledger, proposal(DEPTH=5 + depth))
             own = (
-                score(1.0 + difference, seed, seconds=12.0)
-                for seed, difference in enumerate(differences)
+                score(1.0 + difference, 3 - place, seconds=12.0)
+                for place, difference in enumerate(differences)
             )
             further = (beside,) if len(differences) > 1 else ()
             history.note(attempt, result(*own, *further))
             step = ledger.next(attempt, machine_name())
-            steps.append(step.role if isinstance(step, Order) else step.trial.status)
-    assert steps == ["discard", "discard", "over-limit", "incumbent"]
+            if isinstance(step, Order):
+                steps.append((step.role, step.seed))
+            else:
+                steps.append(step.trial.status)
+    assert steps == ["discard", "discard", "over-limit", ("incumbent", 3)]
 
 
 def test_a_trial_is_weighed_on_the_machine_of_its_newest_run(tmp_path: Path) -> None:
