@@ -82,7 +82,7 @@ class Giver:
         that the run started from. file: its name, for the hypothesis and for errors.
         """
         bases = [self._history.tip, tip_of(self._git, "HEAD"), self._history.run.start_commit]
-        fault: HistoryFault | None = None
+        faults: list[HistoryFault] = []
         for base in dict.fromkeys(filter(None, bases)):
             try:
                 with scratch_index(self._folder) as index:
@@ -90,11 +90,10 @@ class Giver:
                     self._git("apply", "--cached", "-", stdin=data, index=index)
                     tree = self._git("write-tree", index=index).strip()
             except HistoryFault as failed:
-                fault = fault or failed
+                faults.append(failed)
                 continue
             return self._between(base, tree, f"the patch {PurePosixPath(file).name}".rstrip())
-        words = fault.message if fault else "there is no commit"
-        message = f"{file or 'The patch'} matches no state of the run: {words}"
+        message = f"{file or 'The patch'} matches no state of the run: {faults[0].message}"
         anew = f"git diff > {quote(file)}" if file else "git diff"
         raise UsageFault(message, f"{anew}   # made anew")
 

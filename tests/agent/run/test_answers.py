@@ -180,6 +180,15 @@ def test_stars_and_comments_need_an_existing_trial(ledger: Ledger) -> None:
     assert answered(ledger, Remember(text="", drop=(1,))) == Answer(True)
 
 
+def test_an_approval_is_refused_where_the_tip_has_its_edits_by_now(ledger: Ledger) -> None:
+    judged(ledger, "baseline", 0.1)
+    late = judged(ledger, "suspect", 0.2).number
+    judged(ledger, "keep", 0.2)
+    answer = answered(ledger, Approve(number=late))
+    assert not answer.accepted
+    assert answer.why.startswith("its edits no longer fit the newest state: no-op")
+
+
 @pytest.mark.parametrize("status", ["suspect", "held"])
 def test_a_suspect_is_approved_or_rejected_once(ledger: Ledger, status: str) -> None:
     judged(ledger, "baseline", 0.1)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import UsageFault
+from agent.errors import HistoryFault, UsageFault
 from agent.records.edits import SetConstant
 from agent.run.given import Giver
 from tests.agent.study import TRAIN, make_repository, study
@@ -61,5 +61,25 @@ def test_a_patch_of_another_state_matches_none(giver: Giver, tmp_path: Path) -> 
     (other / "train.py").write_text(TRAIN.replace("DEPTH", "HEIGHT"))
     git(other, "commit", "-qam", "another state")
     (other / "train.py").write_text(TRAIN.replace("DEPTH", "WIDTH"))
-    with pytest.raises(UsageFault, match="matches no state of the run"):
-        giver.of_patch(git(other, "diff").encode() + b"\n", "my.diff")
+    patch = git(other, "diff").encode() + b"\n"
+    for file, name, again in (
+        ("my.diff", "my.diff", "git diff > my.diff"),
+        ("", "The patch", "git"),
+    ):
+        with pytest.raises(UsageFault, match=f"{name} matches no state of the run: .*") as fault:
+            giver.of_patch(patch, file)
+        assert "train.py" in fault.value.message, "what git says of it"
+        assert fault.value.next_command and fault.value.next_command.startswith(again)
+
+
+def test_what_has_nothing_to_try_says_so(giver: Giver, tmp_path: Path) -> None:
+    (tmp_path / "program.md").write_text("# Goal\nAnother.\n")
+    with pytest.raises(UsageFault, match="the working tree's change changes nothing that a trial"):
+        giver.of_working_tree()
+    for name in ("nope", "--all"):
+        with pytest.raises(HistoryFault, match=f"no branch or commit '{name}' here"):
+            giver.of_branch(name)
+    git(tmp_path, "checkout", "-q", "--orphan", "other")
+    git(tmp_path, "commit", "-qam", "another root")
+    with pytest.raises(UsageFault, match="other and the run have no commit in common"):
+        giver.of_branch("other")

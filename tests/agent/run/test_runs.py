@@ -247,6 +247,9 @@ def test_a_slow_run_of_a_timed_trial_makes_the_incumbent_run_again(
         again = begun(ledger, proposal(LR=0.4))
         history.note(again, result(*(score(1.2, number, speed=speed) for number in (0, 1))))
         assert not isinstance(ledger.next(again, machine_name()), Order), "only after a first run"
+        larger = begun(ledger, proposal(LR=0.5))
+        history.note(larger, result(score(1.2, seed, speed=speed), parameters=7))
+        assert not isinstance(ledger.next(larger, machine_name()), Order), "a larger model is slow"
 
 
 def test_a_screen_has_a_seed_that_compares_at_the_speed_of_today(tmp_path: Path) -> None:
