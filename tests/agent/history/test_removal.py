@@ -166,6 +166,10 @@ def test_what_a_half_renamed_run_has_made_since_stays(tmp_path: Path) -> None:
         (runs / folder / "trials" / "0003").mkdir(parents=True)
         (runs / folder / "trials" / "0003" / "train-0.log").write_text(text)
         (runs / folder / "trials" / f"{text}.log").write_text(text)
+    (runs / "t" / "trackers").mkdir()
+    (runs / "t" / "trackers" / "runs.db").touch()
+    (tmp_path / "mine").mkdir()
+    (runs / "u" / "trackers").symlink_to(tmp_path / "mine")
     for name, commit in references(tmp_path).items():
         git(tmp_path, "update-ref", name.replace("autoresearch/t", "autoresearch/u"), commit)
         git(tmp_path, "update-ref", "-d", name)
@@ -178,6 +182,8 @@ def test_what_a_half_renamed_run_has_made_since_stays(tmp_path: Path) -> None:
         "before.log": "before",
         "since.log": "since",
     }
+    assert not list((tmp_path / "mine").iterdir()), "nothing goes through a link"
+    assert (runs / "u" / "trackers.old-1" / "runs.db").exists()
     assert local(tmp_path) == {"runs/u", "worktrees/u"}
 
 
