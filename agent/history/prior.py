@@ -8,7 +8,7 @@ from agent.git.plumbing import Plumbing
 from agent.history.branch import has_file
 from agent.history.messages import prior_message
 from agent.history.runs import first_commit
-from agent.records.bounded import reason_of
+from agent.records.bounded import finite, reason_of
 from agent.records.results import FAILED, SCORED, Failure, PriorTrial, Trial
 
 FILE = "prior.jsonl"
@@ -59,7 +59,7 @@ def read_prior(git: Plumbing, tip: str) -> tuple[PriorTrial, ...]:
     where = f"{commit}:{FILE if has_file(git, commit, FILE) else OLD_FILE}"
     try:
         lines = git("cat-file", "blob", where).split("\n")
-        return tuple(PriorTrial.model_validate_json(line) for line in lines if line)
+        return tuple(PriorTrial.model_validate_json(finite(line)) for line in lines if line)
     except ValueError as error:
         message = f"the prior trials in {where} cannot be read: {reason_of(error)}"
         raise HistoryFault(message, f"git show {where}") from None

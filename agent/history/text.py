@@ -4,24 +4,20 @@ import json
 import re
 from typing import Any
 
+from agent.records.bounded import finite
 from sandbox.ground.redaction import redacted
 from sandbox.ground.text import one_line, printable
 
 MAX_SUBJECT = 120
 MAX_LINE = 400
 MAX_BODY = 2_000
-# Of a record's JSON. Git packs a thousand bytes of `[],[],…` into one, and each takes 70 in memory;
-# in an honest one hardly any are not in texts, such as new code.
-MAX_PARTS = 2_000_000
 # A line that git and we would read as the machine's part.
 TRAILER = re.compile(r"([A-Z][A-Za-z-]*): (.*)")
 
 
 def parsed(text: str) -> Any:
     """Return a record's JSON. Raise ValueError or RecursionError if it is none, or has no end."""
-    if sum(map(text.count, ",[{")) > MAX_PARTS:
-        raise ValueError(f"it has more than {MAX_PARTS} parts")
-    return json.loads(text)
+    return json.loads(finite(text))
 
 
 def subject_of(text: str) -> str:

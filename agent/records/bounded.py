@@ -12,6 +12,9 @@ MAX_WHOLE = 2**63 - 1
 # No collection in an honest record comes near: a train.py with as many constants, a trial of
 # as many runs.
 MAX_ITEMS = 100_000
+# Of JSON. Git packs a thousand bytes of `[],[],…` into one, and each takes 50 in memory; in honest
+# JSON hardly any are not in texts, such as new code.
+MAX_PARTS = 2_000_000
 # What is measured, and what is computed of it: squares and sums of the first stay finite, and so
 # does the second.
 MAX_REAL = 1e90
@@ -27,6 +30,13 @@ Real = Annotated[FiniteFloat, Field(ge=-MAX_REAL, le=MAX_REAL)]
 Derived = Annotated[FiniteFloat, Field(ge=-MAX_DERIVED, le=MAX_DERIVED)]
 Fraction = Annotated[FiniteFloat, Field(ge=0, le=1)]
 Quantity = Annotated[FiniteFloat, Field(ge=0, le=MAX_QUANTITY)]
+
+
+def finite(text: str) -> str:
+    """Return a text of JSON. Raise ValueError for one that would take far more memory than it."""
+    if sum(map(text.count, ",[{")) > MAX_PARTS:
+        raise ValueError(f"it has more than {MAX_PARTS} parts")
+    return text
 
 
 def is_stamp(text: str) -> bool:

@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from agent.errors import SandboxFault
 from agent.evaluate.bench import Assignment
 from agent.evaluate.cluster.line import Gone, Line, Silent, Unfit
@@ -38,7 +36,7 @@ from agent.evaluate.cluster.wire import (
 )
 from agent.evaluate.watch import Listener
 from agent.git.home import below, no_link, remove_file
-from agent.records.bounded import reason_of
+from agent.records.bounded import finite, reason_of
 from agent.records.events import Checking, Event, Note, Progress, Scoring, TrialStarted
 from sandbox.ground.record import Record
 from sandbox.ground.text import one_line, printable
@@ -112,11 +110,11 @@ class Place:
         if len(text) > MAX_JSON or sum(map(len, pieces)) > MAX_BLOB:
             raise Unfit("an answer is too long to be one")
         try:
-            reply = Reply.model_validate_json(text)
+            reply = Reply.model_validate_json(finite(text))
             if reply.fault:
                 raise Unfit(printable(reply.fault), one_line(reply.next_command) or None)
-            return answer.model_validate_json(reply.body), pieces
-        except ValidationError as error:
+            return answer.model_validate_json(finite(reply.body)), pieces
+        except ValueError as error:
             raise Unfit(f"an answer makes no sense: {one_line(reason_of(error))}") from None
 
     def prove(self, setup: Setup) -> Standing:

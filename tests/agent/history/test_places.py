@@ -159,11 +159,11 @@ def test_what_is_said_afterwards_changes_no_file(tmp_path: Path) -> None:
         assert len(state.trials) == 1 and state.foreign_commits == ()
 
 
-def commit_damaged_prior(folder: Path, tip: str) -> str:
+def commit_damaged_prior(folder: Path, tip: str, line: bytes) -> str:
     """Return a commit like a run's first, whose prior trials are no records."""
     repository = Plumbing(folder)
     (name,) = git(folder, "ls-tree", "--name-only", f"{tip}^2").split()
-    blob = repository("hash-object", "-w", "--stdin", stdin=b"{}\n").strip()
+    blob = repository("hash-object", "-w", "--stdin", stdin=line).strip()
     tree = repository("mktree", stdin=f"100644 blob {blob}\t{name}\n".encode()).strip()
     prior = repository("commit-tree", tree, "-m", "prior").strip()
     message = git(folder, "show", "-s", "--format=%B", tip).encode()
@@ -187,10 +187,12 @@ def test_prior_trials_come_back_in_their_order(tmp_path: Path) -> None:
         message = git(tmp_path, "show", "-s", "--format=%B", f"{history.tip}^2")
         assert message.startswith("2 prior trials\n\nfrom elsewhere: ")
     assert reopened(tmp_path).prior == tuple(prior)
-    damaged = commit_damaged_prior(tmp_path, history.tip)
-    git(tmp_path, "update-ref", "refs/heads/autoresearch/t", damaged)
-    with pytest.raises(HistoryFault, match=r"the prior trials in \w+\^2:\S+ cannot be read"):
-        _ = reopened(tmp_path).prior
+    bomb = b'{"number": 1, "x": [' + b"[]," * 1_000_000 + b"1]}"
+    for line, why in ((b"{}\n", "number: Field required"), (bomb, "more than 2000000 parts")):
+        damaged = commit_damaged_prior(tmp_path, history.tip, line)
+        git(tmp_path, "update-ref", "refs/heads/autoresearch/t", damaged)
+        with pytest.raises(HistoryFault, match=rf"prior trials in \w+\^2:\S+ cannot be .*{why}"):
+            _ = reopened(tmp_path).prior
 
 
 def test_a_start_that_fails_leaves_neither_a_branch_nor_a_lock(tmp_path: Path) -> None:

@@ -81,6 +81,8 @@ class Told:
         ((Hashes(), [bytes(4 << 20), bytes((4 << 20) + 1)]), "too long to be one"),
         ("no JSON", "makes no sense"),
         ('{"body": "{}", "more": 1}', "makes no sense"),
+        ('{"body": "{}", "more": [' + "[]," * 1_000_000 + "1]}", "than 2000000 parts"),
+        (Reply(body="[" + "[]," * 1_000_000 + "1]").model_dump_json(), "than 2000000 parts"),
         (Setup(version="1", patience=1, slots=1, cores=1), "makes no sense"),
         (Reply(fault="no room\x1b").model_dump_json(), r"no room\\x1b"),
     ],
