@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.propose import Context
+from agent.records.events import Note
 from agent.records.proposals import Proposal
 from agent.run.bounds import Bounds
 from agent.run.drafting import Staff
@@ -24,6 +25,7 @@ def test_a_draft_that_was_paid_for_and_ends_as_it_is_called_off_waits_for_a_resu
         if number:
             writes.set()
             assert cancel.wait(SECONDS), "it ends in spite of that"
+            work.tell("its last words")
         made = proposal(LR=rate(number))
         by = made.by.model_copy(update={"calls": calls})
         return made.model_copy(update={"by": by})
@@ -40,7 +42,8 @@ def test_a_draft_that_was_paid_for_and_ends_as_it_is_called_off_waits_for_a_resu
 
         thread = threading.Thread(target=ending)
         thread.start()
-        list(work.events())
+        events = list(work.events())
         thread.join()
         waits = [attempt.proposal for attempt in history.in_flight]
     assert [made.by.calls for made in waits] == [1] * calls
+    assert Note("its last words") in events
