@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import shlex
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from agent.evaluate.cluster.sending import Sending
 from agent.evaluate.cluster.trees import Leaf, Link, Tree, read_tree
 from agent.evaluate.cluster.wire import Needs
 from agent.evaluate.machine import total_memory
+from agent.records.results import Order
 from sandbox.score.evaluator.evaluation import Evaluation
 from tests.agent.evaluate.cluster.direct import printed_plan
 
@@ -87,6 +89,24 @@ def test_a_large_file_arrives_in_pieces(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(list(sending.pieces(tree.hashes))) == 5
     sent(sending, cache, tree)
     assert cache.file(tree.hashes[0]).read_bytes() == (tmp_path / "source/large").read_bytes()
+
+
+def test_of_many_commits_the_newest_lists_of_files_are_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.evaluate.cluster.sending.KEPT_TREES", 2)
+    written: list[str] = []
+
+    def export(commit: str, folder: Path) -> None:
+        written.append(commit)
+        folder.mkdir()
+        (folder / "a.py").write_text(commit)
+
+    sending = Sending(tmp_path, export, None)
+    for commit in ("1", "2", "3", "2", "3", "1"):
+        tree = sending.commit(Order(commit=commit, seed=0))
+        assert tree.hashes == (hashlib.sha256(commit.encode()).hexdigest(),)
+    assert written == ["1", "2", "3", "1"]
 
 
 def test_one_file_and_hidden_paths(tmp_path: Path) -> None:
@@ -264,9 +284,12 @@ def test_what_nobody_used_for_long_is_removed(tmp_path: Path) -> None:
     sending = Sending(tmp_path, lambda *_: None, None)
     tree = sending.folder(str(tmp_path / "source"))
     sent(sending, cache, tree)
-    old = next(leaf.sha for leaf in tree.leaves if leaf.path == "old")
-    os.utime(cache.file(old), (0, 0))
-    assert Cache(tmp_path / "cache").missing(tree.hashes) == [old]
+    days = {leaf.sha: 8 if leaf.path == "old" else 6 for leaf in tree.leaves}
+    for sha, count in days.items():
+        then = time.time() - count * 24 * 3600
+        os.utime(cache.file(sha), (then, then))
+    old = [sha for sha, count in days.items() if count == 8]
+    assert Cache(tmp_path / "cache").missing(tree.hashes) == old
 
 
 def test_what_a_run_uses_is_kept_however_long_it_lasts(tmp_path: Path) -> None:
