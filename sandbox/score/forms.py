@@ -57,11 +57,12 @@ _UNIT = rf"""
     (?! [\w/:=] | [ \t]{{1,3}}(?: [0-9:=.] | [+\-][0-9] ) )
 """
 # What makes a number another one than it seems: 1.2.3, 0,9, 0.8 -> 0.9, 3 of 10, 2026-01-31, 2x10,
-# 2 min 3 s.
+# 2 min 3 s, and more digits behind a character that is not seen.
 _NOT_BEHIND = r"""
     (?! \w | [.,'’٫٬·\#\u00a0\u202f\u2009][0-9] | [\-+–:][0-9] | [ \t]{0,2}(?: -> | => | → | ⟶ )
     | [ \t]{1,2}(?: out[ \t] )?of[ \t] | [ \t]{1,2}to[ \t]{1,2}[0-9]
     | [ \t]?[×x*^][ \t]?[0-9] | [ \t]{0,2}/[ \t]{0,2}[0-9]
+    | [\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]{1,8}[0-9.,]
     | [ \t]?(?: h | hrs? | hours? | m | mins? | minutes? )[ \t]{1,3}[0-9.]{1,6}[ \t]?[ms](?![/%]) )
 """
 _VALUE = rf"""
