@@ -285,17 +285,23 @@ def test_what_trainings_read_is_sent_without_what_is_hidden(
     bench.close()
 
 
-def test_a_cluster_that_comes_up_is_waited_for(cluster: DirectCluster, tmp_path: Path) -> None:
+def test_a_cluster_that_comes_up_is_waited_for(
+    cluster: DirectCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.evaluate.cluster.measures.WAIT_SECONDS", 0.05)
     alive = cluster.alive
     cluster.alive = []
-    threading.Timer(2.0, lambda: setattr(cluster, "alive", alive)).start()
+    threading.Timer(0.2, lambda: setattr(cluster, "alive", alive)).start()
     bench = bench_on(cluster, tmp_path / "trials", Exporter())
     bench.open(lambda _: None, threading.Event())
     assert len(bench.slots) == 1
     bench.close()
 
 
-def test_a_node_that_comes_later_joins(cluster: DirectCluster, tmp_path: Path) -> None:
+def test_a_node_that_comes_later_joins(
+    cluster: DirectCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.evaluate.cluster.measures.LOOK_SECONDS", 0.05)
     joined: list[str] = []
     both = threading.Event()
 
