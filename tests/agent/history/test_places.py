@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import HistoryFault
+from agent.errors import BranchMoved, HistoryFault
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.judge.comparison import Comparison, Measurement
@@ -76,6 +76,19 @@ def test_a_keep_brings_its_code_and_leaves_a_newer_brief(tmp_path: Path) -> None
         )
     assert reopened(tmp_path).foreign_commits == (), "a brief is nothing to measure"
     assert reopened(tmp_path).sources.text == history.sources.text
+
+
+def test_what_takes_code_is_judged_again_on_a_branch_that_moved(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        for number, status in enumerate(("baseline", "keep", "discard")):
+            attempt = flown(history, number, f"0.{number + 2}")
+            commit(tmp_path, f"by hand {number}")
+            if status != "discard":
+                with pytest.raises(BranchMoved):
+                    judged(history, attempt, status)
+                assert len(history.taken_in()) == 1
+        assert judged(history, attempt, "discard") == history.trials[-1]
+        assert len(history.trials) == len(history.taken_in()) == 1
 
 
 def test_the_ledger_is_known_at_every_commit_of_the_branch(tmp_path: Path) -> None:
