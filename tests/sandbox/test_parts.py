@@ -154,6 +154,18 @@ def test_version_2_without_delegation_is_not_used(tmp_path):
     assert list(cgroup.find_spots(process)) == []
 
 
+def test_version_1_is_used_beside_a_version_2_that_hands_nothing_down(tmp_path, monkeypatch):
+    process, _ = hierarchy(tmp_path)
+    (process / "cgroup").write_text("4:memory:/night\n0::/user/app/run\n")
+    with (process / "mountinfo").open("a") as mounts:
+        mounts.write(f"31 20 0:28 / {tmp_path / 'memory'} rw - cgroup cgroup rw,memory\n")
+    spots = tuple(cgroup.find_spots(process))
+    assert spots == (cgroup.Spot(tmp_path / "memory/night", ("memory",), 1),)
+    for found, exact in ((spots, True), ((cgroup.Spot(tmp_path, ("pids",), 1),), False)):
+        monkeypatch.setattr(cgroup, "spots", lambda found=found: found)
+        assert cgroup.caps_memory() is exact, "of memory, and not of processes alone"
+
+
 def test_the_least_memory_of_the_groups_around_a_process_is_its_ceiling(tmp_path):
     process, own = hierarchy(tmp_path)
     assert cgroup.memory_ceiling(process) is None
@@ -163,6 +175,11 @@ def test_the_least_memory_of_the_groups_around_a_process_is_its_ceiling(tmp_path
     assert cgroup.memory_ceiling(process) == 3 * GIB
     (own / "memory.max").write_text(str(GIB))
     assert cgroup.memory_ceiling(process) == GIB
+    (process / "cgroup").write_text("3:pids:/night\n0::/user/app/run\n")
+    mounts = process / "mountinfo"
+    of_pids = f"29 20 0:26 / {tmp_path / 'pids'} rw - cgroup cgroup rw,pids\n"
+    mounts.write_text(of_pids + mounts.read_text())
+    assert cgroup.memory_ceiling(process) == GIB, "a hierarchy without memory has no say"
 
 
 def test_a_scope_of_its_own_is_divided(tmp_path):

@@ -112,6 +112,20 @@ def test_descriptors_in_a_socket_are_seen_and_told_from_those_on_their_way(monke
         assert not queues.hide([os.getpid()])
 
 
+@pytest.mark.skipif(held.KCMP is None, reason="this kernel is not asked which threads share")
+def test_descriptors_that_threads_share_are_looked_at_once(monkeypatch):
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+    try:
+        assert len(list(held._descriptor_tables(os.getpid()))) == 1
+        monkeypatch.setattr(held, "KCMP", None)
+        assert len(list(held._descriptor_tables(os.getpid()))) >= 2, "where nobody knows, of each"
+    finally:
+        over.set()
+        thread.join()
+
+
 SENDER = """
 import os, socket, sys
 ours, theirs = socket.socketpair()

@@ -1,12 +1,17 @@
 """A run and its dialogue, held to their end: who ends it, what is waited for, what it comes to."""
 
+import signal
+import subprocess
 import threading
 import time
 
 import pytest
 
 from sandbox.ground.outcome import Cancelled, Crashed, Finished, TimedOut
+from sandbox.limits.launch import Launch
 from sandbox.limits.supervise import FAREWELL_SECONDS
+from sandbox.limits.tree import Tree
+from sandbox.limits.vram import Vram
 from sandbox.tiers.plain import Plain
 from tests.sandbox.every_tier import Place, folders, living
 
@@ -134,3 +139,21 @@ def test_a_run_says_how_long_it_took_and_how_much_it_wrote(plain):
     assert 0.4 <= ran.outcome.usage.seconds < 30
     assert ran.outcome.usage.output_bytes == 100
     assert ran.outcome.usage.peak_memory_bytes > 2**20
+
+
+def test_a_tree_without_a_first_process_is_swept_until_nobody_is_left():
+    left = [2, 1, 0]
+    swept = []
+
+    def sweep(pid):
+        swept.append(pid)
+        return left.pop(0)
+
+    launch = Launch(pytest.fail, {"supervise": "parent"}, namespace=False, sweep=sweep)
+    with subprocess.Popen(["sleep", "60"]) as process:
+        tree = Tree(launch, None, talking=False)
+        tree.process = process
+        tree.vram = Vram(())
+        tree.kill()
+        assert tree.dead and process.returncode == -signal.SIGKILL
+    assert swept == [process.pid] * 3
