@@ -207,7 +207,7 @@ class ClusterBench:
                     name = free_name(node, self._members.values())
                     self._members[key] = Member(node, name, again_at=NEVER)
                     fresh.append(node)
-                elif member.place is None and now >= member.again_at:
+                elif now >= member.again_at:
                     member.again_at = NEVER
                     fresh.append(node)
         for member in gone:
@@ -336,7 +336,7 @@ class ClusterBench:
                 if self._places or self._closed.is_set() or self._cancel.is_set():
                     return
                 member = self._members.get(node.key)
-                if member is not None and member.place is None:
+                if member is not None:
                     member.again_at = NEVER
                     with suppress(Exception):
                         self._join(node)

@@ -1,8 +1,10 @@
 """What a driver makes of a node's answers, and a node of odd questions; nothing trains."""
 
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -15,12 +17,15 @@ from agent.evaluate.cluster.place import Place
 from agent.evaluate.cluster.running import Running
 from agent.evaluate.cluster.sending import Sending
 from agent.evaluate.cluster.station import Station
+from agent.evaluate.cluster.trees import Tree
 from agent.evaluate.cluster.wire import (
+    Absent,
     Empty,
     Ending,
     Follow,
     Growth,
     Hashes,
+    Needs,
     News,
     Reply,
     Seen,
@@ -39,7 +44,7 @@ from agent.records.events import (
 from agent.records.guards import Checks
 from agent.records.slots import Slot
 from sandbox.ground.record import Record
-from tests.agent.evaluate.cluster.direct import DirectCluster
+from tests.agent.evaluate.cluster.direct import DirectCluster, printed_plan
 from tests.agent.evaluate.cluster.test_odd_moments import standing
 from tests.agent.evaluate.cluster.test_places import Exporter, assignment
 
@@ -53,6 +58,7 @@ class Told:
     def __init__(self, **answers: list[Answer]) -> None:
         self.answers = answers
         self.asked: list[str] = []
+        self.questions: list[str] = []
         self.is_closed = False
 
     def ask(
@@ -60,6 +66,7 @@ class Told:
     ) -> tuple[str, list[bytes]]:
         """Return the next answer; the last one for ever."""
         self.asked.append(name)
+        self.questions.append(question)
         own = self.answers[name]
         answer = own.pop(0) if len(own) > 1 else own[0]
         if isinstance(answer, Exception):
@@ -107,12 +114,41 @@ def test_a_question_is_repeated_until_the_patience_ends() -> None:
     with pytest.raises(Gone, match=r"did not answer for 0\.02 s: it is cut off"):
         place.ping()
     cancel = threading.Event()
+    with pytest.raises(Gone, match=r"for 0\.02 s"):
+        place.ask("ping", Empty(), Empty, cancel=cancel)
     cancel.set()
     with pytest.raises(Gone, match=r"for 0\.006 s"):
         place.ask("ping", Empty(), Empty, cancel=cancel)
     late = Place("n0", Told(ping=[Silent("lost"), Empty()]), 0.5)
     late.ping()
     assert late.is_idle
+
+
+def test_a_silent_place_is_asked_anew_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=slept.append)
+    monkeypatch.setattr("agent.evaluate.cluster.place.time", clock)
+    for patience in (2.0, 45.0):
+        Place("n0", Told(ping=[Silent("lost"), Silent("lost"), Empty()]), patience).ping()
+    assert slept == [0.5, 0.5, 2.0, 2.0]
+
+
+def test_the_longest_answers_are_answers() -> None:
+    reply = Reply(body="{}").model_dump_json()
+    padded = reply.ljust(16 << 20)
+    pieces = [bytes(4 << 20), bytes(4 << 20)]
+    line = Told(missing=[padded, (Hashes(), pieces)])
+    place = Place("n0", line, 1.0)
+    assert place.ask("missing", Hashes(), Hashes) == (Hashes(), [])
+    assert place.ask("missing", Hashes(), Hashes) == (Hashes(), pieces)
+
+
+def test_a_plan_names_what_was_sent_and_nothing_that_was_there(tmp_path: Path) -> None:
+    line = Told(absent=[Absent(paths=("/b",))], missing=[Hashes()], plan=[Empty()])
+    trees = {"/a": Tree(), "/b": Tree()}
+    needs = Needs(plan=printed_plan(), has_memory_limit=False, home="/", data=Tree(), sent=trees)
+    Place("n0", line, 1.0).equip(needs, Sending(tmp_path, Exporter(), None))
+    assert [*Needs.model_validate_json(line.questions[-1]).sent] == ["/b"]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +188,10 @@ def grown(file: int, offset: int, *pieces: bytes, **more: object) -> tuple[Recor
 
 
 def followed(
-    folder: Path, line: Told, cancel: threading.Event | None = None
+    folder: Path,
+    line: Told,
+    cancel: threading.Event | None = None,
+    listen: Listener = lambda _: None,
 ) -> tuple[Place, Ending, list[Event]]:
     """Run something at a place whose node answers so."""
     line.answers |= {"missing": [Hashes()], "begin": [Empty()], "cancel": [Empty()]}
@@ -161,7 +200,14 @@ def followed(
     (folder / "sent").mkdir()
     sending = Sending(folder / "sent", Exporter(), None)
     asked = assignment(SLOT)
-    ending = place.run(asked, sending, heard.append, cancel or threading.Event(), folder)
+    order = asked.order.model_copy(update={"texts": {"train.py": "SHIFT = 2"}})
+
+    def hear(event: Event) -> None:
+        heard.append(event)
+        listen(event)
+
+    run = Assignment(asked.attempt, order, SLOT, 1, None)
+    ending = place.run(run, sending, hear, cancel or threading.Event(), folder)
     return place, ending, heard
 
 
@@ -170,6 +216,7 @@ def test_what_a_run_does_elsewhere_is_heard_here(tmp_path: Path) -> None:
         News(events=SEEN[:2]),
         grown(1, 0, b"one ", b"other", events=SEEN[2:]),
         grown(1, 4, b"two"),
+        (News(logs=(Growth(log="x.log", file=1, offset=0, size=1),)), []),
         grown(2, 0, b"anew", ending=ENDING),
     ]
     line = Told(follow=news, forget=[Empty()])
@@ -186,7 +233,35 @@ def test_what_a_run_does_elsewhere_is_heard_here(tmp_path: Path) -> None:
     logs = tmp_path / "0007"
     assert (logs / "train-0.log").read_bytes() == b"anew"
     assert (logs / "train-1.log").read_bytes() == b"other"
-    assert line.asked == ["missing", "begin", *["follow"] * 4, "forget"]
+    assert line.asked == ["missing", "begin", *["follow"] * 5, "forget"]
+    assert "SHIFT" not in line.questions[1], "the files have it"
+    known = [Follow.model_validate_json(question) for question in line.questions[2:-1]]
+    assert [follow.events for follow in known] == [0, 2, 5, 5, 5]
+    assert known[-1].logs == {"train-0.log": (1, 7), "train-1.log": (1, 5)}
+
+
+def test_of_what_a_run_prints_only_so_much_comes_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.evaluate.cluster.place.MAX_LOG_BYTES", 9)
+    pieces = [grown(1, 0, b"one ", b"other"), grown(1, 4, b"t"), News(ending=ENDING)]
+    followed(tmp_path, Told(follow=[*pieces], forget=[Empty()]))
+    logs = tmp_path / "0007"
+    assert (logs / "train-0.log").read_bytes() == b"one "
+    assert (logs / "train-1.log").read_bytes() == b"other"
+
+
+def test_a_log_that_cannot_be_written_here_is_no_fault_of_the_node(tmp_path: Path) -> None:
+    log = tmp_path / "0007" / "train-0.log"
+
+    def block(_: Event) -> None:
+        log.unlink()
+        log.mkdir()
+
+    follow: list[Answer] = [grown(1, 0, b"one", events=SEEN[:1]), grown(1, 3, b"two")]
+    with pytest.raises(SandboxFault, match=r"cannot write .*train-0\.log: Is a dir") as fault:
+        followed(tmp_path, Told(follow=follow), listen=block)
+    assert fault.value.next_command == "df -h ."
 
 
 def test_a_run_that_is_called_off_is_told_once_and_a_lost_goodbye_is_kept(tmp_path: Path) -> None:
