@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.evaluate.machine import Conditions, conditions, machine_name
+from agent.evaluate.machine import Conditions, conditions, machine_name, total_memory
 from sandbox.ground.devices import Device
 
 
@@ -66,3 +66,12 @@ def test_a_card_of_another_vendor_has_no_state_that_we_read(tmp_path: Path) -> N
 def test_a_machine_keeps_its_name() -> None:
     assert machine_name() == machine_name()
     assert len(machine_name().split()[0]) == 8
+
+
+def test_memory_is_the_machines_or_what_a_container_leaves_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for ceiling, memory in ((None, whole), (1 << 20, 1 << 20), (1 << 60, whole)):
+        monkeypatch.setattr("agent.evaluate.machine.memory_ceiling", lambda given=ceiling: given)
+        assert total_memory() == memory

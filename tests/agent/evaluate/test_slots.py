@@ -45,10 +45,11 @@ def test_workers_on_different_cards_are_refused() -> None:
     mixed = (
         Device(index=0, uuid="GPU-a", model="H100"),
         Device(index=1, uuid="GPU-b", model="A100"),
+        Device(index=2, uuid="GPU-c", model="H100"),
     )
-    with pytest.raises(UsageFault, match="cannot be compared") as caught:
+    with pytest.raises(UsageFault, match="these are of 2 kinds") as caught:
         make_slots(2, (0, 1), mixed)
-    assert caught.value.next_command == "CUDA_VISIBLE_DEVICES=GPU-a autoresearch start"
+    assert caught.value.next_command == "CUDA_VISIBLE_DEVICES=GPU-a,GPU-c autoresearch start"
     assert len(make_slots(1, (0, 1), mixed)) == 1
 
 
@@ -58,7 +59,13 @@ def test_a_card_that_is_asked_for_and_missing_is_told_with_what_to_type(tmp_path
     assert (caught.value.next_command or "").startswith("CUDA_VISIBLE_DEVICES= autoresearch start")
 
 
-@pytest.mark.parametrize(("workers", "cpus", "gpus"), [(3, 2, 0), (2, 4, 1), (0, 1, 0)])
-def test_more_workers_than_places_are_refused(workers: int, cpus: int, gpus: int) -> None:
-    with pytest.raises(UsageFault, match="workers"):
+@pytest.mark.parametrize(
+    ("workers", "cpus", "gpus", "have"),
+    [(3, 2, 0, "2 cores"), (2, 4, 1, "1 accelerators"), (0, 1, 0, "1 cores")],
+)
+def test_more_workers_than_places_are_refused(
+    workers: int, cpus: int, gpus: int, have: str
+) -> None:
+    with pytest.raises(UsageFault, match=f"^{workers} workers on {have}:") as caught:
         make_slots(workers, tuple(range(cpus)), cards(gpus))
+    assert f"autoresearch start --workers {have[0]} " in (caught.value.next_command or "")

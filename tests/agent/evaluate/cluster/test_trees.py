@@ -88,7 +88,9 @@ def test_a_large_file_arrives_in_pieces(tmp_path: Path, monkeypatch: pytest.Monk
     tree = sending.folder(str(tmp_path / "source"))
     assert len(list(sending.pieces(tree.hashes))) == 5
     sent(sending, cache, tree)
-    assert cache.file(tree.hashes[0]).read_bytes() == (tmp_path / "source/large").read_bytes()
+    arrived = cache.file(tree.hashes[0])
+    assert arrived.read_bytes() == (tmp_path / "source/large").read_bytes()
+    assert arrived.stat().st_mode & 0o777 == 0o644, "a run's own user reads it"
 
 
 def test_of_many_commits_the_newest_lists_of_files_are_remembered(
@@ -122,6 +124,7 @@ def test_content_under_a_wrong_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SandboxFault, match="came with another content"):
         cache.put("0" * 64, 0, b"something", 9)
     assert cache.missing(["0" * 64]) == ["0" * 64]
+    assert not [*(tmp_path / "cache/parts").iterdir()]
 
 
 def test_a_piece_that_a_full_disk_has_no_room_for_is_removed(
