@@ -154,7 +154,7 @@ def test_a_piece_that_is_written_bit_by_bit_is_whole(
 
 
 def test_what_was_sent_lies_in_a_checkout_and_a_home_of_the_node(tmp_path: Path) -> None:
-    judged = Evaluation(script="e.py", hidden=("/home/me/p/more",), test=("/opt/there",))
+    judged = Evaluation(script="e.py", hidden=("/home/me/p/more",), test=("/home/me/p/set",))
 
     def here(*paths: str, stated: bool = True) -> Plan:
         hidden = ("/home/me/data/val", "/home/me/other")
@@ -180,6 +180,9 @@ def test_what_was_sent_lies_in_a_checkout_and_a_home_of_the_node(tmp_path: Path)
     assert both.evaluation == judged.model_copy(update={"hidden": (f"{checkout}/more",)})
     assert both.memory_bytes == 7
     assert here(stated=False).memory_bytes == int(total_memory() * 0.8 / 2)
+    inside = here("/home/me/p/set")
+    assert (inside.checkout, inside.home) == (checkout, None)
+    assert inside.evaluation and inside.evaluation.test == (f"{checkout}/set",)
     none = here()
     assert (none.read_only, none.checkout, none.home) == (("/opt/there",), "/home/me/p", None)
     with pytest.raises(SandboxFault, match="/data/set, which trainings read, is not here"):
@@ -197,6 +200,16 @@ def test_a_sent_file_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     with pytest.raises(SandboxFault, match=r"cannot make .*home/a") as fault:
         localised(needs, Cache(tmp_path / "cache"), tmp_path / "place", 1)
     assert fault.value.next_command == "df -h"
+
+
+def test_what_was_sent_takes_its_room_on_the_disk_once(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    sha = hashlib.sha256(b"x").hexdigest()
+    cache.put(sha, 0, b"x", 1)
+    tree = Tree(leaves=(Leaf(path="f", sha=sha, size=1),))
+    needs = Needs(plan=printed_plan(), has_memory_limit=True, home="/me", sent={"/me/a": tree})
+    localised(needs, cache, tmp_path / "place", 1)
+    assert (tmp_path / "place/home/a/f").samefile(cache.file(sha))
 
 
 @pytest.mark.parametrize("path", ["", "/etc/passwd", "../up", "a/../../b", "a//b", "./a", "a\0b"])
