@@ -16,7 +16,6 @@ from sandbox.ground.record import Record
 
 HASH = r"[0-9a-f]{64}"
 MAX_FILES = 1_000_000
-CHUNK = 1 << 20
 ITSELF = "."
 """The path of the only file of a tree that is a file, and no folder."""
 
@@ -29,7 +28,7 @@ def _inside(path: str) -> str:
     parts = path.split("/")
     if path == ITSELF:
         return path
-    if not path or "\0" in path or any(part in ("", ".", "..") for part in parts):
+    if "\0" in path or any(part in ("", ".", "..") for part in parts):
         raise ValueError(f"not a path inside a folder: {path[:200]!a}")
     return path
 

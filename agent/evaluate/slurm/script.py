@@ -108,6 +108,7 @@ def _body(folder: Path, python: str, libraries: str, driver: Sequence[str]) -> I
     yield "driver=$!"
     yield "trap 'kill -TERM $driver' TERM"
     yield "trap 'kill -USR1 $driver' USR1"
-    yield "while kill -0 $driver 2>/dev/null; do wait $driver; ended=$?; done"
+    # A signal ends a wait; a driver that ends at once is gone before the first question.
+    yield "until wait $driver; ended=$?; ! kill -0 $driver 2>/dev/null; do :; done"
     yield "kill -TERM $cluster; wait $cluster"
     yield "exit $ended"

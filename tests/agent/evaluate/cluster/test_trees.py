@@ -17,7 +17,7 @@ from agent.evaluate.cluster.cache import Cache
 from agent.evaluate.cluster.cores import claim
 from agent.evaluate.cluster.localised import localised, to_send
 from agent.evaluate.cluster.sending import Sending
-from agent.evaluate.cluster.trees import Leaf, Link, Tree, read_tree
+from agent.evaluate.cluster.trees import Leaf, Link, Tree, make_tree, read_tree
 from agent.evaluate.cluster.wire import Needs
 from agent.evaluate.machine import total_memory
 from agent.records.results import Order
@@ -36,6 +36,7 @@ def folder_with_everything(place: Path) -> Path:
     (place / "run.sh").chmod(0o755)
     (place / "nothing").touch()
     (place / "link").symlink_to("sub/a.py")
+    (place / "linked folder").symlink_to("sub")
     (place / "dangling").symlink_to("/nowhere/at all")
     return place
 
@@ -77,6 +78,8 @@ def test_a_folder_arrives_as_it_was(tmp_path: Path, shared: bool) -> None:
         cache.make(tree, target)
     assert listing(target) == listing(source)
     assert cache.missing(tree.hashes) == []
+    [leaf] = [leaf for leaf in tree.leaves if leaf.path == "sub/a.py"]
+    assert (target / leaf.path).samefile(cache.file(leaf.sha)) is shared
 
 
 def test_a_large_file_arrives_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,6 +120,11 @@ def test_one_file_and_hidden_paths(tmp_path: Path) -> None:
     assert [leaf.path for leaf in tree.leaves] == ["nothing", "run.sh"]
     single, _ = read_tree(source / "run.sh")
     assert [leaf.path for leaf in single.leaves] == ["."]
+    make_tree(single, tmp_path / "new/deep/run.sh", lambda _: source / "run.sh")
+    assert listing(tmp_path / "new") == {
+        "deep": "folder",
+        "deep/run.sh": (b"#!/bin/sh\n", True),
+    }
 
 
 def test_content_under_a_wrong_name_is_refused(tmp_path: Path) -> None:

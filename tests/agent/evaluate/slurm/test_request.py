@@ -1,5 +1,6 @@
 """What may be asked of Slurm, and the batch file that says it."""
 
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from agent.errors import UsageFault, WrongOption
 from agent.evaluate.slurm.request import MARGIN_MINUTES, MAX_MINUTES, Request, request_of
-from agent.evaluate.slurm.script import batch_file
+from agent.evaluate.slurm.script import NODE, batch_file
 
 PYTHON = "/opt/venv/bin/python"
 FOLDER = Path("/home/me/.local/state/autoresearch/slurm/night-1129-ab12")
@@ -149,6 +150,44 @@ def test_bash_reads_the_file_as_it_was_meant(driver: tuple[str, ...]) -> None:
     assert "env 'LD_LIBRARY_PATH=/opt/lib dir' " in text
     if driver:
         assert f"cd {shlex.quote(driver[0])} || exit" in text
+
+
+SRUN = """#!/bin/sh
+trap 'echo ended >> {0}/said; exit 3' TERM
+echo "$@" > {0}/said
+for i in $(seq {1}); do sleep 0.01; done
+exit 3
+"""
+
+
+@pytest.mark.parametrize(("driver", "code"), [(True, 7), (False, 3)])
+def test_a_job_ends_with_its_driver_or_as_its_cluster_ends(
+    tmp_path: Path, driver: bool, code: int
+) -> None:
+    (tmp_path / "srun").write_text(SRUN.format(tmp_path, 500 if driver else 0))
+    (tmp_path / "srun").chmod(0o755)
+    waits = "until test -s said; do sleep 0.01; done; exit 7"
+    command = (str(tmp_path), "sh", "-c", waits) if driver else ()
+    (tmp_path / "job").write_text(written(request_of(hours=1), driver=command))
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_NUM_NODES": "2"}
+    ran = subprocess.run(["bash", tmp_path / "job"], env=environment, timeout=60)
+    said = (tmp_path / "said").read_text().splitlines()
+    assert (ran.returncode, said[1:]) == (code, ["ended"] if driver else [])
+    assert said[0].startswith("--nodes=2 --ntasks=2 ") and "LD_LIBRARY_PATH" not in said[0]
+    assert said[0].endswith(f"--export=NONE {PYTHON} -P -m {NODE} {FOLDER}")
+
+
+def test_a_driver_that_ends_at_once_decides_too(tmp_path: Path) -> None:
+    (tmp_path / "srun").write_text("#!/bin/sh\nexit 3\n")
+    (tmp_path / "srun").chmod(0o755)
+    command = (str(tmp_path), "sh", "-c", "exit 7")
+    (tmp_path / "job").write_text(written(request_of(hours=1), driver=command))
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_NUM_NODES": "1"}
+    ran = [
+        subprocess.run(["bash", tmp_path / "job"], env=environment, stderr=subprocess.DEVNULL)
+        for _ in range(5)
+    ]
+    assert [each.returncode for each in ran] == [7] * 5
 
 
 def test_no_secret_and_no_variable_of_the_user_is_in_the_file() -> None:
