@@ -193,7 +193,7 @@ def in_units(result: Result, first: Score | None, guarded: Sequence[str]) -> Res
             units = (score.also_units.get(broken, ""), first.also_units.get(broken, ""))
             return _in_other_unit(result, broken, *units)
         also = {name: value for name, value in score.also.items() if name not in mixed}
-        scores.append(score.model_copy(update={"also": also}) if mixed else score)
+        scores.append(score.model_copy(update={"also": also}))
     return result.model_copy(update={"scores": tuple(scores)})
 
 
@@ -205,7 +205,7 @@ def _is_in_unit_of(unit: str, first: Score) -> bool:
     if unit == first.unit:
         return True
     behind = re.search(rf"[0-9][ ]?{re.escape(unit)}(?!\w)", first.line)
-    return bool(unit) and not first.unit and behind is not None
+    return not first.unit and behind is not None
 
 
 class Units:

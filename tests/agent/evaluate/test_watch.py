@@ -55,3 +55,25 @@ def test_what_is_scored_is_pruned_no_more(tmp_path: Path, monkeypatch: pytest.Mo
     assert told[0] == Scoring(7, 2)
     with Watch(7, Slot(number=2, cpus=()), log, (), told.append, cancel := threading.Event()) as w:
         assert w.stop is cancel, "without rivals nothing is pruned"
+
+
+def test_a_training_that_ends_while_it_is_judged_is_not_pruned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a score that is being taken would be lost."""
+    log = tmp_path / "train.log"
+    log.touch()
+    slot = Slot(number=0, cpus=())
+    watches: list[Watch] = []
+    for ends in (True, False):
+
+        def judged(*_: object, ends: bool = ends) -> str:
+            if ends:
+                watches[-1].trained()
+            return "hopeless"
+
+        monkeypatch.setattr("agent.evaluate.watch.hopeless", judged)
+        with Watch(7, slot, log, CURVES, lambda _: None, threading.Event()) as watch:
+            watches.append(watch)
+            watch._prune(0.5)
+            assert (watch.stop.is_set(), bool(watch.hopeless)) == (not ends, not ends)

@@ -1,5 +1,6 @@
 """What happens to places at an odd moment: twice, too late, meanwhile, or after the end."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from agent.evaluate.cluster.place import Place
 from agent.evaluate.cluster.running import Running
 from agent.evaluate.cluster.software import software
 from agent.evaluate.cluster.station import Station
-from agent.evaluate.cluster.terms import free_name, share_of
+from agent.evaluate.cluster.terms import Terms, free_name, python_of, setup_of, share_of
 from agent.evaluate.cluster.trees import Tree
 from agent.evaluate.cluster.wire import Begin, Empty, Ending, Follow, Paths, Setup, Standing
 from agent.evaluate.watch import Listener
@@ -265,6 +266,16 @@ def test_workers_are_shared_out_among_the_nodes() -> None:
     assert [share_of(node, members, 4) for node in nodes[:2]] == [1, 1]
     assert [share_of(node, members, None) for node in nodes] == [1, 1, 4]
     assert free_name(nodes[1], members) == "a-2"
+
+
+def test_trainings_run_on_the_harnesss_interpreter_or_on_the_projects() -> None:
+    plan = printed_plan(python="/env/bin/python")
+    for terms, asked, here in (
+        (Terms(), "", sys.executable),
+        (Terms(own_python=False), "/env/bin/python", "/env/bin/python"),
+    ):
+        assert setup_of(terms, plan, 1, 1).python == asked
+        assert python_of(terms, plan) == here
 
 
 @pytest.mark.parametrize("slots", [0, 3])
