@@ -52,10 +52,8 @@ def test_checks_run_in_turn_up_to_the_first_that_fails(tmp_path: Path) -> None:
     assert "2 failed" in done.checks[1].reason
     assert specs[0].argv[1:] == ("a b",)
     assert specs[0].limits.wall_seconds == 60 + UNKNOWN_STARTUP_SECONDS
-    assert [event.command for event in events if isinstance(event, Checking)] == [
-        "true 'a b'",
-        "false",
-    ]
+    attempt = assignment().attempt
+    assert events == [Checking(attempt, 0, command, "") for command in ("true 'a b'", "false")]
     assert folders_in(tmp_path) == []
 
 

@@ -10,6 +10,7 @@ from agent.records.objective import Sense
 from sandbox.score.evaluator.evaluation import Evaluation
 from sandbox.score.measure import Job, Measured, Stopped, Unscored
 from sandbox.score.metric import Metric
+from sandbox.score.seeding import SeedCalls
 from tests.agent.evaluate.test_bench import assignment, bench_of, finished
 from tests.agent.evaluate.test_watch import CURVES
 
@@ -97,6 +98,23 @@ def test_a_score_of_an_evaluator_without_a_guarded_metric_is_none(
     bench = bench_of(tmp_path, lambda _: (finished(), ""), score="evaluated", metric=GUARDED)
     result = bench.run(assignment(), lambda _: None, threading.Event())
     assert result and (result.status, result.scores) == ("crash", ())
+
+
+def test_of_the_baseline_alone_is_recorded_how_it_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = SeedCalls(own=True)
+    done = Measured(value=0.5, score="self-reported", seconds=1.0, seeding=calls)
+    monkeypatch.setattr("agent.evaluate.bench.measure", lambda *_: done)
+    bench = bench_of(tmp_path, lambda _: (finished(), ""))
+    asked = assignment()
+    by = asked.attempt.proposal.by.model_copy(update={"origin": "baseline"})
+    first = asked.attempt.proposal.model_copy(update={"by": by, "edits": ()})
+    baseline = replace(asked, attempt=asked.attempt.model_copy(update={"proposal": first}))
+    for run, seeds in ((asked, ""), (baseline, str(calls))):
+        result = bench.run(run, lambda _: None, threading.Event())
+        assert result and result.seeds == seeds
+    assert str(calls)
 
 
 @pytest.mark.parametrize(

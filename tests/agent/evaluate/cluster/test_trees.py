@@ -254,12 +254,13 @@ def test_a_cache_shows_a_run_only_what_is_shared(tmp_path: Path) -> None:
     try:
         Cache(tmp_path / "cache")
         (tmp_path / "cache/files").chmod(0o777)
-        Cache(tmp_path / "cache")
+        shared = Cache(tmp_path / "cache").shared(Tree())
     finally:
         os.umask(before)
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "cache").iterdir()}
     assert modes == {"files": 0o700, "trees": 0o711, "parts": 0o700}
     assert (tmp_path / "cache").stat().st_mode & 0o777 == 0o711
+    assert shared.parent.stat().st_mode & 0o777 == 0o755
 
 
 def test_a_cache_that_cannot_be_made_or_lacks_a_file_is_told(tmp_path: Path) -> None:
