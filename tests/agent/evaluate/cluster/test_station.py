@@ -156,12 +156,14 @@ def test_what_a_node_reads_it_reads_in_turn_and_leaves_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began: list[str] = []
+    is_slow = threading.Event()
     release = threading.Event()
 
     def read(paths: dict[str, str], *_: object) -> tuple[str, ...]:
         began.extend(paths)
         if "/slow" in paths:
-            release.wait(5)
+            is_slow.set()
+            release.wait(30)
         time.sleep(0.02)
         return tuple(paths)
 
@@ -174,6 +176,7 @@ def test_what_a_node_reads_it_reads_in_turn_and_leaves_at_the_end(
     monkeypatch.setattr(f"{STATION}.READ_SECONDS", 0.02)
     for name in ("/slow", "/next"):
         assert station.absent(Paths(digests={name: "d"})) == Absent(more=True)
+        assert is_slow.wait(30)
     assert began == ["/quick", "/slow"]
     station.close(Empty())
     assert reader.is_alive(), "nobody waits for what is still read"
