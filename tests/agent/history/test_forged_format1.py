@@ -121,15 +121,18 @@ def trailer(name: str, value: Any) -> Change:
 
 
 def inside(name: str, path: list[Any], value: Any) -> Change:
-    """Set a field inside the JSON of a trailer."""
+    """Set a field inside the JSON of a trailer, unless an earlier forgery took its place away."""
 
     def change(message: str) -> str:
         [line] = [line for line in message.split("\n") if line.startswith(f"{name}: ")]
         data = json.loads(line.partition(": ")[2])
         part = data
-        for key in path[:-1]:
-            part = part[key]
-        part[path[-1]] = value
+        try:
+            for key in path[:-1]:
+                part = part[key]
+            part[path[-1]] = value
+        except (KeyError, IndexError, TypeError):
+            return message
         return message.replace(line, f"{name}: {json.dumps(data)}")
 
     return change
