@@ -7,7 +7,7 @@ what hides.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -31,8 +31,9 @@ def replaced_in(before: Sources, after: Sources, path: str) -> str:
     while it runs, or no longer uses a function that measures, by its name.
     """
     file = PurePosixPath(path)
-    old = {name: _uses(text, file.stem) for name, text in before.files.items() if is_python(name)}
-    new = {name: _uses(text, file.stem) for name, text in after.files.items() if is_python(name)}
+    changed = [name for name, text in after.files.items() if before.files.get(name) != text]
+    old = _uses_of(before, [*changed, *(before.files.keys() - after.files.keys())], file.stem)
+    new = _uses_of(after, changed, file.stem)
     for name, uses in new.items():
         earlier = old.get(name, _Uses())
         imported = {**earlier.names, **uses.names}
@@ -40,11 +41,24 @@ def replaced_in(before: Sources, after: Sources, path: str) -> str:
             return f"it binds {imported[local]} of {file.name} anew"
         for attribute in sorted(uses.patched - earlier.patched):
             return f"it changes {attribute} of {file.name} while it runs"
-    used = set().union(*(uses.used for uses in new.values()))
-    for attribute in sorted(set().union(*(uses.used for uses in old.values())) - used):
-        if _MEASURES.search(attribute):
+    lost = filter(_MEASURES.search, sorted(_used_by(old) - _used_by(new)))
+    others = [name for name in after.files if name not in changed]
+    for attribute in lost:
+        if attribute not in _used_by(_uses_of(after, others, file.stem)):
             return f"it no longer uses {attribute} of {file.name}"
     return ""
+
+
+def _uses_of(sources: Sources, names: Iterable[str], module: str) -> dict[str, "_Uses"]:
+    """Return what each of these files does with the module, if it is written in Python."""
+    texts = {name: sources.files[name] for name in names if name in sources.files}
+    return {name: _uses(text, module) for name, text in texts.items() if is_python(name)}
+
+
+def _used_by(files: dict[str, "_Uses"]) -> set[str]:
+    """Return the names of the module that files use."""
+    used: set[str] = set()
+    return used.union(*(uses.used for uses in files.values()))
 
 
 @dataclass

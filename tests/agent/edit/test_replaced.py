@@ -1,8 +1,12 @@
 """What an edit replaces of prepare.py, which measures, is found where it is written plainly."""
 
+from ast import Module
+
 import pytest
 
 from agent.edit.replaced import replaced_in
+from agent.edit.source import file_tree
+from agent.records.edits import Refused
 from agent.records.sources import Sources
 
 BEFORE = """from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
@@ -70,3 +74,29 @@ def test_another_name_another_file_and_no_python() -> None:
     moved = before.with_file("model.py", "import prepare\nprepare.evaluate_bpb = len\n")
     assert replaced_in(before, moved, "prepare.py") == CHANGES.format("evaluate_bpb")
     assert replaced_in(before, moved, "data.py") == ""
+
+
+def test_only_files_that_changed_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def noted(text: str) -> Module | Refused:
+        read.append(text)
+        return file_tree(text)
+
+    monkeypatch.setattr("agent.edit.replaced.file_tree", noted)
+    others = {f"part{number}.py": f"PART = {number}\n" for number in range(99)}
+    before = Sources(files={**others, "train.py": f"{BEFORE}# before\n"})
+    after = Sources(files={**others, "train.py": f"{BEFORE}# after\n"})
+    assert replaced_in(before, after, "prepare.py") == ""
+    assert read == [before.files["train.py"], after.files["train.py"]]
+
+
+def test_what_another_file_still_uses_is_used() -> None:
+    before = Sources(files={"model.py": BEFORE, "train.py": BEFORE})
+    dropped = BEFORE.replace("evaluate_bpb(x)", "0.5")
+    assert (
+        replaced_in(before, Sources(files={"model.py": BEFORE, "train.py": dropped}), "prepare.py")
+        == ""
+    )
+    gone = Sources(files={"train.py": dropped})
+    assert "no longer uses evaluate_bpb" in replaced_in(before, gone, "prepare.py")
