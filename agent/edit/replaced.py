@@ -27,8 +27,9 @@ _LONGEST = 100
 def replaced_in(before: Sources, after: Sources, path: str) -> str:
     """Return why an edit changes how a score comes about; "" if it plainly does not.
 
-    path: the module's file, `prepare.py`. The edit binds a name of it anew, changes the module
-    while it runs, or no longer uses a function that measures, by its name.
+    path: the module's file, `prepare.py`. Three things count: the edit gives another meaning to a
+    name that is imported from it; it changes the module at run time; or it no longer uses a name
+    of it that speaks of measuring.
     """
     file = PurePosixPath(path)
     changed = [name for name, text in after.files.items() if before.files.get(name) != text]
@@ -102,7 +103,7 @@ def _uses(text: str, module: str) -> _Uses:
         _import(node, module, uses)
     for node in nodes:
         _look(node, module, uses)
-    return uses  # shared by all who ask, so nobody may change it
+    return uses  # cached, so callers must not change it
 
 
 def _import(node: ast.AST, module: str, uses: _Uses) -> None:

@@ -336,7 +336,7 @@ class Bench:
         return Scored(outcome, watch.conditions) if isinstance(outcome, Measured) else outcome
 
     def _room(self, slot: Slot) -> Path:
-        """Return the folder of whatever runs in a slot.
+        """Return the folder in which a slot's runs, checks and probes work, one at a time.
 
         A run sees its path, which must not tell whether it is a candidate or the incumbent.
         """

@@ -1,6 +1,7 @@
 """A score too good to be true, as typed: held back, then approved or rejected."""
 
 import json
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,8 @@ def test_a_suspect_waits_is_approved_or_rejected_and_nothing_is_decided_twice(ho
 
     logs = [path.read_text() for path in (home / ".autoresearch").rglob("*-?.log")]
     assert len(logs) >= 10
-    seen = {line for log in logs for line in log.splitlines() if line.startswith("AT ")}
+    lines = chain.from_iterable(map(str.splitlines, logs))
+    seen = {line for line in lines if line.startswith("AT ")}
     assert len(seen) == 1, "no training can tell that it is measured again, or as the incumbent"
 
 

@@ -1,6 +1,7 @@
 """What reading a training script shows: its modules, settings, data, results and end."""
 
 import shlex
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -230,7 +231,7 @@ def test_what_writes_results_to_a_file_of_a_kind(tmp_path: Path, kind: str) -> N
     for line in WRITERS[kind]:
         (folder / "fit.py").write_text(f"{opened}{line}\n")
         assert look_at(folder, "fit.py").writes == f"out/result.{kind}", line
-    every = dict.fromkeys(line for lines in WRITERS.values() for line in lines)
+    every = dict.fromkeys(chain.from_iterable(WRITERS.values()))
     others = [line for line in every if line not in WRITERS[kind]]
     (folder / "fit.py").write_text("\n".join((opened, *others)))
     assert look_at(folder, "fit.py").writes == ""

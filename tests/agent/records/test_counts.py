@@ -103,7 +103,9 @@ def test_results_are_kept_for_the_newest_arguments_by_identity() -> None:
         asked.append(argument)
         return len(argument)
 
-    one, two, three = [1], [1], [1, 2]
+    one = [1]
+    two = [1]
+    three = [1, 2]
     assert [length(each) for each in (one, one, two, three, two, one)] == [1, 1, 1, 2, 1, 1]
     assert [id(each) for each in asked] == [id(one), id(two), id(three), id(one)]
 

@@ -222,7 +222,8 @@ def test_what_a_node_is_asked_for_is_its_share(tmp_path: Path) -> None:
     cluster = Listed(*nodes)
     heard: Heard = []
     bench = bench_of(cluster, tmp_path, workers=2)
-    bench._cluster, bench._listen = cluster, heard.append
+    bench._cluster = cluster
+    bench._listen = heard.append
     for node in nodes:
         bench._new_nodes()
         bench._join(node)  # each is refused then, and gives its share back
