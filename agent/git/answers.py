@@ -9,7 +9,7 @@ import select
 import signal
 import subprocess
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -25,6 +25,8 @@ IMPATIENCE = 3
 MAX_MEMORY = 4 << 30
 """Bytes of memory of a command's own: one that reads a device takes all there is."""
 LOOK_MILLISECONDS = 1_000
+WATCHED = 10
+"""Times that it is watched between two looks, if it is: a disk is filled in a second."""
 CHUNK = 1 << 16
 _BUSY = ("R", "D")
 """States of a process that computes, or waits for a disk."""
@@ -43,18 +45,21 @@ class Answer(NamedTuple):
     """What it wrote to stderr."""
 
 
-def answer_of(process: "subprocess.Popen[bytes]") -> Answer:
+def answer_of(
+    process: "subprocess.Popen[bytes]", watch: Callable[[], None] | None = None
+) -> Answer:
     """Return what a command prints, once it has ended.
 
     Raise NoAnswer, and end it with its children, if it prints too much or does nothing for long. On
     any other exception, such as Ctrl-C, it is awaited while it does something: never half a commit.
+    watch: called again and again meanwhile; raises NoAnswer, too.
     """
     assert process.stdout is not None and process.stderr is not None
     with process.stdout as output, process.stderr as words:
         parts: dict[int, list[bytes]] = {output.fileno(): [], words.fileno(): []}
         sizes = dict.fromkeys(parts, 0)
         try:
-            for descriptor, chunk in _chunks(process, list(parts)):
+            for descriptor, chunk in _chunks(process, list(parts), watch=watch):
                 parts[descriptor].append(chunk)
                 sizes[descriptor] += len(chunk)
                 if sizes[descriptor] > MAX_ANSWER:
@@ -86,11 +91,15 @@ def await_answer(process: "subprocess.Popen[bytes]", output: IO[bytes]) -> None:
 
 
 def _chunks(
-    process: "subprocess.Popen[bytes]", descriptors: list[int], patience: int | None = None
+    process: "subprocess.Popen[bytes]",
+    descriptors: list[int],
+    patience: int | None = None,
+    watch: Callable[[], None] | None = None,
 ) -> Iterator[tuple[int, bytes]]:
     """Yield what comes from each descriptor until all have ended.
 
-    patience: in place of the usual one. Raise NoAnswer if the command does nothing for long.
+    patience: in place of the usual one. watch: as for answer_of. Raise NoAnswer if the command does
+    nothing for long.
     """
     idle = _Idleness(process.pid, patience)
     poll = select.poll()
@@ -98,7 +107,7 @@ def _chunks(
         poll.register(descriptor, select.POLLIN)
     open_ones = set(descriptors)
     while open_ones:
-        ready = poll.poll(LOOK_MILLISECONDS)
+        ready = _ready(poll, watch)
         for descriptor, _ in ready:
             chunk = os.read(descriptor, CHUNK)
             if chunk:
@@ -108,6 +117,18 @@ def _chunks(
                 open_ones.remove(descriptor)
         if not ready and idle.is_over():
             raise NoAnswer(idle.words)
+
+
+def _ready(poll: select.poll, watch: Callable[[], None] | None) -> list[tuple[int, int]]:
+    """Return the descriptors that have something, after a second at most."""
+    if watch is None:
+        return poll.poll(LOOK_MILLISECONDS)
+    for _ in range(WATCHED):
+        watch()
+        ready = poll.poll(LOOK_MILLISECONDS // WATCHED)
+        if ready:
+            return ready
+    return []
 
 
 class _Idleness:

@@ -19,6 +19,7 @@ from agent.git.bond import Bond
 from agent.git.endless import refuse_endless, walked_by
 from agent.git.odd import odd_files
 from agent.git.programs import HOME_OF, LISTING, Setting, programs_in, runs_programs, silencing
+from agent.git.room import NoRoom, Room
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.leftovers import temporary_folder
 from sandbox.ground.redaction import redacted
@@ -173,16 +174,25 @@ class Plumbing:
         return HistoryFault(f"git {command} failed: {text}", _next_command(text, self.folder))
 
     def __call__(
-        self, *arguments: str, stdin: bytes | None = None, index: Path | None = None
+        self,
+        *arguments: str,
+        stdin: bytes | None = None,
+        index: Path | None = None,
+        room: Room | None = None,
     ) -> str:
         """Return the standard output of `git ARGUMENTS`, exactly.
 
-        index: used instead of the user's.
+        index: used instead of the user's. room: the command is ended before this disk is full.
         """
-        return self.bytes(*arguments, stdin=stdin, index=index).decode("utf-8", "surrogateescape")
+        output = self.bytes(*arguments, stdin=stdin, index=index, room=room)
+        return output.decode("utf-8", "surrogateescape")
 
     def bytes(
-        self, *arguments: str, stdin: bytes | None = None, index: Path | None = None
+        self,
+        *arguments: str,
+        stdin: bytes | None = None,
+        index: Path | None = None,
+        room: Room | None = None,
     ) -> bytes:
         """Return the standard output likewise, as bytes."""
         walked = walked_by(arguments, stdin)
@@ -195,7 +205,8 @@ class Plumbing:
             with tempfile.TemporaryFile() as file:
                 file.write(stdin or b"")
                 file.seek(0)
-                answer = self._answer(self._command(arguments, environment), environment, file)
+                command = self._command(arguments, environment)
+                answer = self._answer(command, environment, file, room)
         except git.GitCommandNotFound:
             raise HistoryFault(_NO_GIT, "autoresearch doctor") from None
         except NoAnswer as error:
@@ -213,13 +224,17 @@ class Plumbing:
 
     def unanswered(self, command: str, error: NoAnswer) -> HistoryFault:
         """Return the fault of a command that was ended before it answered."""
+        if isinstance(error, NoRoom):
+            return Unanswered(f"git {command} was ended: {error}", error.next_command)
         pipe = next(odd_files(self.folder), None)
         if pipe is None:
             return Unanswered(f"git {command} was ended: {error}", "git fsck")
         message = f"git {command} was ended: {error}; {one_line(str(pipe))} is no file"
         return Unanswered(message, f"rm {quote(str(pipe))}")
 
-    def _answer(self, command: list[str], environment: dict[str, str], file: BinaryIO) -> Answer:
+    def _answer(
+        self, command: list[str], environment: dict[str, str], file: BinaryIO, room: Room | None
+    ) -> Answer:
         """Return the answer of a command that reads from `file`."""
         with closing(Bond()) as bond:
             begun = self._git.execute(
@@ -235,7 +250,7 @@ class Plumbing:
             begun.proc = None  # it would be ended with the object
             assert process is not None
             bond.tie(process.pid)
-            return answer_of(process)
+            return answer_of(process, room.check if room else None)
 
     def _silence(self, arguments: tuple[str, ...]) -> dict[str, str]:
         """Return the environment in which nothing of the repository's is run unasked."""

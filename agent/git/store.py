@@ -53,6 +53,7 @@ class Store:
         self._references = Conversation(git, "update-ref", "--stdin")
         self._folders: dict[str, Folder] = {}
         self._trees_of: dict[str, str] = {}
+        self._sizes: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -125,6 +126,21 @@ class Store:
                 if number == endless.MAX_FILES:
                     raise too_much(commit, f"more than {endless.MAX_FILES} files")
                 yield file
+
+    def sizes_of(self, files: Iterable[Listed]) -> list[tuple[int, str]]:
+        """Return the bytes and the path of each file; 0 for a submodule and what is not here."""
+        listed = list(files)
+        names = {file.name for file in listed if file.mode != SUBMODULE}
+        new = sorted(names - self._sizes.keys())
+        if new:
+            question = "".join(f"{name}\n" for name in new).encode()
+            answers = self.git("cat-file", "--batch-check=%(objectsize)", stdin=question)
+            for name, size in zip(new, answers.splitlines(), strict=True):
+                self._sizes[name] = int(size) if size.isdigit() else 0
+        sizes = [(self._sizes.get(file.name, 0), file.path) for file in listed]
+        if len(self._sizes) > endless.KEPT:
+            self._sizes.clear()
+        return sizes
 
     def refuse_endless(self, commit: str) -> None:
         """Raise HistoryFault for a commit that unpacks to more files than a machine has room for.

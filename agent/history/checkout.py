@@ -9,6 +9,7 @@ from agent.errors import HistoryFault
 from agent.git.home import HOME, free
 from agent.git.plumbing import Plumbing, scratch_index
 from agent.git.repository import named_submodule, refuse_links, repository_programs
+from agent.git.room import Room
 from agent.git.store import SUBMODULE, Listed, Store
 from sandbox.ground.text import one_line
 
@@ -27,18 +28,20 @@ def export(
 
     Filters, line ends and submodules are treated as in a checkout. A submodule is copied from the
     user's own checkout, and is an empty folder if it is not checked out there. hides: returns
-    whether a path in the repository is left out.
+    whether a path in the repository is left out. Raise HistoryFault if the disk has no room.
     """
     git = store.git
     folder.parent.mkdir(parents=True, exist_ok=True)
     with scratch_index(folder.parent) as index:
         entries = [file for file in store.files(commit, workspace) if not hides(file.path)]
+        room = Room(folder.parent)
+        room.refuse(commit, store.sizes_of(entries))
         git("read-tree", commit, index=index)
         tree = index.parent / "tree"
         (tree / workspace).mkdir(parents=True)
         paths = "\0".join(entry.path for entry in entries).encode("utf-8", "surrogateescape")
         options = ("--force", "-z", "--stdin", f"--prefix={tree}/")
-        git("checkout-index", *options, stdin=paths, index=index)
+        git("checkout-index", *options, stdin=paths, index=index, room=room)
         for entry in entries:
             if entry.mode == SUBMODULE:
                 _export_submodule(git.folder, entry, tree / entry.path)
@@ -116,7 +119,11 @@ def add_worktree(git: Plumbing, place: Path, branch: str) -> None:
     # Git may still list a checkout that is gone.
     force = ["--force"] if others or place in listed else []
     git("worktree", "add", "--no-checkout", *force, str(place), branch)
-    _fill(place)
+    try:
+        _fill(place)
+    except HistoryFault:
+        git.try_("worktree", "remove", "--force", str(place))
+        raise
 
 
 def _fill(place: Path) -> None:
@@ -127,8 +134,14 @@ def _fill(place: Path) -> None:
     """
     git = Plumbing(place)
     index = git("rev-parse", "--path-format=absolute", "--git-path", "index").removesuffix("\n")
-    if not os.path.lexists(index):
-        git("read-tree", "--reset", "-u", "HEAD")  # what a killed process wrote is overwritten
+    if os.path.lexists(index):
+        return
+    room = Room(place)
+    commit = git("rev-parse", "HEAD").strip()
+    with Store(git) as store:
+        room.refuse(commit, store.sizes_of(store.files(commit)))
+    # What a killed process wrote is overwritten.
+    git("read-tree", "--reset", "-u", commit, room=room)
 
 
 def follow(place: Path, trees: Collection[str], tip: str) -> None:
@@ -144,7 +157,18 @@ def follow(place: Path, trees: Collection[str], tip: str) -> None:
     if tree not in trees:
         message = f"{place} has changes of yours in its index"
         raise HistoryFault(message, f"git -C {quote(str(place))} status")
+    with Store(git) as store:
+        Room(place).refuse(tip, store.sizes_of(_changed(git, tree, tip)))
     git("read-tree", "-m", "-u", tree, tip)
+
+
+def _changed(git: Plumbing, before: str, after: str) -> Iterator[Listed]:
+    """Yield the files of a commit that are new, or others than in the one before."""
+    fields = git("diff-tree", "-r", "-z", "--raw", "--no-renames", before, after).split("\0")
+    for head, path in zip(fields[::2], fields[1::2], strict=False):
+        _, mode, _, name, _ = head.split()
+        if name.strip("0"):
+            yield Listed(mode, name, path)
 
 
 def place_of(git: Plumbing, branch: str) -> Path | None:

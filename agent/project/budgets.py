@@ -1,7 +1,9 @@
 """Reads from the files of a project how long its training takes."""
 
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from agent.git.listing import CommittedFile, files_below
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
 from agent.project.settings import FILE, Settings
@@ -10,6 +12,12 @@ from sandbox.ground.deadline import Usual, allowed_seconds, is_limited
 
 PROSE = (".md", ".rst")
 """Endings of what may name the variables and reads none."""
+MOST_BYTES = 1 << 24
+"""A larger file is data."""
+MOST_TOTAL = 1 << 30
+"""Bytes that are searched, the files that the project names first, then from small to large."""
+PORTION = 1 << 26
+"""Bytes that are asked of git at once."""
 
 
 def reads_budget(project: Project, settings: Settings, commit: str = "HEAD") -> bool:
@@ -19,12 +27,45 @@ def reads_budget(project: Project, settings: Settings, commit: str = "HEAD") -> 
     """
     if any(name in (settings.command or "") for name in VARIABLES):
         return True
-    patterns = [f"-e{name}" for name in VARIABLES]
     git = Plumbing(Path(project.root))
-    where = project.workspace or "."
-    files = git.try_("grep", "-z", "-l", "-F", *patterns, commit, "--", where) or ""
-    names = [name.partition(":")[2] for name in files.split("\0") if name]
-    return any(not _is_prose(PurePosixPath(name)) for name in names)
+    if git.try_("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}") is None:
+        return False
+    files = _searched(git, project, commit)
+    needles = [name.encode() for name in VARIABLES]
+    for names in _portions(files):
+        found = git.bytes("cat-file", "--batch", stdin="".join(names).encode())
+        if any(needle in found for needle in needles):
+            return True
+    return False
+
+
+def _searched(git: Plumbing, project: Project, commit: str) -> list[CommittedFile]:
+    """Return the files of a commit in which a variable may be read, each content once."""
+    files: dict[str, CommittedFile] = {}
+    for file in files_below(git, commit, project.workspace):
+        if file.is_plain and file.size <= MOST_BYTES and not _is_prose(PurePosixPath(file.path)):
+            files.setdefault(file.blob, file)
+    named = set(project.named)
+    return sorted(files.values(), key=lambda file: (file.path not in named, file.size))
+
+
+def _portions(files: list[CommittedFile]) -> Iterator[list[str]]:
+    """Yield the names of their contents, a line each, some at a time."""
+    names: list[str] = []
+    room = PORTION
+    total = 0
+    for file in files:
+        total += file.size
+        if total > MOST_TOTAL:
+            break
+        if names and file.size > room:
+            yield names
+            names = []
+            room = PORTION
+        names.append(f"{file.blob}\n")
+        room -= file.size
+    if names:
+        yield names
 
 
 def _is_prose(path: PurePosixPath) -> bool:
