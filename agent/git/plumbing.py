@@ -99,8 +99,15 @@ _LOCKED = re.compile(r"Unable to create '([^'\n]+\.lock)'")
 _DENIED = re.compile(r"(?:'([^'\n]+)(?<!\.lock)'|couldn't read (\S+)): Permission denied")
 # What git says, in its versions, of an object that it may not fetch.
 _NOT_FETCHED = ("lazy fetching disabled", "not allowed")
+# What git says of a reference whose file is empty or makes no sense.
+_TORN = re.compile(r"unable to resolve reference '(refs/[\w./-]+)': reference broken")
+# What git says of an object that is torn or gone.
+_DAMAGED = re.compile(r"\bis (?:corrupt|empty)\b|\bmissing\b|bad object|unable to read")
 # What git says of a disk that is full.
 _FULL = ("no space left", "out of diskspace", "quota exceeded")
+# What git says of an index that is torn.
+_INDEX = re.compile(r"index file (?:smaller|corrupt)|bad (?:index|signature)|index uses \S+ ext")
+_FSCK = "git fsck --full   # names what is damaged; a clone or a backup may have it whole"
 # What a hook, an alias or a wrapper script leaves set: it would send these commands to another
 # repository or index.
 _FOREIGN = (
@@ -215,7 +222,8 @@ class Plumbing:
             raise HistoryFault(f"git {arguments[0]} failed: {error}", "df -h .") from None
         if answer.status:
             words = answer.words.decode("utf-8", "surrogateescape").strip()
-            raise self.fault(arguments[0], words or f"exit status {answer.status}")
+            asked = next(word for word in arguments if not word.startswith("-"))
+            raise self.fault(asked, words or f"exit status {answer.status}")
         return answer.output
 
     def refuse_endless(self, *states: str) -> None:
@@ -323,7 +331,14 @@ def _next_command(words: str, folder: Path) -> str:
         return "$EDITOR .git/packed-refs   # take that line out"
     if "bad shallow line" in words:
         return "mv .git/shallow .git/shallow.old   # or git fetch --unshallow"
+    torn = _TORN.search(words)
+    if torn:
+        return f'rm "$(git rev-parse --git-path {torn[1]})"   # it is damaged, and leads nowhere'
+    if _INDEX.search(words):
+        return 'rm "$(git rev-parse --git-path index)" && git reset   # makes the index anew'
     full = any(sign in words.lower() for sign in _FULL)
     with suppress(OSError):
         full = full or shutil.disk_usage(folder).free < FULL_BYTES
-    return "df -h .   # free some space, and type the command again" if full else "git status"
+    if full:
+        return "df -h .   # free some space, and type the command again"
+    return _FSCK if _DAMAGED.search(words) else "git status"

@@ -1,9 +1,18 @@
 """References as a repository lists them, whatever stands there: a received one may lead nowhere."""
 
+import os
+import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
+from agent.errors import HistoryFault
+from agent.git.home import no_link
 from agent.git.plumbing import Plumbing
+
+_LOG_BYTES = 10_000
+"""The end of a reflog that is read."""
+_LOGGED = re.compile(r"^[0-9a-f]{40,64} ([0-9a-f]{40,64}) ", re.MULTILINE)
 
 
 class Reference(NamedTuple):
@@ -41,3 +50,31 @@ def kinds_of(git: Plumbing, heads: Iterable[str]) -> dict[str, tuple[str, int]]:
     answer = git("cat-file", form, stdin=question)
     fields = (line.split(" ") for line in answer.split("\n"))
     return {words[0]: (words[1], int(words[2])) for words in fields if len(words) == 3}
+
+
+def refuse_torn(git: Plumbing, reference: str) -> None:
+    """Raise HistoryFault if the file of a reference is there and names no object.
+
+    To git it does not exist, and cannot be made either. What stood there may be in its reflog.
+    """
+    question = ("rev-parse", "--path-format=absolute", "--git-path")
+    path = Path(git(*question, reference).removesuffix("\n"))
+    if not path.is_file() or git.try_("rev-parse", "--verify", "--quiet", reference):
+        return
+    command = f'rm "$(git rev-parse --git-path {reference})"'
+    before = _last_logged(git, Path(git(*question, f"logs/{reference}").removesuffix("\n")))
+    if before:
+        command += f" && git update-ref {reference} {before}   # as its reflog has it"
+    raise HistoryFault(f"{reference} is damaged: its file names no commit", command)
+
+
+def _last_logged(git: Plumbing, log: Path) -> str | None:
+    """Return the newest commit of a reflog, or None if no commit that it names is here."""
+    try:
+        with open(log, "rb", opener=no_link) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_BYTES))
+            names = _LOGGED.findall(file.read(_LOG_BYTES).decode("utf-8", "replace"))
+    except OSError:
+        return None
+    kinds = kinds_of(git, names)
+    return next((name for name in reversed(names) if kinds.get(name, ("",))[0] == "commit"), None)

@@ -9,7 +9,7 @@ from agent.errors import HistoryFault, unknown
 from agent.git.home import checked, is_tag, worktree_path
 from agent.git.listing import files_at
 from agent.git.plumbing import Plumbing
-from agent.git.references import names_of, references
+from agent.git.references import names_of, references, refuse_torn
 from agent.git.repository import refuse_tracked
 from agent.git.shallow import fault_of_depth
 from agent.history.commits import times_of
@@ -39,6 +39,8 @@ def find_tip(git: Plumbing, branch: str) -> str:
         tip = tip_of(git, reference)
         if tip is not None:
             return tip
+        if reference.startswith(HEADS):
+            refuse_torn(git, reference)
     raise _no_branch(git, tag)
 
 
@@ -90,6 +92,7 @@ def refuse_taken(git: Plumbing, tag: str) -> None:
     if tip_of(git, HEADS + tag):
         command = f"autoresearch resume {tag}   # or start --tag OTHER"
         raise HistoryFault(f"there is a run {tag} already", command)
+    refuse_torn(git, HEADS + tag)
     if references(git, f"{FLIGHTS}{tag}/", most=1):
         message = f"attempts of an earlier run {tag}, whose branch is gone, are still in flight"
         command = f"autoresearch start --tag OTHER   # git for-each-ref {FLIGHTS}{tag} lists them"

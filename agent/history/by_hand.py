@@ -3,7 +3,7 @@
 from agent.errors import HistoryFault
 from agent.git.plumbing import Plumbing
 from agent.history.commits import FORM, Commit, parse_log
-from agent.history.entries import read_entry
+from agent.history.entries import Copied, read_entry
 
 
 def new_commits(git: Plumbing, branch: str, before: str, now: str | None) -> list[Commit]:
@@ -24,7 +24,7 @@ def new_commits(git: Plumbing, branch: str, before: str, now: str | None) -> lis
         )
         raise HistoryFault(message, f"{back}   # brings it back, to resume")
     for commit in commits:
-        if read_entry(commit) is not None:
+        if not isinstance(read_entry(commit), Copied | None):
             message = f"{branch} was moved by another process: {commit.id[:12]} is a record of its"
             raise HistoryFault(message, f"git log {before[:12]}..{branch}")
     return commits

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from agent.git.plumbing import Plumbing
+from agent.errors import HistoryFault, Unanswered
+from agent.git.plumbing import AUTHOR, Plumbing
 
 FORM = "--format=%H %T %P%n%B"
 LATEST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
@@ -41,11 +42,23 @@ def read_commits(git: Plumbing, names: Iterable[str]) -> dict[str, Commit]:
 def times_of(git: Plumbing, names: Iterable[str]) -> dict[str, int]:
     """Return when each commit was made, in seconds since 1970.
 
-    What is no commit is left out, and one with a time that no clock shows.
+    What is no commit is left out, one that is damaged, and one with a time that no clock shows.
     """
-    wanted = "".join(f"{name}\n" for name in names).encode()
+    wanted = list(names)
     if not wanted:
         return {}
+    try:
+        return _times_of(git, wanted)
+    except Unanswered:
+        raise
+    except HistoryFault:
+        half = len(wanted) // 2
+        return {**times_of(git, wanted[:half]), **times_of(git, wanted[half:])} if half else {}
+
+
+def _times_of(git: Plumbing, names: list[str]) -> dict[str, int]:
+    """Return these times, read with one command. Raise HistoryFault if a commit is damaged."""
+    wanted = "".join(f"{name}\n" for name in names).encode()
     options = ("--no-walk=unsorted", "--ignore-missing", "--stdin", "--format=%H %ct")
     times = {}
     for line in git("log", *options, stdin=wanted).split("\n"):
@@ -53,3 +66,8 @@ def times_of(git: Plumbing, names: Iterable[str]) -> dict[str, int]:
         if stamp.isdecimal() and len(stamp) <= len(str(LATEST)) and int(stamp) <= LATEST:
             times[commit] = int(stamp)
     return times
+
+
+def is_ours(git: Plumbing, commit: str) -> bool:
+    """Return whether we are the author that a commit names; one that was amended keeps it."""
+    return git("log", "-1", "--format=%an <%ae>", commit, "--").strip() == AUTHOR

@@ -66,8 +66,24 @@ class Unknown:
         return HistoryFault(str(self), UPGRADE)
 
 
+@dataclass(frozen=True)
+class Copied:
+    """The record of a verdict in a commit that merges no attempt, as `git cherry-pick` makes it."""
+
+    commit: str
+
+
 Entry = (
-    Attempt | Trial | Measured | Measurement | Rejection | NewData | Admitted | Opening | Unknown
+    Attempt
+    | Trial
+    | Measured
+    | Measurement
+    | Rejection
+    | NewData
+    | Admitted
+    | Opening
+    | Unknown
+    | Copied
 )
 
 
@@ -81,6 +97,8 @@ def read_entry(commit: Commit, base: Trial | None = None) -> Entry | None:
     kind = fields.pop("record", None)
     if kind in (None, "run", "prior"):
         return None
+    if kind == "trial" and len(commit.parents) != 2:
+        return Copied(commit.id)
     reader = _READERS.get(kind)
     if reader is None:
         return Unknown(commit.id, f"a record of kind {_shown(kind)}")
@@ -175,9 +193,6 @@ def _refuse_format(commit: Commit, version: object) -> None:
 
 
 def _read_trial(commit: Commit, fields: Mapping[str, Any]) -> Trial:
-    if len(commit.parents) != 2:
-        message = f"the verdict {commit.id[:12]} has {len(commit.parents)} parents, not two"
-        raise HistoryFault(message, f"git show {commit.id[:12]}")
     places = {"attempt": commit.parents[1], "verdict": commit.id, "new_data": False}
     return Trial.model_validate({**fields, **places})
 

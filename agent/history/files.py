@@ -110,7 +110,11 @@ class Files:
             return {}
         question = "".join(f"{name}^{{tree}}\n" for name in names).encode()
         answers = self._git("cat-file", "--batch-check=%(objectname)", stdin=question)
-        return dict(zip(names, answers.splitlines(), strict=True))
+        trees = dict(zip(names, answers.splitlines(), strict=True))
+        gone = next((name for name, tree in trees.items() if " " in tree), None)
+        if gone is not None:
+            raise self._git.fault("cat-file", f"the commit {gone} or its tree is missing")
+        return trees
 
     def run_differently(self, before: str, after: str) -> bool:
         """Return whether two commits or trees differ in a file that a run sees.

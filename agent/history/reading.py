@@ -16,7 +16,7 @@ from agent.history.files import Files
 from agent.history.flights import Flights
 from agent.history.prior import read_prior
 from agent.history.runs import lock_path
-from agent.history.timeline import of_twins, read_timeline
+from agent.history.timeline import of_uncounted, read_timeline
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.find import Project
@@ -59,7 +59,7 @@ class Reading:
         unknown = [*self._timeline.unknown, *self._flights.unknown]
         if unknown and locked:
             raise unknown[0].fault()
-        self.warnings = [*of_twins(self._timeline.twins), *map(str, unknown)]
+        self.warnings = [*of_uncounted(self._timeline), *map(str, unknown)]
 
     def _read(self, locked: bool) -> None:
         self._timeline = read_timeline(self._git, self._files, self.branch, self.tag)

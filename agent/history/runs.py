@@ -15,7 +15,7 @@ from agent.git.plumbing import INDEX, Plumbing
 from agent.git.references import names_of, references
 from agent.git.shallow import fault_of_depth
 from agent.history import format1, format2
-from agent.history.commits import times_of
+from agent.history.commits import FORM, Commit, parse_log, times_of
 from agent.history.veiled import refuse_veiled
 from agent.project.find import Project
 from agent.records.patterns import matches
@@ -113,9 +113,23 @@ def usual_run(project: Project, where: Path) -> str:
 
 def first_commit(git: Plumbing, tip: str) -> str | None:
     """Return the first commit of the run at `tip`; None if that is not a run's."""
-    marks = [f"--grep={format1.FIRST_COMMIT}", f"--grep={format2.FIRST_COMMIT}"]
-    commit = git("log", "-1", "--first-parent", "--format=%H", *marks, tip, "--").strip()
-    return commit or None
+    marks = (f"--grep={format1.FIRST_COMMIT}", f"--grep={format2.FIRST_COMMIT}")
+    options = ("log", "-z", "--first-parent", FORM, *marks)
+    nearest = parse_log(git(*options, "-1", tip, "--"))
+    if not nearest or _is_first(nearest[0]):
+        return nearest[0].id if nearest else None
+    # The words of a commit by hand may quote the record, such as those of squashed commits.
+    all_with_words = parse_log(git(*options, tip, "--"))
+    return next(filter(_is_first, all_with_words), nearest[0]).id
+
+
+def _is_first(commit: Commit) -> bool:
+    """Return whether a commit's record is that of a run's beginning, or a torn one."""
+    try:
+        record = format2.read(commit.message) or format1.read(commit.message)
+    except ValueError:
+        return True
+    return record is not None and record["record"] == "run"
 
 
 def readable_first(git: Plumbing, tip: str) -> str | None:

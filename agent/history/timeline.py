@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from agent.errors import HistoryFault
 from agent.git.plumbing import Plumbing
 from agent.history.branch import find_tip, no_run
-from agent.history.commits import FORM, Commit, parse_log
+from agent.history.commits import FORM, Commit, is_ours, parse_log
 from agent.history.entries import (
+    Copied,
     Entry,
     Measured,
     NewData,
@@ -27,6 +28,9 @@ from agent.project.settings import RunSettings
 from agent.records.inputs import Admitted, Reject
 from agent.records.opening import Opening
 from agent.records.results import TAKEN, Attempt, Trial
+
+MAX_NAMED = 5
+"""The most copies of verdicts that a warning names."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Timeline:
         """Records of a newer version of autoresearch."""
         self.twins: list[Trial] = []
         """Further verdicts on a number that has one; only the first counts."""
+        self.copies: list[Copied] = []
+        """Copies of verdicts, which do not count either."""
         self.by_hand: tuple[str, ...] = ()
         """Commits since the last baseline that changed what runs: by hand, or other data."""
         self.data_fingerprint = run.data_fingerprint
@@ -195,13 +201,15 @@ def _add_note(timeline: Timeline, git: Plumbing, commit: Commit, entry: Entry | 
             raise HistoryFault(
                 f"{commit.id[:12]} is an attempt without its verdict: "
                 "a rebase or a fast-forward put it on the branch",
-                "git reflog   # find the last verdict there, and git reset the branch to it",
+                _back_by(timeline.run.tag),
             )
+        case Copied():
+            timeline.copies.append(entry)
         case Measured():
             pass
         case _:
             if len(commit.parents) == 2:
-                _refuse_torn(git, commit)
+                _refuse_torn(git, commit, timeline.run.tag)
 
 
 def _compare_trees(timeline: Timeline, files: Files, commit: Commit, expected: str) -> None:
@@ -230,18 +238,32 @@ def _refuse_attempt_at_tip(commits: list[Commit], branch: str, tag: str) -> None
     raise HistoryFault(message, command)
 
 
-def _refuse_torn(git: Plumbing, merge: Commit) -> None:
-    """Raise HistoryFault for a merge of an attempt: a verdict without its record."""
+def _refuse_torn(git: Plumbing, merge: Commit, tag: str) -> None:
+    """Raise HistoryFault for our own merge of an attempt: a verdict without its record."""
     [merged] = parse_log(git("log", "-z", "-1", FORM, merge.parents[1], "--"))
-    if is_attempt(merged):
+    if is_attempt(merged) and is_ours(git, merge.id):
         message = f"the verdict {merge.id[:12]} has lost its record"
-        raise HistoryFault(message, f"git show {merge.id[:12]}")
+        raise HistoryFault(message, _back_by(tag))
 
 
-def of_twins(twins: Iterable[Trial]) -> list[str]:
+def _back_by(tag: str) -> str:
+    """Return what to type after somebody rewrote the branch of a run."""
+    return (
+        f"git reflog autoresearch/{tag}   # find the last state of the run's own there, "
+        f"then: git update-ref {HEADS}{tag} THAT"
+    )
+
+
+def of_uncounted(timeline: Timeline) -> list[str]:
     """Return a warning for each verdict that does not count."""
-    return [
+    twins = [
         f"{trial.verdict[:12]} is a second verdict on #{trial.number} ({trial.status}); "
-        "the first one counts, and this one is taken for a commit by hand"
-        for trial in twins
+        f"the first one counts, and this one is taken for a commit by hand"
+        for trial in timeline.twins
     ]
+    if not timeline.copies:
+        return twins
+    names = ", ".join(copy.commit[:12] for copy in timeline.copies[:MAX_NAMED])
+    more = ", …" if len(timeline.copies) > MAX_NAMED else ""
+    copies = f"copies of verdicts, without an attempt: {names}{more}"
+    return [*twins, f"taken for commits by hand, since they are {copies}"]

@@ -42,6 +42,7 @@ def test_a_fault_says_what_git_said(tmp_path: Path) -> None:
     [
         ("shallow", "nonsense\n", "mv .git/shallow .git/shallow.old"),
         ("packed-refs", "nonsense\n", "$EDITOR .git/packed-refs"),
+        ("index", "nonsense\n", 'rm "$(git rev-parse --git-path index)" && git reset'),
     ],
 )
 def test_a_file_of_gits_own_that_makes_no_sense_is_named(
@@ -51,7 +52,9 @@ def test_a_file_of_gits_own_that_makes_no_sense_is_named(
     (folder / ".git" / name).write_text(text)
     with pytest.raises(HistoryFault) as fault:
         Plumbing(folder)("log", "-1", "refs/heads/main", "--")
+        Plumbing(folder)("--literal-pathspecs", "ls-files")
     assert str(fault.value.next_command).startswith(command)
+    assert "git log failed" in str(fault.value) or "git ls-files failed" in str(fault.value)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """References, dates and a file `shallow` as nobody writes them: the other runs are read as ever."""
 
 import shutil
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +43,14 @@ def point(folder: Path, name: str, head: str) -> None:
     path.write_text(f"{head}\n")
 
 
+def torn(folder: Path, name: str) -> str:
+    """Empty the file of an object, as a power cut may leave it."""
+    path = folder / ".git" / "objects" / name[:2] / name[2:]
+    path.chmod(0o600)
+    path.write_bytes(b"")
+    return name
+
+
 NONSENSE: dict[str, Callable[[Path], None]] = {
     "an end of a line": lambda folder: point(
         folder, "heads/autoresearch/x\u2028y", git(folder, "rev-parse", "main")
@@ -55,6 +64,9 @@ NONSENSE: dict[str, Callable[[Path], None]] = {
     ),
     "a time behind time": lambda folder: point(
         folder, "remotes/origin/autoresearch/far", committed_at(folder, f"a <a@b> {2**63} +0000")
+    ),
+    "a torn commit": lambda folder: point(
+        folder, "remotes/origin/autoresearch/far", torn(folder, committed_at(folder, "a <a@b> 9"))
     ),
     "no time": lambda folder: point(
         folder, "remotes/origin/autoresearch/far", committed_at(folder, "nobody")
@@ -77,6 +89,29 @@ def test_a_reference_that_makes_no_sense_is_not_in_the_way(
     unlike_remotes(Plumbing(tmp_path / "r"), "t", history.tip)
     with History.open(project, "t") as again:
         assert again.trials == trials
+
+
+@pytest.mark.parametrize("where", ["heads/autoresearch/t", "autoresearch/t/2"])
+def test_a_torn_reference_is_named_and_the_next_command_mends_it(
+    tmp_path: Path, where: str
+) -> None:
+    """What it named is not on a remote either, where an older state may be."""
+    with study(tmp_path) as history:
+        list(loop_of(history, ListProposer([proposal(LR=0.3)]), trials=1).events())
+        trials = history.trials
+    point(tmp_path, "remotes/origin/autoresearch/t", git(tmp_path, "rev-parse", "main"))
+    point(tmp_path, where, "")
+
+    def go_on() -> None:
+        with History.open(project_of(tmp_path), "t") as again:
+            assert again.trials == trials
+            list(loop_of(again, ListProposer([proposal(LR=0.5)]), trials=1).events())
+
+    with pytest.raises(HistoryFault) as fault:
+        go_on()
+    assert where in fault.value.message
+    subprocess.run(fault.value.next_command or "", shell=True, cwd=tmp_path, check=True)
+    go_on()
 
 
 @pytest.mark.parametrize("work", ["rename", "delete"])

@@ -69,7 +69,45 @@ def test_a_second_verdict_is_never_written(tmp_path: Path) -> None:
         assert history.in_flight == (attempt,)
 
 
+def test_a_verdict_that_somebody_copied_is_a_commit_by_hand(tmp_path: Path) -> None:
+    begun(tmp_path)
+    first = read(tmp_path, "t").trials
+    worktree = tmp_path / ".autoresearch/worktrees/t"
+    again = ("cherry-pick", "-m", "1", "-X", "theirs", "--allow-empty", "--keep-redundant-commits")
+    with opened(tmp_path, "t") as history:
+        git(worktree, *again, first[1].verdict)
+        history.take_in()
+        assert [commit.id for commit in history.taken_in()] == [history.tip]
+    copied = read(tmp_path, "t")
+    assert copied.trials == first
+    [warning] = copied.warnings
+    assert f"without an attempt: {copied.tip[:12]}" in warning
+    assert [trial.number for trial in go_on(tmp_path, "t", DEPTH=8)][:3] == [0, 1, 2]
+
+
+def test_words_that_quote_a_record_begin_no_run(tmp_path: Path) -> None:
+    """As those of squashed commits do."""
+    begun(tmp_path)
+    before = read(tmp_path, "t")
+    first = git(tmp_path, "log", "-1", "--format=%B", "--grep=^start t", before.tip)
+    worktree = tmp_path / ".autoresearch/worktrees/t"
+    git(worktree, "commit", "-q", "--allow-empty", "-m", f"squashed\n\n{first}\n\nnothing new")
+    assert read(tmp_path, "t").trials == before.trials
+
+
 # ---------------------------------------------------------------- merges
+
+
+def test_an_attempt_that_the_user_merges_is_a_change_by_hand(tmp_path: Path) -> None:
+    attempt = begun(tmp_path)
+    worktree = tmp_path / ".autoresearch/worktrees/t"
+    git(worktree, "commit", "-q", "--allow-empty", "-m", "before")
+    git(worktree, "merge", "-q", "-X", "theirs", attempt.commit, "-m", "mine now")
+    again = read(tmp_path, "t")
+    assert again.foreign_commits == (again.tip,)
+    assert [trial.number for trial in again.trials] == [0, 1, 2]
+    trials = go_on(tmp_path, "t", LR=0.4)
+    assert "baseline" in [trial.status for trial in trials[3:]]
 
 
 def test_another_run_merged_into_this_one_is_a_change_by_hand(tmp_path: Path) -> None:
@@ -120,6 +158,15 @@ def test_squashed_trials_are_gone_and_the_rest_goes_on(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------- halves
+
+
+def test_an_attempt_that_is_gone_is_named(tmp_path: Path) -> None:
+    begun(tmp_path)
+    kept = read(tmp_path, "t").trials[1].attempt
+    (tmp_path / ".git" / "objects" / kept[:2] / kept[2:]).unlink()
+    with pytest.raises(HistoryFault, match=f"{kept} or its tree is missing") as fault:
+        read(tmp_path, "t")
+    assert str(fault.value.next_command).startswith("git fsck")
 
 
 def test_a_deleted_branch_comes_back_by_the_next_command(tmp_path: Path) -> None:
