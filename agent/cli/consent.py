@@ -14,6 +14,7 @@ from agent.git.programs import heed
 from agent.project.find import Project
 from agent.project.trust import Item, digest_of
 from agent.project.trust_store import TrustStore
+from sandbox.ground.agreed import agree
 
 OWN_RUN = "a run that was started here"
 
@@ -33,6 +34,8 @@ class Consent:
         for item in items:
             if item.kind == "program":
                 heed(*item.what)
+            if item.kind == "read":
+                agree(*item.what)
 
     def _ask(self, items: Sequence[Item]) -> None:
         """Ask for consent to the list. Raise TrustFault without it."""

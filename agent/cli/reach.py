@@ -46,6 +46,7 @@ from agent.records.notes import notes_of
 from agent.records.steering import steering_of
 from agent.run.inbox import Inbox
 from agent.trackers.targets import config_file
+from sandbox.ground.agreed import agree
 from sandbox.ground.devices import Device
 from sandbox.ground.outcome import SYSTEM
 
@@ -258,12 +259,16 @@ def _reach(
 ) -> Reach:
     root = Path(project.root)
     hidden = (project.home, *cache_folders()) if project.score == "sealed" else (project.home,)
-    evaluated = tuple(path for path in hidden_on_disk(project) if _leads_out(path, root))
+    measured_on = hidden_on_disk(project)
+    evaluated = tuple(path for path in measured_on if _leads_out(path, root))
     check_readable((*settings.read_only, *evaluated), root, hidden)
+    readable = readable_paths(project, settings)
+    for path in (*readable, *measured_on):
+        agree(path, os.path.realpath(path))
     return Reach(
         root=root,
         readable=(
-            *readable_paths(project, settings),
+            *readable,
             *_foreign_python(project, settings),
             *_tracked_python(project, settings),
             *evaluated,
@@ -294,20 +299,29 @@ def _tracked_python(project: Project, settings: Settings) -> tuple[str, ...]:
     """Return what lies outside of an environment that the repository itself tracks.
 
     Its files say of which Python it is made, and that is shown to trainings: any folder with one.
+    It may be found in the project, or be named by the settings or by a run's record.
     """
     root = Path(project.root)
-    if settings.python:
-        return ()
     try:
         interpreter = interpreter_of(project, settings)
     except ProjectFault:
         return ()  # said when trainings need it
     place = Path(interpreter.path).parent.parent
-    if interpreter.origin != "project" or not Plumbing(root)("ls-files", "--", str(place)):
+    if not place.is_relative_to(root) or not _is_tracked(root, place):
         return ()
     shown = (str(place), *SYSTEM, sys.prefix, sys.base_prefix)
     paths = [path for path in interpreter.binds if not _lies_in(path, shown)]
     return tuple(dict.fromkeys(str(Path(path).parent) for path in paths))
+
+
+def _is_tracked(root: Path, place: Path) -> bool:
+    """Return whether the repository tracks something in a folder, or the link that it lies behind.
+
+    Git does not say it of what lies in a submodule, which is somebody's, too.
+    """
+    above = [path for path in place.parents if path != root and path.is_relative_to(root)]
+    link = next((path for path in reversed(above) if path.is_symlink()), place)
+    return Plumbing(root).try_("ls-files", "--", str(link)) != ""
 
 
 def _lies_in(path: str, folders: Iterable[str]) -> bool:

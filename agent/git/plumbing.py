@@ -64,6 +64,8 @@ _CONFIG = (
     "core.packedRefsTimeout=1000",
     "core.bigFileThreshold=512m",
     "checkout.workers=1",
+    # Git LFS takes what is here: a repository may name the server of what is missing.
+    "lfs.url=none://",
 )
 # Options behind a command: a submodule has settings of its own, and git would start programs that
 # these name. No setting holds against what .git/config may say of single submodules.
@@ -91,6 +93,7 @@ _ENVIRONMENT = {
     # An object that is missing would be fetched, by a program that a repository may name.
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_LFS_SKIP_DOWNLOAD_ERRORS": "1",
 }
 _NO_GIT = "git is not installed, or not on the PATH"
 # What git says of a lock that another git command holds, or that a killed one left.

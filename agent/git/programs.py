@@ -39,7 +39,22 @@ _PROGRAMS = re.compile(
     re.DOTALL,
 )
 _SWITCHES = ("", "true", "false", "yes", "no", "on", "off", "0", "1")
+# Settings by which Git LFS, a filter that many users have for all repositories, runs a program,
+# writes elsewhere, or asks a server.
+_LFS = re.compile(
+    r"lfs\.(.*\.)?(url|pushurl|storage|standalonetransferagent)"
+    r"|lfs\.customtransfer\..*"
+    r"|lfs\.extension\..*"
+    r"|remote\..*\.lfs(push)?url",
+    re.DOTALL,
+)
 _FILTER = re.compile(r"(filter\..*)\.(?:clean|smudge|process)", re.DOTALL)
+_WITHOUT_LFS = (
+    ("filter.lfs.clean", ""),
+    ("filter.lfs.smudge", ""),
+    ("filter.lfs.process", ""),
+    ("filter.lfs.required", "false"),
+)
 _HOOK = re.compile(r"hook\..*\.command", re.DOTALL)
 LISTING = ("config", "--list", "--show-scope", "-z", "--includes")
 """The git command whose output `programs_in` reads."""
@@ -98,7 +113,9 @@ def programs_in(listing: str) -> list[Setting]:
     programs = []
     for scope, entry in zip(parts[::2], parts[1::2], strict=False):
         name, _, value = entry.partition("\n")
-        if scope not in ("local", "worktree") or not _PROGRAMS.fullmatch(name):
+        if scope not in ("local", "worktree"):
+            continue
+        if not _PROGRAMS.fullmatch(name) and not _LFS.fullmatch(name):
             continue
         if name == "core.fsmonitor" and value.lower() in _SWITCHES:
             continue
@@ -120,6 +137,7 @@ def runs_programs(arguments: tuple[str, ...]) -> bool:
 def silencing(programs: list[Setting], home: str) -> dict[str, str]:
     """Return the environment in which git runs no hook, and only filters that the user agreed to.
 
+    Git LFS is not run either while the repository has settings for it that nobody agreed to.
     programs: what the settings of the repository with the folder `home` name. Hooks that settings
     name (git 2.54) are run besides those of core.hooksPath. A setting in the environment holds
     against one of the repository, also in a submodule.
@@ -140,7 +158,11 @@ def _replacements(programs: list[Setting], home: str) -> Iterator[tuple[str, str
     for setting in programs:
         if _HOOK.fullmatch(setting.name):
             yield setting.name, "true"
+        if (home, setting) in _heeded:
+            continue
         driver = _FILTER.fullmatch(setting.name)
-        if driver and (home, setting) not in _heeded:
+        if driver:
             yield setting.name, ""
             yield f"{driver[1]}.required", "false"
+        elif _LFS.fullmatch(setting.name):
+            yield from _WITHOUT_LFS

@@ -1,12 +1,13 @@
 """Refuses repositories that track our folder, lead elsewhere, or name programs."""
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
 from agent.errors import HistoryFault, ProjectFault, UsageFault
-from agent.git.home import HOME
+from agent.git.home import HOME, no_link
 from agent.git.plumbing import Plumbing
 from agent.git.programs import HOME_OF, LISTING, Program, programs_in
 from sandbox.ground.text import one_line
@@ -26,6 +27,10 @@ _WRITTEN = (
 )
 # Of these also all folders and files below: a reflog is appended to where it leads.
 _WRITTEN_BELOW = ("refs", "logs", "worktrees")
+
+
+MAX_PATH = 4096
+"""Bytes of a file that holds the path of a checkout."""
 
 
 def git_folder(root: Path) -> Path:
@@ -161,13 +166,10 @@ def _refuse_linked_git(git: Plumbing, root: Path) -> None:
         raise ProjectFault(message, command)
     common, own = _folders_of(git)
     _refuse_others_commits(common, own, command)
+    if entry.is_file():
+        _refuse_others_checkout(git, entry, own, command)
     for path in _written(common):
-        if path.is_symlink():
-            target = one_line(os.readlink(path))  # noqa: PTH115
-            raise ProjectFault(
-                f"{one_line(str(path))} is a symbolic link to {target}: git would write there",
-                command,
-            )
+        _refuse_written(path, command, is_log="logs" in path.relative_to(common).parts)
 
 
 def _folders_of(git: Plumbing) -> tuple[Path, Path]:
@@ -185,6 +187,43 @@ def _refuse_others_commits(common: Path, own: Path, command: str) -> None:
     if own.resolve() != common.resolve() and own.resolve().parent != common.resolve() / "worktrees":
         message = f"{own} says that its commits are those of {common}, which is another repository"
         raise ProjectFault(one_line(message), command)
+
+
+def _refuse_others_checkout(git: Plumbing, entry: Path, own: Path, command: str) -> None:
+    """Raise ProjectFault if a file .git leads to the repository or worktree of another checkout.
+
+    An archive may bring such a file. That of a worktree is named by the repository, and one of a
+    submodule, or with a folder of its own (`--separate-git-dir`), lies in no other checkout.
+    """
+    other = own.resolve()
+    try:
+        with open(own / "gitdir", "rb", opener=no_link) as file:
+            other = own / os.fsdecode(file.read(MAX_PATH).removesuffix(b"\n"))
+    except OSError:
+        if other.name != ".git" or git.try_("config", "core.worktree") is not None:
+            return
+    if other.exists() and not other.samefile(entry):
+        message = f"{entry} leads to {own}, which is of another checkout, {other.parent}"
+        raise ProjectFault(one_line(message), command)
+
+
+def _refuse_written(path: Path, command: str, *, is_log: bool) -> None:
+    """Raise ProjectFault if git would write through `path`: a link, or a second name of a file.
+
+    Git replaces files by new ones, but for a reflog, which it appends to, and a message.
+    """
+    try:
+        status = path.lstat()
+    except OSError:
+        return
+    if stat.S_ISLNK(status.st_mode):
+        target = one_line(os.readlink(path))  # noqa: PTH115
+        message = f"{one_line(str(path))} is a symbolic link to {target}: git would write there"
+        raise ProjectFault(message, command)
+    in_place = is_log or path.name == "COMMIT_EDITMSG"
+    if in_place and stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+        message = f"{one_line(str(path))} is a second name of another file: git would write to it"
+        raise ProjectFault(message, command)
 
 
 def _written(common: Path) -> Iterator[Path]:

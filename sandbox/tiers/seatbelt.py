@@ -12,8 +12,10 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import ClassVar
 
+from sandbox.ground.agreed import agreed
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.outcome import RunSpec
 from sandbox.limits import ps
@@ -63,7 +65,8 @@ def profile(spec: RunSpec, interpreters: tuple[str, ...]) -> str:
     What it does not name is denied, the network and every other file among it. Of the rules that
     fit, the last one decides.
     """
-    readable = [*SYSTEM, *COMPILERS, spec.folder, *spec.read_only, *files()]
+    shown = [agreed(path) for path in spec.read_only if Path(path).exists()]
+    readable = [*SYSTEM, *COMPILERS, spec.folder, *shown, *files()]
     for program in interpreters:
         readable += mounts.interpreter_paths(program)
     rules = [BASE]

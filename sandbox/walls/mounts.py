@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from sandbox.ground.agreed import agreed
 from sandbox.ground.devices import device_files
 from sandbox.ground.outcome import SYSTEM, RunSpec
 
@@ -70,7 +71,8 @@ class Bind:
 def binds(spec: RunSpec, interpreters: tuple[str, ...] = ()) -> tuple[Bind, ...]:
     """Return every bind of `spec`, parents before children.
 
-    Raise FileNotFoundError, which names it, for a path of the spec that is missing.
+    Raise FileNotFoundError, which names it, for a path of the spec that is missing; SandboxFault
+    for one that leads elsewhere than when the user agreed to it.
     """
     own = (spec.python,) if spec.python else ()
     executables = (spec.argv[0], *own, *interpreters)
@@ -79,7 +81,7 @@ def binds(spec: RunSpec, interpreters: tuple[str, ...] = ()) -> tuple[Bind, ...]
         shown |= {bind.target: bind for bind in _network()}
     folders = () if spec.folder_is_writable else (spec.folder,)
     for path in (*spec.read_only, *folders):
-        shown[path] = Bind(str(Path(path).resolve(strict=True)), path)
+        shown[path] = Bind(agreed(path), path)
     shown[spec.scratch] = Bind(str(Path(spec.scratch).resolve(strict=True)), spec.scratch, "rw")
     # Looked for each time: CUDA's appear when it is first used.
     shown |= {node.target: node for node in device_nodes(spec)}

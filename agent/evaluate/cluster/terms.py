@@ -14,6 +14,7 @@ from agent.evaluate.cluster.sending import Sending
 from agent.evaluate.cluster.software import software
 from agent.evaluate.cluster.trees import Tree
 from agent.evaluate.cluster.wire import Needs, Setup
+from sandbox.ground.agreed import agreed
 
 PATIENCE_SECONDS = 45.0
 """A place that is silent for so long is lost; it ends itself after as long without a question."""
@@ -45,6 +46,7 @@ def needs_of(plan: Plan, terms: Terms, sending: Sending) -> Needs:
     sent: dict[str, Tree] = {}
     for path in paths:
         if Path(path).exists():
+            agreed(path)
             others = [hidden for hidden in plan.hidden if hidden != path]
             sent[path] = sending.folder(path, others)
     data = sending.folder(plan.data) if plan.data else None

@@ -7,14 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.reach import _programs, _tracked_python, items_of_network, prepare_source
+from agent.cli.consent import Consent
+from agent.cli.reach import (
+    _programs,
+    _tracked_python,
+    agree_to_read,
+    items_of_network,
+    prepare_source,
+)
 from agent.project.data import NetworkWanted, Source, prepare_data
 from agent.project.find import find_project
 from agent.project.interpreter import interpreter_of
 from agent.project.settings import Settings
 from agent.project.template import template_files
 from agent.project.trust import Item
-from sandbox.ground.outcome import Crashed, Outcome, RunSpec, Usage
+from sandbox.ground.fault import SandboxFault
+from sandbox.ground.outcome import Crashed, Limits, Outcome, RunSpec, Usage
+from sandbox.walls.mounts import binds
 from tests.agent.study import make_repository, project_of
 from tests.e2e.researcher import git
 
@@ -35,6 +44,50 @@ def test_the_python_that_a_tracked_environment_is_made_of_is_asked_about(tmp_pat
     assert _tracked_python(project_of(folder), Settings()) == (), "it is the user's own"
     git(folder, "add", "--force", ".venv")
     assert _tracked_python(project_of(folder), Settings()) == (str(private),)
+    named = Settings(python=".venv/bin/python")
+    assert _tracked_python(project_of(folder), named) == (str(private),)
+
+
+@pytest.mark.parametrize("name", ["env", "above/env"])
+def test_an_environment_behind_a_tracked_link_is_asked_about(tmp_path: Path, name: str) -> None:
+    folder = make_repository(tmp_path / "r")
+    private = tmp_path / "private"
+    (private / name / LIBRARY).mkdir(parents=True)
+    (private / name / "bin").mkdir()
+    (private / name / "bin" / "python").symlink_to(os.path.realpath(sys.executable))
+    link = folder / name.split("/")[0]
+    link.symlink_to(private / link.name)
+    named = Settings(python=f"{name}/bin/python")
+    assert _tracked_python(project_of(folder), named) == (), "it is the user's own"
+    git(folder, "add", link.name)
+    assert str(private / name) in _tracked_python(project_of(folder), named)
+
+
+def test_what_was_agreed_to_leads_where_it_led_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user may update the checkout of a stranger's repository while a run trains."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    folder = make_repository(tmp_path / "r")
+    for name in ("public", "keys"):
+        (tmp_path / name).mkdir()
+    link = folder / "data"
+    link.symlink_to(tmp_path / "public")
+    project = project_of(folder)
+    agree_to_read(project, Settings(read_only=(str(link),)), Consent(project, trusted=True))
+    spec = RunSpec(
+        argv=("x",),
+        folder=str(folder),
+        scratch=str(folder),
+        log="x",
+        limits=Limits(wall_seconds=1),
+        read_only=(str(link),),
+    )
+    assert str(tmp_path / "public") in [bind.source for bind in binds(spec)]
+    link.unlink()
+    link.symlink_to(tmp_path / "keys")
+    with pytest.raises(SandboxFault, match="led to"):
+        binds(spec)
 
 
 @pytest.mark.parametrize("path", ["inner", "alias.x", "pager.x"])

@@ -10,7 +10,7 @@ from agent.cli import app
 from agent.errors import HistoryFault, ProjectFault, UsageFault
 from agent.git.plumbing import Plumbing
 from agent.git.programs import Setting, heed, silencing
-from agent.git.repository import writable
+from agent.git.repository import repository_programs, writable
 from agent.git.store import Store
 from agent.history.checkout import add_worktree, export
 from tests.agent.study import (
@@ -55,6 +55,53 @@ def test_what_the_user_agreed_to_in_one_repository_holds_there_alone(tmp_path: P
     assert not trace.exists()
     Plumbing(tmp_path / "one")("status", "--porcelain")
     assert trace.exists()
+
+
+@pytest.fixture
+def large_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's own Git LFS, here a script that writes down what it is told, for all repositories.
+
+    Return what it writes.
+    """
+    trace = tmp_path / "trace"
+    asked = f"git config lfs.url > {trace}; echo $GIT_LFS_SKIP_DOWNLOAD_ERRORS >> {trace}"
+    (tmp_path / "users").write_text(f'[filter "lfs"]\n\tclean = "sh -c \'{asked}; cat\'"\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "users"))
+    return trace
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["lfs.extension.x.clean", "lfs.customtransfer.x.path", "lfs.storage", "remote.x.lfsurl"],
+)
+def test_a_users_own_git_lfs_heeds_no_settings_that_nobody_agreed_to(
+    tmp_path: Path, large_files: Path, name: str
+) -> None:
+    """It runs what .git/config names for it, or writes where that says."""
+    folder = make_repository(tmp_path / "r")
+    (folder / ".gitattributes").write_text("* filter=lfs\n")
+    git(folder, "config", name, "evil")
+    change(folder / "train.py")
+    assert [program.setting for program in repository_programs(Plumbing(folder))] == [
+        Setting(name, "evil")
+    ]
+    assert "train.py" in Plumbing(folder)("status", "--porcelain")
+    assert not large_files.exists()
+    heed(str(folder / ".git"), name, "evil")
+    Plumbing(folder)("status", "--porcelain")
+    assert large_files.exists()
+
+
+def test_a_users_own_git_lfs_asks_no_server_that_a_repository_names(
+    tmp_path: Path, large_files: Path
+) -> None:
+    """A clone's .lfsconfig names one, which checking out a branch would ask for what is missing."""
+    folder = make_repository(tmp_path / "r")
+    (folder / ".gitattributes").write_text("* filter=lfs\n")
+    (folder / ".lfsconfig").write_text("[lfs]\n\turl = http://evil\n")
+    change(folder / "train.py")
+    Plumbing(folder)("status", "--porcelain")
+    assert large_files.read_text() == "none://\n1\n"
 
 
 @pytest.mark.parametrize("words", [("diff", "HEAD~", "HEAD"), ("status", "--porcelain")])
@@ -144,6 +191,43 @@ def test_commits_of_another_repository_are_not_used(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "r")
     (folder / ".git" / "commondir").write_text(f"{victim}/.git\n")
     with pytest.raises(ProjectFault, match="another repository"):
+        project_of(folder)
+
+
+def test_a_file_that_names_the_repository_of_another_checkout_is_not_believed(
+    tmp_path: Path,
+) -> None:
+    """An archive may bring a .git that leads to a repository of the user's, or to a worktree."""
+    victim = make_repository(tmp_path / "victim")
+    git(victim, "worktree", "add", "-q", str(tmp_path / "tree"))
+    folder = make_repository(tmp_path / "r")
+    (folder / ".git").rename(tmp_path / "own")
+    for place in (".git", ".git/worktrees/tree"):
+        (folder / ".git").write_text(f"gitdir: ../victim/{place}\n")
+        with pytest.raises(ProjectFault, match="another checkout"):
+            project_of(folder)
+
+
+def test_a_git_folder_of_ones_own_that_lies_elsewhere_is_used(tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "r")
+    git(folder, "init", "-q", "--separate-git-dir", str(tmp_path / "apart"))
+    project_of(folder)
+    tree = tmp_path / "tree"
+    git(folder, "worktree", "add", "-q", str(tree))
+    project_of(tree)
+    tree.rename(tmp_path / "moved")
+    project_of(tmp_path / "moved")
+
+
+@pytest.mark.parametrize("name", ["logs/HEAD", "logs/refs/heads/x", "COMMIT_EDITMSG"])
+def test_git_writes_to_no_file_that_has_a_second_name(tmp_path: Path, name: str) -> None:
+    folder = make_repository(tmp_path / "r")
+    git(folder, "clone", "-q", str(folder), str(tmp_path / "clone"))  # its objects are such files
+    project_of(tmp_path / "clone")
+    path = folder / ".git" / name
+    path.unlink(missing_ok=True)
+    path.hardlink_to(folder / "train.py")
+    with pytest.raises(ProjectFault, match="second name"):
         project_of(folder)
 
 
