@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
+from shlex import quote
 from types import TracebackType
 from typing import Annotated, Any, Literal, Self
 
@@ -209,7 +210,7 @@ def _read(path: Path) -> tuple[list[Row], int]:
         except ValueError:
             raise UsageFault(
                 f"line {number} of {path} is no trial of a benchmark",
-                f"sed -i {number}d {path}   # or --output OTHER.jsonl",
+                f"sed -i {number}d {quote(str(path))}   # or --output OTHER.jsonl",
             ) from None
     return rows, complete
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -104,4 +105,4 @@ def _refuse_for_a_run(name: str, typed: Mapping[str, object]) -> None:
     for option, value in typed.items():
         if value is not None:
             message = f"{option} is for a branch of another loop, and {name} is a run."
-            raise UsageFault(message, f"autoresearch adopt {name}")
+            raise UsageFault(message, f"autoresearch adopt {quote(name)}")

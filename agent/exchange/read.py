@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from shlex import quote
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -104,7 +105,7 @@ def all_prior(path: str, objective: Objective = VAL_BPB) -> list[PriorTrial]:
         trials = list(_read(Path(name), study or None, objective))
     except ValidationError as error:
         raise UsageFault(
-            f"{path} has an invalid trial: {reason_of(error)}", f"$EDITOR {name}"
+            f"{path} has an invalid trial: {reason_of(error)}", f"$EDITOR {quote(name)}"
         ) from None
     if not trials:
         raise UsageFault(
@@ -119,7 +120,9 @@ def _read(path: Path, study: str | None, objective: Objective) -> Iterator[Prior
     try:
         data = named_file(path, MAX_BYTES)
     except OSError as error:
-        raise UsageFault(f"cannot read {path}: {error.strerror}", f"ls -l '{path}'") from None
+        raise UsageFault(
+            f"cannot read {path}: {error.strerror}", f"ls -l {quote(str(path))}"
+        ) from None
     if data.startswith(SQLITE):
         yield from _of_optuna(path, study, objective)
         return
@@ -335,11 +338,13 @@ def _of_optuna(path: Path, study: str | None, objective: Objective) -> Iterator[
         raise
     except Exception as error:  # of sqlite3, SQLAlchemy or optuna, about a file that is not ours
         message = f"cannot read {path} as an optuna storage: {one_line(str(error))}"
-        raise UsageFault(message, f"optuna studies --storage 'sqlite:///{path}'") from None
+        raise UsageFault(
+            message, f"optuna studies --storage {quote(f'sqlite:///{path}')}"
+        ) from None
     if directions != [StudyDirection[objective.direction.upper()]]:
         raise UsageFault(
             f"the study in {path} does not {objective.direction.replace('z', 's')} one value",
-            f"optuna studies --storage 'sqlite:///{path}'",
+            f"optuna studies --storage {quote(f'sqlite:///{path}')}",
         )
     for trial in trials:
         recorded = trial.user_attrs.get("configuration")
@@ -378,7 +383,7 @@ def _loaded(path: Path, study: str | None) -> tuple[list[Any], list[Any]]:
                 example = names[0] if names else "STUDY"
                 raise UsageFault(
                     f"{path} has {len(names)} studies: {', '.join(names) or 'none'}",
-                    f"autoresearch start --warm '{path}#{example}'",
+                    f"autoresearch start --warm {quote(f'{path}#{example}')}",
                 )
             loaded = optuna.load_study(study_name=name, storage=storage)
             return list(loaded.directions), list(loaded.trials)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from shlex import quote
 from typing import IO, Any
 
 from agent.errors import HistoryFault, RunBusy
@@ -41,7 +42,9 @@ def hold(path: Path, what: str) -> IO[str]:
             closing.pop_all()
             return file
     except OSError as error:
-        raise HistoryFault(f"cannot lock {path}: {error}", f"ls -l '{path}'; df -h .") from None
+        raise HistoryFault(
+            f"cannot lock {path}: {error}", f"ls -l {quote(str(path))}; df -h ."
+        ) from None
 
 
 def holder(path: Path) -> int | None:
@@ -54,7 +57,9 @@ def holder(path: Path) -> int | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise HistoryFault(f"cannot look at the lock {path}: {error}", f"ls -l '{path}'") from None
+        raise HistoryFault(
+            f"cannot look at the lock {path}: {error}", f"ls -l {quote(str(path))}"
+        ) from None
     return int(word) if word.isdigit() else 0
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -353,7 +354,7 @@ def settings_text(folder: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise UsageFault(f"{path}: {error}", f"$EDITOR {path}") from None
+        raise UsageFault(f"{path}: {error}", f"$EDITOR {quote(str(path))}") from None
 
 
 def settings_in(text: str, folder: Path, title: str = "") -> Settings:
@@ -362,7 +363,7 @@ def settings_in(text: str, folder: Path, title: str = "") -> Settings:
     folder: the one that its paths are relative to. title: what messages call it.
     """
     path = title or str(folder / FILE)
-    edit = f"$EDITOR {path}"
+    edit = f"$EDITOR {title or quote(path)}"
     try:
         data = load_toml(text)
     except (ValueError, RecursionError) as error:
@@ -389,5 +390,5 @@ def _expanded(name: str, file: str) -> Path:
         return Path(name).expanduser()
     except RuntimeError:
         raise UsageFault(
-            f"{file}: read_only: {name!r}: this machine has no such user", f"$EDITOR {file}"
+            f"{file}: read_only: {name!r}: this machine has no such user", f"$EDITOR {quote(file)}"
         ) from None

@@ -1,6 +1,7 @@
 """Resolves what bounds the time of a training: a budget that it keeps to, or a limit."""
 
 from dataclasses import dataclass
+from shlex import quote
 
 from agent.errors import UsageFault
 from agent.project.flags import Flags
@@ -93,5 +94,5 @@ def _refuse_other(asked: Option[Budget | None], own: Budget, file: str) -> None:
         raise UsageFault(
             f"The budget {asked.value} ({asked.origin}) cannot be kept: trainings here follow "
             f"TIME_BUDGET in {file} ({own}).",
-            f"$EDITOR {file}   # commit it, and start without a budget",
+            f"$EDITOR {quote(file)}   # commit it, and start without a budget",
         )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 
 import platformdirs
 
@@ -84,7 +85,8 @@ class TrustStore:
             status = os.fstat(folder)
             if status.st_uid != os.geteuid() or status.st_mode & 0o022:
                 raise TrustFault(
-                    f"{self.folder} can be written by others", f"chmod 700 {self.folder}"
+                    f"{self.folder} can be written by others",
+                    f"chmod 700 {quote(str(self.folder))}",
                 )
             yield folder
         finally:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from shlex import quote
 from typing import Any, Literal, cast
 
 from agent.errors import UsageFault
@@ -181,7 +182,7 @@ def find_method(name: str, typed: bool = False) -> Method:
         raise UsageFault(
             f"the run was started with --method {name}, and code is not imported because a"
             " branch names it: type the method again",
-            f"autoresearch resume --method {name}",
+            f"autoresearch resume --method {quote(name)}",
         )
     plugins = _plugins()
     if name in plugins:

@@ -107,7 +107,9 @@ def _text(file: Path, root: Path | None) -> str:
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:
-        raise UsageFault(f"cannot read {file}: {error.strerror}", f"ls -l {file}") from None
+        raise UsageFault(
+            f"cannot read {file}: {error.strerror}", f"ls -l {quote(str(file))}"
+        ) from None
     if root is not None and real.is_relative_to(root):
         message = f"{real} lies in the repository itself, which may not say who is told."
         raise TrustFault(message, "export XDG_CONFIG_HOME=~/.config")

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 
 from sandbox.ground.fault import SandboxFault
 
@@ -46,7 +47,7 @@ def _make(kind: str, where: Path) -> Path:
         return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{kind}-", dir=where))
     except OSError as error:
         raise SandboxFault(
-            f"cannot make a folder in {where}: {error.strerror}", f"df -h {where}"
+            f"cannot make a folder in {where}: {error.strerror}", f"df -h {quote(str(where))}"
         ) from error
 
 

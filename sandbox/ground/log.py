@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from shlex import quote
 
 from sandbox.ground.fault import SandboxFault
 
@@ -44,11 +45,11 @@ class Log:
         except OSError as error:
             folder = Path(self.path).parent
             raise SandboxFault(
-                f"cannot write the log {self.path}: {_plain(error)}", f"df -h {folder}"
+                f"cannot write the log {self.path}: {_plain(error)}", f"df -h {quote(str(folder))}"
             ) from error
 
     def _remove(self) -> str | None:
-        return f"rm {self.path}" if os.path.lexists(self.path) else None
+        return f"rm {quote(str(self.path))}" if os.path.lexists(self.path) else None
 
 
 def _plain(error: OSError) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal
 
 from sandbox.ground.fault import SandboxFault
@@ -184,7 +185,7 @@ def _hand_over(spec: RunSpec, uid: int) -> None:
         need = 0o005 if Path(path).is_dir() else 0o004
         if Path(path).stat().st_mode & need != need:
             raise SandboxFault(
-                f"{path} is not readable for the unprivileged run", f"chmod -R o+rX {path}"
+                f"{path} is not readable for the unprivileged run", f"chmod -R o+rX {quote(path)}"
             )
 
 

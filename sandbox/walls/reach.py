@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 
 from sandbox.ground.fault import SandboxFault
 from sandbox.walls.mounts import Bind
@@ -36,7 +37,9 @@ def check_paths(binds: Iterable[Bind], identity: tuple[int, int] | None) -> None
                 message = (
                     f"the run's own user cannot reach {bind.target}: {parent} is closed to others"
                 )
-                raise SandboxFault(message, f"chmod o+x {parent}   # to pass through, not to list")
+                raise SandboxFault(
+                    message, f"chmod o+x {quote(str(parent))}   # to pass through, not to list"
+                )
 
 
 def check_shared(binds: Iterable[Bind], identity: tuple[int, int] | None) -> None:
