@@ -142,6 +142,24 @@ class Store:
             self._sizes.clear()
         return sizes
 
+    def changed(self, before: str, after: str, folder: str = "") -> Iterator[str]:
+        """Yield the paths in a folder at which two commits or trees have something else."""
+        waiting = [(_raw(folder), self.find(before, folder), self.find(after, folder))]
+        looked = 0
+        while waiting:
+            path, *both = waiting.pop()
+            if both[0] == both[1]:
+                continue
+            looked += 1
+            if looked > endless.MAX_FILES:
+                raise too_much(after, f"more than {endless.MAX_FILES} files")
+            if any(entry and not entry.is_folder for entry in both):
+                yield path.decode("utf-8", "surrogateescape")
+            inner = [self._folder(e.name) if e and e.is_folder else {} for e in both]
+            for name in {**inner[0], **inner[1]}:
+                below = path + b"/" + name if path else name
+                waiting.append((below, inner[0].get(name), inner[1].get(name)))
+
     def refuse_endless(self, commit: str) -> None:
         """Raise HistoryFault for a commit that unpacks to more files than a machine has room for.
 

@@ -68,6 +68,10 @@ def _times_of(git: Plumbing, names: list[str]) -> dict[str, int]:
     return times
 
 
-def is_ours(git: Plumbing, commit: str) -> bool:
-    """Return whether we are the author that a commit names; one that was amended keeps it."""
-    return git("log", "-1", "--format=%an <%ae>", commit, "--").strip() == AUTHOR
+def ours(git: Plumbing, names: Iterable[str]) -> set[str]:
+    """Return which commits name us as their author; one that was amended keeps it."""
+    wanted = "".join(f"{name}\n" for name in names).encode()
+    options = ("--no-walk=unsorted", "--stdin", "--format=%H %an <%ae>")
+    log = git("log", *options, stdin=wanted) if wanted else ""
+    lines = (line.partition(" ") for line in log.split("\n"))
+    return {commit for commit, _, author in lines if author == AUTHOR}

@@ -121,11 +121,7 @@ class Files:
 
         A run does not see the brief and notes: a new program.md is not a new experiment.
         """
-        if before == after:
-            return False
-        workspace = self.project.workspace or "."
-        listing = self._git("diff-tree", "-r", "-z", "--name-only", before, after, "--", workspace)
-        return any(self._is_seen(path) for path in listing.split("\0") if path)
+        return any(map(self._is_seen, self._store.changed(before, after, self.project.workspace)))
 
     def _is_seen(self, path: str) -> bool:
         if path == self.project.program or self.project.hides(path):

@@ -1,16 +1,15 @@
 """Collects the records on a run's branch: trials, notes, and where the branch was when."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.errors import HistoryFault
 from agent.git.plumbing import Plumbing
 from agent.history.branch import find_tip, no_run
-from agent.history.commits import FORM, Commit, is_ours, parse_log
+from agent.history.commits import FORM, Commit, ours, parse_log, read_commits
 from agent.history.entries import (
     Copied,
     Entry,
-    Measured,
     NewData,
     Unknown,
     is_attempt,
@@ -122,7 +121,7 @@ class Timeline:
 
         Raise HistoryFault if it merges an attempt without a record.
         """
-        _add_note(self, git, commit, None)
+        _refuse_torn(git, [commit], self.run.tag)
         _compare_trees(self, files, commit, self.trees[-1])
         self.trees.append(commit.tree)
         self.stand_at(commit.id)
@@ -147,6 +146,7 @@ def read_timeline(git: Plumbing, files: Files, branch: str, tag: str) -> Timelin
     timeline = Timeline(run.model_copy(update={"tag": tag}), start)
     timeline.unknown += unknown
     entries = list(_read(commits))
+    _refuse_torn(git, [commit for commit, entry in entries if entry is None], tag)
     taken = files.trees_of(
         entry.attempt for _, entry in entries if isinstance(entry, Trial) and entry.status in TAKEN
     )
@@ -162,7 +162,7 @@ def read_timeline(git: Plumbing, files: Files, branch: str, tag: str) -> Timelin
             timeline.add_trial(entry)
             _compare_trees(timeline, files, commit, taken.get(entry.attempt, before))
         else:
-            _add_note(timeline, git, commit, entry)
+            _add_note(timeline, commit, entry)
             if not isinstance(entry, NewData | Unknown):
                 _compare_trees(timeline, files, commit, before)
         timeline.trees.append(commit.tree)
@@ -182,7 +182,7 @@ def _read(commits: Iterable[Commit]) -> Iterator[tuple[Commit, Entry | None]]:
             base = base_of([entry])
 
 
-def _add_note(timeline: Timeline, git: Plumbing, commit: Commit, entry: Entry | None) -> None:
+def _add_note(timeline: Timeline, commit: Commit, entry: Entry | None) -> None:
     """Add the record of a commit that is not a verdict."""
     match entry:
         case Measurement():
@@ -205,11 +205,8 @@ def _add_note(timeline: Timeline, git: Plumbing, commit: Commit, entry: Entry | 
             )
         case Copied():
             timeline.copies.append(entry)
-        case Measured():
-            pass
         case _:
-            if len(commit.parents) == 2:
-                _refuse_torn(git, commit, timeline.run.tag)
+            pass
 
 
 def _compare_trees(timeline: Timeline, files: Files, commit: Commit, expected: str) -> None:
@@ -238,12 +235,15 @@ def _refuse_attempt_at_tip(commits: list[Commit], branch: str, tag: str) -> None
     raise HistoryFault(message, command)
 
 
-def _refuse_torn(git: Plumbing, merge: Commit, tag: str) -> None:
+def _refuse_torn(git: Plumbing, by_hand: Sequence[Commit], tag: str) -> None:
     """Raise HistoryFault for our own merge of an attempt: a verdict without its record."""
-    [merged] = parse_log(git("log", "-z", "-1", FORM, merge.parents[1], "--"))
-    if is_attempt(merged) and is_ours(git, merge.id):
-        message = f"the verdict {merge.id[:12]} has lost its record"
-        raise HistoryFault(message, _back_by(tag))
+    merges = [(commit.parents[1], commit.id) for commit in by_hand if len(commit.parents) == 2]
+    merged = read_commits(git, {second for second, _ in merges})
+    torn = [merge for second, merge in merges if is_attempt(merged[second])]
+    own = ours(git, torn)
+    for merge in torn:
+        if merge in own:
+            raise HistoryFault(f"the verdict {merge[:12]} has lost its record", _back_by(tag))
 
 
 def _back_by(tag: str) -> str:

@@ -110,6 +110,10 @@ def test_a_tree_with_changes_is_the_one_of_gits_index(
     }
     tree = store.tree_with("HEAD", entries)
     assert tree == by_index(Plumbing(home), tmp_path, changes)
+    for folder in ("", "a", "nope"):
+        options = ("diff-tree", "-r", "-z", "--name-only", "HEAD", tree, "--", folder or ".")
+        listed = Plumbing(home)(*options).split("\0")[:-1]
+        assert sorted(store.changed("HEAD", tree, folder)) == sorted(set(listed))
     commit = store.commit(tree, [store.git("rev-parse", "HEAD").strip()], "what\n\n\u00e9\n")
     store.move([f"create refs/autoresearch/t/1 {commit}"])
     assert git(home, "show", "-s", "--format=%B", commit).strip() == "what\n\n\u00e9"
