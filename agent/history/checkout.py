@@ -8,7 +8,12 @@ from shlex import quote
 from agent.errors import HistoryFault
 from agent.git.home import HOME, free
 from agent.git.plumbing import Plumbing, scratch_index
-from agent.git.repository import named_submodule, refuse_links, repository_programs
+from agent.git.repository import (
+    git_folder,
+    named_submodule,
+    refuse_links,
+    repository_programs,
+)
 from agent.git.room import Room
 from agent.git.store import SUBMODULE, Listed, Store
 from sandbox.ground.text import one_line
@@ -55,12 +60,25 @@ def _export_submodule(root: Path, entry: Listed, folder: Path) -> None:
         return
     refuse_links(root, entry.path)
     git = Plumbing(root / entry.path)
+    _refuse_far(root, git)
     _refuse_unnamed(root, entry.path, git)
     if git.try_("cat-file", "-e", f"{entry.name}^{{commit}}") is None:
         message = f"the submodule {git.folder} does not have its commit {entry.name[:12]}"
         raise HistoryFault(message, "git submodule update --init")
     with Store(git) as store:
         export(store, entry.name, "", folder)
+
+
+def _refuse_far(root: Path, git: Plumbing) -> None:
+    """Raise HistoryFault if the commits of a submodule lie outside of the repository at `root`.
+
+    An archive may bring a file .git in it that leads to any repository of the user's.
+    """
+    home = git_folder(git.folder).resolve()
+    if not any(home.is_relative_to(own.resolve()) for own in (root, git_folder(root))):
+        message = f"the submodule {git.folder} leads to {home}, which is another repository"
+        command = f"ls -la {quote(str(git.folder))}   # then: git submodule update --init"
+        raise HistoryFault(one_line(message), command)
 
 
 def _refuse_unnamed(root: Path, path: str, git: Plumbing) -> None:

@@ -257,6 +257,19 @@ def test_a_submodule_that_the_index_lacks_is_not_copied_with_its_programs(tmp_pa
         export(store, "HEAD", "", tmp_path / "copy")
 
 
+def test_a_submodule_that_leads_to_another_repository_is_not_copied(tmp_path: Path) -> None:
+    """Its files would be shown to a training, which prints them."""
+    private = make_repository(tmp_path / "private")
+    folder = make_repository(tmp_path / "r")
+    (folder / "library").mkdir()
+    (folder / "library" / ".git").write_text("gitdir: ../../private/.git\n")
+    entry = f"160000,{git(private, 'rev-parse', 'HEAD')},library"
+    git(folder, "update-index", "--add", "--cacheinfo", entry)
+    git(folder, "commit", "-qm", "with a library")
+    with Store(Plumbing(folder)) as store, pytest.raises(HistoryFault, match="another repository"):
+        export(store, "HEAD", "", tmp_path / "copy")
+
+
 @pytest.mark.parametrize("name", ["results.tsv", "figures/results.tsv"])
 def test_a_name_that_the_user_typed_is_written_through_no_link_of_a_repository(
     tmp_path: Path, name: str
