@@ -210,7 +210,8 @@ def _refuse_others_checkout(git: Plumbing, entry: Path, own: Path, command: str)
 def _refuse_written(path: Path, command: str, *, is_log: bool) -> None:
     """Raise ProjectFault if git would write through `path`: a link, or a second name of a file.
 
-    Git replaces files by new ones, but for a reflog, which it appends to, and a message.
+    Git replaces files by new ones, but for a reflog, which it appends to, the place of a worktree,
+    and a message.
     """
     try:
         status = path.lstat()
@@ -220,7 +221,7 @@ def _refuse_written(path: Path, command: str, *, is_log: bool) -> None:
         target = one_line(os.readlink(path))  # noqa: PTH115
         message = f"{one_line(str(path))} is a symbolic link to {target}: git would write there"
         raise ProjectFault(message, command)
-    in_place = is_log or path.name == "COMMIT_EDITMSG"
+    in_place = is_log or path.name in ("COMMIT_EDITMSG", "gitdir")
     if in_place and stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
         message = f"{one_line(str(path))} is a second name of another file: git would write to it"
         raise ProjectFault(message, command)

@@ -9,6 +9,7 @@ from shlex import quote
 from agent.errors import HistoryFault
 from agent.git.home import free, no_link, remove_file, run_folder, worktree_path, write_whole
 from agent.git.plumbing import Plumbing
+from agent.git.programs import HOME_OF
 from agent.git.references import Reference, names_of, references
 from agent.history.checkout import checkouts
 from agent.history.flights import transaction
@@ -162,9 +163,12 @@ def _move_references(git: Plumbing, old: str, new: str) -> None:
 
 
 def _move_worktree(git: Plumbing, root: Path, old: str, new: str) -> None:
-    """Move the worktree with git."""
+    """Move the worktree with git; one that leads to another repository stays where it is."""
     before = worktree_path(root, old)
     after = worktree_path(root, new)
+    for place in (before, after):
+        if place.exists() and Plumbing(place).try_(*HOME_OF) not in (None, git(*HOME_OF).strip()):
+            return
     if before.exists() and not after.exists():
         before.rename(after)
     if not after.exists():

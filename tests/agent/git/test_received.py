@@ -13,6 +13,8 @@ from agent.git.programs import Setting, heed, silencing
 from agent.git.repository import repository_programs, writable
 from agent.git.store import Store
 from agent.history.checkout import add_worktree, export
+from agent.history.history import History
+from agent.history.removal import rename
 from tests.agent.study import (
     ListProposer,
     change,
@@ -219,13 +221,16 @@ def test_a_git_folder_of_ones_own_that_lies_elsewhere_is_used(tmp_path: Path) ->
     project_of(tmp_path / "moved")
 
 
-@pytest.mark.parametrize("name", ["logs/HEAD", "logs/refs/heads/x", "COMMIT_EDITMSG"])
+@pytest.mark.parametrize(
+    "name", ["logs/HEAD", "logs/refs/heads/x", "COMMIT_EDITMSG", "worktrees/x/gitdir"]
+)
 def test_git_writes_to_no_file_that_has_a_second_name(tmp_path: Path, name: str) -> None:
     folder = make_repository(tmp_path / "r")
     git(folder, "clone", "-q", str(folder), str(tmp_path / "clone"))  # its objects are such files
     project_of(tmp_path / "clone")
     path = folder / ".git" / name
     path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.hardlink_to(folder / "train.py")
     with pytest.raises(ProjectFault, match="second name"):
         project_of(folder)
@@ -268,6 +273,20 @@ def test_a_submodule_that_leads_to_another_repository_is_not_copied(tmp_path: Pa
     git(folder, "commit", "-qm", "with a library")
     with Store(Plumbing(folder)) as store, pytest.raises(HistoryFault, match="another repository"):
         export(store, "HEAD", "", tmp_path / "copy")
+
+
+def test_a_rename_writes_to_no_worktree_of_another_repository(tmp_path: Path) -> None:
+    """Git writes down where a worktree lies, in the repository that the worktree names."""
+    victim = make_repository(tmp_path / "victim")
+    git(victim, "worktree", "add", "-q", str(tmp_path / "tree"))
+    place = victim / ".git" / "worktrees" / "tree"
+    with study(tmp_path / "r") as history:
+        worktree = history.worktree
+    (worktree / ".git").write_text(f"gitdir: {place}\n")
+    rename((project_of(tmp_path / "r"),), "t", "new")
+    assert (place / "gitdir").read_text() == f"{tmp_path}/tree/.git\n"
+    with History.open(project_of(tmp_path / "r"), "new") as history:
+        assert history.worktree.is_dir()
 
 
 @pytest.mark.parametrize("name", ["results.tsv", "figures/results.tsv"])
