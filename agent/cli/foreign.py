@@ -22,6 +22,7 @@ from agent.cli.consent import Consent
 from agent.cli.reach import agree_to_start, front_matter_at, remember_run
 from agent.cli.unreadable import refuse_unreadable
 from agent.errors import UsageFault
+from agent.git.answers import MAX_FILE
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.history.runs import next_tag
@@ -95,7 +96,8 @@ def _span_and_scores(
         file = Path(what)
     rows = read_rows(_text(file), str(file), metric) if file else ()
     span = find_span(git, branch, since, rows)
-    if file is None and (beside := git.try_("cat-file", "blob", f"{span.tip}:{RESULTS}")):
+    name = f"{span.tip}:{RESULTS}"
+    if file is None and (beside := git.try_("cat-file", "blob", name, most=MAX_FILE)):
         typer.echo(f"scores from {one_line(span.name)}:{RESULTS}")
         rows = read_rows(beside, f"{span.name}:{RESULTS}", metric)
     return span, rows

@@ -13,7 +13,7 @@ from agent.cli.unreadable import refuse_unreadable
 from agent.edit.files import Sources
 from agent.errors import Fault, ProjectFault, UsageFault
 from agent.git.listing import plain_file
-from agent.git.plumbing import Plumbing
+from agent.git.plumbing import Plumbing, content_of
 from agent.history.branch import has_file
 from agent.history.lineage import EXAMPLE, State, find_state
 from agent.history.runs import brief_at, head_of
@@ -244,7 +244,7 @@ def _brief_rows(here: Project, project: Project, state: State) -> Iterator[Row]:
     theirs = None
     if project.program:
         name = f"{state.commit}:{project.program}"
-        theirs = Plumbing(Path(here.root)).bytes("cat-file", "blob", name)
+        theirs = content_of(Plumbing(Path(here.root)), name)
     if mine is None or mine == theirs:
         return
     command = "autoresearch brief --from-checkout"

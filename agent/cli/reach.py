@@ -12,6 +12,7 @@ from agent.cli.consent import Consent
 from agent.cli.leaving import leave_checked_out
 from agent.cli.scaffold import needy_preset, written_files
 from agent.errors import ProjectFault
+from agent.git.answers import MAX_FILE
 from agent.git.cache import cache_folders
 from agent.git.listing import plain_file
 from agent.git.plumbing import Plumbing
@@ -250,7 +251,8 @@ def front_matter_at(project: Project, commit: str) -> FrontMatter:
     text = None
     if project.program:
         git = Plumbing(Path(project.root))
-        text = git.try_("cat-file", "blob", f"{commit}:{project.program}")
+        name = f"{commit}:{project.program}"
+        text = git.try_("cat-file", "blob", name, most=MAX_FILE)
     return read_program(text or "").front_matter
 
 

@@ -16,6 +16,10 @@ from typing import IO, NamedTuple
 
 MAX_ANSWER = 1 << 28
 """Bytes of one answer; a larger one is not taken."""
+MAX_FILE = 1 << 24
+"""Bytes of an answer that is one file of a project: code, a brief, a table of results."""
+MAX_CHANGES = 1 << 26
+"""Bytes of an answer that is a difference of commits, or several."""
 PATIENCE = 30
 """Looks, a second apart, for which a command may do nothing."""
 PATIENCE_WITH_CHILDREN = 300
@@ -36,6 +40,13 @@ class NoAnswer(Exception):
     """A command that was ended, and why in words that follow its name."""
 
 
+class TooLong(NoAnswer):
+    """A command whose answer would be larger than what is taken of it."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"its answer has more than {most >> 20} MiB")
+
+
 class Answer(NamedTuple):
     """What a command that ended has left."""
 
@@ -46,24 +57,28 @@ class Answer(NamedTuple):
 
 
 def answer_of(
-    process: "subprocess.Popen[bytes]", watch: Callable[[], None] | None = None
+    process: "subprocess.Popen[bytes]",
+    watch: Callable[[], None] | None = None,
+    most: int | None = None,
 ) -> Answer:
     """Return what a command prints, once it has ended.
 
     Raise NoAnswer, and end it with its children, if it prints too much or does nothing for long. On
     any other exception, such as Ctrl-C, it is awaited while it does something: never half a commit.
-    watch: called again and again meanwhile; raises NoAnswer, too.
+    watch: called again and again meanwhile; raises NoAnswer, too. most: bytes of its output, by
+    default MAX_ANSWER.
     """
     assert process.stdout is not None and process.stderr is not None
     with process.stdout as output, process.stderr as words:
         parts: dict[int, list[bytes]] = {output.fileno(): [], words.fileno(): []}
         sizes = dict.fromkeys(parts, 0)
+        most = MAX_ANSWER if most is None else most
         try:
             for descriptor, chunk in _chunks(process, list(parts), watch=watch):
                 parts[descriptor].append(chunk)
                 sizes[descriptor] += len(chunk)
-                if sizes[descriptor] > MAX_ANSWER:
-                    raise NoAnswer(f"its answer has more than {MAX_ANSWER >> 20} MiB")
+                if sizes[descriptor] > most:
+                    raise TooLong(most)
         except NoAnswer:
             _end(process)
             raise

@@ -47,7 +47,7 @@ class Conversation:
                 answer = read(running.output)
             except NoAnswer as error:
                 running.close()
-                raise self._git.unanswered(self._arguments[0], error) from None
+                raise self._git.unanswered(self._arguments, error) from None
             except BaseException:
                 running.close()
                 raise

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from agent.git.plumbing import Plumbing
+from agent.git.plumbing import Plumbing, content_of
 
 _PLAIN_MODES = ("100644", "100755")
 
@@ -47,7 +47,7 @@ def plain_file(git: Plumbing, commit: str, path: str) -> bytes | None:
     """Return the content of a plain file of a commit; None if there is no plain file at `path`."""
     for file in files_at(git, commit, [path]):
         if file.is_plain:
-            return git.bytes("cat-file", "blob", file.blob)
+            return content_of(git, file.blob)
     return None
 
 

@@ -2,10 +2,11 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from shlex import quote
@@ -14,7 +15,7 @@ from typing import IO, BinaryIO
 import git
 
 from agent.errors import FULL_BYTES, HistoryFault, Unanswered
-from agent.git.answers import Answer, NoAnswer, answer_of
+from agent.git.answers import MAX_FILE, Answer, NoAnswer, TooLong, answer_of
 from agent.git.bond import Bond
 from agent.git.endless import refuse_endless, walked_by
 from agent.git.odd import odd_files
@@ -62,7 +63,8 @@ _CONFIG = (
     "diff.orderFile=/dev/null",
     "core.filesRefLockTimeout=100",
     "core.packedRefsTimeout=1000",
-    "core.bigFileThreshold=512m",
+    # Larger files are written in pieces, and no difference of them is sought.
+    "core.bigFileThreshold=16m",
     "checkout.workers=1",
     # Git LFS takes what is here: a repository may name the server of what is missing.
     "lfs.url=none://",
@@ -137,6 +139,8 @@ _FOREIGN = (
 )
 
 
+MAX_COMMAND = 200
+"""Characters of a command that a message repeats."""
 INDEX = "index"
 """The kind of temporary folder that scratch_index makes."""
 
@@ -189,12 +193,14 @@ class Plumbing:
         stdin: bytes | None = None,
         index: Path | None = None,
         room: Room | None = None,
+        most: int | None = None,
     ) -> str:
         """Return the standard output of `git ARGUMENTS`, exactly.
 
         index: used instead of the user's. room: the command is ended before this disk is full.
+        most: bytes of the answer, by default MAX_ANSWER; the command is ended if it has more.
         """
-        output = self.bytes(*arguments, stdin=stdin, index=index, room=room)
+        output = self.bytes(*arguments, stdin=stdin, index=index, room=room, most=most)
         return output.decode("utf-8", "surrogateescape")
 
     def bytes(
@@ -203,6 +209,7 @@ class Plumbing:
         stdin: bytes | None = None,
         index: Path | None = None,
         room: Room | None = None,
+        most: int | None = None,
     ) -> bytes:
         """Return the standard output likewise, as bytes."""
         walked = walked_by(arguments, stdin)
@@ -216,11 +223,11 @@ class Plumbing:
                 file.write(stdin or b"")
                 file.seek(0)
                 command = self._command(arguments, environment)
-                answer = self._answer(command, environment, file, room)
+                answer = self._answer(command, environment, file, room, most)
         except git.GitCommandNotFound:
             raise HistoryFault(_NO_GIT, "autoresearch doctor") from None
         except NoAnswer as error:
-            raise self.unanswered(arguments[0], error) from None
+            raise self.unanswered(arguments, error) from None
         except OSError as error:
             raise HistoryFault(f"git {arguments[0]} failed: {error}", "df -h .") from None
         if answer.status:
@@ -233,18 +240,26 @@ class Plumbing:
         """Raise HistoryFault for a commit or tree with more files than a machine has room for."""
         refuse_endless(states, lambda names: self.bytes("cat-file", "--batch", stdin=names))
 
-    def unanswered(self, command: str, error: NoAnswer) -> HistoryFault:
+    def unanswered(self, arguments: Sequence[str], error: NoAnswer) -> HistoryFault:
         """Return the fault of a command that was ended before it answered."""
+        message = f"git {arguments[0]} was ended: {error}"
         if isinstance(error, NoRoom):
-            return Unanswered(f"git {command} was ended: {error}", error.next_command)
+            return Unanswered(message, error.next_command)
+        if isinstance(error, TooLong):
+            return Unanswered(message, one_line(shlex.join(("git", *arguments)), MAX_COMMAND))
         pipe = next(odd_files(self.folder), None)
         if pipe is None:
-            return Unanswered(f"git {command} was ended: {error}", "git fsck")
-        message = f"git {command} was ended: {error}; {one_line(str(pipe))} is no file"
+            return Unanswered(message, "git fsck")
+        message = f"{message}; {one_line(str(pipe))} is no file"
         return Unanswered(message, f"rm {quote(str(pipe))}")
 
     def _answer(
-        self, command: list[str], environment: dict[str, str], file: BinaryIO, room: Room | None
+        self,
+        command: list[str],
+        environment: dict[str, str],
+        file: BinaryIO,
+        room: Room | None,
+        most: int | None,
     ) -> Answer:
         """Return the answer of a command that reads from `file`."""
         with closing(Bond()) as bond:
@@ -261,7 +276,7 @@ class Plumbing:
             begun.proc = None  # it would be ended with the object
             assert process is not None
             bond.tie(process.pid)
-            return answer_of(process, room.check if room else None)
+            return answer_of(process, room.check if room else None, most)
 
     def _silence(self, arguments: tuple[str, ...]) -> dict[str, str]:
         """Return the environment in which nothing of the repository's is run unasked."""
@@ -293,17 +308,25 @@ class Plumbing:
         more = _OPTIONS.get(arguments[first], ())
         return [*command, *arguments[: first + 1], *more, *arguments[first + 1 :]]
 
-    def try_(self, *arguments: str) -> str | None:
+    def try_(self, *arguments: str, most: int | None = None) -> str | None:
         """Return the standard output without its line end, or None if the command fails.
 
         Raise Unanswered if it was ended before it answered.
         """
         try:
-            return self(*arguments).rstrip("\n")
+            return self(*arguments, most=most).rstrip("\n")
         except Unanswered:
             raise
         except HistoryFault:
             return None
+
+
+def content_of(git: Plumbing, name: str) -> bytes:
+    """Return the content of one file: code, a brief, a table of results.
+
+    name: the blob's, or COMMIT:PATH. Raise Unanswered for one of more than MAX_FILE bytes.
+    """
+    return git.bytes("cat-file", "blob", name, most=MAX_FILE)
 
 
 @contextmanager

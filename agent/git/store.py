@@ -5,13 +5,14 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from tempfile import TemporaryFile
 from types import TracebackType
 from typing import IO, NamedTuple, Self, TypeVar
 
 from agent.errors import HistoryFault
 from agent.git import endless
-from agent.git.answers import MAX_ANSWER
+from agent.git.answers import MAX_ANSWER, MAX_FILE
 from agent.git.conversation import Conversation
 from agent.git.endless import TREE_MODE, Entry, entries_of, too_much
 from agent.git.plumbing import AUTHOR, Plumbing
@@ -108,11 +109,14 @@ class Store:
         return entry
 
     def file(self, commit: str, path: str) -> bytes | None:
-        """Return the content of a file of a commit; None if it has no file there."""
+        """Return the content of a file of a commit; None if it has no file there.
+
+        Raise HistoryFault for one of more than MAX_FILE bytes.
+        """
         entry = self.find(commit, path)
         if entry is None or entry.is_folder or entry.mode == SUBMODULE:
             return None
-        _, kind, data = _read(self._reader, entry.name)
+        _, kind, data = _read(self._reader, entry.name, MAX_FILE)
         if kind != "blob":
             raise HistoryFault(f"git cannot read {path} of {commit}", "git fsck")
         return data
@@ -298,11 +302,14 @@ def _fill(descriptor: int, data: bytes) -> None:
         raise HistoryFault(f"cannot write a file: {error.strerror}", "df -h .") from None
 
 
-def _read(reader: Conversation, name: str) -> tuple[str, str, bytes]:
-    """Return the name, the kind and the contents of an object; of a missing one its name."""
+def _read(reader: Conversation, name: str, most: int = MAX_ANSWER) -> tuple[str, str, bytes]:
+    """Return the name, the kind and the contents of an object; of a missing one its name.
+
+    Raise HistoryFault for one of more bytes than `most`.
+    """
     if name.split() != [name]:
         raise HistoryFault(f"not a name of git's: {name!r}", "git status")
-    return reader.ask(_raw(f"{name}\n"), _read_object)
+    return reader.ask(_raw(f"{name}\n"), partial(_read_object, most=most))
 
 
 def _keep(kept: dict[str, Value], name: str, value: Value) -> None:
@@ -330,16 +337,16 @@ def _packed(entries: Folder) -> bytes:
     return b"".join(parts)
 
 
-def _read_object(output: IO[bytes]) -> tuple[str, str, bytes] | None:
+def _read_object(output: IO[bytes], most: int) -> tuple[str, str, bytes] | None:
     head = output.readline()
     if not head.endswith(b"\n"):
         return None
     *names, size = head.decode("utf-8", "surrogateescape").split()
     if not size.isdigit() or len(names) != 2:
         return " ".join(names), "missing", b""
-    if int(size) > MAX_ANSWER:
+    if int(size) > most:
         raise HistoryFault(
-            f"{names[0]} has {size} bytes, more than is read of an object ({MAX_ANSWER >> 20} MiB)",
+            f"{names[0]} has {size} bytes, more than is read of an object ({most >> 20} MiB)",
             f"git log --all --find-object={names[0]}",
         )
     data = output.read(int(size) + 1)

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from agent.errors import HistoryFault
+from agent.git.answers import MAX_CHANGES
 from agent.git.endless import Entry
 from agent.git.stand_in import File, write_stand_in
 from agent.git.store import SUBMODULE, Store
@@ -137,7 +138,7 @@ class Files:
             visible = self._visible(self._git(*names, "--", where))
         if visible is None:
             return ""
-        return self._git("diff", *_PLAIN, before, after, "--", *visible)
+        return self._git("diff", *_PLAIN, before, after, "--", *visible, most=MAX_CHANGES)
 
     def diffs(self, commits: Sequence[str]) -> dict[str, str]:
         """Return each commit's `diff` against its parent, with one command."""
@@ -149,7 +150,8 @@ class Files:
             visible = self._visible(self._git(*options, "--", where, stdin=names))
         if visible is None:
             return dict.fromkeys(filter(None, commits), "")
-        text = self._git("diff-tree", "--stdin", "-r", "-p", *_PLAIN, "--", *visible, stdin=names)
+        wanted = ("--stdin", "-r", "-p", *_PLAIN, "--", *visible)
+        text = self._git("diff-tree", *wanted, stdin=names, most=MAX_CHANGES)
         # No line of a diff itself looks like this.
         parts = re.split(r"^([0-9a-f]{40,64})\n", text, flags=re.MULTILINE)
         return dict(zip(parts[1::2], parts[2::2], strict=True))

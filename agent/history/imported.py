@@ -11,7 +11,7 @@ from agent.edit.files import Sources
 from agent.edit.files.one import KEPT_FILES, is_python
 from agent.edit.source import file_tree
 from agent.git.listing import files_at
-from agent.git.plumbing import Plumbing
+from agent.git.plumbing import Plumbing, content_of
 from agent.project.find import Project
 from agent.records.edits import Refused
 from agent.records.sources import MAX_CHARACTERS
@@ -42,7 +42,7 @@ def imported_modules(
     texts = {}
     for file in islice(files_at(git, commit, wanted), MAX_MODULES):
         if file.is_plain and file.size <= MAX_CHARACTERS:
-            data = git.bytes("cat-file", "blob", file.blob)
+            data = content_of(git, file.blob)
             texts[project.outside(file.path)] = data.decode("utf-8", "replace")
     return texts
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from agent.errors import HistoryFault
 from agent.git.home import is_tag, remove_file, run_folder, worktree_path
 from agent.git.lock import holder
-from agent.git.plumbing import INDEX, Plumbing
+from agent.git.plumbing import INDEX, Plumbing, content_of
 from agent.git.references import names_of, references
 from agent.git.shallow import fault_of_depth
 from agent.history import format1, format2
@@ -169,7 +169,8 @@ def public_at(project: Project, commit: str) -> str:
 
 def text_at(project: Project, commit: str, path: str) -> str:
     """Return the text of a file at `commit`. path: in the repository."""
-    return Plumbing(Path(project.root))("cat-file", "blob", f"{commit}:{path}")
+    data = content_of(Plumbing(Path(project.root)), f"{commit}:{path}")
+    return data.decode("utf-8", "surrogateescape")
 
 
 def head_of(project: Project) -> str:

@@ -6,7 +6,7 @@ from shlex import quote
 
 from agent.errors import HistoryFault, ProjectFault
 from agent.git.listing import CommittedFile, files_below
-from agent.git.plumbing import Plumbing
+from agent.git.plumbing import Plumbing, content_of
 from agent.project.find import Project
 from agent.project.settings import FILE
 from agent.records.patterns import EXCEPT, matches
@@ -36,7 +36,8 @@ class SourceReader:
         """
         main = project.outside(project.train)
         if not project.files:
-            text = self._git("cat-file", "blob", f"{commit}:{project.train}")
+            data = content_of(self._git, f"{commit}:{project.train}")
+            text = data.decode("utf-8", "surrogateescape")
             return Sources({main: text}, main, (main,))
         patterns = tuple(map(project.outside, project.files))
         fixed = set(project.fixed) - {project.train}

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.errors import HistoryFault
+from agent.git.answers import MAX_FILE
 from agent.git.plumbing import Plumbing, scratch_index
-from agent.git.store import Store
+from agent.git.store import Listed, Store
 from agent.project.find import Project
 from agent.records.patterns import matches
 from sandbox.ground.text import one_line
@@ -47,15 +48,26 @@ def refuse_veiled(git: Plumbing, project: Project, commit: str) -> None:
 def _unlike(git: Plumbing, project: Project, commit: str) -> Iterator[str]:
     """Yield the files of code whose bytes are not those of `commit`, line ends aside."""
     with Store(git) as store:
-        listed = (file.path for file in store.files(commit, project.workspace))
-        code = [path for path in listed if path.endswith(".py") or matches(path, project.files)]
-        for path in dict.fromkeys((*project.named, *code)):
-            entry = store.find(commit, path)
+        listed = [file for file in store.files(commit, project.workspace) if file.mode in PLAIN]
+        code = [file for file in listed if _is_code(file.path, project)]
+        entries = [(path, store.find(commit, path)) for path in project.named]
+        named = [
+            Listed(entry.mode, entry.name, path)
+            for path, entry in entries
+            if entry and entry.mode in PLAIN
+        ]
+        for size, path in dict.fromkeys(store.sizes_of([*named, *code])):
             place = Path(project.root) / path
-            if entry is None or entry.mode not in PLAIN or not place.is_file():
+            if not place.is_file():
                 continue
-            if _lines(place.read_bytes()) != _lines(store.file(commit, path) or b""):
+            if max(size, place.stat().st_size) > MAX_FILE:
+                yield path  # git itself compares it
+            elif _lines(place.read_bytes()) != _lines(store.file(commit, path) or b""):
                 yield path
+
+
+def _is_code(path: str, project: Project) -> bool:
+    return path.endswith(".py") or matches(path, project.files)
 
 
 def _lines(data: bytes) -> bytes:

@@ -3,8 +3,9 @@
 from pathlib import Path, PurePosixPath
 
 from agent.errors import UsageFault, near_names
+from agent.git.answers import MAX_CHANGES
 from agent.git.listing import CommittedFile, files_below
-from agent.git.plumbing import Plumbing
+from agent.git.plumbing import Plumbing, content_of
 from agent.project.find import Project
 from agent.records.objective import Objective
 from agent.records.sources import MAX_CHARACTERS
@@ -43,7 +44,7 @@ class VisibleFiles:
             raise UsageFault(f"There is no file {name} to be visible at this state.{hint}")
         if file.size > MAX_BYTES:
             raise UsageFault(f"{name} has {file.size} bytes: too many to be shown.")
-        data = self._git.bytes("cat-file", "blob", file.blob)
+        data = content_of(self._git, file.blob)
         if b"\0" in data:
             raise UsageFault(f"{name} is not a text file.")
         return data.decode("utf-8", "replace")
@@ -57,7 +58,11 @@ class VisibleFiles:
         states = (before, after)
         names = self._git("diff-tree", "-r", "-z", "--no-renames", "--name-only", *states)
         visible = [path for path in names.split("\0") if path and self._shows(path)]
-        return self._git("diff", *_PLAIN_DIFF, *states, "--", *visible) if visible else ""
+        return (
+            self._git("diff", *_PLAIN_DIFF, *states, "--", *visible, most=MAX_CHANGES)
+            if visible
+            else ""
+        )
 
     def _shows(self, path: str) -> bool:
         """Return whether a file is in the workspace and not hidden by the project."""

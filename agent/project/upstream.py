@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from agent.git.plumbing import Plumbing
+from agent.git.plumbing import Plumbing, content_of
 from agent.project.find import Project
 from agent.space import read_constants
 from sandbox.ground.budget import Budget
@@ -23,7 +23,7 @@ def time_budget(project: Project, commit: str | None = None) -> Budget | None:
     if commit is None:
         data = (Path(project.root) / project.prepare).read_bytes()
     else:
-        data = Plumbing(Path(project.root)).bytes("cat-file", "blob", f"{commit}:{project.prepare}")
+        data = content_of(Plumbing(Path(project.root)), f"{commit}:{project.prepare}")
     source = data.decode("utf-8", "replace")
     seconds = read_constants(source).get("TIME_BUDGET")
     if isinstance(seconds, str | bool | None) or not 0 < seconds < MAX_TIME_BUDGET:

@@ -100,6 +100,7 @@ def test_a_command_that_reads_a_device_takes_no_more_memory_than_it_may(
     """A received .git may have a link to one, which never ends."""
     monkeypatch.setattr("agent.git.answers.MAX_MEMORY", 1 << 28)
     make_repository(tmp_path)
+    change(tmp_path / "train.py")  # else git need not look into it
     (tmp_path / ".git" / name).symlink_to("/dev/zero")
     with pytest.raises(HistoryFault, match="GiB of memory") as fault:
         Plumbing(tmp_path)("status", "--porcelain")
@@ -113,7 +114,7 @@ def test_more_than_fits_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyP
     git(folder, "add", ".")
     git(folder, "commit", "-qm", "zeros")
     monkeypatch.setattr(answers, "MAX_ANSWER", 1 << 20)
-    monkeypatch.setattr(store, "MAX_ANSWER", 1 << 20)
+    monkeypatch.setattr(store, "MAX_FILE", 1 << 20)
     with pytest.raises(HistoryFault, match="more than 1 MiB"):
         Plumbing(folder)("cat-file", "blob", "HEAD:large")
     with Store(Plumbing(folder)) as objects:

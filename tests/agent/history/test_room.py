@@ -1,4 +1,4 @@
-"""A commit that unpacks to more bytes than the disk has is refused before git writes them."""
+"""A commit of more bytes than the disk has is not written, and a giant file of one not read."""
 
 import shutil
 from pathlib import Path
@@ -8,11 +8,14 @@ from typer.testing import CliRunner
 
 from agent.cli import app
 from agent.errors import Fault, HistoryFault, Unanswered
+from agent.git.answers import MAX_FILE
 from agent.git.plumbing import Plumbing
 from agent.git.room import Room
 from agent.git.store import Store
 from agent.history.checkout import export
 from agent.history.history import History
+from agent.history.sources import sources_in
+from agent.history.veiled import refuse_veiled
 from tests.agent.study import make_repository, project_of, study
 from tests.e2e.researcher import git
 
@@ -42,6 +45,7 @@ def test_a_trial_of_it_is_not_written(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "trial" / "train.py").is_file()
 
 
+@pytest.mark.slow
 def test_a_start_from_it_makes_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_repository(tmp_path / "r")
     git(folder, "update-ref", "HEAD", bomb(folder))
@@ -52,6 +56,7 @@ def test_a_start_from_it_makes_no_run(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not list((folder / ".autoresearch").glob("worktrees/*/data"))
 
 
+@pytest.mark.slow
 def test_a_received_run_that_ends_in_it_is_not_checked_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,3 +96,30 @@ def test_a_command_ends_before_the_disk_is_full(tmp_path: Path) -> None:
         Plumbing(folder)("checkout-index", "--all", "--force", room=_Filled(folder))
     assert raised.value.next_command is not None
     assert raised.value.next_command.startswith("df -h ")
+
+
+def test_a_giant_file_of_a_commit_is_not_read(tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "r")
+    project = project_of(folder)
+    (folder / "train.py").write_bytes(b"x = 1\n" * (MAX_FILE // 6 + 1))
+    git(folder, "commit", "-qam", "a giant")
+    with pytest.raises(HistoryFault, match="more than 16 MiB") as raised:
+        sources_in(project, "HEAD")
+    assert raised.value.next_command == "git cat-file blob HEAD:train.py"
+    with Store(Plumbing(folder)) as store:
+        with pytest.raises(HistoryFault, match=r"more than is read of an object \(16 MiB\)"):
+            store.file("HEAD", "train.py")
+        assert store.file("HEAD", "program.md")
+    refuse_veiled(Plumbing(folder), project, "HEAD")
+    assert "Binary files" in Plumbing(folder)("diff", "HEAD^", "HEAD")
+
+
+def test_a_giant_difference_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.history.files.MAX_CHANGES", 1 << 20)
+    with study(tmp_path) as history:
+        (history.worktree / "data.txt").write_bytes(b"0123456\n" * (1 << 18))
+        git(history.worktree, "add", ".")
+        git(history.worktree, "commit", "-qm", "data")
+        with pytest.raises(HistoryFault, match="more than 1 MiB") as raised:
+            history.diff("refs/heads/autoresearch/t^", "refs/heads/autoresearch/t")
+    assert str(raised.value.next_command).startswith("git diff ")
