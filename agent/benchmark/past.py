@@ -34,13 +34,13 @@ def read_past(path: str) -> list[PriorTrial]:
 
 def _columns(trials: Sequence[PriorTrial]) -> dict[str, None]:
     """Return the names of constants that most trials have, in order, without prose."""
-    names: dict[str, None] = {}
+    values: dict[str, list[Value]] = {}
     for trial in trials:
-        names |= dict.fromkeys(trial.configuration)
+        for name, value in trial.configuration.items():
+            values.setdefault(name, []).append(value)
     columns: dict[str, None] = {}
-    for name in names:
-        values = [trial.configuration[name] for trial in trials if name in trial.configuration]
-        if len(values) > len(trials) / 2 and not _is_prose(values):
+    for name, of_name in values.items():
+        if len(of_name) > len(trials) / 2 and not _is_prose(of_name):
             columns[name] = None
     return columns
 

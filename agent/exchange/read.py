@@ -10,14 +10,10 @@ The content of a file decides what it is:
 - a table (.tsv, .csv) with the same as columns, such as our own csv.
 """
 
-import csv
-import io
-import json
 import math
-import sqlite3
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from shlex import quote
 from typing import Any, cast
@@ -25,9 +21,11 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from agent.errors import UsageFault
+from agent.exchange.storage import SQLITE, finished_trials
+from agent.exchange.texts import TooMuch, json_values, rows
 from agent.history.history import History
 from agent.history.prior import as_prior, priors_of
-from agent.records.bounded import is_number, reason_of
+from agent.records.bounded import MAX_ITEMS, MAX_PARTS, is_number, reason_of
 from agent.records.objective import VAL_BPB, Objective, Sense
 from agent.records.proposals import Configuration, Value
 from agent.records.results import FAILED, MAX_CURVE_POINTS, SCORED, Failure, PriorTrial, Trial
@@ -85,8 +83,7 @@ MOST_BPB = 100.0
 # others every n-th.
 MAX_TRIALS = 1000
 BEST = 200
-MAX_BYTES = 256 << 20
-SQLITE = b"SQLite format 3\0"
+MAX_BYTES = 64 << 20
 
 
 def read_prior(path: str, objective: Objective = VAL_BPB) -> tuple[PriorTrial, ...]:
@@ -101,8 +98,17 @@ def read_prior(path: str, objective: Objective = VAL_BPB) -> tuple[PriorTrial, .
 def all_prior(path: str, objective: Objective = VAL_BPB) -> list[PriorTrial]:
     """Return all trials in a file; raise UsageFault as `read_prior` does."""
     name, _, study = path.partition("#")
+    trials: list[PriorTrial] = []
+    constants = 0
     try:
-        trials = list(_read(Path(name), study or None, objective))
+        for trial in _read(Path(name), study or None, objective):
+            trials.append(trial)
+            constants += len(trial.configuration)
+            if len(trials) > MAX_ITEMS or constants > MAX_PARTS:
+                raise TooMuch(f"{MAX_ITEMS} trials or {MAX_PARTS} constants")
+    except TooMuch as error:
+        message = f"{path} has more than {error}"
+        raise UsageFault(message, f"ls -l {quote(name)}   # a part of it will do") from None
     except ValidationError as error:
         raise UsageFault(
             f"{path} has an invalid trial: {reason_of(error)}", f"$EDITOR {quote(name)}"
@@ -120,17 +126,26 @@ def _read(path: Path, study: str | None, objective: Objective) -> Iterator[Prior
     try:
         data = named_file(path, MAX_BYTES)
     except OSError as error:
-        raise UsageFault(
-            f"cannot read {path}: {error.strerror}", f"ls -l {quote(str(path))}"
-        ) from None
+        message = f"cannot read {path}: {error.strerror}"
+        raise UsageFault(message, f"ls -l {quote(str(path))}") from None
     if data.startswith(SQLITE):
+        del data
         yield from _of_optuna(path, study, objective)
         return
     text = data.decode("utf-8-sig", "replace")
+    del data
     is_json = text.lstrip()[:1] in ("{", "[")
     names = scores_of(objective)
-    parsed = _parsed(text) if is_json else _rows(text)
-    for number, record in enumerate(_records(parsed, names)):
+    parsed = json_values(text) if is_json else rows(text)
+    yield from _trials_in(parsed, names, path, objective)
+
+
+def _trials_in(
+    parsed: Iterable[Any], names: Sequence[str], path: Path, objective: Objective
+) -> Iterator[PriorTrial]:
+    """Yield the trials among what a file holds."""
+    records = chain.from_iterable(_records(part, names) for part in parsed)
+    for number, record in enumerate(records):
         own = _own(record)
         if own is not None:
             _refuse_other(path, _objective_of(record), objective)
@@ -193,60 +208,18 @@ def _thinned(trials: Sequence[PriorTrial], sense: Sense) -> Sequence[PriorTrial]
     return [trials[place] for place in sorted(chosen)]
 
 
-# ---------------------------------------------------------------- text
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        records = map(_line, text.splitlines())
-        return [record for record in records if record is not None]
-
-
-def _line(line: str) -> Any:
-    """Return a line of JSON; None if it is torn, like the last line of a killed program."""
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _rows(text: str) -> list[dict[str, Any]]:
-    """Return the rows of a table, with numbers as numbers."""
-    header = text.partition("\n")[0]
-    reader = csv.DictReader(io.StringIO(text), delimiter="\t" if "\t" in header else ",")
-    try:
-        return [_cells(row) for row in reader]
-    except csv.Error as error:
-        message = f"a table that cannot be read: {error}"
-        raise UsageFault(message, "autoresearch export --format tsv   # an example") from None
-
-
-def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the cells of a row by column; a row may have more or fewer than the header."""
-    return {name: _cell(cell) for name, cell in row.items() if None not in (name, cell)}
-
-
-def _cell(cell: str) -> Any:
-    """Return a cell as the value that it would be in JSON, else as text."""
-    if cell.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
-        return math.nan
-    if cell in ("True", "False"):
-        return cell == "True"
-    value = _line(cell)
-    return cell if value is None else value
-
-
 def _records(data: Any, scores: Sequence[str]) -> Iterator[Mapping[str, Any]]:
     """Yield the dictionaries with an outcome and constants, wherever they are."""
-    if isinstance(data, dict):
-        if any(name in data for name in (*scores, *STATUSES)) and _constants(data):
-            yield data
-            return
-        data = list(data.values())
-    for part in data if isinstance(data, list) else ():
-        yield from _records(part, scores)
+    waiting = [data]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if any(name in part for name in (*scores, *STATUSES)) and _constants(part):
+                yield part
+                continue
+            part = list(part.values())
+        if isinstance(part, list):
+            waiting += reversed(part)
 
 
 def _own(record: Mapping[str, Any]) -> PriorTrial | None:
@@ -288,7 +261,10 @@ def _is_constant(name: str) -> bool:
 
 
 def _values(given: Mapping[str, Any]) -> Configuration:
-    return {str(name): cast(Value, value) for name, value in given.items() if _is_value(value)}
+    # Names that all trials have are kept once.
+    return {
+        sys.intern(name): cast(Value, value) for name, value in given.items() if _is_value(value)
+    }
 
 
 def _is_value(value: object) -> bool:
@@ -306,7 +282,7 @@ def _outcome(record: Mapping[str, Any], scores: Sequence[str]) -> float | Failur
     name = next((name for name in scores if is_number(record.get(name))), None)
     if name is None or status not in WENT_WELL:
         return None
-    value = float(record[name])
+    value = _float(record[name])
     absurd = not math.isfinite(value) or (
         name == VAL_BPB.metric and not LEAST_BPB < value < MOST_BPB
     )
@@ -315,8 +291,16 @@ def _outcome(record: Mapping[str, Any], scores: Sequence[str]) -> float | Failur
 
 def _curve(given: Any) -> tuple[tuple[float, float], ...]:
     points = given if isinstance(given, list) else []
-    pairs = [(float(point[0]), float(point[1])) for point in points if _is_point(point)]
+    pairs = [(_float(point[0]), _float(point[1])) for point in points if _is_point(point)]
     return tuple(pair for pair in pairs if math.isfinite(sum(pair)))[:MAX_CURVE_POINTS]
+
+
+def _float(number: float) -> float:
+    """Return a number as a float; infinity for a whole number that none can hold."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
 
 
 def _is_point(value: object) -> bool:
@@ -328,64 +312,12 @@ def _is_point(value: object) -> bool:
 
 def _of_optuna(path: Path, study: str | None, objective: Objective) -> Iterator[PriorTrial]:
     """Yield the finished trials of a study."""
-    # Imported here: optuna takes longer to import than `autoresearch log` takes to answer.
-    from optuna.study import StudyDirection
-    from optuna.trial import TrialState
-
-    try:
-        directions, trials = _loaded(path, study)
-    except UsageFault:
-        raise
-    except Exception as error:  # of sqlite3, SQLAlchemy or optuna, about a file that is not ours
-        message = f"cannot read {path} as an optuna storage: {one_line(str(error))}"
-        raise UsageFault(
-            message, f"optuna studies --storage {quote(f'sqlite:///{path}')}"
-        ) from None
-    if directions != [StudyDirection[objective.direction.upper()]]:
-        raise UsageFault(
-            f"the study in {path} does not {objective.direction.replace('z', 's')} one value",
-            f"optuna studies --storage {quote(f'sqlite:///{path}')}",
-        )
-    for trial in trials:
+    for trial in finished_trials(path, study, objective.direction):
         recorded = trial.user_attrs.get("configuration")
         fixed = recorded if isinstance(recorded, dict) else {}
-        outcome: float | Failure | None = None
-        if trial.state == TrialState.FAIL:
+        outcome: float | Failure = trial.value
+        if trial.state.name == "FAIL":
             status = trial.user_attrs.get("status")
             outcome = cast(Failure, status) if status in FAILED else "crash"
-        elif trial.state == TrialState.COMPLETE and math.isfinite(trial.value or 0.0):
-            outcome = trial.value
-        if outcome is not None:
-            constants = _values({**fixed, **trial.params})
-            yield PriorTrial(number=trial.number, configuration=constants, outcome=outcome)
-
-
-def _loaded(path: Path, study: str | None) -> tuple[list[Any], list[Any]]:
-    """Return directions and trials of the study called `study`, or of the only one.
-
-    They are read from a copy: opening a storage may write to it.
-    """
-    import optuna
-
-    with tempfile.TemporaryDirectory(prefix="autoresearch-warm-") as folder:
-        copy = Path(folder) / "study.db"
-        original = f"{path.absolute().as_uri()}?mode=ro"
-        with (
-            closing(sqlite3.connect(original, uri=True)) as source,
-            closing(sqlite3.connect(copy)) as target,
-        ):
-            source.backup(target)
-        storage = optuna.storages.RDBStorage(f"sqlite:///{copy}")
-        try:
-            names = [summary.study_name for summary in storage.get_all_studies()]
-            name = study or (names[0] if len(names) == 1 else None)
-            if name not in names:
-                example = names[0] if names else "STUDY"
-                raise UsageFault(
-                    f"{path} has {len(names)} studies: {', '.join(names) or 'none'}",
-                    f"autoresearch start --warm {quote(f'{path}#{example}')}",
-                )
-            loaded = optuna.load_study(study_name=name, storage=storage)
-            return list(loaded.directions), list(loaded.trials)
-        finally:
-            storage.engine.dispose()
+        constants = _values({**fixed, **trial.params})
+        yield PriorTrial(number=trial.number, configuration=constants, outcome=outcome)

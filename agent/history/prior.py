@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from agent.errors import HistoryFault
+from agent.git.answers import MAX_CHANGES
 from agent.git.plumbing import Plumbing
 from agent.history.branch import has_file
 from agent.history.messages import prior_message
@@ -46,11 +47,16 @@ def commit_prior(git: Plumbing, prior: Sequence[PriorTrial], source: str | None)
 
     It becomes reachable from the run's branch, but its files are in no tree that is trained.
     """
-    lines = "".join(f"{trial.model_dump_json()}\n" for trial in prior)
-    blob = git("hash-object", "-w", "--no-filters", "--stdin", stdin=lines.encode()).strip()
+    data = "".join(f"{trial.model_dump_json()}\n" for trial in prior).encode()
+    if len(data) > MAX_CHANGES:
+        message = (
+            f"the trials in {source} take {len(data)} bytes; a run keeps {MAX_CHANGES} of them"
+        )
+        raise HistoryFault(message, "autoresearch start   # without --warm")
+    blob = git("hash-object", "-w", "--no-filters", "--stdin", stdin=data).strip()
     tree = git("mktree", stdin=f"100644 blob {blob}\t{FILE}\n".encode()).strip()
-    message = prior_message(len(prior), source or "").encode()
-    return git("commit-tree", tree, "-F", "-", stdin=message).strip()
+    words = prior_message(len(prior), source or "").encode()
+    return git("commit-tree", tree, "-F", "-", stdin=words).strip()
 
 
 def read_prior(git: Plumbing, tip: str) -> tuple[PriorTrial, ...]:
@@ -58,8 +64,10 @@ def read_prior(git: Plumbing, tip: str) -> tuple[PriorTrial, ...]:
     commit = f"{first_commit(git, tip)}^2"
     where = f"{commit}:{FILE if has_file(git, commit, FILE) else OLD_FILE}"
     try:
-        lines = git("cat-file", "blob", where).split("\n")
-        return tuple(PriorTrial.model_validate_json(finite(line)) for line in lines if line)
+        text = git("cat-file", "blob", where, most=MAX_CHANGES)
+        return tuple(
+            PriorTrial.model_validate_json(finite(line)) for line in text.split("\n") if line
+        )
     except ValueError as error:
         message = f"the prior trials in {where} cannot be read: {reason_of(error)}"
         raise HistoryFault(message, f"git show {where}") from None
