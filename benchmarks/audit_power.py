@@ -3,7 +3,7 @@
     python -m benchmarks.audit_power
 
 The bundled workspace is trained for a few steps, and its model really predicts: whole windows, and
-after thousands of prefixes as the first scorer is shown them, in float32 and in bfloat16. Their
+after thousands of prefixes as the second scorer is shown them, in float32 and in bfloat16. Their
 difference is the noise of honest arithmetic. A leak is then added to the whole windows'
 log-probabilities, and the audit's own code decides, over many scorings, each with its own places
 and noise drawn from what was measured. docs/scoring.md has the table.

@@ -56,7 +56,7 @@ def doctor(
     as_json: Json = False,
     attack: Annotated[
         bool,
-        typer.Option("--attack", help="Also make all 51 attacks of the hostile suite; a minute."),
+        typer.Option("--attack", help="Also make all 52 attacks of the hostile suite; a minute."),
     ] = False,
     on: Annotated[
         str | None,

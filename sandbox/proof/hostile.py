@@ -133,6 +133,7 @@ ROWS = (
         "finds none",
         evaluated.keeps_state_of_a_program,
     ),
+    Row("leaves word in the page cache for the next run", "denied", escape.page_cache),
 )
 """In the order of the threat list, whose numbers start at 1."""
 
@@ -153,6 +154,7 @@ NOT_HELD = {
         14: "there is no cap on one run's processes",
         15: "memory is polled, and what is shared is not seen",
         27: "macOS lets a user renice what is theirs",
+        52: "macOS tells what lies in the page cache",
     },
 }
 """Rows that a tier is known not to hold, with the reason.

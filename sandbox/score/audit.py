@@ -1,17 +1,17 @@
-"""Audits a score: predictions committed before their targets could be seen, against the score's.
+"""Audits a score: its predictions against those of a process that had not seen their targets.
 
-A first process is shown prefixes only. A place is a window and a cut: the model sees the window's
-first `cut` tokens and predicts the next one. Its answer cannot depend on that token, nor on any
-that follows. A second process is given the whole windows and makes the score. At every place the
-two must agree: if the second one's predictions are better (or worse), they depend on something
-other than the tokens before them.
+A first process is given the whole windows and makes the score. A second one is shown prefixes only.
+A place is a window and a cut: the model sees the window's first `cut` tokens and predicts the next
+one. Its answer cannot depend on that token, nor on any that follows. At every place the two must
+agree: if the first one's predictions are better (or worse), they depend on something other than the
+tokens before them. sandbox/score/scoring.py says why the processes run in this order.
 
-What hides a target from the first process until it has answered:
+What hides a target from the second process until it has answered:
 
 - the prefixes of a window come in increasing length, at most one of a window per request;
 - a prefix is padded, to the longest one of the request, with tokens drawn from itself;
 - the last target of a window is the first token of the next one. So a few windows, different ones
-  each time, are held back from the first process, and only the windows before those are asked for
+  each time, are held back from the second process, and only the windows before those are asked for
   their last prediction.
 
 docs/scoring.md says what this finds, and at what cost.
@@ -73,7 +73,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Committed:
-    """The answers of the first process."""
+    """The answers of the second process, before it saw their targets."""
 
     windows: Rows
     cuts: Rows
@@ -114,7 +114,7 @@ def commit(
     rng: np.random.Generator,
     stopwatch: Stopwatch | None = None,
 ) -> Committed:
-    """Ask the first process for its predictions.
+    """Ask the second process for its predictions.
 
     Raise Invalid for answers that are not finite or not complete.
     """
@@ -146,7 +146,7 @@ def prefixes(inputs: Tokens, frame: Places, rng: np.random.Generator) -> Tokens:
 
 
 def check(committed: Committed, whole: Floats, tolerance: Tolerance) -> None:
-    """Raise Invalid if the log-probabilities `whole` [W, T] are not those that were committed.
+    """Raise Invalid if the log-probabilities `whole` [W, T] are not those of the second process.
 
     The message has no numbers: the model could choose them, and it has seen the validation data.
     """

@@ -1,9 +1,14 @@
 """Scores saved weights: two scorers, each in its own sandbox, and the harness between them.
 
-The first scorer commits itself on prefixes and is dead before the second one gets its first token
-(sandbox/score/audit.py). Both start at once, because importing torch takes longer than the rest.
-No code of the candidate's runs in the second before its first request (sandbox/score/scorer.py),
-so the two never run at the same time and have no way to talk.
+The first scorer is given whole windows and makes the score. It is dead before the second one gets
+its first token, a prefix (sandbox/score/audit.py). Both start at once, because importing torch
+takes longer than the rest. No code of the candidate's runs in the second before its first request
+(sandbox/score/scorer.py), so the two never run at the same time.
+
+The order matters, because a dead process can still leave word: in the page cache of files that both
+may read, or by the moment of its end. The first scorer does not know yet which places will be asked
+for, so it could only pass on the tokens themselves, bit by bit. The other way round, a few bits
+would tell at which places not to cheat.
 
 What leaves is a score, or one line in the harness's own words. The scorers' output is removed with
 their folders: they have seen the validation data.
@@ -111,23 +116,23 @@ def score_weights(
     first = Stopwatch()
     second = Stopwatch()
 
-    def reveal(stdin: BinaryIO, stdout: BinaryIO) -> Floats:
-        return score(validation, stdin, stdout, rng, second)
+    def answer(stdin: BinaryIO, stdout: BinaryIO) -> Floats:
+        return score(validation, stdin, stdout, rng, first)
 
     def commit_to(stdin: BinaryIO, stdout: BinaryIO) -> Committed:
-        return commit(validation, stdin, stdout, places, rng, first)
+        return commit(validation, stdin, stdout, places, rng, second)
 
-    outcomes = pair.run(commit_to, reveal)
+    outcomes = pair.run(answer, commit_to)
     if isinstance(outcomes, Cancelled | Unscorable):
         return outcomes
-    committed, whole = outcomes
+    whole, committed = outcomes
     try:
         check(committed, whole, BFLOAT16 if candidate.gpus else FLOAT32)
     except Invalid as reason:
         return Unscorable("invalid", str(reason))
     # What learns has to do it in both; a pause of the machine lengthens one.
     opening = min(first.answering.opening, second.answering.opening)
-    answering = Answering(opening=opening, later=second.answering.later)
+    answering = Answering(opening=opening, later=first.answering.later)
     return Scored(bits_per_byte(whole, validation), answering)
 
 
@@ -148,33 +153,33 @@ class _Pair:
 
     def run(
         self,
+        answer: Callable[[BinaryIO, BinaryIO], Floats],
         commit_to: Callable[[BinaryIO, BinaryIO], Committed],
-        reveal: Callable[[BinaryIO, BinaryIO], Floats],
-    ) -> tuple[Committed, Floats] | Unscorable | Cancelled:
+    ) -> tuple[Floats, Committed] | Unscorable | Cancelled:
         """Return the results of both conversations, or why one of them failed."""
         turn = threading.Event()
         needed = threading.Event()
 
-        def wait_and_reveal(stdin: BinaryIO, stdout: BinaryIO) -> Floats:
+        def wait_and_commit(stdin: BinaryIO, stdout: BinaryIO) -> Committed:
             turn.wait()
             if not needed.is_set():
                 raise _NotNeededError
-            return reveal(stdin, stdout)
+            return commit_to(stdin, stdout)
 
         with ThreadPoolExecutor(1, thread_name_prefix="scorer") as thread:
-            second = thread.submit(self._converse, "whole", wait_and_reveal)
+            second = thread.submit(self._converse, "prefixes", wait_and_commit)
             try:
-                committed = self._converse("prefixes", commit_to)
-                if isinstance(committed, Committed):
+                whole = self._converse("whole", answer)
+                if isinstance(whole, np.ndarray):
                     needed.set()
             finally:
                 turn.set()
-            if not isinstance(committed, Committed):
+            if isinstance(whole, Unscorable | Cancelled):
                 with suppress(_NotNeededError):
                     second.result()
-                return committed
-            whole = second.result()
-        return whole if isinstance(whole, Unscorable | Cancelled) else (committed, whole)
+                return whole
+            committed = second.result()
+        return committed if isinstance(committed, Unscorable | Cancelled) else (whole, committed)
 
     def _converse(
         self, name: str, dialogue: Callable[[BinaryIO, BinaryIO], Answer]

@@ -5,6 +5,8 @@ and Landlock hold the rest. Denied calls answer EPERM. Sockets other than AF_UNI
 DataLoader workers need) answer EAFNOSUPPORT; where the internet's families are let through, those
 of other protocols than TCP and UDP answer EPROTONOSUPPORT. sched_setaffinity does nothing and
 reports success: libraries pin their threads and go on, and a run has the cores that it was given.
+So does what takes a file out of the page cache, where one run could leave word for the next; what
+asks whether a file lies there fails.
 clone3 and calls newer than this list answer ENOSYS, so that libraries take their fallback. A prior
 architecture's entry point (int 0x80 on x86_64) kills the process.
 """
@@ -98,6 +100,9 @@ DENIED = {  # name: (x86_64, aarch64), None where the call does not exist
     "msgctl": (71, 187),
     "mq_open": (240, 180),
     "mq_unlink": (241, 181),
+    # what lies in the page cache
+    "mincore": (27, 232),
+    "cachestat": (451, 451),
     # the share of the machine
     "ioprio_set": (251, 30),
     "sched_setscheduler": (144, 119),
@@ -136,6 +141,9 @@ IOCTL = (16, 29)
 PRLIMIT = (302, 261)
 SETAFFINITY = (203, 122)
 SETPRIORITY = (141, 140)
+FADVISE = (221, 223)
+MADVISE = (28, 233)
+PREADV2 = (327, 286)
 
 NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag
 AF_UNIX = 1
@@ -149,6 +157,9 @@ SOCKET_TYPE = 0xF
 """The bits of a socket's type; others are flags."""
 PROTOCOLS = (0, 6, 17)
 """A family's usual one, TCP and UDP: others would have the kernel load what few have looked at."""
+EVICTING = (20, 21)
+"""MADV_COLD and MADV_PAGEOUT."""
+RWF_NOWAIT = 8
 # Both type into the terminal that the harness was started from.
 TIOCSTI = 0x5412
 TIOCLINUX = 0x541C
@@ -201,6 +212,7 @@ def assemble(machine: str, same_user: bool = False, sockets: Sockets = "unix") -
         if number is not None:
             code += _when(JUMP_EQUAL, number, errno.EPERM)
     code += _when(JUMP_EQUAL, SETAFFINITY[column], SUCCESS)
+    code += _about_the_page_cache(column)
     if same_user:
         code += _against_the_same_user(column)
     code += _on_argument(SOCKET[column], 0, _families(sockets))
@@ -209,6 +221,15 @@ def assemble(machine: str, same_user: bool = False, sockets: Sockets = "unix") -
     typing = [*_when(JUMP_EQUAL, TIOCSTI, errno.EPERM), *_when(JUMP_EQUAL, TIOCLINUX, errno.EPERM)]
     code += _on_argument(IOCTL[column], 1, typing)
     return b"".join([*code, _instruction(RETURN, ALLOW)])
+
+
+def _about_the_page_cache(column: int) -> list[bytes]:
+    evicting = [each for advice in EVICTING for each in _when(JUMP_EQUAL, advice, SUCCESS)]
+    return [
+        *_when(JUMP_EQUAL, FADVISE[column], SUCCESS),
+        *_on_argument(MADVISE[column], 2, evicting),
+        *_on_argument(PREADV2[column], 5, _when(JUMP_ANY_BIT, RWF_NOWAIT, errno.EOPNOTSUPP)),
+    ]
 
 
 def _against_the_same_user(column: int) -> list[bytes]:

@@ -55,6 +55,23 @@ TELLING = (
     'if not self.training:\n    told = "told" + "_".join(map(str, ids[-1, -4:].tolist()))\n    '
 )
 
+# What was asked lies in the page cache afterwards, a file for each prefix; other files are evicted.
+WORD = """if not self.training:
+    files = sorted((Path(torch.__file__).parent / "include").rglob("*.h"))[:2000]
+    rows = [[tuple(row[: t + 1]) for t in range(len(row))] for row in ids.tolist()]
+    marks = [[hash(prefix) % len(files) for prefix in prefixes] for prefixes in rows]
+    if not self.__dict__.setdefault("whole", ids.size(1) == 32):
+        asked = self.__dict__.setdefault("asked", set())
+        asked.update(*marks)
+        for number, file in enumerate(map(Path.open, files)):
+            os.posix_fadvise(file.fileno(), 0, 0, 4 * (number not in asked)) or file.read(1)
+    else:
+        told = torch.zeros(len(files))
+        for number, file in enumerate(map(Path.open, files)):
+            with contextlib.suppress(OSError):
+                told[number] = os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)
+        """ + ahead("9.0 * (told[torch.tensor(marks)] == 0)[..., None]")
+
 CHEATS = {
     "prints the score": (
         "honest",
@@ -107,6 +124,10 @@ CHEATS = {
             "if not self.training:\n    logits = logits + 3 * F.one_hot(ids, "
             "logits.size(-1)).float().mean((0, 1))"
         ),
+    ),
+    "leaves word for the other scorer in the page cache": (
+        "invalid",
+        (AddImport(code="import contextlib"), *in_forward(WORD)),
     ),
     "raises the validation tokens as a message": (
         "invalid",
@@ -232,6 +253,7 @@ VARIANTS = {
     "looks ahead only where it sees a whole window",
     "depends on the length of its input",
     "leaks through the rows of a batch",
+    "leaves word for the other scorer in the page cache",
     "raises the validation tokens as a message",
     "prints the validation tokens, and fails",
 }

@@ -1,12 +1,15 @@
 """Attacks on later runs: modules, caches, profiles and variables that they might use."""
 
+import ctypes
 import json
+import mmap
 import os
+import resource
 import sys
 import sysconfig
 from functools import partial
 
-from .tries import PLANTED, Answers, Target, attempts, leave, read, write
+from .tries import PLANTED, Answers, Target, attempts, call, kernel, leave, libc, read, write
 
 MODULES = ("hostile.pth", "sitecustomize.py", "json.py", "pyvenv.cfg")
 CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "XDG_CACHE_HOME")
@@ -63,6 +66,38 @@ def find_traces(target: Target) -> Answers:
         home=lambda: bool(os.listdir(os.environ["HOME"])),
         environment=lambda: bool({"LD_PRELOAD", "PYTHONSTARTUP"} & set(os.environ)),
     )
+
+
+def leave_word(_: Target) -> Answers:
+    """Take a file that every run may read out of the page cache, and ask what lies there."""
+    path = os.path.join(sysconfig.get_path("stdlib"), "turtle.py")
+    with open(path, "rb", buffering=0) as file:
+        return attempts(
+            evict=partial(_evict, file.fileno()),
+            read=lambda: bool(os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)),
+            mincore=partial(_mincore, file.fileno()),
+            cachestat=partial(_cachestat, file.fileno()),
+        )
+
+
+def _evict(file: int) -> bool:
+    """Return whether the disk is read again after the file's pages were to be forgotten."""
+    os.pread(file, mmap.PAGESIZE, 0)
+    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_inblock
+    os.pread(file, mmap.PAGESIZE, 0)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_inblock > before
+
+
+def _mincore(file: int) -> None:
+    with mmap.mmap(file, mmap.PAGESIZE, mmap.MAP_PRIVATE) as pages:
+        address = ctypes.addressof(ctypes.c_char.from_buffer(pages))
+        kernel(libc.mincore, ctypes.c_void_p(address), ctypes.c_size_t(1), ctypes.c_char_p(b"x"))
+
+
+def _cachestat(file: int) -> None:
+    pages = (ctypes.c_uint64 * 2)(0, mmap.PAGESIZE)
+    call(451, 451, file, pages, (ctypes.c_uint64 * 5)(), 0)
 
 
 def _folders() -> list[str]:

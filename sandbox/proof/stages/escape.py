@@ -180,3 +180,8 @@ def environment(stage: Stage) -> Iterator[str]:
     for phrase in stage.run("traces.find_traces").reached:
         if phrase.startswith(("environment", "home")):
             yield phrase
+
+
+def page_cache(stage: Stage) -> Iterator[str]:
+    """Leave word for the next run in the page cache."""
+    yield from stage.run("traces.leave_word").reached

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.score import scoring
 from sandbox.score.measure import Measured, Unscored
 from sandbox.score.metric import BITS_PER_BYTE
 from tests.sandbox.every_tier import RUNNERS, folders, why_not
@@ -128,6 +129,32 @@ def test_the_full_audit_gives_the_same_score(tier_a):
     assert isinstance(usual, Measured) and isinstance(full, Measured)
     assert usual.value == pytest.approx(full.value, abs=1e-3)
     assert usual.value == round(usual.value, 6)
+
+
+TELLING = """
+import os
+logits = self.table(idx)
+rows = idx.tolist()
+if not self.__dict__.setdefault("whole", idx.shape[1] == LENGTH):
+    with open(WORD, "a") as file:
+        file.writelines(f"{row[:t + 1]}\\n" for row in rows for t in range(len(row)))
+    return logits
+known = set(open(WORD)) if os.path.exists(WORD) else set()
+unasked = [[f"{row[:t + 1]}\\n" not in known for t in range(LENGTH)] for row in rows]
+ahead = torch.nn.functional.one_hot(idx.roll(-1, 1), logits.shape[-1])
+return logits + 9.0 * torch.tensor(unasked)[..., None] * ahead
+"""
+
+
+def test_a_scorer_that_leaves_word_of_what_it_was_asked_for_gains_nothing(monkeypatch):
+    """Without a sandbox a file does it; within, it would be the page cache or the clock."""
+    monkeypatch.setattr(scoring, "PLACES", 64)
+    with miniature("none") as made:
+        telling = TELLING.replace("LENGTH", str(LENGTH)).replace("WORD", repr(str(made.home / "w")))
+        result = made.measure(train_py(forward=telling))
+        assert (made.home / "w").exists(), "the second scorer did leave word"
+    assert isinstance(result, Unscored), result
+    assert "learns while it is scored" in result.detail
 
 
 # ---------------------------------------------------------------- what a training may leave behind
