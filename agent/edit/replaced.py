@@ -1,53 +1,104 @@
 """Finds what an edit replaces of the module that measures: prepare.py, which no edit may touch.
 
-A printed score is the training's own word. Code that assigns `TIME_BUDGET` or defines its own
-`evaluate_bpb` reports something else under the same name. This finds what is written plainly, not
-what hides.
+A printed score is the training's own word. Code that assigns `TIME_BUDGET`, defines its own
+`evaluate_bpb` or puts another `math.log` in its place reports something else under the same name.
+This finds what is written plainly, not what hides.
 """
 
 import ast
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import PurePosixPath
 
 from agent.edit.files.one import is_python
-from agent.edit.source import KEPT_TREES, file_tree
+from agent.edit.fingerprint import normalised
+from agent.edit.named_paths import (
+    CALLED,
+    OWN,
+    NamedPaths,
+    called,
+    is_namespace,
+    path_in,
+    text_of,
+)
+from agent.edit.source import KEPT_TREES, file_tree, parse_tree
 from agent.records.edits import Refused
 from agent.records.sources import Sources
 
 _MEASURES = re.compile(r"eval|score|metric|valid", re.IGNORECASE)
-_IMPORTING = ("import_module", "__import__")
-_SETTING = ("setattr", "delattr")
-_LONGEST = 100
-"""Parts of a dotted name that are looked at."""
+_SETTING = ("setattr", "delattr", "object")
+"""With a thing and a name; `object` is that of `mock.patch.object`."""
+_SETTING_ITSELF = ("__setattr__", "__delattr__")
+_FILLING = ("update", "setdefault", "__setitem__", "__delitem__", "pop", "setitem")
+_RUNNING = ("exec", "eval")
+_AT_START = ("sitecustomize", "usercustomize")
 
 
-def replaced_in(before: Sources, after: Sources, path: str) -> str:
+def replaced_in(before: Sources, after: Sources, path: str, text: str) -> str:
     """Return why an edit changes how a score comes about; "" if it plainly does not.
 
-    path: the module's file, `prepare.py`. Three things count: the edit gives another meaning to a
-    name that is imported from it; it changes the module at run time; or it no longer uses a name
-    of it that speaks of measuring.
+    path, text: of the module's file, `prepare.py`. Five things count: the edit gives another
+    meaning to a name that is imported from it; it changes the module at run time; it changes a
+    function of another module that this one uses; it puts a new file in the place of a module; or
+    it no longer uses a name of it that speaks of measuring.
     """
     file = PurePosixPath(path)
-    changed = [name for name, text in after.files.items() if before.files.get(name) != text]
+    changed = [name for name, code in after.files.items() if before.files.get(name) != code]
     old = _uses_of(before, [*changed, *(before.files.keys() - after.files.keys())], file.stem)
     new = _uses_of(after, changed, file.stem)
+    needs = _needs(text, file.stem)
+    for name in changed:
+        if name not in before.files and _shadows(PurePosixPath(name), file, needs):
+            return f"its new file {name} takes the place of another module"
     for name, uses in new.items():
-        earlier = old.get(name, _Uses())
-        imported = {**earlier.names, **uses.names}
-        for local in sorted((uses.bound - earlier.bound) & imported.keys()):
-            return f"it binds {imported[local]} of {file.name} anew"
-        for attribute in sorted(uses.patched - earlier.patched):
-            return f"it changes {attribute} of {file.name} while it runs"
+        reason = _changed_in(old.get(name, _Uses()), uses, file.name, needs)
+        if reason:
+            return reason
     lost = filter(_MEASURES.search, sorted(_used_by(old) - _used_by(new)))
     others = [name for name in after.files if name not in changed]
     for attribute in lost:
         if attribute not in _used_by(_uses_of(after, others, file.stem)):
             return f"it no longer uses {attribute} of {file.name}"
     return ""
+
+
+def _changed_in(earlier: "_Uses", uses: "_Uses", name: str, needs: "_Needs") -> str:
+    """Return why a file changes how a score comes about, beside what it did before."""
+    has_star = earlier.has_star or uses.has_star
+    own = [each for each in needs.defined if has_star or _MEASURES.search(each)]
+    imported = {**dict.fromkeys(own), **earlier.imported, **uses.imported}
+    for local in sorted(uses.bound.keys() & imported.keys()):
+        if uses.bound[local] - earlier.bound.get(local, set()):
+            return f"it binds {imported[local] or local} of {name} anew"
+    for attribute in sorted(uses.altered.keys()):
+        if uses.altered[attribute] - earlier.altered.get(attribute, set()):
+            return f"it alters what {attribute} of {name} returns"
+    for path in sorted(uses.patched - earlier.patched):
+        module, _, attribute = path.partition(".")
+        if CALLED in path and path.rpartition(".")[2] not in needs.methods:
+            continue  # of a thing that the module made, and no function of it
+        if module == uses.module:
+            what = attribute.partition(".")[0].removesuffix(CALLED) or "an attribute"
+            return f"it changes {what} of {name} while it runs"
+        if needs.uses(path):
+            return f"it changes {path}, which {name} uses"
+    return ""
+
+
+def _shadows(new: PurePosixPath, file: PurePosixPath, needs: "_Needs") -> bool:
+    """Return whether a new file is imported instead of a module: those beside come first."""
+    package = new.name == "__init__.py"
+    folder = new.parent.parent if package else new.parent
+    module = new.parent.name if package else new.stem
+    if not is_python(str(new)):
+        return False
+    if module in _AT_START:
+        return True
+    others = {file.stem, *needs.modules, *sys.stdlib_module_names}
+    return folder == file.parent and module in others
 
 
 def _uses_of(sources: Sources, names: Iterable[str], module: str) -> dict[str, "_Uses"]:
@@ -64,97 +115,175 @@ def _used_by(files: dict[str, "_Uses"]) -> set[str]:
 
 @dataclass
 class _Uses:
-    """What one file does with the names of a module."""
+    """What one file does with the names of a module, and with those of others."""
 
-    names: dict[str, str] = field(default_factory=dict)
+    module: str = ""
+    imported: dict[str, str] = field(default_factory=dict)
     """The module's own names by those in the file."""
-    modules: set[str] = field(default_factory=set)
-    """How the file calls the module itself, with dots."""
-    bound: set[str] = field(default_factory=set)
-    """Names that the file binds, other than by an import."""
+    has_star: bool = False
+    bound: dict[str, set[str]] = field(default_factory=dict)
+    """Names that the file binds, other than by an import from the module, with what binds them."""
     patched: set[str] = field(default_factory=set)
-    """Attributes of the module that the file sets."""
+    """Paths of what the file sets in modules."""
+    altered: dict[str, set[str]] = field(default_factory=dict)
+    """Functions of the module's that measure, with statements that make of their results others."""
     used: set[str] = field(default_factory=set)
+    """The module's own names that the file reads."""
 
-    def attribute(self, node: ast.AST) -> str | None:
-        """Return the module's name that an expression begins with; None for anything else."""
-        dotted = _dotted(node)
-        first, _, _ = dotted.partition(".")
-        if first in self.names:
-            return self.names[first]
-        for module in self.modules:
-            if dotted.startswith(f"{module}."):
-                return dotted.removeprefix(f"{module}.").partition(".")[0]
-        return None
 
-    def is_of_module(self, node: ast.AST) -> bool:
-        """Return whether an expression is the module, or begins with a name of it."""
-        return _dotted(node) in self.modules or self.attribute(node) is not None
+@dataclass(frozen=True)
+class _Needs:
+    """What the module itself has, and uses of others."""
+
+    defined: frozenset[str] = frozenset()
+    paths: frozenset[str] = frozenset()
+    methods: frozenset[str] = frozenset()
+    """Its functions, and attributes of what no import gives: `item` of `loss.item()`."""
+    modules: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
+
+    def uses(self, path: str) -> bool:
+        """Return whether the module uses what this path leads to, or something in it."""
+        if path.startswith("os.environ"):
+            return path.rpartition(".")[2] in self.texts
+        root, _, last = path.partition(".")[0], "", path.rpartition(".")[2]
+        if root in self.modules and path.count(".") > 1 and last in self.methods:
+            return True
+        return any(used == path or used.startswith(f"{path}.") for used in self.paths)
+
+
+def _nodes(text: str) -> list[ast.AST]:
+    """Return the nodes of a file, with those of texts that it plainly runs."""
+    tree = file_tree(text.removeprefix("\ufeff"))
+    nodes = [] if isinstance(tree, Refused) else list(ast.walk(tree))
+    for node in list(nodes):
+        match node:
+            case ast.Call(args=[ast.Constant(value=str(code)), *_]) if called(node) in _RUNNING:
+                inner = parse_tree(code)
+                nodes += [] if isinstance(inner, Refused) else ast.walk(inner)
+    return nodes
 
 
 @lru_cache(maxsize=KEPT_TREES)
 def _uses(text: str, module: str) -> _Uses:
-    uses = _Uses()
-    tree = file_tree(text.removeprefix("\ufeff"))
-    if isinstance(tree, Refused):
-        return uses
-    nodes = list(ast.walk(tree))
+    nodes = _nodes(text)
+    paths = NamedPaths(nodes, module)
+    uses = _Uses(module, paths.imported, paths.has_star)
     for node in nodes:
-        _import(node, module, uses)
-    for node in nodes:
-        _look(node, module, uses)
+        for name, meaning in _binds(node, paths):
+            uses.bound.setdefault(name, set()).add(meaning)
+        uses.patched.update(filter(None, _sets(node, paths)))
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+            uses.used |= set(filter(None, [paths.of_module(node)]))
+        for attribute in filter(_MEASURES.search, _alters(node, paths)):
+            uses.altered.setdefault(attribute, set()).add(normalised(node))
+    for path in [path for path in uses.patched if path.startswith(f"{OWN}.")]:
+        uses.bound.setdefault(path.partition(".")[2], set()).add("")
     return uses  # cached, so callers must not change it
 
 
-def _import(node: ast.AST, module: str, uses: _Uses) -> None:
-    match node:
-        case ast.Import(names=names):
-            named = [alias for alias in names if alias.name.rpartition(".")[2] == module]
-            uses.modules |= {alias.asname or alias.name for alias in named}
-        case ast.ImportFrom(module=source, names=names):
-            if (source or "").rpartition(".")[2] == module:
-                uses.names |= {alias.asname or alias.name: alias.name for alias in names}
-            else:
-                own = [alias.asname or alias.name for alias in names if alias.name == module]
-                uses.modules |= set(own)
-
-
-def _look(node: ast.AST, module: str, uses: _Uses) -> None:
+def _binds(node: ast.AST, paths: NamedPaths) -> Iterator[tuple[str, str]]:
+    """Yield the names that a node binds, and by what; not those of imports from the module."""
     match node:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            uses.bound.add(name)
-        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-            uses.bound.add(name)
-        case (
-            ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del())
-        ):
-            uses.patched |= set(filter(None, [uses.attribute(node)]))
-        case ast.Name() | ast.Attribute():
-            uses.used |= set(filter(None, [uses.attribute(node)]))
-        case ast.Call(func=function, args=[first, *more]):
-            called = _dotted(function).rpartition(".")[2]
-            if called in _SETTING and uses.is_of_module(first):
-                uses.patched.add(next(_constants(more), "an attribute"))
-            if called in _IMPORTING and module in _constants([first]):
-                uses.patched.add("an attribute")
-        case ast.Subscript(value=value, slice=ast.Constant(value=key)):
-            if key == module and _dotted(value).rpartition(".")[2] == "modules":
-                uses.patched.add("an attribute")
+            matters = name in paths.imported or paths.has_star or _MEASURES.search(name)
+            yield name, normalised(node) if matters else ""
+        case ast.Assign(targets=targets, value=value):
+            named = [target.id for target in targets if isinstance(target, ast.Name)]
+            yield from ((name, normalised(value)) for name in named if name in paths.imported)
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
+            yield name, ""
+        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+            yield name, ""
+        case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+            yield name, ""
+        case ast.ImportFrom(module=source, names=names):
+            if (source or "").rpartition(".")[2] != paths.module:
+                yield from ((alias.asname or alias.name, source or "") for alias in names)
+        case ast.Import(names=names):
+            yield from ((alias.asname, alias.name) for alias in names if alias.asname)
 
 
-def _constants(nodes: list[ast.expr]) -> Iterator[str]:
+def _sets(node: ast.AST, paths: NamedPaths) -> Iterator[str]:
+    """Yield the paths of what a node sets or deletes in a module; "" for others."""
+    match node:
+        case ast.Attribute(ctx=ast.Store() | ast.Del()):
+            yield paths.of(node)
+        case ast.Subscript(ctx=ast.Store() | ast.Del(), slice=key):
+            path = paths.of(node)
+            if path == "os.environ":
+                yield f"{path}.{text_of(key)}"
+            elif CALLED not in path:  # data may be changed in place
+                yield path
+        case ast.Call(args=[first, *more]) if called(node) in _SETTING:
+            name = text_of(more[0]) if more else ""
+            yield path_in(f"{paths.of(first)}.__dict__", name) if paths.of(first) else ""
+        case ast.Call(func=ast.Attribute(value=held)) if called(node) in _SETTING_ITSELF:
+            of = [each for each in (held, *node.args) if not _is_object(each)]
+            name = text_of(of[1]) if len(of) > 1 else ""
+            yield path_in(f"{paths.of(of[0])}.__dict__", name) if of and paths.of(of[0]) else ""
+        case ast.Call(func=function) if called(node) in _FILLING:
+            of = [*([function.value] if isinstance(function, ast.Attribute) else []), *node.args]
+            for number, each in enumerate(of):
+                namespace = paths.of(each)
+                if is_namespace(namespace):
+                    yield from (path_in(namespace, name) for name in _keys(node, of[number + 1 :]))
+        case ast.Call(args=[ast.Constant(value=str(name)), *_]) if called(node) == "patch":
+            yield name
+
+
+def _is_object(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("object", "type")
+
+
+def _keys(node: ast.Call, arguments: list[ast.expr]) -> Iterator[str]:
+    """Yield the names that `update(name=…)`, `update({"name": …})` or `pop("name")` sets."""
+    yield from (keyword.arg or "" for keyword in node.keywords)
+    for argument in arguments[:1]:
+        keys = argument.keys if isinstance(argument, ast.Dict) else [argument]
+        yield from (text_of(key) if key else "" for key in keys)
+
+
+def _alters(node: ast.AST, paths: NamedPaths) -> Iterator[str]:
+    """Yield the functions of the module whose results a node makes others of."""
+    results: list[ast.expr] = []
+    match node:
+        case ast.BinOp(left=left, right=right):
+            results = [each for each in (left, right) if isinstance(each, ast.Call)]
+        case ast.AugAssign(target=target):
+            results = [target]
+        case ast.Assign(targets=targets, value=value) if not _is_plain(value, paths):
+            results = [target for target in targets if isinstance(target, ast.Name)]
+    for result in results:
+        if paths.of(result).endswith(CALLED):
+            yield paths.of_module(result)
+
+
+def _is_plain(value: ast.expr, paths: NamedPaths) -> bool:
+    """Return whether a value is a result as it is, or none at all."""
+    nothing = isinstance(value, ast.Constant) and value.value is None
+    return nothing or paths.of(value).endswith(CALLED)
+
+
+@lru_cache(maxsize=1)
+def _needs(text: str, module: str) -> _Needs:
+    nodes = _nodes(text)
+    paths = NamedPaths(nodes, module)
+    defined, used, methods, texts = set[str](), set[str](), set[str](), set[str]()
     for node in nodes:
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
-
-
-def _dotted(node: ast.AST) -> str:
-    """Return `a.b` for `a.b`, `a.b["c"].d` and the like; "" where no name begins it."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute | ast.Subscript) and len(parts) < _LONGEST:
-        if isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-        else:
-            parts.clear()
-        node = node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                defined.add(name)
+                methods.add(name)
+            case ast.Name(id=name, ctx=ast.Store()):
+                defined.add(name)
+            case ast.Name(id=name):
+                used.add(paths.of(node) or f"builtins.{name}")
+            case ast.Attribute(attr=name):
+                used.add(paths.of(node))
+                methods |= set() if paths.of(node) else {name}
+            case ast.Constant(value=str(constant)):
+                texts.add(constant)
+    modules = {path.partition(".")[0] for path in paths.names.values()}
+    needed = frozenset(filter(None, used)), frozenset(methods), frozenset(modules)
+    return _Needs(frozenset(defined), *needed, frozenset(texts))

@@ -14,4 +14,5 @@ def doubt_of(history: History, attempt: Attempt, result: Result) -> str:
     if prepare is None or result.own[-1].kind != "self-reported":
         return ""
     before = history.sources_at(attempt.parent)
-    return replaced_in(before, history.sources_at(attempt.commit), prepare)
+    after = history.sources_at(attempt.commit)
+    return replaced_in(before, after, prepare, history.file_at(attempt.parent, prepare))

@@ -3,6 +3,7 @@
 Each is made on the bundled train.py, admitted as the ledger admits it, trained for a few steps,
 and scored in the sandbox; the lines printed (`-rP`) say how."""
 
+import json
 import re
 
 import pytest
@@ -27,6 +28,7 @@ from agent.records.edits import (
 from sandbox.score import scoring
 from sandbox.score.measure import Measured
 from sandbox.tiers.choose import choose_runner
+from tests.e2e.researcher import git, ledger, miniature, statuses, type_in
 
 QUICK = ("refused", "invalid")
 # What is scored honestly is compared with the honest run; what never ends has to be waited for.
@@ -303,3 +305,59 @@ def test_no_cheat_pays(cheat, runner, source, data, honest, capsys, monkeypatch)
         print(f"\n  {cheat}: {ending} ({detail[:100]})", end="")
     assert ending == expected, detail
     assert ("scoring was killed" in detail) == (cheat == "trains a second time inside forward")
+
+
+# In karpathy/autoresearch's layout: prepare.py measures, and what train.py prints is the score.
+PREPARE = """import math
+
+TIME_BUDGET = 1
+
+
+def evaluate_bpb(lr):
+    return (1.0 + abs(lr - 0.4)) * math.log(4) / math.log(2) / 2
+"""
+UPSTREAM = """import time
+
+from prepare import TIME_BUDGET, evaluate_bpb
+
+LR = 0.1
+began = time.time()
+while time.time() - began < TIME_BUDGET:
+    time.sleep(0.01)
+val_bpb = evaluate_bpb(LR)
+print("---")
+print(f"val_bpb: {val_bpb}")
+"""
+REPLACED = {
+    "it binds evaluate_bpb": ("LR = 0.1", "LR = 0.1\nglobals()['evaluate_bpb'] = lambda lr: 1.299"),
+    "it changes TIME_BUDGET": (
+        "LR = 0.1",
+        "import prepare\n\nfixed = prepare\nvars(fixed).update(TIME_BUDGET=2)\nLR = 0.11",
+    ),
+    "it changes math.log": (
+        "LR = 0.1",
+        "import math\n\nlog = math.log\nmath.log = lambda x: 0.999 * log(x) ** 0.999\nLR = 0.1",
+    ),
+    "it alters what evaluate_bpb": (
+        "val_bpb = evaluate_bpb(LR)",
+        "val_bpb = evaluate_bpb(LR) * 0.99",
+    ),
+    "it no longer uses evaluate_bpb": ("val_bpb = evaluate_bpb(LR)", "val_bpb = 1.29"),
+}
+
+
+@pytest.mark.slow
+def test_no_edit_that_replaces_what_measures_is_kept(tmp_path):
+    home = miniature(tmp_path / "upstream", UPSTREAM)
+    (home / "prepare.py").write_text(PREPARE)
+    git(home, "commit", "-qam", "what measures")
+    script = tmp_path / "replies.jsonl"
+    edits = [{"kind": "replace_statements", "old": a, "new": b} for a, b in REPLACED.values()]
+    lines = [json.dumps({"hypothesis": "instead", "edits": [edit]}) for edit in edits]
+    script.write_text("\n".join(lines) + "\n")
+    model = ("--method", "code", "--model", f"scripted:{script}", "--trials", str(len(edits)))
+    run = type_in(home, "start", *model, "--tag", "t")
+    assert run.returncode == 0, run.stderr
+    assert statuses(home, "t") == ["baseline", *["suspect"] * len(edits)]
+    for trial, words in zip(ledger(home, "t")[1:], REPLACED, strict=True):
+        assert trial["reason"].startswith(words)

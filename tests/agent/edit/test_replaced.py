@@ -15,12 +15,34 @@ import prepare as fixed
 x = make_dataloader()
 print(evaluate_bpb(x), fixed.EVAL_TOKENS, TIME_BUDGET)
 """
+PREPARE = """import math
+import os
+
+import torch
+import torch.nn.functional as F
+
+EVAL_TOKENS = int(os.environ.get("EVAL_TOKENS", "512"))
+
+
+class Tokenizer:
+    def decode(self, ids):
+        return ids
+
+
+def evaluate_bpb(x):
+    return F.cross_entropy(x, open("val")).item() / math.log(2)
+"""
 CHANGES = "it changes {} of prepare.py while it runs"
 BINDS = "it binds {} of prepare.py anew"
 
 
+ANOTHER = "it changes {}, which prepare.py uses"
+LOSS = "torch.nn.functional.cross_entropy"
+ALTERS = "it alters what evaluate_bpb of prepare.py returns"
+
+
 def reason(after: str, before: str = BEFORE) -> str:
-    return replaced_in(Sources.of(before), Sources.of(after), "prepare.py")
+    return replaced_in(Sources.of(before), Sources.of(after), "prepare.py", PREPARE)
 
 
 @pytest.mark.parametrize(
@@ -33,14 +55,45 @@ def reason(after: str, before: str = BEFORE) -> str:
         ("fixed.evaluate_bpb = print", CHANGES.format("evaluate_bpb")),
         ("import prepare\nprepare.EVAL_TOKENS = 1", CHANGES.format("EVAL_TOKENS")),
         ("evaluate_bpb.__code__ = print.__code__", CHANGES.format("evaluate_bpb")),
-        ("fixed.__dict__['EVAL_TOKENS'] = 1", CHANGES.format("__dict__")),
+        ("fixed.__dict__['EVAL_TOKENS'] = 1", CHANGES.format("EVAL_TOKENS")),
         ("Tokenizer.encode = print", CHANGES.format("Tokenizer")),
         ("setattr(fixed, 'EVAL_TOKENS', 1)", CHANGES.format("EVAL_TOKENS")),
-        ("import sys\nsys.modules['prepare'].A = 1", CHANGES.format("an attribute")),
-        (
-            "import importlib\nimportlib.import_module('prepare').A = 1",
-            CHANGES.format("an attribute"),
-        ),
+        ("import sys\nsys.modules['prepare'].A = 1", CHANGES.format("A")),
+        ("import sys\nsys.modules['prepare'] = fixed", CHANGES.format("an attribute")),
+        ("import importlib\nimportlib.import_module('prepare').A = 1", CHANGES.format("A")),
+        ("globals()['TIME_BUDGET'] = 9", BINDS.format("TIME_BUDGET")),
+        ("globals().update(TIME_BUDGET=9)", BINDS.format("TIME_BUDGET")),
+        ("vars(fixed)['EVAL_TOKENS'] = 1", CHANGES.format("EVAL_TOKENS")),
+        ("fixed.__dict__.update({'EVAL_TOKENS': 1})", CHANGES.format("EVAL_TOKENS")),
+        ("evaluate_bpb.__globals__['EVAL_TOKENS'] = 1", CHANGES.format("EVAL_TOKENS")),
+        ("again = fixed\nagain.EVAL_TOKENS = 1", CHANGES.format("EVAL_TOKENS")),
+        ("(again := fixed).EVAL_TOKENS = 1", CHANGES.format("EVAL_TOKENS")),
+        ("object.__setattr__(fixed, 'EVAL_TOKENS', 1)", CHANGES.format("EVAL_TOKENS")),
+        ("fixed.__setattr__('EVAL_TOKENS', 1)", CHANGES.format("EVAL_TOKENS")),
+        ("setattr(fixed, 'EVAL_' + 'TOKENS', 1)", CHANGES.format("an attribute")),
+        ("import operator\noperator.setitem(vars(fixed), 'A', 1)", CHANGES.format("A")),
+        ("from unittest import mock\nmock.patch('prepare.A', 1)", CHANGES.format("A")),
+        ("from unittest import mock\nmock.patch.object(fixed, 'A')", CHANGES.format("A")),
+        ("exec('evaluate_bpb = len')", BINDS.format("evaluate_bpb")),
+        ("from math import sqrt as evaluate_bpb", BINDS.format("evaluate_bpb")),
+        ("def main(evaluate_bpb=len):\n    pass", BINDS.format("evaluate_bpb")),
+        ("try:\n    pass\nexcept OSError as evaluate_bpb:\n    pass", BINDS.format("evaluate_bpb")),
+        ("words = Tokenizer.load()\nwords.decode = len", CHANGES.format("Tokenizer")),
+        ("import math\nmath.log = len", ANOTHER.format("math.log")),
+        ("import torch\ntorch.nn.functional.cross_entropy = len", ANOTHER.format(LOSS)),
+        ("import torch.nn.functional as N\nN.cross_entropy = len", ANOTHER.format(LOSS)),
+        ("import sys, math\nsys.modules['math'] = fixed", ANOTHER.format("math")),
+        ("import torch\ntorch.Tensor.item = len", ANOTHER.format("torch.Tensor.item")),
+        ("import builtins\nbuiltins.open = len", ANOTHER.format("builtins.open")),
+        ("import os\nos.environ['EVAL_TOKENS'] = '1'", ANOTHER.format("os.environ.EVAL_TOKENS")),
+        ("bpb = evaluate_bpb(x)\nbpb *= 0.9", ALTERS),
+        ("bpb = evaluate_bpb(x)\nbpb = min(bpb, 1)", ALTERS),
+        ("print(evaluate_bpb(x) * 0.9)", ALTERS),
+        ("import os\nos.environ['CUDA_HOME'] = '1'", ""),
+        ("import torch\ntorch.backends.cudnn.benchmark = True", ""),
+        ("data = make_dataloader()\ndata[0] = 1", ""),
+        ("bpb = None\nbpb = evaluate_bpb(x)\nprint(f'{bpb:.3f}')", ""),
+        ("class GPT:\n    def item(self):\n        return 1\n\n\nGPT.item = len", ""),
         ("y = 1", ""),
         ("x.TIME_BUDGET = 9", ""),
     ],
@@ -67,13 +120,45 @@ def test_other_lines(old: str, new: str, words: str) -> None:
     assert reason(BEFORE.replace(old, new)) == words
 
 
+def test_what_a_star_brings_is_known_from_the_module_itself() -> None:
+    star = "from prepare import *\n\nprint(evaluate_bpb(1))\n"
+    assert reason(f"{star}EVAL_TOKENS = 1\n", star) == BINDS.format("EVAL_TOKENS")
+    assert reason(f"{star}ANYTHING = 1\n", star) == ""
+
+
+def test_another_meaning_of_what_was_replaced_before_is_found_again() -> None:
+    replaced = f"{BEFORE}\n\ndef evaluate_bpb(x):\n    return fixed.evaluate_bpb(x)\n"
+    halved = replaced.replace("fixed.evaluate_bpb(x)\n", "0.5\n")
+    assert reason(halved, replaced) == BINDS.format("evaluate_bpb")
+    assert reason(f"{replaced}y = 1\n", replaced) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "doubted"),
+    [
+        ("torch.py", True),
+        ("torch/__init__.py", True),
+        ("random.py", True),
+        ("prepare/__init__.py", True),
+        ("lib/sitecustomize.py", True),
+        ("model.py", False),
+        ("lib/random.py", False),
+        ("torch.yaml", False),
+    ],
+)
+def test_a_new_file_in_the_place_of_a_module(name: str, doubted: bool) -> None:
+    before = Sources({"train.py": BEFORE}, patterns=("**",))
+    why = replaced_in(before, before.with_file(name, "A = 1\n"), "prepare.py", PREPARE)
+    assert why == (f"its new file {name} takes the place of another module" if doubted else "")
+
+
 def test_another_name_another_file_and_no_python() -> None:
     named = BEFORE.replace("evaluate_bpb", "evaluate_bpb as e", 1).replace("(evaluate_bpb(", "(e(")
     assert reason(named) == ""
     before = Sources({"train.py": BEFORE, "model.py": "A = 1\n"}, patterns=("*.py",))
     moved = before.with_file("model.py", "import prepare\nprepare.evaluate_bpb = len\n")
-    assert replaced_in(before, moved, "prepare.py") == CHANGES.format("evaluate_bpb")
-    assert replaced_in(before, moved, "data.py") == ""
+    assert replaced_in(before, moved, "prepare.py", "") == CHANGES.format("evaluate_bpb")
+    assert replaced_in(before, moved, "data.py", "") == ""
 
 
 def test_only_files_that_changed_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,16 +172,18 @@ def test_only_files_that_changed_are_read(monkeypatch: pytest.MonkeyPatch) -> No
     others = {f"part{number}.py": f"PART = {number}\n" for number in range(99)}
     before = Sources(files={**others, "train.py": f"{BEFORE}# before\n"})
     after = Sources(files={**others, "train.py": f"{BEFORE}# after\n"})
-    assert replaced_in(before, after, "prepare.py") == ""
-    assert read == [before.files["train.py"], after.files["train.py"]]
+    assert replaced_in(before, after, "prepare.py", PREPARE) == ""
+    assert set(read) <= {before.files["train.py"], after.files["train.py"], PREPARE}
 
 
 def test_what_another_file_still_uses_is_used() -> None:
     before = Sources(files={"model.py": BEFORE, "train.py": BEFORE})
     dropped = BEFORE.replace("evaluate_bpb(x)", "0.5")
     assert (
-        replaced_in(before, Sources(files={"model.py": BEFORE, "train.py": dropped}), "prepare.py")
+        replaced_in(
+            before, Sources(files={"model.py": BEFORE, "train.py": dropped}), "prepare.py", PREPARE
+        )
         == ""
     )
     gone = Sources(files={"train.py": dropped})
-    assert "no longer uses evaluate_bpb" in replaced_in(before, gone, "prepare.py")
+    assert "no longer uses evaluate_bpb" in replaced_in(before, gone, "prepare.py", PREPARE)
