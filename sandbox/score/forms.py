@@ -56,14 +56,21 @@ _UNIT = rf"""
     | [kKMGTP]?FLOPS? | (?<=[ ])[kKMGT] )
     (?! [\w/:=] | [ \t]{{1,3}}(?: [0-9:=.] | [+\-][0-9] ) )
 """
+# Characters that are not seen, or seem to be a space: of control and format, marks on the digit
+# before, fillers, all spaces but the plain one.
+_UNSEEN = (
+    r"\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    r"\u2000-\u200f\u2028-\u202e\u205f-\u206f\u20d0-\u20ff\u2800\u3000\u3164\ufe00-\ufe0f\ufeff"
+    r"\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
+)
 # What makes a number another one than it seems: 1.2.3, 0,9, 0.8 -> 0.9, 3 of 10, 2026-01-31, 2x10,
-# 2 min 3 s, and more digits behind a character that is not seen.
-_NOT_BEHIND = r"""
-    (?! \w | [.,'’٫٬·\#\u00a0\u202f\u2009][0-9] | [\-+–:][0-9] | [ \t]{0,2}(?: -> | => | → | ⟶ )
-    | [ \t]{1,2}(?: out[ \t] )?of[ \t] | [ \t]{1,2}to[ \t]{1,2}[0-9]
-    | [ \t]?[×x*^][ \t]?[0-9] | [ \t]{0,2}/[ \t]{0,2}[0-9]
-    | [\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]{1,8}[0-9.,]
-    | [ \t]?(?: h | hrs? | hours? | m | mins? | minutes? )[ \t]{1,3}[0-9.]{1,6}[ \t]?[ms](?![/%]) )
+# 2 min 3 s, and more digits behind characters that are not seen.
+_NOT_BEHIND = rf"""
+    (?! \w | [.,'’٫٬·\#\u00a0\u202f\u2009][0-9] | [\-+–:][0-9] | [ \t]{{0,2}}(?: -> | => | → | ⟶ )
+    | [ \t]{{1,2}}(?: out[ \t] )?of[ \t] | [ \t]{{1,2}}to[ \t]{{1,2}}[0-9]
+    | [ \t]?[×x*^]{{1,2}}[ \t]?[0-9] | [ \t]{{0,2}}/[ \t]{{0,2}}[0-9]
+    | [{_UNSEEN}]{{1,400}}[0-9.,]
+    | [ \t]?(?: h | hrs? | hours? | m | mins? | minutes? )[ \t]{{1,3}}[0-9.]{{1,6}}[ \t]?[ms](?![/%]) )
 """
 _VALUE = rf"""
     ["'*`]{{0,2}}
