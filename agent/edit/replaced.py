@@ -7,7 +7,6 @@ This finds what is written plainly, not what hides.
 
 import ast
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -34,7 +33,6 @@ _SETTING = ("setattr", "delattr", "object")
 _SETTING_ITSELF = ("__setattr__", "__delattr__")
 _FILLING = ("update", "setdefault", "__setitem__", "__delitem__", "pop", "setitem")
 _RUNNING = ("exec", "eval")
-_AT_START = ("sitecustomize", "usercustomize")
 
 
 def replaced_in(before: Sources, after: Sources, path: str, text: str) -> str:
@@ -93,12 +91,8 @@ def _shadows(new: PurePosixPath, file: PurePosixPath, needs: "_Needs") -> bool:
     package = new.name == "__init__.py"
     folder = new.parent.parent if package else new.parent
     module = new.parent.name if package else new.stem
-    if not is_python(str(new)):
-        return False
-    if module in _AT_START:
-        return True
-    others = {file.stem, *needs.modules, *sys.stdlib_module_names}
-    return folder == file.parent and module in others
+    beside = is_python(str(new)) and folder == file.parent
+    return beside and module in (file.stem, *needs.modules)
 
 
 def _uses_of(sources: Sources, names: Iterable[str], module: str) -> dict[str, "_Uses"]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from agent.edit.files.apply import located
 from agent.edit.files.fingerprint import fingerprint_of
 from agent.edit.files.one import fingerprint_in, is_python
+from agent.edit.files.planted import planted
 from agent.edit.guard import changed_name, lost_name, seed_change
 from agent.edit.seed_texts import seeds_in_text
 from agent.edit.seeds import changed_seed, is_seed_name, seeds_of
@@ -41,7 +42,8 @@ def guard_files(
     mark = fingerprint_of(new)
     if mark == fingerprint_of(old):
         return refuse("no-op", "only comments, layout or spelling of numbers would change")
-    refused = _protected(old, new, protected) or _required(old, new, required) or _seeds(old, new)
+    refused = planted(old, new) or _protected(old, new, protected) or _required(old, new, required)
+    refused = refused or _seeds(old, new)
     if refused:
         return refused
     if mark in tried:

@@ -53,10 +53,17 @@ def test_the_filter_decides_as_it_says(machine):
     ]
     denied = {numbers[column] for numbers in seccomp.DENIED.values()} - {None}
     assert denied.isdisjoint(allowed)
-    # The other two are clone3 and sched_setaffinity.
-    assert len(allowed) + len(denied) + 2 == seccomp.LAST_KNOWN_CALL + 1
-    # It reports success, and does nothing.
+    # The other three are clone3, sched_setaffinity and fadvise64.
+    assert len(allowed) + len(denied) + 3 == seccomp.LAST_KNOWN_CALL + 1
+    # They report success, and do nothing.
     assert decide(program, arch, seccomp.SETAFFINITY[column], 0) == seccomp.ERRNO | 0
+    assert decide(program, arch, seccomp.FADVISE[column], 0) == seccomp.ERRNO | 0
+    for advice in range(30):
+        does = seccomp.ERRNO | 0 if advice in seccomp.EVICTING else seccomp.ALLOW
+        assert decide(program, arch, seccomp.MADVISE[column], 0, 0, advice) == does
+    flags = (0, 0, 0, 0, 0, seccomp.RWF_NOWAIT | 1)
+    assert decide(program, arch, seccomp.PREADV2[column], *flags) == seccomp.ERRNO | 95
+    assert decide(program, arch, seccomp.PREADV2[column], 0, 0, 0, 0, 0, 1) == seccomp.ALLOW
     socket = seccomp.SOCKET[column]
     clone = seccomp.CLONE[column]
     ioctl = seccomp.IOCTL[column]
