@@ -140,8 +140,8 @@ class _Needs:
         """Return whether the module uses what this path leads to, or something in it."""
         if path.startswith("os.environ"):
             return path.rpartition(".")[2] in self.texts
-        root, _, last = path.partition(".")[0], "", path.rpartition(".")[2]
-        if root in self.modules and path.count(".") > 1 and last in self.methods:
+        is_of_class = path.count(".") > 1 and path.partition(".")[0] in self.modules
+        if is_of_class and path.rpartition(".")[2] in self.methods:
             return True
         return any(used == path or used.startswith(f"{path}.") for used in self.paths)
 
@@ -209,21 +209,33 @@ def _sets(node: ast.AST, paths: NamedPaths) -> Iterator[str]:
                 yield f"{path}.{text_of(key)}"
             elif CALLED not in path:  # data may be changed in place
                 yield path
+        case ast.Call():
+            yield from _sets_by_call(node, paths)
+
+
+def _sets_by_call(node: ast.Call, paths: NamedPaths) -> Iterator[str]:
+    match node:
         case ast.Call(args=[first, *more]) if called(node) in _SETTING:
             name = text_of(more[0]) if more else ""
-            yield path_in(f"{paths.of(first)}.__dict__", name) if paths.of(first) else ""
+            yield _attribute_of(first, name, paths)
         case ast.Call(func=ast.Attribute(value=held)) if called(node) in _SETTING_ITSELF:
             of = [each for each in (held, *node.args) if not _is_object(each)]
             name = text_of(of[1]) if len(of) > 1 else ""
-            yield path_in(f"{paths.of(of[0])}.__dict__", name) if of and paths.of(of[0]) else ""
+            yield from (_attribute_of(each, name, paths) for each in of[:1])
         case ast.Call(func=function) if called(node) in _FILLING:
-            of = [*([function.value] if isinstance(function, ast.Attribute) else []), *node.args]
+            holder = [function.value] if isinstance(function, ast.Attribute) else []
+            of = [*holder, *node.args]
             for number, each in enumerate(of):
                 namespace = paths.of(each)
                 if is_namespace(namespace):
                     yield from (path_in(namespace, name) for name in _keys(node, of[number + 1 :]))
         case ast.Call(args=[ast.Constant(value=str(name)), *_]) if called(node) == "patch":
             yield name
+
+
+def _attribute_of(node: ast.AST, name: str, paths: NamedPaths) -> str:
+    path = paths.of(node)
+    return path_in(f"{path}.__dict__", name) if path else ""
 
 
 def _is_object(node: ast.AST) -> bool:
@@ -235,7 +247,8 @@ def _keys(node: ast.Call, arguments: list[ast.expr]) -> Iterator[str]:
     yield from (keyword.arg or "" for keyword in node.keywords)
     for argument in arguments[:1]:
         keys = argument.keys if isinstance(argument, ast.Dict) else [argument]
-        yield from (text_of(key) if key else "" for key in keys)
+        for key in keys:
+            yield text_of(key) if key else ""
 
 
 def _alters(node: ast.AST, paths: NamedPaths) -> Iterator[str]:
@@ -263,7 +276,10 @@ def _is_plain(value: ast.expr, paths: NamedPaths) -> bool:
 def _needs(text: str, module: str) -> _Needs:
     nodes = _nodes(text)
     paths = NamedPaths(nodes, module)
-    defined, used, methods, texts = set[str](), set[str](), set[str](), set[str]()
+    defined: set[str] = set()
+    used: set[str] = set()
+    methods: set[str] = set()
+    texts: set[str] = set()
     for node in nodes:
         match node:
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
