@@ -224,7 +224,8 @@ def assemble(machine: str, same_user: bool = False, sockets: Sockets = "unix") -
 
 
 def _about_the_page_cache(column: int) -> list[bytes]:
-    evicting = [each for advice in EVICTING for each in _when(JUMP_EQUAL, advice, SUCCESS)]
+    cold, pageout = EVICTING
+    evicting = [*_when(JUMP_EQUAL, cold, SUCCESS), *_when(JUMP_EQUAL, pageout, SUCCESS)]
     return [
         *_when(JUMP_EQUAL, FADVISE[column], SUCCESS),
         *_on_argument(MADVISE[column], 2, evicting),

@@ -47,7 +47,6 @@ def _module(path: PurePosixPath, main: str) -> str:
     if not is_python(str(path)):
         return ""
     package = path.name == "__init__.py"
+    module = path.parent.name if package else path.stem
     folder = path.parent.parent if package else path.parent
-    return (
-        (path.parent.name if package else path.stem) if str(folder) in (*_TOP_FOLDERS, main) else ""
-    )
+    return module if str(folder) in (*_TOP_FOLDERS, main) else ""
