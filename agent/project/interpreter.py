@@ -128,7 +128,8 @@ def _named(name: str, place: Path) -> Path:
     if "/" not in name:
         return Path(shutil.which(name) or name)
     # Links are kept: an environment's python is one.
-    return Path(os.path.abspath(place / Path(name).expanduser()))  # noqa: PTH100
+    # A ~user that this machine lacks stays as it is, and is not there.
+    return Path(os.path.abspath(place / os.path.expanduser(name)))  # noqa: PTH100, PTH111
 
 
 def _active(environment: Mapping[str, str]) -> Path | None:
@@ -146,7 +147,7 @@ def _active(environment: Mapping[str, str]) -> Path | None:
 def _checked(path: Path, origin: Origin, project: Project) -> Interpreter:
     """Return the interpreter at `path`; raise ProjectFault if it is none, or leads elsewhere."""
     repair = repair_of(path, origin, project)
-    target = Path(os.path.realpath(path))
+    target = Path() if "\0" in str(path) else Path(os.path.realpath(path))
     if not target.is_file():
         leads = (
             f" leads to {target}, which does not exist" if path.is_symlink() else " is not there"

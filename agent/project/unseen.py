@@ -28,7 +28,7 @@ def held_out(data: str, prepare: str) -> tuple[str, ...]:
         corpora.append(variable)
     constant = read_constants(prepare).get("CORPUS")
     if isinstance(constant, str) and constant.startswith(FOLDER):
-        corpora.append(str(Path(constant.removeprefix(FOLDER)).expanduser()))
+        corpora.append(os.path.expanduser(constant.removeprefix(FOLDER)))  # noqa: PTH111
     return _absolute((data, *map(str, cache_folders()), *corpora))
 
 

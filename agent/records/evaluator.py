@@ -11,6 +11,8 @@ from agent.records.patterns import MAX_ANY_FOLDERS
 from sandbox.ground.record import Record
 
 MAX_WORD = 4096
+MAX_FOLDERS = 100
+"""In one another, in a path: a glob is taken apart by them."""
 CODE = (".py", ".pyc", ".pyi", ".so", ".pth", ".pyd", ".dylib")
 """Suffixes of what Python would import."""
 
@@ -107,5 +109,7 @@ def _check_inside(path: str) -> None:
         raise ValueError(f"{path!r}: ** stands alone between slashes")
     if parts.count("**") > MAX_ANY_FOLDERS:
         raise ValueError(f"{path[:60]!r}: at most {MAX_ANY_FOLDERS} ** are understood")
+    if len(parts) > MAX_FOLDERS:
+        raise ValueError(f"{path[:60]!r}: more than {MAX_FOLDERS} folders in one another")
     if parts[0] == ".git":
         raise ValueError(f"{path!r} lies in .git")

@@ -93,6 +93,8 @@ def test_a_glob_with_an_exception_is_accepted(tmp_path: Path) -> None:
 
 def test_what_measures_is_not_edited_even_where_a_glob_fits_it_later() -> None:
     own = Evaluator(command="python evaluate.py", hidden=("data/*.csv",), public="EVAL.md")
+    with pytest.raises(ValueError, match="folders in one another"):
+        Evaluator(command="python evaluate.py", hidden=("a/" * 1_000 + "b",))
     project = Project(
         root="/r",
         workspace="",

@@ -173,7 +173,7 @@ def test_a_broken_environment_is_told_with_what_mends_it(tmp_path: Path, damage)
 
 def test_a_setting_that_names_nothing_is_told_with_its_file(tmp_path: Path) -> None:
     project = project_in(tmp_path)
-    for name in ("env/bin/python", "python9.9"):
+    for name in ("env/bin/python", "python9.9", "~nobody9/bin/python", "a\0b/bin/python"):
         with pytest.raises(ProjectFault, match="is not there") as fault:
             found(project, Settings(python=name))
         assert fault.value.next_command == f"$EDITOR {tmp_path}/autoresearch.toml   # python = …"

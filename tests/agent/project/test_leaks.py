@@ -211,6 +211,7 @@ def test_held_out_is_the_data_its_caches_and_every_place_of_a_corpus(
 ) -> None:
     monkeypatch.setenv("AUTORESEARCH_CACHE", str(tmp_path / "own"))
     assert str(tmp_path / "named") not in held_out(str(tmp_path), "CORPUS = 3\n")
+    assert held_out(str(tmp_path), 'CORPUS = "folder:~nobody9/x"\n')[-1].endswith("~nobody9/x")
     monkeypatch.setenv("AUTORESEARCH_CORPUS", str(tmp_path / "named"))
     hidden = held_out(str(tmp_path), 'CORPUS = "named elsewhere"\n')
     assert str(tmp_path / "named") in hidden and not any("elsewhere" in path for path in hidden)
