@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from typing import Literal
 
 from pydantic import FiniteFloat
@@ -19,6 +20,8 @@ VERDICTS: dict[str, Literal["keep", "discard", "crash"]] = {
     "crash": "crash",
 }
 NEXT = "autoresearch adopt --help"
+MAX_LINES = 100_000
+_LINE_END = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 class Row(Record):
@@ -42,6 +45,8 @@ def read_rows(text: str, name: str, metric: str = VAL_BPB.metric) -> tuple[Row, 
 
     metric: the one that the project measures, which is the name of the column of scores.
     """
+    if len(_LINE_END.findall(text)) > MAX_LINES:
+        raise UsageFault(f"{name} has more than {MAX_LINES} lines, as no ledger has", NEXT)
     try:
         lines = list(csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
     except csv.Error as error:

@@ -9,7 +9,9 @@ A train.py that needs more than two steps to work fails as well, with a message 
 does one whose second step takes so long that almost no steps would fit into the budget.
 """
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -35,6 +37,8 @@ SLACK_SECONDS = 60.0
 # but not fifty times.
 LEAST_SHARE = 0.02
 TOKEN_BYTES = {"uint16": 2, "uint32": 4}
+MOST_BYTES = 1 << 26
+"""Of the windows of one split."""
 
 
 def pays(score: str, budget: Budget | None, proposal: Proposal) -> bool:
@@ -74,15 +78,25 @@ def smoke_run_of(job: Job, folder: Path, startup: float) -> Job:
 
 
 def _copy_start(source: Path, target: Path, windows: int) -> None:
-    """Copy the first windows of one split."""
+    """Copy the first windows of one split. Raise OSError if the disk has no room for its files."""
+    _refuse_full(source, target.parent)
     meta = json.loads((source / "meta.json").read_text(encoding="utf-8"))
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("tokens.bin"))
     width = TOKEN_BYTES[meta["dtype"]]
     with (source / "tokens.bin").open("rb") as whole:
-        tokens = whole.read((windows * meta["sequence_length"] + 1) * width)
+        tokens = whole.read(min((windows * meta["sequence_length"] + 1) * width, MOST_BYTES))
     (target / "tokens.bin").write_bytes(tokens)
     shortened = json.dumps({**meta, "tokens": len(tokens) // width})
     (target / "meta.json").write_text(shortened, encoding="utf-8")
+
+
+def _refuse_full(source: Path, folder: Path) -> None:
+    """Raise OSError where a copy would fill the disk: files of holes take their whole length."""
+    folder.mkdir(parents=True, exist_ok=True)
+    others = (path for path in source.rglob("*") if path.name != "tokens.bin")
+    total = sum(path.lstat().st_size for path in others)
+    if total > shutil.disk_usage(folder).free // 2:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def foretold(

@@ -14,12 +14,15 @@ from pydantic import ValidationError
 from agent.errors import ModelFault
 from agent.git.home import no_link
 from agent.llm.model import CalledOff, LooksBy, Model, Reply, Request, Turn, looks_by
+from agent.records.bounded import finite
 from sandbox.ground.record import Record
 from sandbox.ground.redaction import redacted, redacted_data
 
 FILE = "transcript.jsonl"
 # An exchange is found by its name at the beginning of a line: most lines hold a whole train.py and
 # are skipped unread.
+MAX_LINE = 1 << 26
+"""Characters of a line that are read at once."""
 HEAD_CHARACTERS = 120
 # How half a surrogate pair is written.
 ESCAPED = "backslashreplace"
@@ -123,8 +126,9 @@ def read_exchanges(folder: Path, names: Collection[str]) -> tuple[Exchange, ...]
         head = line[:HEAD_CHARACTERS]
         name = next((name for name in parts if f'"id": "{name}"' in head), None)
         if name:
-            with suppress(ValueError):  # the last line of a killed process may be torn
-                parts[name].update(json.loads(line))
+            # The last line of a killed process may be torn, and a received file anybody's.
+            with suppress(ValueError, TypeError, RecursionError):
+                parts[name].update(json.loads(finite(line)))
     exchanges = []
     for part in parts.values():
         both = {"request": part.get("request"), "reply": part.get("reply")}
@@ -136,4 +140,5 @@ def read_exchanges(folder: Path, names: Collection[str]) -> tuple[Exchange, ...]
 
 def _lines(path: Path) -> Iterator[str]:
     with suppress(OSError), open(path, encoding="utf-8", errors="replace", opener=no_link) as file:
-        yield from file
+        while line := file.readline(MAX_LINE):
+            yield line

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -26,13 +27,21 @@ import platformdirs
 from agent.errors import ProjectFault
 from agent.evaluate.bench import Plan
 from agent.project.data import Prepared
+from agent.records.bounded import finite
 from sandbox.ground.outcome import Limits, RunSpec
+from sandbox.ground.plain_files import MAX_SOURCE, named_file
 from sandbox.walls import hidden, mounts
 
 SECONDS = 1.0
 """Each for listing the machine's folders, searching the list, and searching the own files."""
 LEAST_BYTES = 1 << 11
 """A smaller file holds no document."""
+MOST_TOKENS = 1 << 20
+"""Of the validation data; a leak of it shows in its first documents."""
+MOST_TEXT = 1 << 24
+"""Bytes of these documents."""
+MOST_WORD = 1 << 8
+"""Bytes of a token; the rest of a longer one is left out."""
 MOST_BYTES = 1 << 23
 """Only the beginning of a larger file is read."""
 TEXT = (".txt", ".md", ".rst", ".tex", ".json", ".jsonl", ".csv", ".tsv", ".html", ".xml", ".py")
@@ -92,19 +101,29 @@ def _passages(document: bytes, anchor: bytes) -> Iterator[bytes]:
 
 def _documents(data: Path) -> list[bytes]:
     try:
-        meta = json.loads((data / "val" / "meta.json").read_text(encoding="utf-8"))
-        tokenizer = json.loads((data / "tokenizer.json").read_text(encoding="utf-8"))
-        words = [base64.b64decode(word) for word in tokenizer["tokens"]]
+        meta = _json_of(data / "val" / "meta.json")
+        tokenizer = _json_of(data / "tokenizer.json")
+        words = [base64.b64decode(word)[:MOST_WORD] for word in tokenizer["tokens"]]
         dtype = np.dtype(meta["dtype"]).newbyteorder("<")
-        tokens = np.fromfile(data / "val" / "tokens.bin", dtype=dtype)
-    except (OSError, ValueError, KeyError, TypeError):
+        tokens = np.fromfile(data / "val" / "tokens.bin", dtype=dtype, count=MOST_TOKENS)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
     parts = np.split(tokens, np.flatnonzero(tokens >= len(words)))
     documents = []
+    room = MOST_TEXT
     for part in parts:
-        if len(part):
-            documents.append(b"".join(words[token] for token in part if token < len(words)))
+        document = b"".join(words[token] for token in part[:room] if token < len(words))[:room]
+        if document:
+            documents.append(document)
+        room -= len(document)
+        if room <= 0:
+            break
     return documents
+
+
+def _json_of(path: Path) -> Any:
+    """Return what a file of the prepared data says; raise OSError or ValueError for a giant."""
+    return json.loads(finite(named_file(path, MAX_SOURCE).decode()))
 
 
 def _anchors(documents: Sequence[bytes]) -> list[bytes]:

@@ -16,7 +16,7 @@ MAX_META_BYTES = 1 << 16
 MAX_TOKENS = 1 << 40
 MAX_SEQUENCE_LENGTH = 1 << 20
 MAX_TOKEN_BYTES = 1 << 26  # a vocabulary of 32 million
-MAX_VALIDATION_BYTES = 1 << 32
+MAX_VALIDATION_BYTES = 1 << 27  # of all files in val; autoresearch's own have 128 KiB
 WIDTHS = {"uint16": 2, "uint32": 4}  # bytes of a token, by its dtype
 SPLITS = ("train", "val")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -47,6 +47,7 @@ def take_over(scratch: Path, data: str) -> str:
             _refuse_second_name(path, status)
         for split in SPLITS:
             _check_split(folder, split)
+        _refuse_endless(folder)
         return _sealed(folder)
 
 
@@ -122,6 +123,14 @@ def _check_entry(path: str, status: os.stat_result) -> None:
 def _refuse_second_name(path: str, status: os.stat_result) -> None:
     if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
         raise Unfit(f"{path!r} in its data has a second name, which may lie anywhere")
+
+
+def _refuse_endless(folder: int) -> None:
+    """Raise Unfit for more validation data than is read at each start: files may be all holes."""
+    files = [(path, status) for path, _, _, status in _entries(folder) if path.startswith("val/")]
+    total = sum(status.st_size for _, status in files if stat.S_ISREG(status.st_mode))
+    if total > MAX_VALIDATION_BYTES:
+        raise Unfit(f"val has {total} bytes, and up to {MAX_VALIDATION_BYTES} can be scored")
 
 
 def _sealed(folder: int) -> str:

@@ -1,6 +1,8 @@
 """New code is smoke-tested in a real sandbox: what fails at a training's end fails in seconds."""
 
 import json
+import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -133,6 +135,10 @@ def test_a_smoke_run_gets_the_beginning_of_the_data_and_two_steps(tmp_path: Path
     with pytest.raises(SandboxFault, match="cannot copy a part of") as fault:
         smoke_run_of(full, tmp_path / "full", startup=5.0)
     assert fault.value.next_command == "df -h ."
+    (tmp_path / "data" / "train" / "holes").touch()
+    os.truncate(tmp_path / "data" / "train" / "holes", shutil.disk_usage(tmp_path).free)
+    with pytest.raises(SandboxFault, match=r"cannot copy a part of .*: No space left on device"):
+        smoke_run_of(full, tmp_path / "new", startup=5.0)
 
 
 @pytest.mark.slow

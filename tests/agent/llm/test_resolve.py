@@ -12,6 +12,7 @@ from agent.llm.model import Model, Reply, Request, Tool
 from agent.llm.recorded import Recorded, read_exchanges
 from agent.llm.resolve import default_model, open_model
 from agent.llm.scripted import Scripted
+from agent.records.bounded import MAX_PARTS
 from tests.loopback import anthropic_server, openai_server
 from tests.loopback.anthropic_server import AnthropicServer
 from tests.loopback.openai_server import OpenAIServer
@@ -213,6 +214,11 @@ def test_a_torn_or_missing_transcript_has_no_exchanges(tmp_path: Path) -> None:
     (tmp_path / "transcript.jsonl").write_text(
         '{"at": "x", "id": "0123456789ab", "request": {"sys\n'
     )
+    assert read_exchanges(tmp_path, ("0123456789ab",)) == ()
+    with (tmp_path / "transcript.jsonl").open("a") as file:
+        file.write('["\\"id\\": ", 1, {"id": "0123456789ab"}]\n')
+        file.write('{"id": "0123456789ab", "reply": ' + "[" * 100_000 + "\n")
+        file.write('{"id": "0123456789ab", "reply": [' + "[]," * MAX_PARTS + "[]]}\n")
     assert read_exchanges(tmp_path, ("0123456789ab",)) == ()
 
 

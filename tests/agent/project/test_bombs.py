@@ -1,14 +1,21 @@
 """Small files that stand for far more than a machine has room or time for."""
 
+import base64
 import itertools
+import json
+import os
 import tomllib
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from agent.adopt import read_rows
+from agent.errors import UsageFault
+from agent.project import leaks
 from agent.project.candidates import MAX_ALL, find_candidates
 from agent.project.look import look_at
+from agent.project.prepared import MAX_VALIDATION_BYTES, Unfit, take_over
 from agent.project.recipes import MAX_COMMAND, MAX_LINES, recipes_in, shell_lines
 from agent.project.scripts import MAX_PATH, paths_of, tree_of
 from agent.project.sealing import sealings_in
@@ -16,6 +23,56 @@ from agent.project.toml_text import load_toml
 from tests.agent.project.test_candidates import repository
 
 LONG = "x" * 100_000
+
+
+def holes(path: Path, size: int) -> None:
+    """Make a file of this length that takes no room on the disk."""
+    path.touch()
+    os.truncate(path, size)
+
+
+def prepared(scratch: Path, tokens: int = 4) -> Path:
+    """Return the folder of data in `scratch`, with a vocabulary of one token."""
+    data = scratch / "data"
+    meta = {"dtype": "uint16", "tokens": tokens, "sequence_length": 2}
+    for split in ("train", "val"):
+        (data / split).mkdir(parents=True)
+        (data / split / "meta.json").write_text(json.dumps(meta))
+        holes(data / split / "tokens.bin", 2 * tokens)
+    (data / "val" / "token_bytes.bin").write_bytes(b"\1\0")
+    return data
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_validation_data_of_holes_is_not_read(tmp_path: Path, count: int) -> None:
+    data = prepared(tmp_path)
+    assert take_over(tmp_path, str(data))
+    for number in range(count):
+        holes(data / "val" / f"more{number}.bin", MAX_VALIDATION_BYTES // count)
+    with pytest.raises(Unfit, match="up to 134217728 can be scored"):
+        take_over(tmp_path, str(data))
+
+
+@pytest.mark.parametrize("words", [[b"word " * 10_000_000], []], ids=["a long word", "separators"])
+def test_documents_of_validation_data_are_bounded(tmp_path: Path, words: list[bytes]) -> None:
+    data = prepared(tmp_path, 1 << 17)
+    text = json.dumps({"tokens": [base64.b64encode(word[: 1 << 20]).decode() for word in words]})
+    (data / "tokenizer.json").write_text(text)
+    documents = leaks._documents(data)
+    assert sum(map(len, documents)) <= leaks.MOST_TEXT
+    assert len(documents) == len(words)
+
+
+def test_a_giant_tokenizer_is_not_read(tmp_path: Path) -> None:
+    data = prepared(tmp_path)
+    holes(data / "tokenizer.json", 1 << 40)
+    assert not leaks.needles_of(data).snippets
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\u2028"])
+def test_a_ledger_of_empty_lines_is_not_read(end: str) -> None:
+    with pytest.raises(UsageFault, match="has more than 100000 lines"):
+        read_rows("commit\tval_bpb\tstatus\tdescription\n" + end * 100_001, "results.tsv")
 
 
 def lines_of(name: str, text: str) -> list[str]:
