@@ -47,6 +47,7 @@ from agent.records.notes import notes_of
 from agent.records.steering import steering_of
 from agent.run.inbox import Inbox
 from agent.trackers.targets import config_file
+from agent.trackers.wandb import SETTINGS
 from sandbox.ground.agreed import agree
 from sandbox.ground.devices import Device
 from sandbox.ground.outcome import SYSTEM
@@ -57,7 +58,6 @@ NEVER_HEEDED = ("core.hookspath", "core.fsmonitor", "core.pager", "core.editor",
 """Settings of a repository that our git commands override (agent/git/plumbing.py)."""
 ONLY_TYPED = ("pager.", "alias.")
 """How settings begin that only users' own commands heed."""
-WANDB_SETTINGS = ("wandb/settings", ".wandb/settings")
 
 
 def readable_paths(project: Project, settings: Settings) -> tuple[str, ...]:
@@ -334,7 +334,7 @@ def _tracker_files(trackers: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield the settings files that Weights & Biases, if used, reads in the working folder."""
     if not any(name.partition(":")[0] == "wandb" for name in trackers):
         return
-    for name in WANDB_SETTINGS:
+    for name in SETTINGS:
         path = Path(name)
         if path.exists():
             yield name, _digest(path)

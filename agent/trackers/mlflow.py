@@ -2,12 +2,15 @@
 
 import os
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
+from agent.errors import UsageFault
 from agent.records.events import RunStarted
 from agent.records.objective import VAL_BPB
 from agent.records.results import Trial
 from agent.trackers.tracker import identity_of, numbers_of, settings_of
+from sandbox.ground.text import one_line
 
 EXPERIMENT = "autoresearch"
 TAG = "autoresearch.run"
@@ -18,8 +21,8 @@ class Mlflow:
 
     def __init__(self, where: str, folder: Path) -> None:
         self._folder = folder / "mlflow"
-        database = f"sqlite:///{self._folder.absolute()}/mlflow.db"
-        self._uri = where or os.environ.get("MLFLOW_TRACKING_URI") or database
+        self._database = f"sqlite:///{self._folder.absolute()}/mlflow.db"
+        self._uri = where or os.environ.get("MLFLOW_TRACKING_URI") or self._database
         self._client: Any = None
         self._run = ""
         self._objective = VAL_BPB
@@ -35,11 +38,13 @@ class Mlflow:
         same = f"tags.`{TAG}` = '{identity_of(run)}'"
         earlier = self._client.search_runs([experiment], same, max_results=1)
         if earlier:
+            self._refuse_far(earlier[0].info.artifact_uri)
             self._run = earlier[0].info.run_id
             self._client.set_terminated(self._run, "RUNNING")
             return
         tags = {TAG: identity_of(run)}
         created = self._client.create_run(experiment, tags=tags, run_name=run.tag)
+        self._refuse_far(created.info.artifact_uri)
         self._run = created.info.run_id
         for name, value in settings_of(run).items():
             self._client.log_param(self._run, name, value)
@@ -64,6 +69,18 @@ class Mlflow:
         """See Tracker."""
         self._client.set_tag(self._run, "autoresearch.ended", reason)
         self._client.set_terminated(self._run, "FAILED" if failed else "FINISHED")
+
+    def _refuse_far(self, place: str) -> None:
+        """Raise UsageFault if a database of our own has files written elsewhere.
+
+        One that an archive brought may name any folder or server; after a move it is the old place.
+        """
+        if self._uri != self._database:
+            return
+        if not place.startswith(f"{self._artifacts()}/") or ".." in place:
+            database = self._folder / "mlflow.db"
+            message = f"{database} would have files written to {one_line(place)}"
+            raise UsageFault(message, f"mv {quote(str(database))} OLD")
 
     def _artifacts(self) -> str | None:
         """Return where files go; None if a server decides.

@@ -2,12 +2,17 @@
 
 import os
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
+from agent.errors import UsageFault
 from agent.records.events import RunStarted
 from agent.records.objective import VAL_BPB
 from agent.records.results import Trial
 from agent.trackers.tracker import identity_of, numbers_of, settings_of
+
+SETTINGS = ("wandb/settings", ".wandb/settings")
+"""Where wandb looks for settings below its folder, which may say whom it sends the user's key."""
 
 
 class Wandb:
@@ -21,6 +26,10 @@ class Wandb:
         self._folder = folder
         self._run: Any = None
         self._objective = VAL_BPB
+        for place in map(folder.joinpath, SETTINGS):
+            if os.path.lexists(place):
+                message = f"{place} may name the server that your key is sent to, and is not ours"
+                raise UsageFault(message, f"rm {quote(str(place))}")
 
     def open(self, run: RunStarted) -> None:
         """See Tracker. wandb records neither the console (the live view) nor the git state."""
