@@ -13,7 +13,7 @@ from anthropic.types import ModelInfo
 from agent.llm.address import place_of, without_query
 from agent.llm.anthropic_reply import broken_reply, message_reply, so_far
 from agent.llm.begun import Begun
-from agent.llm.clients import making_client
+from agent.llm.clients import BoundedClient, making_client
 from agent.llm.effort import EFFORTS, MOST_STRETCH, STRETCH, THINKING_SHARE, Effort
 from agent.llm.faults import failed, fault_of
 from agent.llm.limits import allowed_output
@@ -136,6 +136,10 @@ class Anthropic:
         return message_reply(message, request)
 
 
+class _Client(BoundedClient, anthropic.DefaultAsyncHttpxClient):
+    """The SDK's own HTTP client, bounded."""
+
+
 class AnthropicApi:
     """Calls the API with a key; each call has a fresh client, which is closed when it ends."""
 
@@ -158,7 +162,7 @@ class AnthropicApi:
                     return await call(client)
             except anthropic.APIStatusError as error:
                 status = error.status_code
-                if status < 400:  # an event in a stream that began well, with a word for a status
+                if status < 300:  # an event in a stream that began well, with a word for a status
                     body = error.body
                     inner = body.get("error", body) if isinstance(body, dict) else body
                     status = status_of(inner, OVERLOADED)
@@ -197,7 +201,7 @@ class AnthropicApi:
     def _client(self) -> AsyncAnthropic:
         address, query = without_query(self._base_url) if self._base_url else (None, {})
         with making_client(PROVIDER):
-            http = anthropic.DefaultAsyncHttpxClient()
+            http = _Client()
         silence = anthropic.Timeout(self._patience.silence, connect=self._patience.connecting)
         return AsyncAnthropic(
             api_key=self._key,

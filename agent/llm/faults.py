@@ -40,6 +40,8 @@ def fault_of(
     answered, if it is not the provider itself.
     """
     text = f"{who or provider} answered {status}: {tidy(message, key)}"
+    if 300 <= status < 400:
+        return _leads_away(status, headers, provider, key, who or provider)
     if _NO_ENDPOINT.search(message):
         return _not_there(text, provider, who)
     now = datetime.now(UTC)
@@ -60,6 +62,19 @@ def fault_of(
         words, command = WORDS[kind]
         return ModelFault(f"{text} ({words})", command)
     return ModelFault(text, "autoresearch start --model none")
+
+
+def _leads_away(
+    status: int, headers: Mapping[str, str], provider: str, key: str, who: str
+) -> ModelFault:
+    """Return the fault for a redirect that is not followed."""
+    target = tidy(next((headers[name] for name in headers if name.lower() == "location"), "?"), key)
+    variable = f"{provider.upper()}_BASE_URL"
+    return ModelFault(
+        f"{who} answered {status} and leads to {target}, where the question was not sent (does "
+        f"{variable} name the right address?)",
+        f"export {variable}=…",
+    )
 
 
 def _not_there(text: str, provider: str, who: str | None) -> ModelFault:

@@ -24,7 +24,7 @@ from openai.types.responses import (
 from agent.llm.address import place_of, without_query
 from agent.llm.begun import Begun
 from agent.llm.chat_answer import ONLY_THOUGHT, Answer
-from agent.llm.clients import making_client
+from agent.llm.clients import BoundedClient, making_client
 from agent.llm.conversation import as_text, chat_messages, response_items
 from agent.llm.effort import STRETCH, Effort
 from agent.llm.events import values_in
@@ -246,6 +246,10 @@ async def _as_azure(request: httpx2.Request) -> None:
     request.headers["api-key"] = bearer.removeprefix("Bearer ")
 
 
+class _Client(BoundedClient, openai.DefaultAsyncHttpxClient):
+    """The SDK's own HTTP client, bounded."""
+
+
 class OpenAIApi:
     """Calls the API with a key; each call has a fresh client, which is closed when it ends."""
 
@@ -296,7 +300,7 @@ class OpenAIApi:
         is_azure = API_VERSION in query and not self._key.startswith(TOKEN)
         hooks = {"request": [_as_azure]} if is_azure else {}
         with making_client(PROVIDER):
-            http = openai.DefaultAsyncHttpxClient(event_hooks=hooks)
+            http = _Client(event_hooks=hooks)
         silence = openai.Timeout(self._patience.silence, connect=self._patience.connecting)
         return AsyncOpenAI(
             api_key=self._key,

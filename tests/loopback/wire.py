@@ -40,6 +40,8 @@ class Status:
     message: str = "an error on purpose"
     kind: str = "api_error"
     headers: dict[str, str] = field(default_factory=dict)
+    raw: bytes = b""
+    """The body, in place of the provider's form."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,8 @@ class Loopback:
             return
         step = next(self._steps, Status(500, "the script is over"))
         match step(body) if callable(step) else step:
+            case Status() as step if step.raw:
+                send(request, step.code, step.raw, "application/json", step.headers)
             case Status() as step:
                 send_json(request, step.code, self.error_body(step), step.headers)
             case Hang(seconds):
