@@ -34,7 +34,7 @@ from agent.records.inputs import MAX_REMARK, Try, words_of
 from agent.records.proposals import Proposal
 from agent.run.bounds import Bounds
 from agent.run.inbox import NotSent, new_input, send
-from sandbox.ground.text import shortened
+from sandbox.ground.text import shortened, whole_number
 
 EXAMPLE = "autoresearch adopt nov25 --into nov24"
 
@@ -82,24 +82,25 @@ def adopt_run(name: str, into: str | None, together: bool, trust: bool, unsafe: 
         measure_given(place, history, adopting, consent, log, Bounds(), unsafe, trackers=trackers)
 
 
-def _parts_of(name: str, together: bool) -> tuple[str, str]:
-    """Return the run and the trial's number in RUN#N; the number is "" in RUN."""
-    branch, mark, number = name.partition(MARK)
+def _parts_of(name: str, together: bool) -> tuple[str, int | None]:
+    """Return the run and the trial's number in RUN#N; the number is None in RUN."""
+    branch, mark, typed = name.partition(MARK)
+    number = whole_number(typed)
     if mark and together:
         raise UsageFault("--together is about a whole run, not about one trial.", EXAMPLE)
-    if mark and not number.isdecimal():
-        message = f"{name!r} is not RUN#N, a run and the number of a trial."
+    if mark and number is None:
+        message = f"{name[:300]!r} is not RUN#N, a run and the number of a trial."
         raise UsageFault(message, EXAMPLE)
     return branch, number
 
 
 def _announced(
-    sister: History, history: History, number: str, together: bool
+    sister: History, history: History, number: int | None, together: bool
 ) -> tuple[Change, ...]:
     """Print which changes are proposed, and return them without those proposed before."""
     changes = _changes(sister, history, number, together)
     left = left_of(changes, _proposals(history))
-    for line in lines_of(sister, history, changes, left, together or bool(number)):
+    for line in lines_of(sister, history, changes, left, together or number is not None):
         say(line)
     return left
 
@@ -163,9 +164,11 @@ def _meant(project: Project, sister: History) -> str:
     return others[0]
 
 
-def _changes(sister: History, history: History, number: str, together: bool) -> tuple[Change, ...]:
-    if number:
-        return (change_of(sister, int(number)),)
+def _changes(
+    sister: History, history: History, number: int | None, together: bool
+) -> tuple[Change, ...]:
+    if number is not None:
+        return (change_of(sister, number),)
     return (joint_change(sister, history),) if together else kept_by(sister)
 
 

@@ -31,6 +31,7 @@ from agent.records.inputs import (
 from agent.records.steering import steering_of
 from agent.run.inbox import Inbox
 from agent.run.sent_refs import SentRefs
+from sandbox.ground.text import whole_number
 
 TELL_EXAMPLES = (
     "autoresearch tell 'try a warmup, and leave the depth alone'",
@@ -213,11 +214,14 @@ def _tell(text: str, until: str | None) -> Tell:
         raise UsageFault(message, "autoresearch brief   # for more than a remark")
     if until is None:
         return Tell(text=words)
-    if until.strip().isdecimal() and 0 < int(until) < 10**6:
-        return Tell(text=words, trials=int(until))
+    trials = whole_number(until.strip())
+    if trials is not None and 0 < trials < 10**6:
+        return Tell(text=words, trials=trials)
     match = _TIME.fullmatch(until.strip())
     if not match or not int(match[1]):
-        message = f"--until takes a number of trials (5) or a time (30m, 8h, 2d), not {until!r}."
+        message = (
+            f"--until takes a number of trials (5) or a time (30m, 8h, 2d), not {until[:100]!r}."
+        )
         raise UsageFault(message, "autoresearch tell --until 5 'only constants'")
     end = datetime.now(UTC) + timedelta(minutes=int(match[1]) * _MINUTES[match[2]])
     return Tell(text=words, until=end.isoformat(timespec="seconds"))

@@ -10,7 +10,7 @@ from pathlib import Path
 from agent.errors import UsageFault
 from agent.history.history import History
 from agent.records.inputs import MAX_REMARK, Ask, Comment, Go, Pause, Skip, Star, Tell, Try
-from sandbox.ground.text import printable
+from sandbox.ground.text import printable, whole_number
 
 Form = Mapping[str, str]
 DECISIONS = ("approve", "reject")
@@ -18,7 +18,6 @@ ASKED_AGAIN = (*DECISIONS, "try")
 """Actions that have to be confirmed on a second page."""
 SECONDS = 20.0
 """How long to wait for a command to fail; after that an approval goes on in the background."""
-MAX_DIGITS = 9
 MAX_OUTPUT = 4_000
 
 
@@ -32,9 +31,10 @@ def ask_of(action: str, form: Form, history: History) -> Ask:
 def number_of(form: Form, name: str = "number") -> int:
     """Return a number in a form. Raise UsageFault if it is not a number."""
     text = form.get(name, "").strip()
-    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
+    number = whole_number(text)
+    if number is None:
         raise UsageFault(f"Not a number: {text[:20]!r}.")
-    return int(text)
+    return number
 
 
 def _tell(form: Form, _: History) -> Ask:

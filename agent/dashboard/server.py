@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 
@@ -29,7 +28,7 @@ from agent.dashboard.render import (
 )
 from agent.dashboard.watch import LOOK_SECONDS, Watch
 from agent.errors import Fault, HistoryFault
-from sandbox.ground.text import printable
+from sandbox.ground.text import printable, whole_number
 
 # A proxy or a tunnel cuts a connection that is silent for long.
 KEEP_ALIVE_SECONDS = 15.0
@@ -103,10 +102,11 @@ class Dashboard:
 
     def trial(self, request: Request) -> Response:
         """Return one trial, as a part of a page."""
-        number = request.path_params["number"]
-        if not re.fullmatch(r"[0-9]{1,9}", number):
-            raise HistoryFault(f"not the number of a trial: {number[:20]!r}")
-        view, trial, diff, local = self._watch.trial(request.path_params["tag"], int(number))
+        typed = request.path_params["number"]
+        number = whole_number(typed)
+        if number is None:
+            raise HistoryFault(f"not the number of a trial: {typed[:20]!r}")
+        view, trial, diff, local = self._watch.trial(request.path_params["tag"], number)
         part = trial_part(view, trial, diff, local, self._controls(request))
         return HTMLResponse(part.encode("utf-8", "replace"))
 

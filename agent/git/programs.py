@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sandbox.ground.text import one_line
+from sandbox.ground.text import one_line, whole_number
 
 # Settings by which git runs a program (or reads further settings) in one of the commands that we
 # use, as `git config` spells names: section and key in lower case, what is between them as it was
@@ -144,7 +144,7 @@ def silencing(programs: list[Setting], home: str) -> dict[str, str]:
     """
     settings = list(dict.fromkeys(_replacements(programs, home)))
     count = os.environ.get("GIT_CONFIG_COUNT", "")
-    first = int(count) if count.isdecimal() else 0
+    first = whole_number(count) or 0
     environment = {}
     for number, (name, value) in enumerate(settings, first):
         environment[f"GIT_CONFIG_KEY_{number}"] = name

@@ -15,6 +15,7 @@ from agent.project.find import Project
 from agent.project.settings import RunSettings
 from agent.records.lineage import Parent
 from agent.records.results import TAKEN, Attempt, Trial
+from sandbox.ground.text import whole_number
 
 MARK = "#"
 EXAMPLE = "autoresearch list   # then: autoresearch start --from RUN#N"
@@ -48,8 +49,9 @@ def find_state(project: Project, name: str) -> State:
     Raise UsageFault if the name has another form, or if there is no such trial or it has no files,
     and HistoryFault if there is no such run.
     """
-    tag, mark, number = name.partition(MARK)
-    if not tag or (mark and not number.isdecimal()):
+    tag, mark, typed = name.partition(MARK)
+    number = whole_number(typed)
+    if not tag or (mark and number is None):
         raise UsageFault(f"{name[:300]!r} is not RUN#N, a run and the number of a trial.", EXAMPLE)
     try:
         history = History.read(project, tag)
@@ -58,10 +60,10 @@ def find_state(project: Project, name: str) -> State:
     with history:
         first = first_commit(Plumbing(Path(project.root)), history.tip)
         assert first is not None, "a history that can be read has a first commit"
-        if not mark:
+        if number is None:
             parent = Parent(tag=history.tag, first=first)
             return State(parent, history.tip, history.run, None)
-        entry = _entry(history, int(number))
+        entry = _entry(history, number)
         parent = Parent(tag=history.tag, trial=entry.number, first=first)
         return State(parent, _commit_of(history, entry), history.run, entry)
 

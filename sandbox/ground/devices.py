@@ -15,6 +15,7 @@ from typing import Literal
 
 from sandbox.ground import nvml
 from sandbox.ground.record import Record
+from sandbox.ground.text import whole_number
 
 Vendor = Literal["nvidia", "amd", "intel"]
 
@@ -69,8 +70,8 @@ class Device(Record):
 
         name: an index, a UUID or the start of one, or MIG-GPU-…/gi/ci.
         """
-        if name.isdigit():
-            return int(name) == self.index
+        if name.isdecimal():
+            return whole_number(name) == self.index
         if self.instance is not None:
             gpu_instance, compute_instance = self.instance
             if name == f"MIG-{self.card}/{gpu_instance}/{compute_instance}":

@@ -9,6 +9,8 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sandbox.ground.text import whole_number
+
 LIBRARY = "libnvidia-ml.so.1"
 TEXT_BYTES = 96
 """NVML_DEVICE_UUID_V2_BUFFER_SIZE and NVML_DEVICE_NAME_V2_BUFFER_SIZE."""
@@ -114,7 +116,7 @@ def state(name: str, everything: bool = True) -> State:
 
 
 def _named(nvml: ctypes.CDLL, name: str) -> ctypes.c_void_p | None:
-    if name.isdigit():
+    if whole_number(name) is not None:
         return _handle(nvml.nvmlDeviceGetHandleByIndex_v2, ctypes.c_uint(int(name)))
     return _handle(nvml.nvmlDeviceGetHandleByUUID, ctypes.c_char_p(name.encode()))
 

@@ -21,6 +21,8 @@ from sandbox.ground.redaction import redacted
 
 TAIL_CHARACTERS = 4000
 LINE_CHARACTERS = 300
+MAX_DIGITS = 9
+"""Of a whole number that somebody typed; Python refuses to read thousands of digits."""
 MAX_MARKS = 4
 """Combining marks that one letter may carry. More of them pile up over the lines around it."""
 
@@ -85,6 +87,13 @@ def one_line(text: str, limit: int = LINE_CHARACTERS) -> str:
     Secrets are removed before anything is cut or escaped, so no half of one stays.
     """
     return shortened(redacted(text), limit)
+
+
+def whole_number(text: str) -> int | None:
+    """Return a whole number in at most MAX_DIGITS plain digits; None for any other text."""
+    if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS:
+        return int(text)
+    return None
 
 
 def read_end(path: Path, size: int) -> str:

@@ -106,6 +106,7 @@ def test_a_state_has_the_files_of_its_trial(
         ("a#x", "'a#x' is not RUN#N"),
         ("a#", "'a#' is not RUN#N"),
         ("#3", "'#3' is not RUN#N"),
+        ("a#" + "9" * 5000, " is not RUN#N"),
     ],
 )
 def test_what_is_no_state_says_why(original: Path, name: str, message: str) -> None:

@@ -19,6 +19,7 @@ from sandbox.ground.text import (
     printable,
     shortened,
     tail,
+    whole_number,
 )
 
 # Arbitrary text, and text that is dense in what is dangerous.
@@ -163,3 +164,13 @@ def test_other_text_is_normalised():
     for text in ("e\u0301", "한" * 600, "\u1112\u1161\u11ab" * 600, "━" * 600, "e\u0301" * 600):
         assert not is_piled(text)
         assert composed(text) == unicodedata.normalize("NFC", text)
+
+
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("007", 7), ("999999999", 999_999_999)])
+def test_a_whole_number_is_read(text: str, number: int) -> None:
+    assert whole_number(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.0", "1_0", " 1", "٣", "²", "9" * 5000])
+def test_any_other_text_is_no_whole_number(text: str) -> None:
+    assert whole_number(text) is None
