@@ -25,6 +25,11 @@ LOADERS = {
     "joblib.load": "unpickles",
     "pandas.read_pickle": "unpickles",
     "shelve.open": "unpickles",
+    "marshal.load": "unpickles",
+    "marshal.loads": "unpickles",
+    "jsonpickle.decode": "unpickles",
+    "yaml.unsafe_load": "loads YAML that may call functions",
+    "yaml.unsafe_load_all": "loads YAML that may call functions",
     "torch.load": "calls torch.load",
     "torch.jit.load": "calls torch.load",
     "importlib.import_module": "imports by name",
@@ -104,6 +109,11 @@ def warnings_of(text: str, script: str, loads_program: bool = False) -> list[str
                 warnings.append(
                     f"{script}, line {node.lineno}, allows pickles: not of what a run left"
                 )
+            elif _loads_objects(node, names):
+                warnings.append(
+                    f"{script}, line {node.lineno}, loads YAML that may call functions: "
+                    "not what a run left or made"
+                )
     return [f"{warning}. {CALL_IT}." for warning in dict.fromkeys(warnings)]
 
 
@@ -138,3 +148,11 @@ def _allows_pickles(call: ast.Call) -> bool:
         if keyword.arg == "allow_pickle" and isinstance(value, ast.Constant):
             return value.value is True
     return False
+
+
+def _loads_objects(call: ast.Call, names: dict[str, str]) -> bool:
+    """Return whether a call is yaml.load with a loader that calls what the text names."""
+    if _called(call.func, names) not in ("yaml.load", "yaml.load_all"):
+        return False
+    loaders = [*call.args[1:2], *(each.value for each in call.keywords if each.arg == "Loader")]
+    return any(_called(loader, names) in ("yaml.Loader", "yaml.UnsafeLoader") for loader in loaders)

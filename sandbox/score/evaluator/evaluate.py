@@ -279,7 +279,7 @@ class _Ending:
 
     def _forbidden(self) -> str:
         why = self._relay.ending.get("why")
-        what = why if why in ("imported", "started") else "unpickled"
+        what = why if why in ("imported", "started", "executed") else "unpickled"
         where = self._where(self._relay.ending.get("line"))
         return f"the evaluator {what} something of the run's{where}; {CALL_IT}"
 

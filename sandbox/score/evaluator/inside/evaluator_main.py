@@ -2,9 +2,9 @@
 
 The options are the script, its arguments, the run's outputs by name, and the program that the
 script's evaluate(path) gets, if it is to be called. What the script prints goes to the log. Once a
-byte of the run's was seen, an audit hook ends the process where something is unpickled, and
-wherever one of the outputs is imported, started or given to torch.load: whoever does that hands
-the evaluator over to the run.
+byte of the run's was seen, an audit hook ends the process where something is unpickled or text is
+executed, and wherever one of the outputs is imported, started or given to torch.load: whoever does
+that hands the evaluator over to the run.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import importlib.util
 import json
 import numbers
 import os
+import shlex
 import sys
 import tempfile
 from typing import Any
@@ -26,6 +27,7 @@ import autoresearch_frames as frames
 LOADERS = ("torch.serialization", "torch.jit._serialization", "joblib.numpy_pickle", "dill._dill")
 OPENERS = ("io", "pathlib", "pathlib._local", "pathlib._abc", "_io", "codecs")
 """Modules through which others open files."""
+STARTING = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system")
 IMPORTERS = (
     "importlib._bootstrap_external",
     "_frozen_importlib_external",
@@ -56,14 +58,17 @@ class Watch:
         if event == "pickle.find_class":
             if self.seen:
                 self.end("unpickled")
+        elif event == "marshal.loads":
+            if self.seen and sys._getframe(1).f_globals.get("__name__") not in IMPORTERS:
+                self.end("unpickled")
         elif event == "open":
             self.opened(args[0])
         elif event in ("import", "compile", "ctypes.dlopen", "exec"):
             self.executed(event, args)
-        elif event in ("subprocess.Popen", "os.exec", "os.posix_spawn"):
-            words = args[1] if isinstance(args[1], (list, tuple)) else [args[1]]
-            if any(self.is_output(word) for word in [args[0]] + list(words)):
-                self.end("started")
+            if event == "exec" and self.seen and self.is_own(sys._getframe(1)) and does(args[0]):
+                self.end("executed")
+        elif event in STARTING and any(self.is_output(word) for word in words_of(args[:2])):
+            self.end("started")
 
     def opened(self, path: Any) -> None:
         if not self.is_output(path):
@@ -85,6 +90,12 @@ class Watch:
         if self.is_output(named):
             self.end("imported")
 
+    def is_own(self, frame: Any) -> bool:
+        """Return whether code of the evaluator's own files is at work, and not a library's."""
+        name = frame.f_code.co_filename
+        own = name.startswith(os.path.dirname(self.script) + os.sep)
+        return name == self.script or (own and "site-packages" not in name.split(os.sep))
+
     def is_output(self, path: Any) -> bool:
         if not self.outputs or isinstance(path, int) or path is None:
             return False
@@ -100,6 +111,27 @@ class Watch:
         line = line_of_frames(sys._getframe(1), self.script)
         frames.write(self.sink, {"do": "forbidden", "why": why, "line": line})
         os._exit(1)
+
+
+def does(code: Any) -> bool:
+    """Return whether text that is executed does more than to write down constants."""
+    if not getattr(code, "co_filename", "").startswith("<"):
+        return False
+    return bool(code.co_names) or any(hasattr(const, "co_code") for const in code.co_consts)
+
+
+def words_of(arguments: Any) -> list[Any]:
+    """Return the words of a command, also those of a shell's."""
+    words: list[Any] = []
+    for argument in arguments:
+        words += argument if isinstance(argument, (list, tuple)) else [argument]
+    for word in list(words):
+        if isinstance(word, (str, bytes)):
+            try:
+                words += shlex.split(os.fsdecode(word))
+            except ValueError:
+                words += os.fsdecode(word).split()
+    return words
 
 
 def line_of_frames(frame: Any, script: str) -> int:

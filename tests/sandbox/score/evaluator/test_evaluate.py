@@ -1,4 +1,4 @@
-"""What an evaluator measures, and how one fails that crashes, hangs, babbles or unpickles."""
+"""What an evaluator measures, and how one fails that crashes, hangs or babbles."""
 
 import pytest
 
@@ -6,15 +6,7 @@ from sandbox.score.evaluator import evaluate, relay
 from sandbox.score.measure import Measured
 from tests.sandbox.score.evaluator.stage import evaluated, refused
 
-PICKLE = """
-    import pickle
-    from fractions import Fraction
-
-    with open("left.bin", "wb") as file:
-        pickle.dump(Fraction(1, 2), file)
-    """
 PREDICTIONS = 'open("left.bin", "w").write("0.5")'
-CALL_IT = 'call the run\'s code instead: candidate.call("module:function", …)'
 
 
 def test_a_score_is_what_the_evaluator_reports(place):
@@ -148,68 +140,6 @@ def test_an_evaluator_that_closes_none(best):
     status, detail = refused(best, "while True:\n    Candidate()")
     assert status == "invalid"
     assert detail.startswith("the evaluator has 8 candidates that it did not close")
-
-
-LOADS = {
-    "pickle.load": "import pickle\npickle.load(open(output('left.bin'), 'rb'))",
-    "pickle.loads, later": (
-        "import pickle\ndata = open('left.bin', 'rb').read()\ntry:\n    pickle.loads(data)\n"
-        "except BaseException:\n    pass\nreport(acc=1)"
-    ),
-    "an unpickler in Python": "import pickle\npickle._Unpickler(open('left.bin', 'rb')).load()",
-    "numpy": "import numpy\nnumpy.load(output('left.bin'), allow_pickle=True)",
-    "torch": "import torch\ntorch.load(output('left.bin'))",
-}
-
-
-@pytest.mark.parametrize("how", [pytest.param("torch", marks=pytest.mark.slow), *list(LOADS)[:4]])
-def test_an_evaluator_that_unpickles(best, how):
-    pytest.importorskip(how if how in ("numpy", "torch") else "pickle")
-    status, detail = refused(best, LOADS[how], run=PICKLE, outputs=("left.bin",))
-    assert status == "invalid"
-    assert detail.startswith("the evaluator unpickled something of the run's in evaluate.py, line ")
-    assert detail.endswith(CALL_IT)
-
-
-def test_an_evaluator_that_imports_an_output(best):
-    text = """
-    from importlib.machinery import SourceFileLoader
-
-    SourceFileLoader("left", output("left.bin")).load_module()
-    """
-    status, detail = refused(best, text, run=PREDICTIONS, outputs=("left.bin",))
-    assert (status, detail) == (
-        "invalid",
-        f"the evaluator imported something of the run's in evaluate.py, line 5; {CALL_IT}",
-    )
-
-
-@pytest.mark.parametrize("name", ["sh", "{left}"])
-def test_an_evaluator_that_starts_an_output(best, name):
-    words = [name] if name == "{left}" else [name, "{left}"]
-    text = f"""
-    import subprocess
-
-    left = output("left.bin")
-    subprocess.run([word.format(left=left) for word in {words}])
-    """
-    status, detail = refused(best, text, run=PREDICTIONS, outputs=("left.bin",))
-    assert (status, detail) == (
-        "invalid",
-        f"the evaluator started something of the run's in evaluate.py, line 6; {CALL_IT}",
-    )
-
-
-def test_what_an_evaluator_unpickles_of_its_own_is_its_business(best):
-    text = """
-    import pickle
-    from fractions import Fraction
-
-    half = pickle.loads(pickle.dumps(Fraction(1, 2)))
-    report(acc=half + float(open(output("left.bin")).read()))
-    """
-    result = evaluated(best, text, run=PREDICTIONS, outputs=("left.bin",))
-    assert isinstance(result, Measured) and result.value == 1
 
 
 CALL = "the evaluator's call failed in evaluate.py, line 2: "
