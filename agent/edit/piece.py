@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from agent.edit.source import Source, parse_tree, refuse, too_deep
+from agent.edit.source import Source, parse_tree, refuse, unfit
 from agent.records.edits import Refused
 
 _WRAP = "if 1:\n"
@@ -69,6 +69,8 @@ class _BareBlankLines(cst.CSTTransformer):
 def read_piece(code: str, what: str) -> Piece | Refused:
     """Return the statements in `code`, at any indentation; `what` names the field in a refusal."""
     code = re.sub(r"\r\n?", "\n", code)
+    if why := unfit(code):
+        return refuse("syntax", f"`{what}` is {why}")
     tree = parse_tree(code)
     wrapped = False
     if isinstance(tree, Refused) and code[:1] in (" ", "\t", "\n", "#"):
@@ -78,8 +80,8 @@ def read_piece(code: str, what: str) -> Piece | Refused:
     if isinstance(tree, Refused):
         hint = tree.hint or "whole statements are needed"
         return refuse("syntax", f"`{what}`: {tree.where}", hint)
-    if too_deep(tree, code):
-        return refuse("syntax", f"`{what}` is nested too deeply")
+    if why := unfit(code, tree):
+        return refuse("syntax", f"`{what}` is {why}")
     try:
         return _piece(_WRAP + code if wrapped else code, wrapped)
     except (cst.ParserSyntaxError, cst.CSTValidationError, RecursionError) as error:

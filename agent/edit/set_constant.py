@@ -8,7 +8,7 @@ from itertools import pairwise
 import libcst as cst
 
 from agent.edit.places import default_in, lines_of, places_of
-from agent.edit.source import Source, parse_tree, refuse, too_deep, unknown
+from agent.edit.source import Source, parse_tree, refuse, unfit, unknown
 from agent.records.edits import Refused, SetConstant
 
 Assignment = ast.Assign | ast.AnnAssign
@@ -79,8 +79,9 @@ def _in_chain(
     end = source.end(node)
     statement = source.text[start:end]
     tree = parse_tree(statement)
-    if isinstance(tree, Refused) or too_deep(tree, statement):
-        return refuse("syntax", f"the assignment of {name} is nested too deeply")
+    why = tree.where if isinstance(tree, Refused) else unfit(statement, tree)
+    if why:
+        return refuse("syntax", f"the assignment of {name} is {why}")
     try:
         new = _assigned(statement, name, value, source.newline)
     except (cst.ParserSyntaxError, cst.CSTValidationError, RecursionError) as error:
@@ -164,8 +165,8 @@ def _expression(text: str) -> cst.BaseExpression | Refused:
         return refuse("syntax", f"`value`: {tree.where}", tree.hint)
     if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Expr) or text.endswith(";"):
         return refuse("syntax", "`value` is not one expression", text)
-    if too_deep(tree, text):
-        return refuse("syntax", "`value` is nested too deeply")
+    if why := unfit(text, tree):
+        return refuse("syntax", f"`value` is {why}")
     try:
         return cst.parse_expression(text)
     except (cst.ParserSyntaxError, RecursionError):

@@ -28,6 +28,8 @@ MAX_DEPTH = 150
 # Words and signs of a Python file: a tree takes a kilobyte for each, and a megabyte of program
 # has fewer, one of `a=1;` a million.
 MAX_WORDS = 300_000
+# Of a piece: libcst takes 50 µs and three kilobytes for each.
+MAX_PIECE = 50_000
 MAX_NAME = 200  # characters of a name that is listed
 MAX_NEAR = 3  # names that a refusal suggests
 MAX_LISTED = 8  # names that it lists if none is near
@@ -82,7 +84,7 @@ def parse_tree(text: str) -> ast.Module | Refused:
         return refuse("syntax", "the whole text", f"longer than {MAX_CHARACTERS} characters")
     if is_piled(text):
         return refuse("syntax", "the whole text", "a name with hundreds of combining marks")
-    if len(text) > MAX_WORDS and sum(1 for _ in _WORD.finditer(text)) > MAX_WORDS:
+    if _has_more_words(text, MAX_WORDS):
         return refuse("syntax", "the whole text", f"it has more than {MAX_WORDS} words and signs")
     try:
         with _FILTERS, warnings.catch_warnings():
@@ -92,6 +94,10 @@ def parse_tree(text: str) -> ast.Module | Refused:
         return _refused_syntax(error)
     except (ValueError, RecursionError, MemoryError) as error:
         return refuse("syntax", str(error) or "nested too deeply")
+
+
+def _has_more_words(text: str, most: int) -> bool:
+    return len(text) > most and sum(1 for _ in _WORD.finditer(text)) > most
 
 
 def _refused_syntax(error: SyntaxError) -> Refused:
@@ -115,6 +121,16 @@ def file_tree(text: str) -> ast.Module | Refused:
 @lru_cache(maxsize=KEPT_TREES)
 def _kept_tree(text: str) -> ast.Module | Refused:
     return parse_tree(text)
+
+
+def unfit(text: str, tree: ast.AST | None = None) -> str:
+    """Return why a piece, of which this is the tree, cannot go through libcst; "" if it can.
+
+    tree: None where it is not known yet.
+    """
+    if _has_more_words(text, MAX_PIECE):
+        return f"longer than {MAX_PIECE} words and signs: rewrite the whole file"
+    return "nested too deeply" if tree and too_deep(tree, text) else ""
 
 
 def too_deep(tree: ast.AST, text: str) -> bool:

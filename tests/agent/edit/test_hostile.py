@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent.edit import Applied, apply, diff, fingerprint
 from agent.edit.files import guard_files as guard
-from agent.edit.source import MAX_WORDS, parse_tree
+from agent.edit.source import MAX_PIECE, MAX_WORDS, parse_tree
 from agent.records.edits import (
     AddImport,
     DeleteDefinition,
@@ -141,6 +141,16 @@ def test_what_is_nested_too_deeply_is_refused_as_that(text: str) -> None:
     for edit in (set_to, RewriteFile(code=text), ReplaceStatements(old="A = 1", new=text)):
         answer = apply(BASE, [edit])
         assert isinstance(answer, Refused) and "nested too deeply" in answer.where
+
+
+def test_what_is_too_long_for_an_edit_of_a_piece_is_refused_as_that() -> None:
+    text = "[" + "1," * (MAX_PIECE // 2) + "]"
+    for edit in (SetConstant(name="A", value=text), ReplaceStatements(old="A = 1", new=text)):
+        answer = apply(BASE, [edit])
+        assert isinstance(answer, Refused) and "rewrite the whole file" in answer.where
+    whole = BASE.replace("A = 1", f"A = {text}")
+    answer = apply(BASE, [RewriteFile(code=whole)])
+    assert isinstance(answer, Applied) and answer.source == whole
 
 
 def test_brackets_are_a_syntax_refusal() -> None:
