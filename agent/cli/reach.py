@@ -142,7 +142,8 @@ def agreed_run(
         raised = not bound_typed and _is_raised(history)
         if asks and (raised or not consent.is_own(_first(history))):
             asking = _recorded(history, bound_typed)
-        items = _reach(project, settings, trackers, asking).items()
+        # What its record says of its evaluator counts, whatever the checkout's settings say.
+        items = _reach(history.project, settings, trackers, asking).items()
         if asks:
             items += (*items_of_notes(history, consent), *_items_of_inputs(history, consent))
         consent.require(items)

@@ -12,19 +12,24 @@ from agent.cli.reach import (
     _programs,
     _tracked_python,
     agree_to_read,
+    agreed_run,
     items_of_network,
     prepare_source,
 )
+from agent.errors import TrustFault
+from agent.history.history import History
 from agent.project.data import NetworkWanted, Source, prepare_data
 from agent.project.find import find_project
 from agent.project.interpreter import interpreter_of
 from agent.project.settings import Settings
 from agent.project.template import template_files
 from agent.project.trust import Item
+from agent.records.evaluator import Evaluator
+from agent.records.objective import Objective
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.outcome import Crashed, Limits, Outcome, RunSpec, Usage
 from sandbox.walls.mounts import binds
-from tests.agent.study import make_repository, project_of
+from tests.agent.study import make_repository, project_of, settings_of
 from tests.e2e.researcher import git
 
 LIBRARY = f"lib/python{sys.version_info.major}.{sys.version_info.minor}"
@@ -101,6 +106,31 @@ def test_programs_of_a_submodule_are_asked_about_whatever_it_is_called(
     git(folder, "config", "alias.x", "evil")
     git(inner, "config", "filter.x.smudge", "evil")
     assert [str(program) for program in _programs(folder)] == [f"{path}: filter.x.smudge=evil"]
+
+
+def test_what_a_run_is_measured_on_is_asked_about_where_only_its_record_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A branch may name a path that the checkout has as a link, and its settings do not name."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    folder = make_repository(tmp_path / "r")
+    (folder / "evaluate.py").write_text("")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "an evaluator")
+    project = project_of(folder)
+    own = Evaluator(command="python evaluate.py", hidden=("vault",))
+    run = settings_of(project, score="evaluated", objective=Objective(metric="loss", evaluate=own))
+    History.create(project, run).close()
+    consent = Consent(project, trusted=False)
+    with agreed_run(project, Settings(), consent, run.tag, asks=False):
+        pass
+    (tmp_path / "keys").mkdir()
+    (folder / "vault").symlink_to(tmp_path / "keys")
+    with (
+        pytest.raises(TrustFault, match=f"vault, which is {tmp_path}/keys"),
+        agreed_run(project, Settings(), consent, run.tag, asks=False),
+    ):
+        pass
 
 
 FETCH = "raise SystemExit('urlopen error')\n"
