@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from shlex import quote
@@ -205,6 +205,7 @@ def prepared(
         )
     read_only = place.settings.read_only
     python = interpreter_of(place.project, place.settings)
+    source = replace(source, names_python=python.origin == "settings")
     with ExitStack() as stack:
         try:
             data = _data(stack, source, sandbox, read_only, python, wanted=wanted)

@@ -31,7 +31,16 @@ from agent.project.prepare_log import addresses_in, answer_of, lacking, wants_ne
 from agent.project.prepared import Prepared, Unfit, digest_of, take_over
 from agent.project.template import shipped_corpus
 from agent.records.stage import Stage
-from sandbox.ground.outcome import GIB, Crashed, Finished, Limits, Outcome, Runner, RunSpec
+from sandbox.ground.outcome import (
+    GIB,
+    SYSTEM,
+    Crashed,
+    Finished,
+    Limits,
+    Outcome,
+    Runner,
+    RunSpec,
+)
 from sandbox.ground.record import Record
 from sandbox.ground.text import last_words, tail
 from sandbox.walls.mounts import interpreter_paths
@@ -73,6 +82,8 @@ class Source:
     """The text of the corpora.py beside it, if there is one."""
     repository: Path | None = None
     """Where it comes from; what lies there may be a stranger's."""
+    names_python: bool = False
+    """Whether its settings, or a run's record, name the Python: that may be a stranger's, too."""
 
     @property
     def sha256(self) -> str:
@@ -267,7 +278,8 @@ class _Room:
     def _code(self, source: Source, spec: RunSpec) -> Code:
         """Return what a run can execute of the copy and of the repository."""
         shown = dict.fromkeys((*spec.read_only, *interpreter_paths(spec.argv[0])))
-        return code_of(Path(spec.folder), [path for path in shown if _is_brought(path, source)])
+        brought = [path for path in shown if _is_brought(path, source, spec.argv[0])]
+        return code_of(Path(spec.folder), brought)
 
     def _spec(
         self, source: Source, read_only: tuple[str, ...], python: str, network: bool
@@ -341,10 +353,13 @@ def _put(path: Path, text: bytes | None) -> None:
         path.write_bytes(text)
 
 
-def _is_brought(path: str, source: Source) -> bool:
-    """Return whether a path may have come with the repository of a prepare.py."""
-    if source.repository is None or Path(path).is_relative_to(sys.prefix):
+def _is_brought(path: str, source: Source, python: str) -> bool:
+    """Return whether a path may have come with the repository of a prepare.py, or its Python."""
+    own = (sys.prefix, sys.base_prefix)
+    if source.repository is None or any(Path(path).is_relative_to(place) for place in own):
         return False
+    if source.names_python and path in interpreter_paths(python):
+        return not any(Path(path).is_relative_to(place) for place in SYSTEM)
     places = (path, os.path.realpath(path))
     return any(Path(place).is_relative_to(source.repository) for place in places)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.cli.build import Place, prepared
 from agent.cli.consent import Consent
 from agent.cli.reach import (
     _programs,
@@ -16,7 +17,7 @@ from agent.cli.reach import (
     items_of_network,
     prepare_source,
 )
-from agent.errors import TrustFault
+from agent.errors import ProjectFault, TrustFault
 from agent.history.history import History
 from agent.project.data import NetworkWanted, Source, prepare_data
 from agent.project.find import find_project
@@ -28,6 +29,7 @@ from agent.records.evaluator import Evaluator
 from agent.records.objective import Objective
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.outcome import Crashed, Limits, Outcome, RunSpec, Usage
+from sandbox.tiers.choose import Chosen
 from sandbox.walls.mounts import binds
 from tests.agent.study import make_repository, project_of, settings_of
 from tests.e2e.researcher import git
@@ -211,3 +213,27 @@ def test_an_environment_in_the_repository_is_part_of_what_may_use_the_network(
     assert wanted(sealed)[1] == first
     (place / LIBRARY / "site-packages" / "a.pth").write_text("import evil\n")
     assert wanted(sealed)[1] != first
+
+
+def test_a_python_that_the_settings_name_is_part_of_what_may_use_the_network(
+    sealed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lies beside the repository, in the archive that brought both."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    place = tmp_path / "env"
+    (place / "bin").mkdir(parents=True)
+    (place / LIBRARY / "site-packages").mkdir(parents=True)
+    (place / "bin" / "python").symlink_to(os.path.realpath(sys.executable))
+    git(sealed, "add", "--force", "workspace")
+    git(sealed, "commit", "-qm", "as init wrote it")
+    commit = git(sealed, "rev-parse", "HEAD")
+    sandbox = Chosen(Unconnected(), "none")
+    for python, asked in ((None, "urlopen error"), (str(place / "bin" / "python"), "network")):
+        settings = Settings(python=python)
+        project = find_project(sealed, settings)
+        with (
+            pytest.raises((ProjectFault, TrustFault), match=asked) as fault,
+            prepared(Place(project, settings), commit, sandbox, Consent(project, trusted=False)),
+        ):
+            pass
+        assert isinstance(fault.value, TrustFault) == (python is not None)
