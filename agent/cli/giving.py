@@ -19,7 +19,7 @@ from agent.history.history import History
 from agent.history.homes import Run
 from agent.project.find import root_of
 from agent.project.program import read_program
-from agent.records.inputs import MAX_BRIEF, MAX_REMARK, Brief, Try
+from agent.records.inputs import MAX_BRIEF, Brief, Try
 from sandbox.ground.plain_files import named_file
 
 TRY_EXAMPLES = (
@@ -79,8 +79,7 @@ def try_(
             given = giver.of_branch(source)
         else:
             given = giver.of_working_tree()
-    hypothesis = (message or given.what).strip()[:MAX_REMARK] or given.what
-    say_to_run(run, Try(hypothesis=hypothesis, edits=given.edits))
+    say_to_run(run, Try(hypothesis=given.hypothesis(message or ""), edits=given.edits))
 
 
 @app.command(epilog=epilog(*BRIEF_EXAMPLES))

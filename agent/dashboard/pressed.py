@@ -54,7 +54,7 @@ def _try(form: Form, history: History) -> Ask:
             f"Constants are written NAME=VALUE, with spaces between: {error}."
         ) from None
     given = Giver(history, Path(history.project.root)).of_values(texts)
-    return Try(hypothesis=form.get("text", "").strip() or given.what, edits=given.edits)
+    return Try(hypothesis=given.hypothesis(form.get("text", "")), edits=given.edits)
 
 
 def _text(form: Form) -> str:

@@ -6,12 +6,15 @@ from agent.display.claims import change_text, recorded
 from agent.display.format import Formatter
 from agent.display.names import short_names
 from agent.records.results import FAILED, TAKEN, Trial
+from sandbox.ground.text import shortened
 
 Describe = Callable[[Trial], str]
 """Returns what a trial changed, in a few words."""
 
 # Of each kind, so many are named; the table has the rest.
 NAMED = 2
+MAX_WORDS = 160
+"""Characters of a change; a value may be as long as a file."""
 # More changes than this are counted.
 FEW_CHANGES = 2
 _FAILURES = {
@@ -110,8 +113,10 @@ def _describer(trials: Sequence[Trial], formatter: Formatter) -> Describe:
         if len(trial.changes) > FEW_CHANGES:
             return f"#{trial.number} ({len(trial.changes)} constants at once)"
         if not trial.changes or len(recorded(trial)) > len(trial.changes):
-            return f"#{trial.number} ({formatter.line(trial.proposal.hypothesis)})"
-        return formatter.line(" with ".join(change_text(c, short) for c in trial.changes))
+            words = shortened(trial.proposal.hypothesis, MAX_WORDS)
+            return f"#{trial.number} ({formatter.line(words)})"
+        words = " with ".join(change_text(change, short) for change in trial.changes)
+        return formatter.line(shortened(words, MAX_WORDS))
 
     return describe
 

@@ -15,6 +15,7 @@ from agent.history.runs import tip_of
 from agent.history.sources import SourceReader
 from agent.project.find import Project
 from agent.records.edits import Edit
+from agent.records.inputs import MAX_REMARK
 from agent.records.patterns import matches
 from agent.space import constant_edits, find_all, literal_of
 from sandbox.ground.plain_files import named_file
@@ -32,6 +33,10 @@ class Given:
     edits: tuple[Edit, ...]
     what: str
     """A few words, such as `the patch warmup.diff: train.py`."""
+
+    def hypothesis(self, words: str) -> str:
+        """Return the hypothesis of a trial: the person's words, else what is given."""
+        return (words.strip() or self.what)[:MAX_REMARK]
 
 
 class Giver:

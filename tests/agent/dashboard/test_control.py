@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from agent.history.history import History
 from agent.records.edits import SetConstant
-from agent.records.inputs import Star, Tell
+from agent.records.inputs import MAX_REMARK, Star, Tell, Try
 from agent.records.results import Trial
 from agent.run.inbox import Inbox, Torn
 from agent.serve.token import CONTROL
@@ -191,6 +191,15 @@ def test_nonsense_is_refused_with_words(home: Path, served: Served) -> None:
         assert answer.status == 409, (action, fields)
         assert "Refused" in answer.body
     assert waiting(home) == []
+
+
+@pytest.mark.parametrize("text", ["", "long " * 2000])
+def test_a_try_of_any_length_is_heard(home: Path, served: Served, text: str) -> None:
+    cookie, secret = sign_in(served)
+    fields = {"constants": "LR=" + "9" * 5000, "text": text, "sure": "1", "secret": secret}
+    assert served.post("/run/t/control/try", fields, cookie=cookie).status == 303
+    [heard] = waiting(home)
+    assert isinstance(heard, Try) and len(heard.hypothesis) == MAX_REMARK
 
 
 def test_a_session_ends(served: Served) -> None:
