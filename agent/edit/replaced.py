@@ -1,4 +1,4 @@
-"""Finds what an edit replaces of the module that measures: prepare.py, which no edit may touch.
+"""Finds what an edit replaces of a module that measures, which no edit may touch: prepare.py.
 
 A printed score is the training's own word. Code that assigns `TIME_BUDGET`, defines its own
 `evaluate_bpb` or puts another `math.log` in its place reports something else under the same name.
@@ -35,26 +35,33 @@ _FILLING = ("update", "setdefault", "__setitem__", "__delitem__", "pop", "setite
 _RUNNING = ("exec", "eval")
 
 
-def replaced_in(before: Sources, after: Sources, path: str, text: str) -> str:
+def replaced_in(before: Sources, after: Sources, path: str, text: str, every: bool = True) -> str:
     """Return why an edit changes how a score comes about; "" if it plainly does not.
 
-    path, text: of the module's file, `prepare.py`. Five things count: the edit gives another
+    path, text: of the module's file, `prepare.py`. every: whether all that it has counts; else what
+    speaks of measuring, by its own name or the file's. Five things count: the edit gives another
     meaning to a name that is imported from it; it changes the module at run time; it changes a
     function of another module that this one uses; it puts a new file in the place of a module; or
     it no longer uses a name of it that speaks of measuring.
     """
     file = PurePosixPath(path)
+    if file.name == "__init__.py":
+        file = file.parent.with_suffix(".py")
+    every = every or _MEASURES.search(file.stem) is not None
     changed = [name for name, code in after.files.items() if before.files.get(name) != code]
     old = _uses_of(before, [*changed, *(before.files.keys() - after.files.keys())], file.stem)
     new = _uses_of(after, changed, file.stem)
     needs = _needs(text, file.stem)
     for name in changed:
-        if name not in before.files and _shadows(PurePosixPath(name), file, needs):
+        is_new = every and name not in before.files
+        if is_new and _shadows(PurePosixPath(name), file, needs):
             return f"its new file {name} takes the place of another module"
     for name, uses in new.items():
-        reason = _changed_in(old.get(name, _Uses()), uses, file.name, needs)
+        reason = _changed_in(old.get(name, _Uses()), uses, file.name, needs, every)
         if reason:
             return reason
+    if not every:
+        return ""
     lost = filter(_MEASURES.search, sorted(_used_by(old) - _used_by(new)))
     others = [name for name in after.files if name not in changed]
     for attribute in lost:
@@ -63,14 +70,16 @@ def replaced_in(before: Sources, after: Sources, path: str, text: str) -> str:
     return ""
 
 
-def _changed_in(earlier: "_Uses", uses: "_Uses", name: str, needs: "_Needs") -> str:
+def _changed_in(earlier: "_Uses", uses: "_Uses", name: str, needs: "_Needs", every: bool) -> str:
     """Return why a file changes how a score comes about, beside what it did before."""
     has_star = earlier.has_star or uses.has_star
-    own = [each for each in needs.defined if has_star or _MEASURES.search(each)]
-    imported = {**dict.fromkeys(own), **earlier.imported, **uses.imported}
+    starred = {each: each for each in needs.defined} if has_star else {}
+    imported = {**starred, **earlier.imported, **uses.imported}
     for local in sorted(uses.bound.keys() & imported.keys()):
+        if not every and not _MEASURES.search(imported[local]):
+            continue
         if uses.bound[local] - earlier.bound.get(local, set()):
-            return f"it binds {imported[local] or local} of {name} anew"
+            return f"it binds {imported[local]} of {name} anew"
     for attribute in sorted(uses.altered.keys()):
         if uses.altered[attribute] - earlier.altered.get(attribute, set()):
             return f"it alters what {attribute} of {name} returns"
@@ -80,8 +89,9 @@ def _changed_in(earlier: "_Uses", uses: "_Uses", name: str, needs: "_Needs") -> 
             continue  # of a thing that the module made, and no function of it
         if module == uses.module:
             what = attribute.partition(".")[0].removesuffix(CALLED) or "an attribute"
-            return f"it changes {what} of {name} while it runs"
-        if needs.uses(path):
+            if every or _MEASURES.search(what):
+                return f"it changes {what} of {name} while it runs"
+        elif every and needs.uses(path):
             return f"it changes {path}, which {name} uses"
     return ""
 
@@ -163,8 +173,10 @@ def _uses(text: str, module: str) -> _Uses:
     nodes = _nodes(text)
     paths = NamedPaths(nodes, module)
     uses = _Uses(module, paths.imported, paths.has_star)
+    methods: set[int] = set()
     for node in nodes:
-        for name, meaning in _binds(node, paths):
+        methods.update(map(id, node.body) if isinstance(node, ast.ClassDef) else ())
+        for name, meaning in _binds(node, paths) if id(node) not in methods else ():
             uses.bound.setdefault(name, set()).add(meaning)
         uses.patched.update(filter(None, _sets(node, paths)))
         if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
@@ -180,7 +192,7 @@ def _binds(node: ast.AST, paths: NamedPaths) -> Iterator[tuple[str, str]]:
     """Yield the names that a node binds, and by what; not those of imports from the module."""
     match node:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            matters = name in paths.imported or paths.has_star or _MEASURES.search(name)
+            matters = name in paths.imported or paths.has_star
             yield name, normalised(node) if matters else ""
         case ast.Assign(targets=targets, value=value):
             named = [target.id for target in targets if isinstance(target, ast.Name)]

@@ -195,6 +195,10 @@ class Reading:
         """The texts of modules that the tip imports and no edit may touch, by path."""
         return self._files.imported_at(self.tip)
 
+    def imported_at(self, commit: str) -> dict[str, str]:
+        """Return the texts of modules that a commit imports and no edit may touch, by path."""
+        return self._files.imported_at(commit)
+
     @property
     def public(self) -> str:
         """The text about the evaluator that a proposer may read, at the run's start."""

@@ -130,3 +130,27 @@ def test_a_training_that_replaces_what_prepare_measures_waits(tmp_path: Path) ->
     approved = type_in(home, "approve", "1")
     assert approved.returncode == 0, approved.stderr
     assert statuses(home, "t")[3:] == ["keep"]
+
+
+METRICS = "def closeness(lr):\n    return 1.0 - abs(lr - 0.4)\n"
+OWN = "from metrics import closeness\n\nLR = 0.1\nprint(f'acc: {closeness(LR)}')\n"
+
+
+@pytest.mark.slow
+def test_a_training_that_replaces_a_module_of_its_repository_waits(tmp_path: Path) -> None:
+    home = miniature(tmp_path / "own", OWN)
+    (home / "metrics.py").write_text(METRICS)
+    (home / "autoresearch.toml").write_text('metric = "acc"\ndirection = "maximize"\n')
+    git(home, "add", ".")
+    git(home, "commit", "-qam", "what measures")
+    script = tmp_path / "replies.jsonl"
+    codes = ("LR = 0.1\ncloseness = lambda lr: 0.71", "LR = 0.11")
+    edits = [{"kind": "replace_statements", "old": "LR = 0.1", "new": code} for code in codes]
+    lines = [json.dumps({"hypothesis": "instead", "edits": [edit]}) for edit in edits]
+    script.write_text("\n".join(lines) + "\n")
+    model = ("--method", "code", "--model", f"scripted:{script}")
+    run = type_in(home, "start", *model, "--tag", "t", "--trials", "2")
+    assert run.returncode == 0, run.stderr
+    assert statuses(home, "t")[:2] == ["baseline", "suspect"]
+    assert statuses(home, "t")[2] in ("keep", "discard")
+    assert ledger(home, "t")[1]["reason"].startswith("it binds closeness of metrics.py anew")

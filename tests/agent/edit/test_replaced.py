@@ -94,6 +94,7 @@ def reason(after: str, before: str = BEFORE) -> str:
         ("data = make_dataloader()\ndata[0] = 1", ""),
         ("bpb = None\nbpb = evaluate_bpb(x)\nprint(f'{bpb:.3f}')", ""),
         ("class GPT:\n    def item(self):\n        return 1\n\n\nGPT.item = len", ""),
+        ("class Model:\n    def evaluate_bpb(self):\n        return 1", ""),
         ("y = 1", ""),
         ("x.TIME_BUDGET = 9", ""),
     ],
@@ -148,6 +149,27 @@ def test_a_new_file_in_the_place_of_a_module(name: str, doubted: bool) -> None:
     before = Sources({"train.py": BEFORE}, patterns=("**",))
     why = replaced_in(before, before.with_file(name, "A = 1\n"), "prepare.py", PREPARE)
     assert why == (f"its new file {name} takes the place of another module" if doubted else "")
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "words"),
+    [
+        ("metrics.py", "accuracy = len", "it binds accuracy of metrics.py anew"),
+        ("metrics.py", "import metrics\nmetrics.K = 1", "it changes K of metrics.py while it runs"),
+        ("utils.py", "evaluate = len", "it binds evaluate of utils.py anew"),
+        ("utils.py", "print(evaluate(1) * 0.5)", "it alters what evaluate of utils.py returns"),
+        ("utils.py", "warmup = len", ""),
+        ("utils.py", "import utils\nutils.VERBOSE = 1", ""),
+        ("utils.py", "import math\nmath.log = len", ""),
+        ("metrics/__init__.py", "accuracy = len", "it binds accuracy of metrics.py anew"),
+    ],
+)
+def test_of_another_module_what_speaks_of_measuring_counts(
+    path: str, code: str, words: str
+) -> None:
+    before = "from metrics import accuracy\nfrom utils import evaluate, warmup\n"
+    sources = Sources.of(before), Sources.of(f"{before}{code}\n")
+    assert replaced_in(*sources, path, PREPARE, every=False) == words
 
 
 def test_another_name_another_file_and_no_python() -> None:
