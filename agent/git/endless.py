@@ -12,7 +12,7 @@ from typing import NamedTuple
 from agent.errors import HistoryFault, Unanswered
 
 MAX_FILES = 1_000_000
-"""Files of one commit."""
+"""Files and folders of one commit."""
 MAX_DEPTH = 300
 """Folders in one another."""
 TREE_MODE = "40000"
@@ -43,6 +43,7 @@ class _Size(NamedTuple):
     """How much a tree unpacks to."""
 
     files: int
+    """With the folders."""
     depth: int
 
 
@@ -99,7 +100,7 @@ def too_much(state: str, what: str) -> HistoryFault:
 
 def _refuse(state: str, size: _Size) -> None:
     if size.files > MAX_FILES:
-        raise too_much(state, f"more than {MAX_FILES} files")
+        raise too_much(state, f"more than {MAX_FILES} files and folders")
     if size.depth > MAX_DEPTH:
         raise too_much(state, f"folders {MAX_DEPTH} deep")
 
@@ -132,7 +133,8 @@ def _size_of(root: str, trees: dict[str, list[Entry]]) -> _Size:
             waiting.pop()
         if name not in _sizes and not unknown:
             sizes = [_sizes.get(inner, _Size(0, 0)) for inner in below]
-            files = len(trees[name]) - len(below) + sum(size.files for size in sizes)
+            # A folder counts, too: those without any file take a command as long.
+            files = len(trees[name]) + sum(size.files for size in sizes)
             _sizes[name] = _Size(files, 1 + max((size.depth for size in sizes), default=0))
         elif name not in _sizes:
             waiting += unknown

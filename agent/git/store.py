@@ -14,7 +14,7 @@ from agent.errors import HistoryFault
 from agent.git import endless
 from agent.git.answers import MAX_ANSWER, MAX_FILE
 from agent.git.conversation import Conversation
-from agent.git.endless import TREE_MODE, Entry, entries_of, too_much
+from agent.git.endless import TREE_MODE, Entry, entries_of
 from agent.git.plumbing import AUTHOR, Plumbing
 
 KEPT_TREES = 4_096
@@ -123,13 +123,10 @@ class Store:
 
     def files(self, commit: str, folder: str = "") -> Iterator[Listed]:
         """Yield all files and submodules in a folder of a commit, at any depth, by path."""
+        self.refuse_endless(commit)
         entry = self.find(commit, folder)
         if entry and entry.is_folder:
-            prefix = _raw(f"{folder}/") if folder else b""
-            for number, file in enumerate(self._listed(entry.name, prefix)):
-                if number == endless.MAX_FILES:
-                    raise too_much(commit, f"more than {endless.MAX_FILES} files")
-                yield file
+            yield from self._listed(entry.name, _raw(f"{folder}/") if folder else b"")
 
     def sizes_of(self, files: Iterable[Listed]) -> list[tuple[int, str]]:
         """Return the bytes and the path of each file; 0 for a submodule and what is not here."""
@@ -148,15 +145,12 @@ class Store:
 
     def changed(self, before: str, after: str, folder: str = "") -> Iterator[str]:
         """Yield the paths in a folder at which two commits or trees have something else."""
+        self.refuse_endless(before, after)
         waiting = [(_raw(folder), self.find(before, folder), self.find(after, folder))]
-        looked = 0
         while waiting:
             path, *both = waiting.pop()
             if both[0] == both[1]:
                 continue
-            looked += 1
-            if looked > endless.MAX_FILES:
-                raise too_much(after, f"more than {endless.MAX_FILES} files")
             if any(entry and not entry.is_folder for entry in both):
                 yield path.decode("utf-8", "surrogateescape")
             inner = [self._folder(e.name) if e and e.is_folder else {} for e in both]
@@ -164,16 +158,23 @@ class Store:
                 below = path + b"/" + name if path else name
                 waiting.append((below, inner[0].get(name), inner[1].get(name)))
 
-    def refuse_endless(self, commit: str) -> None:
+    def refuse_endless(self, *states: str) -> None:
         """Raise HistoryFault for a commit that unpacks to more files than a machine has room for.
 
         A few folders suffice, each of which holds the next one many times.
         """
-        self.git.refuse_endless(commit)
+        endless.refuse_endless(states, self._contents)
+
+    def _contents(self, names: bytes) -> bytes:
+        """Return what `git cat-file --batch` answers to these lines."""
+        answers = []
+        for name in names.decode("utf-8", "surrogateescape").split("\n")[:-1]:
+            found, kind, data = _read(self._reader, name)
+            head = f"{name} missing" if kind == "missing" else f"{found} {kind} {len(data)}"
+            answers += [_raw(head), b"\n", *([data, b"\n"] if kind != "missing" else [])]
+        return b"".join(answers)
 
     def _listed(self, tree: str, prefix: bytes) -> Iterator[Listed]:
-        if prefix.count(b"/") > endless.MAX_DEPTH:
-            raise too_much(tree, f"folders {endless.MAX_DEPTH} deep")
         for part, entry in self._folder(tree).items():
             if entry.is_folder:
                 yield from self._listed(entry.name, prefix + part + b"/")

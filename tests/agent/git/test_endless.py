@@ -14,10 +14,15 @@ from tests.agent.study import make_repository, study
 from tests.e2e.researcher import git
 
 
-def folders(folder: Path, levels: int) -> str:
-    """Return a tree with 10 to the power of `levels` files, all of them one blob."""
-    entry = f"100644 blob {git(folder, 'rev-parse', 'HEAD:train.py')}"
+def folders(folder: Path, levels: int, empty: bool = False) -> str:
+    """Return a tree with 10 to the power of `levels` files, all of them one blob.
+
+    empty: folders without files instead.
+    """
     plumbing = Plumbing(folder)
+    entry = f"100644 blob {git(folder, 'rev-parse', 'HEAD:train.py')}"
+    if empty:
+        entry = f"040000 tree {plumbing('mktree', stdin=b'').strip()}"
     for _ in range(levels):
         lines = "".join(f"{entry}\t{number}\n" for number in range(10))
         entry = f"040000 tree {plumbing('mktree', stdin=lines.encode()).strip()}"
@@ -38,6 +43,8 @@ def test_a_commit_of_a_few_folders_that_unpacks_without_end(
     with Store(Plumbing(folder)) as objects:
         with pytest.raises(HistoryFault, match="more than 1000000 files"):
             objects.refuse_endless(folders(folder, 10))
+        with pytest.raises(HistoryFault, match="more than 1000000 files and folders"):
+            objects.refuse_endless(folders(folder, 10, empty=True))
         objects.refuse_endless(bomb(folder, 2))
         monkeypatch.setattr(endless, "MAX_FILES", 100)
         with pytest.raises(HistoryFault, match="more than 100 files"):
