@@ -25,6 +25,7 @@ from agent.cli.init_questions import (
 from agent.cli.retype import again
 from agent.errors import ProjectFault, UsageFault, unknown
 from agent.git.plumbing import Plumbing
+from agent.git.repository import writable
 from agent.project.candidates import (
     Candidate,
     Found,
@@ -228,7 +229,8 @@ def _write(answers: Answers, plan: Plan) -> None:
 
 
 def _create(path: Path, text: str) -> None:
-    """Write a file that must not exist yet."""
+    """Write a file that must not exist yet, behind no link of a repository."""
+    writable(path)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

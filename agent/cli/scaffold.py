@@ -29,6 +29,7 @@ def scaffold(folder: Path, preset: str) -> Iterator[str]:
     files = _files(preset)
     enter = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     for name in files:
+        writable(folder / name)
         if os.path.lexists(folder / name):
             raise ProjectFault(
                 f"{folder / name} exists already; nothing was written.",

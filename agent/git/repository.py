@@ -130,8 +130,8 @@ def refuse_links(root: Path, *paths: str) -> None:
 def writable(path: Path) -> Path:
     """Return a path that the user named for something new to be written at.
 
-    Raise UsageFault if it is, or lies behind, a link in a repository: its author may have put the
-    link there to have another file overwritten.
+    Raise UsageFault if it is, or lies behind, a link in a repository, or is a second name of a
+    file: the repository's author may have put it there to have another file overwritten.
     """
     named = Path(os.path.abspath(path))  # noqa: PTH100 -- links are what is looked for
     root = next((folder for folder in named.parents if os.path.lexists(folder / ".git")), None)
@@ -146,6 +146,9 @@ def writable(path: Path) -> Path:
             raise UsageFault(
                 one_line(message), f"ls -l {quote(str(here))}   # or name another file"
             )
+    if here.is_file() and here.stat().st_nlink > 1:
+        message = f"{here} is a second name of another file, which would be overwritten"
+        raise UsageFault(one_line(message), f"ls -li {quote(str(here))}   # or name another file")
     return path
 
 

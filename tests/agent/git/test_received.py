@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli import app
+from agent.cli.scaffold import scaffold
 from agent.errors import HistoryFault, ProjectFault, UsageFault
 from agent.git.plumbing import Plumbing
 from agent.git.programs import Setting, heed, silencing
@@ -303,6 +304,19 @@ def test_a_name_that_the_user_typed_is_written_through_no_link_of_a_repository(
     assert writable(folder / "other.tsv") == folder / "other.tsv"
     (tmp_path / "link").symlink_to(outside)
     assert writable(tmp_path / "link") == tmp_path / "link"
+    (folder / "second.tsv").hardlink_to(folder / "train.py")
+    with pytest.raises(UsageFault, match="second name"):
+        writable(folder / "second.tsv")
+
+
+def test_no_part_of_the_bundled_research_is_written_through_a_link(tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "r")
+    (tmp_path / "outside").mkdir()
+    (folder / "new").mkdir()
+    (folder / "new" / "workspace").symlink_to(tmp_path / "outside")
+    with pytest.raises(UsageFault, match="symbolic link"):
+        list(scaffold(folder / "new", "cpu"))
+    assert not list((tmp_path / "outside").iterdir())
 
 
 @pytest.mark.parametrize(
