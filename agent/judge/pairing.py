@@ -130,6 +130,12 @@ def comparable(scores: Sequence[Score], machine: str, tolerance: float | None) -
     return {score.seed: score for score in here}
 
 
+def left_out(scores: Sequence[Score], machine: str, tolerance: float | None) -> int:
+    """Return how many seeds on `machine` have only scores at another speed than the newest."""
+    here = {score.seed for score in scores if score.machine == machine}
+    return len(here) - len(comparable(scores, machine, tolerance))
+
+
 def _is_near(speed: float | None, newest: float, tolerance: float) -> bool:
     return speed is not None and speed > 0 and abs(log(speed / newest)) <= tolerance
 

@@ -182,6 +182,8 @@ class Assessment:
             case Keep() | Simplify():
                 if self._may_be_faster(evidence):
                     return _beside(evidence, "is the machine faster than before?")
+                if evidence.chosen:
+                    return Discard(reason=evidence.chosen)
                 return self._admitted(attempt, evidence, judgement)
             case Rerun():
                 broken = self._guarding.already_broken(evidence, judgement)

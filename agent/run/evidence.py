@@ -7,8 +7,11 @@ from agent.history.history import History
 from agent.judge.decide import incumbent_of
 from agent.judge.machines import model_of
 from agent.judge.noise import Noise, noise_of
-from agent.judge.pairing import BySeed, Scores, by_seed, pairs_of
+from agent.judge.pairing import BySeed, Scores, by_seed, left_out, pairs_of
 from agent.records.results import Attempt, Pair, Result, Score, Trial
+
+MOST_LEFT_OUT = 1
+"""Runs of a candidate that may be left out for their speed, where the incumbent's is steady."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,19 @@ class Evidence:
     def pairs(self) -> tuple[Pair, ...]:
         """The comparable pairs, in the order of the attempt's runs."""
         return pairs_of(self.own, self.other)
+
+    @property
+    def chosen(self) -> str:
+        """Why the attempt may have chosen which of its runs count; "" if it did not.
+
+        How many steps it made is its own word. If it made another number in several runs, and the
+        incumbent beside them did not, then it is no machine that changed.
+        """
+        left = left_out(self.result.own, self.machine, self.tolerance)
+        beside = [score for score in self.result.scores if score.role == "incumbent"]
+        if left <= MOST_LEFT_OUT or left_out(beside, self.machine, self.tolerance):
+            return ""
+        return f"{left} of its runs went at another speed, and the incumbent beside them did not"
 
     @property
     def here(self) -> dict[int, Score]:

@@ -153,3 +153,37 @@ def test_an_incumbent_that_was_not_run_for_long_is_run_again(tmp_path: Path) -> 
         history.note(late, result(score(1.2, 0, speed=10.0)))
         order = ordered(ledger, late)
         assert (order.role, order.commit) == ("incumbent", history.trials[0].attempt)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "beside", "expected"),
+    [
+        ((7.0, 7.0, 10.0, 10.0, 10.0), (10.0, 10.0), "discard"),
+        ((7.0, 10.0, 10.0, 10.0, 10.0), (10.0, 10.0), "keep"),
+        ((7.0, 7.0, 10.0, 10.0, 10.0), (7.0, 10.0), "keep"),
+    ],
+)
+def test_a_candidate_does_not_choose_by_its_speed_which_runs_count(
+    tmp_path: Path, claimed: Sequence[float], beside: Sequence[float], expected: str
+) -> None:
+    """How many steps it made is its own word: here it was unlucky where it claims few."""
+    timed = {"amount": 60, "unit": "s"}
+    steady = result(*(score(1.0, seed, speed=10.0) for seed in range(6)))
+    with study(tmp_path, verdict="sequential", budget=timed) as history:
+        ledger = measured(history, first=steady)
+        runs = result(*(score(1.0, seed, role="incumbent", speed=10.0) for seed in range(20)))
+        on_record(history, "discard", 1, against=0, pairs=pairs(KNOWN), result=runs)
+        attempt = begun(ledger, proposal(LR=0.3))
+        own = [
+            score(0.96 if speed == 10.0 else 1.02, seed, speed=speed)
+            for seed, speed in enumerate(claimed)
+        ]
+        again = [
+            score(1.0, seed, role="incumbent", speed=speed) for seed, speed in enumerate(beside)
+        ]
+        history.note(attempt, result(*own, *again))
+        step = ledger.next(attempt, machine_name())
+        assert not isinstance(step, Order)
+        assert step.trial.status == expected
+        if expected == "discard":
+            assert step.trial.reason.startswith("2 of its runs went at another speed")
