@@ -1,5 +1,6 @@
 """Asks once whether the user trusts what reaches out of a project."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ from agent.project.trust_store import TrustStore
 from sandbox.ground.agreed import agree
 
 OWN_RUN = "a run that was started here"
+AGREED = "AUTORESEARCH_AGREED"
+"""Names lists that could not be remembered, to a process that continues the session."""
 
 
 class Consent:
@@ -29,7 +32,7 @@ class Consent:
 
     def require(self, items: Sequence[Item]) -> None:
         """Ask for consent to the list, unless it was given before. Raise TrustFault without it."""
-        if items and not self._store.holds(digest_of(self._root, items)):
+        if items and not self._holds(digest_of(self._root, items)):
             self._ask(items)
         for item in items:
             if item.kind == "program":
@@ -57,17 +60,21 @@ class Consent:
 
     def is_own(self, first: str) -> bool:
         """Return whether this user started the run with this first commit on this machine."""
-        return self._store.holds(_own_run(first))
+        return self._holds(_own_run(first))
 
     def remember_run(self, first: str) -> None:
         """Treat the record of a run that the user starts now as the user's own word."""
         if not self.is_own(first):
             self._add(_own_run(first), (f"{OWN_RUN}: {first}",))
 
+    def _holds(self, digest: str) -> bool:
+        return self._store.holds(digest) or digest in os.environ.get(AGREED, "").split()
+
     def _add(self, digest: str, lines: tuple[str, ...]) -> None:
         try:
             self._store.add(digest, self._root, lines)
         except TrustFault as fault:
+            os.environ[AGREED] = f"{os.environ.get(AGREED, '')} {digest}"
             note = f"note: {fault.message}; you will be asked again"
             open_console(stderr=True).print(Text(note, "yellow"))
 

@@ -68,13 +68,13 @@ class Manner:
         """Return the options for a process that continues the session.
 
         How many workers there are is a run's own on this machine; elsewhere it is typed each time.
+        --trust is not among them: what was agreed to is remembered, and more may be listed then.
         """
         return words_of(
             **others,
             workers=None if self.where.is_local else self.workers,
             tracker=self.tracker,
             notify=self.notify,
-            trust=self.trust,
             unsafe_no_sandbox=self.unsafe,
             on=None if self.where.is_local else str(self.where),
             **self.slurm.flags,

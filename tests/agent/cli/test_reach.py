@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli.build import Place, prepared
-from agent.cli.consent import Consent
+from agent.cli.consent import AGREED, Consent
 from agent.cli.reach import (
     _programs,
     _tracked_python,
@@ -17,6 +17,8 @@ from agent.cli.reach import (
     items_of_network,
     prepare_source,
 )
+from agent.cli.slurm_options import OnSlurm
+from agent.cli.working import manner_of
 from agent.errors import ProjectFault, TrustFault
 from agent.history.history import History
 from agent.project.data import NetworkWanted, Source, prepare_data
@@ -237,3 +239,22 @@ def test_a_python_that_the_settings_name_is_part_of_what_may_use_the_network(
         ):
             pass
         assert isinstance(fault.value, TrustFault) == (python is not None)
+
+
+def test_a_session_that_goes_on_agrees_to_nothing_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--trust was typed for the list of its start; a pull may have made it longer since."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    monkeypatch.setenv(AGREED, "")
+    project = project_of(make_repository(tmp_path / "r"))
+    first, more = (Settings(read_only=(str(tmp_path / name),)) for name in ("first", "more"))
+    agree_to_read(project, first, Consent(project, trusted=True))
+    manner = manner_of(
+        None, OnSlurm(), 1, None, None, trust=True, unsafe=False, detach=True, as_json=False
+    )
+    assert "--trust" not in manner.words()
+    agree_to_read(project, first, Consent(project, trusted=False))
+    with pytest.raises(TrustFault, match="more"):
+        agree_to_read(project, more, Consent(project, trusted=False))
