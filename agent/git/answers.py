@@ -26,12 +26,18 @@ PATIENCE_WITH_CHILDREN = 300
 """Likewise where a program of the user's, such as a filter that downloads, works for it."""
 IMPATIENCE = 3
 """Likewise when nobody needs its answer any more, as after Ctrl-C."""
+MAX_COMPUTING = 60
+"""Seconds of processor time that a command may take while it says nothing. A pattern such as
+`*a*a**/*a*a**/b` in a file .gitattributes or .gitignore takes git for ever."""
+MAX_WRITING = 900
+"""Likewise for one that writes the files of a commit."""
 MAX_MEMORY = 4 << 30
 """Bytes of memory of a command's own: one that reads a device takes all there is."""
 LOOK_MILLISECONDS = 1_000
 WATCHED = 10
 """Times that it is watched between two looks, if it is: a disk is filled in a second."""
 CHUNK = 1 << 16
+PATTERNS = "a pattern in .gitattributes or .gitignore may have too many `**`"
 _BUSY = ("R", "D")
 """States of a process that computes, or waits for a disk."""
 
@@ -116,7 +122,7 @@ def _chunks(
     patience: in place of the usual one. watch: as for answer_of. Raise NoAnswer if the command does
     nothing for long.
     """
-    idle = _Idleness(process.pid, patience)
+    idle = _Idleness(process.pid, patience, MAX_WRITING if watch else None)
     poll = select.poll()
     for descriptor in descriptors:
         poll.register(descriptor, select.POLLIN)
@@ -152,10 +158,15 @@ class _Idleness:
     One that takes too much memory is of no more use.
     """
 
-    def __init__(self, session: int, patience: int | None = None) -> None:
+    def __init__(
+        self, session: int, patience: int | None = None, computing: int | None = None
+    ) -> None:
+        """patience, computing: in place of the usual looks and seconds of processor time."""
         self._session = session
         self._patience = patience
+        self._computing = MAX_COMPUTING if computing is None else computing
         self._before: tuple[int, ...] | None = None
+        self._first: int | None = None
         self._looks = 0
         self.words = ""
 
@@ -164,6 +175,12 @@ class _Idleness:
         processes = list(_processes_of(self._session))
         if sum(process.memory for process in processes) > MAX_MEMORY:
             self.words = f"it took more than {MAX_MEMORY >> 30} GiB of memory"
+            return True
+        own = sum(process.ticks for process in processes if process.number == self._session)
+        self._first = own if self._first is None else self._first
+        computed = (own - self._first) / os.sysconf("SC_CLK_TCK")
+        if computed > self._computing:
+            self.words = f"it computed for {computed:.0f} s; {PATTERNS}"
             return True
         now = tuple(sorted(process.ticks for process in processes))
         busy = any(process.state in _BUSY for process in processes)
@@ -180,6 +197,7 @@ class _Idleness:
 class _Process(NamedTuple):
     """A process as /proc shows it."""
 
+    number: int
     state: str
     ticks: int
     """Of processor time."""
@@ -195,7 +213,8 @@ def _processes_of(session: int) -> Iterator[_Process]:
             if int(fields[3]) == session:
                 _, resident, shared, *_ = map(int, (entry / "statm").read_bytes().split())
                 memory = (resident - shared) * os.sysconf("SC_PAGE_SIZE")
-                yield _Process(fields[0].decode(), int(fields[11]) + int(fields[12]), memory)
+                ticks = int(fields[11]) + int(fields[12])
+                yield _Process(int(entry.name), fields[0].decode(), ticks, memory)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

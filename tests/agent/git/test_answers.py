@@ -121,3 +121,23 @@ def test_more_than_fits_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyP
         with pytest.raises(HistoryFault, match="4194304 bytes, more than is read"):
             objects.file("HEAD", "large")
         assert objects.file("HEAD", "train.py")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [".gitattributes", ".gitignore", ".git/info/exclude"])
+def test_a_pattern_that_git_would_try_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(answers, "MAX_COMPUTING", 1)
+    folder = make_repository(tmp_path / "r")
+    deep = folder.joinpath(*["a" * 8] * 28)
+    deep.mkdir(parents=True)
+    (deep / "ac").write_text("x")
+    if name == ".gitattributes":
+        git(folder, "add", ".")
+    change(folder / "train.py")
+    with (folder / name).open("a") as file:
+        file.write("*a*a**/" * 10 + "b" + (" text\n" if name == ".gitattributes" else "\n"))
+    (deep / "ac").write_text("y")
+    with pytest.raises(HistoryFault, match=r"computed for \d+ s; a pattern in \.gitattributes"):
+        Plumbing(folder)("status", "--porcelain", "--untracked-files=all")
