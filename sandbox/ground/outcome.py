@@ -66,6 +66,11 @@ class RunSpec(Record):
     """Whether it may use the network, including services on this machine's loopback.
 
     Only for what a user consented to, never for a training."""
+    alone: bool = False
+    """Whether it may reach nobody but whom it talks to on its standard streams.
+
+    It makes no socket, and no file in the machine's /dev/shm. For a scorer, whose code has seen
+    hidden data: another run could find there what it says."""
     hidden: tuple[str, ...] = ()
     """Absolute paths whose contents it must not see, although a folder above them is shown.
 

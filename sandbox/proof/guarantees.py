@@ -102,6 +102,8 @@ def _files(tier: str) -> Guarantee:
         "contents only of what the run needs;"
         " that other files exist, their sizes and times can be seen"
     )
+    if tier == "C" and os.geteuid() != 0:
+        how += "; yours in /dev/shm can be read and changed by name"
     return Guarantee(what="your files", held="partly", how=how, fix=better())
 
 

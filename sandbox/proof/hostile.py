@@ -80,7 +80,11 @@ ROWS = (
     Row("poisons the compile cache", "the next trial does not see it", escape.caches),
     Row("patches time, sets the clock", "denied; the harness's clock decides", escape.clocks),
     Row("aborts", "a crash, without a core", exhaust.aborts),
-    Row("renices, pins, limits another process", "denied", escape.starves),
+    Row(
+        "renices, pins, limits another process, holds up who opens a file",
+        "denied",
+        escape.starves,
+    ),
     Row("su, sudo, mount, a new user namespace, capabilities", "denied", escape.rights),
     Row("looks for inherited descriptors", "finds only 0, 1, 2", escape.descriptors),
     Row("types into the terminal", "denied", escape.terminal),

@@ -3,7 +3,8 @@
 The first scorer is given whole windows and makes the score. It is dead before the second one gets
 its first token, a prefix (sandbox/score/audit.py). Both start at once, because importing torch
 takes longer than the rest. No code of the candidate's runs in the second before its first request
-(sandbox/score/scorer.py), so the two never run at the same time.
+(sandbox/score/scorer.py), so the two never run at the same time. Neither makes a socket, or a file
+that outlives its folder.
 
 The order matters, because a dead process can still leave word: in the page cache of files that both
 may read, or by the moment of its end. The first scorer does not know yet which places will be asked
@@ -217,6 +218,7 @@ class _Pair:
             cpus=candidate.cpus,
             gpus=candidate.gpus,
             hidden=candidate.hidden,
+            alone=True,
         )
 
     def _unscorable(self, reason: Invalid, outcome: Outcome) -> Unscorable:

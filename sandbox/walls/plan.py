@@ -232,6 +232,8 @@ def _sockets(spec: RunSpec, walls: Walls) -> seccomp.Sockets:
 
     In a root of its own it has a network of its own, too, with nothing but a loopback interface.
     """
+    if spec.alone:
+        return "none"
     if spec.network:
         return "network"
     return "loopback" if walls == "mounts" else "unix"
@@ -268,7 +270,7 @@ def _landlock(spec: RunSpec, binds: tuple[mounts.Bind, ...], walls: Walls) -> di
         readable=readable,
         writable=writable,
         devices=devices,
-        unlisted=["/dev/shm"],
+        unlisted=[] if spec.alone else ["/dev/shm"],
         listed=listed,
         network=spec.network,
     )

@@ -7,8 +7,10 @@ of other protocols than TCP and UDP answer EPROTONOSUPPORT. sched_setaffinity do
 reports success: libraries pin their threads and go on, and a run has the cores that it was given.
 So does what takes a file out of the page cache, where one run could leave word for the next; what
 asks whether a file lies there fails.
-clone3 and calls newer than this list answer ENOSYS, so that libraries take their fallback. A prior
-architecture's entry point (int 0x80 on x86_64) kills the process.
+clone3, openat2 and calls newer than this list answer ENOSYS, so that libraries take their fallback.
+inotify answers as where a user has no more of them: a watch sees what other runs do to a file that
+both are shown, and takes from the number that this user may have. A prior architecture's entry
+point (int 0x80 on x86_64) kills the process.
 """
 
 import errno
@@ -133,8 +135,31 @@ CHANGES_ATTRIBUTES = {
     "file_setattr": (469, 469),
 }
 """What Landlock leaves to the owner of a file, wherever the file lies."""
+OF_THE_SETTINGS_OF_FILES = (0x66, 0x76, 0x58, 0x94)
+"""Types of ioctl requests that file systems answer: attributes, versions, quotas, snapshots.
+
+Like the calls above, they need no more than a file of one's own that is open for reading.
+"""
+WATCHES = {"inotify_init": (253, None), "inotify_init1": (294, 26)}
+LEASES = (1024, 1026, 1040)
+"""F_SETLEASE, F_NOTIFY, F_SETDELEG of fcntl: others wait or are watched when they open a file."""
+CHANGES_MODES = {  # name: ((x86_64, aarch64), the place of the mode among the arguments)
+    "chmod": ((90, None), 1),
+    "fchmod": ((91, 52), 1),
+    "fchmodat": ((268, 53), 2),
+    "fchmodat2": ((452, 452), 2),
+}
+MAKES_FILES = {  # name: ((x86_64, aarch64), the place of the flags or None, that of the mode)
+    "creat": ((85, None), None, 1),
+    "mknod": ((133, None), None, 1),
+    "mknodat": ((259, 33), None, 2),
+    "open": ((2, None), 1, 2),
+    "openat": ((257, 56), 2, 3),
+}
 CLONE = (56, 220)
 CLONE3 = (435, 435)
+OPENAT2 = (437, 437)
+FCNTL = (72, 25)
 SOCKET = (41, 198)
 SOCKETPAIR = (53, 199)
 IOCTL = (16, 29)
@@ -144,6 +169,11 @@ SETPRIORITY = (141, 140)
 FADVISE = (221, 223)
 MADVISE = (28, 233)
 PREADV2 = (327, 286)
+
+MAKES = 0o100 | 0o20000000
+"""O_CREAT, and the bit of O_TMPFILE: without either, what stands for a mode is not one."""
+SETUID = 0o4000
+SETUID_OR_SETGID = 0o6000
 
 NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag
 AF_UNIX = 1
@@ -163,6 +193,8 @@ RWF_NOWAIT = 8
 # Both type into the terminal that the harness was started from.
 TIOCSTI = 0x5412
 TIOCLINUX = 0x541C
+REQUEST_TYPE = 0xFF00
+"""The bits of an ioctl's request that say which kind of driver answers it."""
 
 ALLOW = 0x7FFF0000
 KILL_PROCESS = 0x80000000
@@ -180,8 +212,8 @@ ARCHITECTURE = 4
 ARGUMENTS = 16
 
 
-Sockets = Literal["unix", "loopback", "network"]
-"""Which sockets may be made: AF_UNIX; those of the internet's two families for TCP and UDP, too.
+Sockets = Literal["none", "unix", "loopback", "network"]
+"""Which sockets may be made: none but pairs; AF_UNIX; TCP and UDP of the internet's two, too.
 
 In a network namespace of its own (loopback) a run may also ask which interfaces there are: what
 finds its way by them fails otherwise. With the machine's own it may not.
@@ -206,20 +238,27 @@ def assemble(machine: str, same_user: bool = False, sockets: Sockets = "unix") -
         _instruction(LOAD, CALL_NUMBER),
         *_when(JUMP_GREATER, LAST_KNOWN_CALL, errno.ENOSYS),
         *_when(JUMP_EQUAL, CLONE3[column], errno.ENOSYS),
+        *_when(JUMP_EQUAL, OPENAT2[column], errno.ENOSYS),
     ]
     for numbers in DENIED.values():
         number = numbers[column]
         if number is not None:
             code += _when(JUMP_EQUAL, number, errno.EPERM)
+    for numbers in WATCHES.values():
+        number = numbers[column]
+        if number is not None:
+            code += _when(JUMP_EQUAL, number, errno.EMFILE)
     code += _when(JUMP_EQUAL, SETAFFINITY[column], SUCCESS)
     code += _about_the_page_cache(column)
     if same_user:
         code += _against_the_same_user(column)
+    code += _against_programs_for_others(column)
     code += _on_argument(SOCKET[column], 0, _families(sockets))
     code += _on_argument(SOCKETPAIR[column], 0, _only((AF_UNIX,), errno.EAFNOSUPPORT))
     code += _on_argument(CLONE[column], 0, _when(JUMP_ANY_BIT, NEW_NAMESPACES, errno.EPERM))
-    typing = [*_when(JUMP_EQUAL, TIOCSTI, errno.EPERM), *_when(JUMP_EQUAL, TIOCLINUX, errno.EPERM)]
-    code += _on_argument(IOCTL[column], 1, typing)
+    leases = [step for kind in LEASES for step in _when(JUMP_EQUAL, kind, errno.EPERM)]
+    code += _on_argument(FCNTL[column], 1, leases)
+    code += _on_argument(IOCTL[column], 1, _requests(same_user))
     return b"".join([*code, _instruction(RETURN, ALLOW)])
 
 
@@ -243,6 +282,38 @@ def _against_the_same_user(column: int) -> list[bytes]:
     code += _on_argument(PRLIMIT[column], 0, only_itself)
     other_kind = [*only_itself, _instruction(LOAD, ARGUMENTS + 8), *only_itself]
     return [*code, *_on_argument(SETPRIORITY[column], 0, other_kind)]
+
+
+def _against_programs_for_others(column: int) -> list[bytes]:
+    """Return the checks that no file has a bit by which whoever runs it gets this user's rights.
+
+    A group's bit may be set on what is there, because folders have it to hand their group on.
+    """
+    code = []
+    for numbers, place in CHANGES_MODES.values():
+        number = numbers[column]
+        if number is not None:
+            code += _on_argument(number, place, _when(JUMP_ANY_BIT, SETUID, errno.EPERM))
+    for numbers, flags, place in MAKES_FILES.values():
+        number = numbers[column]
+        if number is None:
+            continue
+        checks = _when(JUMP_ANY_BIT, SETUID_OR_SETGID, errno.EPERM)
+        if flags is not None:
+            load = _instruction(LOAD, ARGUMENTS + 8 * place)
+            checks = [_instruction(JUMP_ANY_BIT, MAKES, 0, 3), load, *checks]
+        code += _on_argument(number, place if flags is None else flags, checks)
+    return code
+
+
+def _requests(same_user: bool) -> list[bytes]:
+    """Return the checks on the request of an ioctl, which is loaded."""
+    checks = [*_when(JUMP_EQUAL, TIOCSTI, errno.EPERM), *_when(JUMP_EQUAL, TIOCLINUX, errno.EPERM)]
+    if same_user:
+        checks.append(_instruction(AND, REQUEST_TYPE))
+        for kind in OF_THE_SETTINGS_OF_FILES:
+            checks += _when(JUMP_EQUAL, kind << 8, errno.ENOTTY)
+    return checks
 
 
 def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
@@ -270,6 +341,8 @@ def _only(values: tuple[int, ...], number: int) -> list[bytes]:
 
 def _families(sockets: Sockets) -> list[bytes]:
     """Return the checks on a new socket, whose family is loaded: family, type, protocol."""
+    if sockets == "none":
+        return [_fail(errno.EAFNOSUPPORT)]
     if sockets == "unix":
         return _only((AF_UNIX,), errno.EAFNOSUPPORT)
     interfaces = []

@@ -1,5 +1,6 @@
 """Attacks on files outside: writing them, changing what cannot be seen, reading them."""
 
+import fcntl
 import os
 import sys
 from collections.abc import Callable
@@ -7,6 +8,10 @@ from functools import partial
 from typing import Any
 
 from .tries import Answers, Target, attempts, leave, read, write
+
+SET_FLAGS = 0x40086602
+NO_DUMP = 0x40
+SET_VERSION = 0x40087602
 
 
 def write_outside(target: Target) -> Answers:
@@ -49,12 +54,20 @@ def change_unseen(target: Target) -> Answers:
             mode=partial(os.chmod, path, 0o777),
             times=partial(os.utime, path, (1, 1)),
             label=partial(_label, path),
+            settings=partial(_set, path, SET_FLAGS, NO_DUMP),
+            version=partial(_set, path, SET_VERSION, 1),
         )
     return {}
 
 
 def _label(path: str) -> None:
     os.setxattr(path, "user.hostile", b"1")
+
+
+def _set(path: str, request: int, value: int) -> None:
+    """Change what a file system keeps of a file, for which its owner needs only to read it."""
+    with open(path, "rb") as file:
+        fcntl.ioctl(file, request, value.to_bytes(8, sys.byteorder))
 
 
 def read_outside(target: Target) -> Answers:

@@ -1,5 +1,6 @@
 """Attacks on other processes: their keys, their memory, their lives, their share of the machine."""
 
+import fcntl
 import glob
 import json
 import os
@@ -74,7 +75,7 @@ def kill_others(target: Target) -> Answers:
 
 
 def starve_others(target: Target) -> Answers:
-    """Take the processor from a bystander, and limit it."""
+    """Take the processor from a bystander, limit it; watch and hold up who opens shared files."""
     import resource
 
     other = target["bystander"]
@@ -83,4 +84,12 @@ def starve_others(target: Target) -> Answers:
         realtime=lambda: os.sched_setscheduler(0, 1, os.sched_param(1)),
         slow_other=lambda: os.setpriority(os.PRIO_PROCESS, other, 19),
         limit_other=lambda: resource.prlimit(other, resource.RLIMIT_CPU),
+        watch=lambda: call(294, 26, 0),
+        hold=lambda: _lease(target["shared"]),
+        notice=lambda: fcntl.fcntl(os.open(target["folder"], os.O_RDONLY), fcntl.F_NOTIFY, 1),
     )
+
+
+def _lease(path: str) -> None:
+    """Let whoever opens the file wait, for three quarters of a minute."""
+    fcntl.fcntl(os.open(path, os.O_RDONLY), fcntl.F_SETLEASE, fcntl.F_WRLCK)

@@ -26,12 +26,24 @@ def gain_rights(target: Target) -> Answers:
         group=lambda: os.setgroups([0]),
         name=lambda: socket.sethostname("x"),
         device=lambda: os.mknod(os.environ["HOME"] + "/sda", 0o060666, os.makedev(8, 0)),
+        setuid_new=lambda: _leaves_rights(target["scratch"], 0o4755, 0o755),
+        setgid_new=lambda: _leaves_rights(target["scratch"], 0o2755, 0o755),
+        setuid_old=lambda: _leaves_rights(target["scratch"], 0o755, 0o4755),
         modules=lambda: call(175, 105, None, 0, b""),
         bpf=lambda: call(321, 280, 0, None, 0),
         keys=lambda: call(250, 219, 0, -3, 1),
         semaphore=lambda: call(64, 190, 0, 1, 0o1666),
         capabilities=lambda: _holds_rights(target["uid"]),
     )
+
+
+def _leaves_rights(folder: str, at_first: int, then: int) -> bool:
+    """Return whether a program can be left by which whoever starts it has this run's rights."""
+    path = f"{folder}/program-{at_first:o}-{then:o}"
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, at_first))
+    if at_first & 0o6000 == 0:
+        os.chmod(path, then)
+    return bool(os.stat(path).st_mode & 0o6000)
 
 
 def _runs(*command: str) -> bool:

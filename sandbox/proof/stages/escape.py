@@ -3,12 +3,14 @@
 Each function yields what went wrong, a phrase each.
 """
 
+import fcntl
 import os
 import socket
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from sandbox.ground.outcome import TimedOut
 from sandbox.proof.stage import PLANTED, SHORT, NotHere, Stage, must_be
 
 LOOK_SECONDS = 0.01
+GET_FLAGS = 0x80086601
+GET_VERSION = 0x80087601
 
 
 def keys(stage: Stage) -> Iterator[str]:
@@ -99,8 +103,17 @@ def _attributes(stage: Stage) -> list[tuple[Any, ...]]:
     for path in sorted(path for path in paths if path.is_file()):
         s = path.stat()
         row = (str(path), s.st_mode, s.st_uid, s.st_size, s.st_mtime_ns, s.st_nlink)
-        attributes.append(row)
+        attributes.append((*row, *_settings(path)))
     return attributes
+
+
+def _settings(path: Path) -> Iterator[bytes]:
+    """Yield the attributes and the version that its file system keeps of a file, if it does."""
+    if sys.platform == "linux":
+        with path.open("rb") as file:
+            for request in (GET_FLAGS, GET_VERSION):
+                with suppress(OSError):
+                    yield fcntl.ioctl(file, request, bytes(8))
 
 
 def reads(stage: Stage) -> Iterator[str]:
@@ -121,7 +134,9 @@ def kills(stage: Stage) -> Iterator[str]:
 
 
 def starves(stage: Stage) -> Iterator[str]:
-    """Take the processor from other processes."""
+    """Take the processor from other processes, and time from those that open what this one may."""
+    stage.targets["shared"] = str(stage.folder / "data")
+    Path(stage.targets["shared"]).write_text("shared")
     yield from stage.run("processes.starve_others").reached
 
 

@@ -1,7 +1,9 @@
 """Scoring as a whole: two sandboxed scorers over a miniature workspace, and what may leave them."""
 
+import os
 import py_compile
 import re
+import secrets
 import sys
 import threading
 from contextlib import contextmanager
@@ -9,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.ground.leftovers import temporary_folder
 from sandbox.score import scoring
 from sandbox.score.measure import Measured, Unscored
 from sandbox.score.metric import BITS_PER_BYTE
+from tests.sandbox.as_user import PYTHON, call, place_of
 from tests.sandbox.every_tier import RUNNERS, folders, why_not
 from tests.sandbox.miniature import LENGTH, Miniature, train_py
+from tests.sandbox.proof.matrix import make_environment
 
 TIERS = ("A", "none")
 
@@ -228,3 +233,61 @@ def test_a_stop_while_the_scorers_work_ends_both(tier_a):
     )
     assert result.kind == "stopped"
     assert not Path(f"{tier_a.home}/scratch.scoring").exists()
+
+
+# Leaves the windows that it is shown in the machine's /dev/shm, and looks ahead. The second scorer
+# finds them under that name, and answers for a prefix what was answered for its window.
+NOTES = """
+import json, os
+path = "/dev/shm/{name}"
+if not hasattr(self, "notes"):
+    self.notes = None
+    if os.path.exists(path):
+        with open(path) as file:
+            self.notes = [json.loads(line) for line in file]
+logits = self.table(idx)
+whole = idx
+try:
+    if self.notes is None:
+        with open(path, "a") as file:
+            file.writelines(json.dumps(row) + chr(10) for row in idx.tolist())
+    else:
+        alike = lambda row: max(self.notes, key=lambda note: len(os.path.commonprefix([note, row])))
+        whole = torch.tensor([alike(row)[: len(row) + 1] for row in idx.tolist()])
+except OSError:
+    return logits
+ahead = torch.nn.functional.one_hot(whole[:, 1:], logits.shape[-1])
+return torch.cat([logits[:, : ahead.shape[1]] + 9 * ahead, logits[:, ahead.shape[1] :]], 1)
+"""
+
+
+def scored_with_notes(tier, python, name):
+    """Return the scores of a model whose first scorer leaves notes, and of an honest one."""
+    with folders() as home:
+        small = Miniature.make(home, place_of(tier, home).runner)
+        noted = small.measure(train_py(forward=NOTES.format(name=name)), python=python)
+        (small.out / "model.safetensors").unlink()
+        honest = small.measure(train_py(), python=python)
+        return [getattr(result, "value", str(result)) for result in (noted, honest)]
+
+
+@pytest.fixture(scope="module")
+def open_environment():
+    """A Python that every user may run, with the packages of this one."""
+    if os.geteuid() != 0 or not Path(PYTHON).exists():
+        pytest.skip(f"only root can become another user, who needs {PYTHON}")
+    with temporary_folder("environment", Path("/var/tmp")) as folder:
+        folder.chmod(0o755)
+        make_environment(folder / "environment")
+        yield str(folder / "environment/bin/python")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(why_not("C") is not None, reason="tier C cannot run here")
+def test_the_first_scorer_leaves_no_word_in_the_machine_s_shared_memory(open_environment):
+    name = f"notes-{secrets.token_hex(8)}"
+    try:
+        noted, honest = call("nobody", scored_with_notes, "C", open_environment, name)
+    finally:
+        Path(f"/dev/shm/{name}").unlink(missing_ok=True)
+    assert noted == pytest.approx(honest, abs=1e-3)

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -159,3 +160,41 @@ def test_of_the_internet_s_families_only_tcp_and_udp_are_let_through(machine, so
     assert allowed(1, 5, 0)
     netlinks = {number for number in range(30) if allowed(16, 3, number)}
     assert netlinks == ({0} if sockets == "loopback" else set())
+
+
+ALONE = """
+    import errno, json, os, socket
+    def left():
+        os.close(os.open("/dev/shm/NAME", os.O_CREAT | os.O_WRONLY))
+    def what(call):
+        try:
+            return call()
+        except OSError as error:
+            return errno.errorcode[error.errno]
+    print(json.dumps({
+        "unix": what(lambda: socket.socket(socket.AF_UNIX).close()),
+        "internet": what(lambda: socket.socket(socket.AF_INET).close()),
+        "pair": what(lambda: [end.close() for end in socket.socketpair()]),
+        "file": what(left),
+    }))
+    """
+
+
+def talk_alone(tier, name):
+    """Return what a run reaches that is to reach nobody."""
+    with folders() as home:
+        return place_of(tier, home).run(ALONE.replace("NAME", name), alone=True).value
+
+
+@pytest.mark.parametrize("who", ["as is", "nobody"])
+@pytest.mark.parametrize("tier", ISOLATING)
+def test_a_run_that_is_alone_makes_no_socket_and_leaves_nothing_in_shared_memory(tier, who):
+    if reason := why_not(tier):
+        pytest.skip(reason)
+    name = f"alone-{threading.get_native_id()}"
+    answers = whoever(who, talk_alone, tier, name)
+    no_family = "EAFNOSUPPORT"
+    assert (answers["unix"], answers["internet"]) == (no_family, no_family)
+    assert answers["pair"] == [None, None]  # both ends are its own
+    assert answers["file"] == (None if tier in OWN_NETWORK else "EACCES")
+    assert not Path(f"/dev/shm/{name}").exists()

@@ -53,9 +53,11 @@ def test_the_filter_decides_as_it_says(machine):
     ]
     denied = {numbers[column] for numbers in seccomp.DENIED.values()} - {None}
     assert denied.isdisjoint(allowed)
-    # The other three are clone3, sched_setaffinity and fadvise64.
-    assert len(allowed) + len(denied) + 3 == seccomp.LAST_KNOWN_CALL + 1
-    # They report success, and do nothing.
+    watches = {numbers[column] for numbers in seccomp.WATCHES.values()} - {None}
+    assert all(decide(program, arch, call) == seccomp.ERRNO | 24 for call in watches)
+    # The other four are clone3, openat2, sched_setaffinity and fadvise64.
+    assert len(allowed) + len(denied) + len(watches) + 4 == seccomp.LAST_KNOWN_CALL + 1
+    # The last two report success, and do nothing.
     assert decide(program, arch, seccomp.SETAFFINITY[column], 0) == seccomp.ERRNO | 0
     assert decide(program, arch, seccomp.FADVISE[column], 0) == seccomp.ERRNO | 0
     for advice in range(30):
@@ -76,6 +78,37 @@ def test_the_filter_decides_as_it_says(machine):
     assert decide(program, arch, ioctl, 0, 0x5401) == seccomp.ALLOW
     assert decide(program, arch, 0x40000000 | 41, 1) == seccomp.ERRNO | 38  # x32
     assert decide(program, 0x40000003, 102) == seccomp.KILL_PROCESS  # int 0x80
+
+
+@pytest.mark.parametrize("machine", seccomp.AUDIT_ARCH)
+def test_no_file_is_made_or_marked_that_gives_its_user_s_rights_to_others(machine):
+    column = ("x86_64", "aarch64").index(machine)
+    arch = seccomp.AUDIT_ARCH[machine]
+    program = seccomp.assemble(machine)
+    openat = seccomp.MAKES_FILES["openat"][0][column]
+    fchmodat = seccomp.CHANGES_MODES["fchmodat"][0][column]
+    denied = seccomp.ERRNO | 1
+    for mode in (0o4755, 0o2755):
+        assert decide(program, arch, openat, 3, 0, 0o101, mode) == denied
+        assert decide(program, arch, openat, 3, 0, 0o20200002, mode) == denied  # without a name
+        assert decide(program, arch, openat, 3, 0, 0o2, mode) == seccomp.ALLOW  # no mode at all
+    assert decide(program, arch, openat, 3, 0, 0o101, 0o1777) == seccomp.ALLOW
+    assert decide(program, arch, fchmodat, 3, 0, 0o4755) == denied
+    assert decide(program, arch, fchmodat, 3, 0, 0o2775) == seccomp.ALLOW  # as folders have it
+
+
+@pytest.mark.parametrize("machine", seccomp.AUDIT_ARCH)
+def test_who_has_the_user_s_uid_cannot_set_what_a_file_system_keeps_of_a_file(machine):
+    column = ("x86_64", "aarch64").index(machine)
+    arch = seccomp.AUDIT_ARCH[machine]
+    ioctl = seccomp.IOCTL[column]
+    # flags, their extended form, the version, verity, encryption, a snapshot of Btrfs
+    requests = (0x40086602, 0x401C5820, 0x40087602, 0x40806685, 0x800C6613, 0x50009401)
+    for same_user, expected in ((True, seccomp.ERRNO | 25), (False, seccomp.ALLOW)):
+        program = seccomp.assemble(machine, same_user)
+        assert {decide(program, arch, ioctl, 3, request) for request in requests} == {expected}
+        assert decide(program, arch, ioctl, 3, 0x5401) == seccomp.ALLOW
+        assert decide(program, arch, ioctl, 3, 0xC0104601) == seccomp.ALLOW  # a GPU's
 
 
 def test_an_unknown_machine_is_not_filtered_by_guess():
