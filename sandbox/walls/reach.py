@@ -1,8 +1,11 @@
 """Checks what a run without a root of its own can reach by its uid, where Landlock is no help."""
 
+import glob
 import os
+import re
+import socket
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from shlex import quote
@@ -22,7 +25,39 @@ CONTROL_SOCKETS = (
     "/run/user/{uid}/podman/podman.sock",
 )
 """Behind each of them, something starts programs for whoever asks, outside of every wall."""
-AGENTS = ("SSH_AUTH_SOCK", "GPG_AGENT_INFO")
+OWN_SOCKETS = (
+    "/tmp/tmux-{uid}/*",
+    "/run/screen/S-*/*",
+    "/tmp/screens/S-*/*",
+    "{home}/.screen/*",
+    "/run/user/{uid}/zellij/*/*",
+    "/tmp/zellij-{uid}/*/*",
+    "/tmp/emacs{uid}/*",
+    "/run/user/{uid}/emacs/*",
+    "/run/user/{uid}/nvim.*",
+    "/run/user/{uid}/vscode-ipc-*.sock",
+    "/tmp/vscode-ipc-*.sock",
+    "/tmp/kitty-*",
+    "/tmp/.X11-unix/X*",
+    "/run/user/{uid}/wayland-*",
+    "/tmp/dbus-*",
+    "/tmp/ssh-*/agent.*",
+    "/run/user/{uid}/keyring/*",
+    "/run/user/{uid}/gnupg/S.gpg-agent*",
+    "{home}/.gnupg/S.gpg-agent*",
+)
+"""Patterns of where a user's terminals, editors, screens and agents listen for that user alone."""
+VARIABLES = (
+    "SSH_AUTH_SOCK",
+    "GPG_AGENT_INFO",
+    "TMUX",
+    "NVIM",
+    "VSCODE_IPC_HOOK_CLI",
+    "KITTY_LISTEN_ON",
+    "DBUS_SESSION_BUS_ADDRESS",
+)
+"""They name such a socket: as a path, or as `unix:path=…`; more may follow."""
+NAMED = re.compile(r"(?:unix:)?(?:path=)?(/[^,:;]+)")
 
 
 def check_paths(binds: Iterable[Bind], identity: tuple[int, int] | None) -> None:
@@ -61,15 +96,44 @@ def check_sockets(identity: tuple[int, int] | None) -> None:
     Landlock does not keep it from a socket file.
     """
     paths = [path.format(uid=os.geteuid()) for path in CONTROL_SOCKETS]
-    paths += [os.environ[name].partition(":")[0] for name in AGENTS if name in os.environ]
+    named = [NAMED.match(os.environ.get(name, "")) for name in VARIABLES]
+    paths += [match[1] for match in named if match]
+    if identity is None:
+        paths += _own_sockets()
     for path in paths:
         if _may_connect(path, identity):
             raise SandboxFault(
                 f"a run could reach {path},"
                 " behind which programs and keys are used for whoever asks",
                 "sudo apt-get install bubblewrap"
-                "   # or start as a user who may not use that socket",
+                "   # or end that program, or start as a user who may not use its socket",
             )
+
+
+def _own_sockets() -> Iterator[str]:
+    """Yield the sockets of OWN_SOCKETS on which somebody listens."""
+    for pattern in OWN_SOCKETS:
+        pattern = pattern.format(uid=os.geteuid(), home=glob.escape(_home()))
+        for path in glob.iglob(pattern):  # noqa: PTH207  pathlib raises where a folder is closed
+            if _listens(path):
+                yield path
+
+
+def _home() -> str:
+    return os.path.expanduser("~")  # noqa: PTH111  without a home, pathlib raises
+
+
+def _listens(path: str) -> bool:
+    """Return whether a program listens there; many leave their socket behind."""
+    with socket.socket(socket.AF_UNIX) as stream:
+        stream.setblocking(False)
+        try:
+            stream.connect(path)
+        except BlockingIOError:
+            return True  # its queue is full
+        except OSError:
+            return False
+    return True
 
 
 def _may_connect(path: str, identity: tuple[int, int] | None) -> bool:

@@ -238,6 +238,28 @@ def test_where_a_socket_starts_programs_for_the_user_tier_c_refuses(monkeypatch)
             assert "bubblewrap" in caught.value.next_command
 
 
+def test_where_a_terminal_or_an_editor_of_the_user_s_listens_tier_c_refuses(monkeypatch):
+    with folders() as home, socket.socket(socket.AF_UNIX) as terminal:
+        monkeypatch.setattr(reach, "CONTROL_SOCKETS", ())
+        monkeypatch.setattr(reach, "OWN_SOCKETS", (f"{home}/tmux-{{uid}}/*",))
+        for name in reach.VARIABLES:
+            monkeypatch.delenv(name, raising=False)
+        path = home / f"tmux-{os.geteuid()}/default"
+        path.parent.mkdir()
+        terminal.bind(str(path))
+        reach.check_sockets(None)  # a socket that was left behind
+        terminal.listen()
+        with pytest.raises(SandboxFault, match=str(path)):
+            reach.check_sockets(None)
+        reach.check_sockets((1 << 30, 1 << 30))  # another uid may not connect
+        monkeypatch.setattr(reach, "OWN_SOCKETS", ())
+        reach.check_sockets(None)
+        for value in (str(path), f"{path},7,0", f"unix:path={path},guid=1", f"unix:{path}"):
+            monkeypatch.setenv("TMUX", value)
+            with pytest.raises(SandboxFault, match=str(path)):
+                reach.check_sockets(None)
+
+
 @pytest.mark.parametrize("machine", seccomp.AUDIT_ARCH)
 def test_against_its_own_user_a_run_can_do_no_more_than_to_itself(machine):
     column = ("x86_64", "aarch64").index(machine)
