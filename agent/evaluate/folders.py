@@ -1,5 +1,6 @@
 """Makes and removes the folders of one training, and its link to the data."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -22,10 +23,13 @@ Export = Callable[[str, Path], None]
 def exported(home: Path, commit: str, export: Export) -> Iterator[Path]:
     """Yield `home` with the attempt's files and an empty scratch; remove both afterwards.
 
-    Raise SandboxFault if a folder cannot be made.
+    Others cannot pass it where a run has this user's own uid: what it leaves could lend them rights
+    of this user's or of a group's. Raise SandboxFault if a folder cannot be made.
     """
     _remove(home)
     _make(home / "scratch")
+    if os.geteuid() != 0:
+        home.chmod(0o700)
     try:
         export(commit, home / WORKSPACE)
         yield home

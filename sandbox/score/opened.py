@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 IN_OPEN = 0x20
+IN_Q_OVERFLOW = 0x4000
 # struct inotify_event: the watch, the mask, a cookie, and the length of the name that follows.
 EVENT = struct.Struct("iIII")
 CHUNK = 1 << 12
@@ -76,7 +77,7 @@ class FirstOpen:
         while True:
             ready = {descriptor for descriptor, _ in waiting.poll()}
             now = time.monotonic()
-            if self._inotify in ready and name in _opened(os.read(self._inotify, CHUNK)):
+            if self._inotify in ready and _is_told(os.read(self._inotify, CHUNK), name):
                 self.seconds = now - self._began
                 return
             if self._wake in ready:
@@ -97,13 +98,16 @@ def _watch(folder: Path) -> int:
     return inotify
 
 
-def _opened(events: bytes) -> set[str]:
-    """Return the names of the opened files in a batch of inotify events."""
-    names: set[str] = set()
+def _is_told(events: bytes, name: str) -> bool:
+    """Return whether a batch of inotify events has an open of the file `name`.
+
+    So it is where events were lost: a training could open others until there is no room for that.
+    """
     at = 0
     while at < len(events):
-        _, _, _, length = EVENT.unpack_from(events, at)
-        name = events[at + EVENT.size : at + EVENT.size + length].rstrip(b"\0")
-        names.add(os.fsdecode(name))
+        _, mask, _, length = EVENT.unpack_from(events, at)
+        opened = events[at + EVENT.size : at + EVENT.size + length].rstrip(b"\0")
+        if mask & IN_Q_OVERFLOW or os.fsdecode(opened) == name:
+            return True
         at += EVENT.size + length
-    return names
+    return False

@@ -12,6 +12,7 @@ import pytest
 
 from agent.errors import SandboxFault
 from agent.evaluate.bench import Assignment, Bench, Plan
+from agent.evaluate.folders import exported
 from agent.evaluate.results import add_run
 from agent.evaluate.slots import Slot
 from agent.records.events import Event, Progress, TrialStarted
@@ -312,6 +313,15 @@ def test_what_a_killed_run_left_is_cleared_before_the_same_trial_runs_again(tmp_
     result, _ = measured(tmp_path, script)
     assert result is not None
     assert result.status == "scored"
+
+
+def test_others_cannot_pass_the_room_of_a_run_that_has_this_user_s_uid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for uid, others in ((0, 0o005), (1000, 0)):
+        monkeypatch.setattr("os.geteuid", lambda uid=uid: uid)
+        with exported(tmp_path / "room", "0", lambda _, folder: folder.mkdir()) as room:
+            assert room.stat().st_mode & 0o007 == others
 
 
 def test_a_run_cannot_see_what_it_is_measured_for(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """A training's time is judged by the harness's clock: the rule, and real trainings."""
 
+import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from sandbox.ground.budget import Budget, Limit
 from sandbox.ground.deadline import Deadline, Usual
 from sandbox.ground.outcome import Runner
+from sandbox.score import opened as watching
 from sandbox.score.measure import Measured, Unscored
 from sandbox.score.opened import FirstOpen, link_files, unlink_files
 from sandbox.tiers.choose import choose_runner
@@ -249,6 +252,24 @@ def test_an_open_through_another_folder_is_not_this_trainings(tmp_path: Path) ->
     unlink_files(tmp_path / "own")
     assert not (tmp_path / "own").exists()
     assert (data / "tokens.bin").read_text() == "x"
+
+
+def test_an_open_that_was_lost_among_others_counts(tmp_path: Path) -> None:
+    for name in ("tokens.bin", "meta.json", "other.json"):
+        (tmp_path / name).write_text("x")
+    watch = watching._watch(tmp_path)
+    try:
+        room = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+        for number in range(room):
+            os.close(os.open(tmp_path / ("meta.json", "other.json")[number % 2], os.O_RDONLY))
+        (tmp_path / "tokens.bin").read_text()
+        told = []
+        with suppress(BlockingIOError):
+            while events := os.read(watch, watching.CHUNK):
+                told.append(watching._is_told(events, "tokens.bin"))
+    finally:
+        os.close(watch)
+    assert told[-1] and not any(told[:-1])
 
 
 def test_where_nobody_can_watch_nothing_is_said(tmp_path: Path) -> None:
