@@ -256,7 +256,9 @@ def assemble(machine: str, same_user: bool = False, sockets: Sockets = "unix") -
     code += _on_argument(SOCKET[column], 0, _families(sockets))
     code += _on_argument(SOCKETPAIR[column], 0, _only((AF_UNIX,), errno.EAFNOSUPPORT))
     code += _on_argument(CLONE[column], 0, _when(JUMP_ANY_BIT, NEW_NAMESPACES, errno.EPERM))
-    leases = [step for kind in LEASES for step in _when(JUMP_EQUAL, kind, errno.EPERM)]
+    leases: list[bytes] = []
+    for kind in LEASES:
+        leases += _when(JUMP_EQUAL, kind, errno.EPERM)
     code += _on_argument(FCNTL[column], 1, leases)
     code += _on_argument(IOCTL[column], 1, _requests(same_user))
     return b"".join([*code, _instruction(RETURN, ALLOW)])
