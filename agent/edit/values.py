@@ -93,6 +93,8 @@ _COMMENTS = {
     "shell": _SHELL_COMMENT,
 }
 _BLANK_REST = re.compile(r"[ \t]*+(?:#[^\r\n]*+)?(?=[\r\n]|\Z)")
+_BLANKS = " \t\r\n"
+"""What a value may be surrounded by; other white space is a part of a text in YAML."""
 _MARK = "\ufeff"
 
 
@@ -169,7 +171,7 @@ def set_value(language: Language, text: str, path: str, value: str) -> str | Ref
     item = _item(document, path)
     if isinstance(item, Refused):
         return item
-    value = value.strip()
+    value = value.strip(_BLANKS)
     new = _read_value(language, value, item.tag)
     if isinstance(new, Refused):
         return new
@@ -308,7 +310,7 @@ def _only_changed(old: Document, item: Item, new: _New, result: Document | Refus
 
 def value_of(language: Language, text: str) -> Literal | None:
     """Return the constant that a text is in a language on its own, or None if it is none."""
-    new = _read_value(language, text.strip(), "")
+    new = _read_value(language, text.strip(_BLANKS), "")
     return None if isinstance(new, Refused) else new.value
 
 

@@ -392,3 +392,8 @@ def test_without_libyaml_the_places_are_the_same(monkeypatch: pytest.MonkeyPatch
     for one, two in zip(fast, slow, strict=True):
         assert one.tree == two.tree
         assert [item for item in one.items if item.value] == [i for i in two.items if i.value]
+
+
+@pytest.mark.parametrize("value", ["0\xa0", "\xa0", "\u2003x"])
+def test_a_space_that_is_none_to_yaml_is_a_part_of_the_value(value: str) -> None:
+    assert changed("yaml", "a: 1\n", "a", f" {value} \n") == f"a: {value}\n"
