@@ -106,6 +106,8 @@ _DENIED = re.compile(r"(?:'([^'\n]+)(?<!\.lock)'|couldn't read (\S+)): Permissio
 _NOT_FETCHED = ("lazy fetching disabled", "not allowed")
 # What git says of a reference whose file is empty or makes no sense.
 _TORN = re.compile(r"unable to resolve reference '(refs/[\w./-]+)': reference broken")
+# What git says of a reference that was deleted or moved since it was read.
+_MOVED = re.compile(r"unable to resolve reference '[^'\n]+'$|is at \w+ but expected", re.MULTILINE)
 # What git says of an object that is torn or gone.
 _DAMAGED = re.compile(r"\bis (?:corrupt|empty)\b|\bmissing\b|bad object|unable to read")
 # What git says of a disk that is full.
@@ -360,6 +362,8 @@ def _next_command(words: str, folder: Path) -> str:
     torn = _TORN.search(words)
     if torn:
         return f'rm "$(git rev-parse --git-path {torn[1]})"   # it is damaged, and leads nowhere'
+    if _MOVED.search(words):
+        return "autoresearch resume   # somebody else deleted or moved that reference meanwhile"
     if _INDEX.search(words):
         return 'rm "$(git rev-parse --git-path index)" && git reset   # makes the index anew'
     full = any(sign in words.lower() for sign in _FULL)

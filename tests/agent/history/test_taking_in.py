@@ -171,13 +171,19 @@ def test_a_note_of_a_newer_version_is_named(tmp_path: Path) -> None:
         History.open(project_of(tmp_path), "t")
 
 
-def test_a_reference_that_somebody_moved_is_not_written_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_reference_that_somebody_moved_is_not_written_over(tmp_path: Path, gone: bool) -> None:
     with study(tmp_path) as history:
         attempt = flying(history)
-        git(tmp_path, "update-ref", "refs/autoresearch/t/0", attempt.commit)
-        with pytest.raises(HistoryFault, match="refs/autoresearch/t/0"):
+        if gone:
+            git(tmp_path, "update-ref", "-d", "refs/autoresearch/t/0")
+        else:
+            git(tmp_path, "update-ref", "refs/autoresearch/t/0", attempt.commit)
+        with pytest.raises(HistoryFault, match="refs/autoresearch/t/0") as fault:
             history.note(attempt, scored(0.4))
-        assert git(tmp_path, "rev-parse", "refs/autoresearch/t/0") == attempt.commit
+        assert str(fault.value.next_command).startswith("autoresearch resume")
+        left = git(tmp_path, "for-each-ref", "--format=%(objectname)", "refs/autoresearch")
+        assert left == ("" if gone else attempt.commit)
 
 
 def test_a_reader_leaves_what_a_killed_process_left(tmp_path: Path) -> None:
