@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sandbox.ground.fault import SandboxFault
+from sandbox.ground.processes import read_file
 from sandbox.limits import held
-from sandbox.limits.meter import read_file
 
 BYTES_PER_ENTRY = 4096
 """What an empty file or folder counts for: a million of them also fill a disk."""

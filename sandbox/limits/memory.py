@@ -6,8 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from sandbox.ground.processes import read_file
 from sandbox.limits import held, ps
-from sandbox.limits.meter import HAS_PROC, read_file
+from sandbox.limits.meter import HAS_PROC
 
 KIB = 1024
 TMPFS_INSIDE = ("dev/shm", "tmp")

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.ground.processes import tree
 from sandbox.limits import ps
 
 HAS_PROC = Path("/proc/self").exists()
@@ -56,15 +57,7 @@ def descendants(root: int, *, inclusive: bool) -> list[int]:
     """Return the process ids below `root`, and `root` itself if inclusive."""
     if not HAS_PROC:
         return [row.pid for row in ps.tree(root, ps.table()) if inclusive or row.pid != root]
-    pids = []
-    pending = [root]
-    while pending:
-        pid = pending.pop()
-        pids.append(pid)
-        with suppress(OSError):
-            for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
-                children = read_file(f"/proc/{pid}/task/{thread}/children")
-                pending += [int(child) for child in children.split()]
+    pids = tree(root)
     return pids if inclusive else pids[1:]
 
 
@@ -77,11 +70,3 @@ def cores(pids: list[int]) -> set[int]:
                 with suppress(OSError):
                     allowed |= os.sched_getaffinity(int(thread))
     return allowed
-
-
-def read_file(path: str) -> str:
-    """Return the text of a file in /proc; "" if the process is gone or may not be read."""
-    try:
-        return Path(path).read_text()
-    except OSError:
-        return ""

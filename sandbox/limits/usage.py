@@ -13,7 +13,7 @@ from sandbox.ground import nvml
 from sandbox.ground.devices import Device
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.log import Log
-from sandbox.limits.meter import read_file
+from sandbox.ground.processes import read_file
 
 SUFFIX = ".usage.csv"
 """Of the file beside the log, in the place of `.log`."""

@@ -26,6 +26,7 @@ from typing import BinaryIO
 import numpy as np
 
 from sandbox.ground.answering import Stopwatch
+from sandbox.score.rehearsal import Shape
 from sandbox.score.sealed import FRAME_LOGITS, FRAME_TOKENS, Validation
 from sandbox.score.wire import Floats, Invalid, Rows, Tokens, log_probabilities, receive, send
 
@@ -69,6 +70,11 @@ class Places:
 
     windows: Rows
     cuts: Rows
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of its request."""
+        return Shape(len(self.cuts), int(self.cuts.max()), whole=False)
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,6 @@ def commit(
     stopwatch = stopwatch or Stopwatch()
     inputs, targets = validation.windows()
     logs = []
-    stopwatch.start()
     for frame in places:
         send(stdin, prefixes(inputs, frame, rng), frame.cuts - 1)
         logits = receive(stdout, (len(frame.cuts), validation.vocabulary))

@@ -1,7 +1,12 @@
 """The model's side of scoring, inside a sandbox: turns tokens into logits with train.py's model.
 
-Run as `python -I scorer.py TRAIN_PY WEIGHTS VOCAB_SIZE`. It holds no targets. All numbers are
-little-endian.
+Run as `python -I scorer.py TRAIN_PY WEIGHTS VOCAB_SIZE FILTERS`. It holds no targets. All numbers
+are little-endian.
+
+First it puts itself under the two system-call FILTERS (in hex, apart by a space), and sends a byte
+with the first one's listener on its stdin, a socket; without a descriptor where FILTERS is empty or
+the kernel has no such thing. From then on the harness can shut all files off
+(sandbox/score/gate.py).
 
 A request is three uint32 (rows, columns, whole), rows * columns int32 tokens and, if `whole` is 0,
 as many int32 positions as rows. The answer is a byte 0 and float16 logits
@@ -16,13 +21,24 @@ the other could talk to.
 """
 
 import builtins
+import ctypes
 import importlib.util
 import io
 import os
+import platform
+import socket
 import struct
 import sys
+from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, BinaryIO
+
+SECCOMP_CALL = {"x86_64": 317, "aarch64": 277}
+NO_NEW_PRIVILEGES = 38
+SET_FILTER = 1
+ALL_THREADS = 1
+NEW_LISTENER = 8
+ALL_OR_ERROR = 16
 
 REQUEST = struct.Struct("<III")
 FAILURE = struct.Struct("<BBI")
@@ -71,6 +87,7 @@ def main() -> None:
     train_py = sys.argv[1]
     weights = sys.argv[2]
     vocabulary = int(sys.argv[3])
+    filters = sys.argv[4]
     source = sys.stdin.buffer
     answers = io.FileIO(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever train.py prints goes to the log, not into the answers
@@ -78,6 +95,7 @@ def main() -> None:
     import safetensors.torch  # noqa: F401 -- these take seconds, and no code of the candidate's
     import torch  # noqa: F401
 
+    _offer_gate(filters)
     request = _request(source)
     if not request[0]:
         return
@@ -88,6 +106,32 @@ def main() -> None:
         line = _line(error.__traceback__, train_py)
         _write(answers, b"\1" + FAILURE.pack(stage[0], _name(error), line))
         raise
+
+
+def _offer_gate(filters: str) -> None:
+    """Install the filters on all threads of this process and send the first one's listener."""
+    listeners = []
+    if filters:
+        asking, denying = (bytes.fromhex(word) for word in filters.split(" "))
+        ctypes.CDLL(None).prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+        listener = _install(asking, NEW_LISTENER | ALL_THREADS | ALL_OR_ERROR)
+        if listener >= 0:
+            listeners.append(listener)
+    with socket.socket(fileno=os.dup(0)) as harness:
+        socket.send_fds(harness, [b"\1"], listeners)
+    if listeners:
+        os.close(listeners[0])
+        _install(denying, ALL_THREADS)
+        Path("/").exists()  # the first call that asks, by which the harness knows this process
+
+
+def _install(program: bytes, flags: int) -> int:
+    """Return what the kernel says to a filter: a descriptor or 0, and -1 for an error."""
+    call = SECCOMP_CALL.get(platform.machine(), -1)
+    code = ctypes.create_string_buffer(program, len(program))
+    pointer = struct.pack("=QQ", len(program) // 8, ctypes.addressof(code))
+    result: int = ctypes.CDLL(None).syscall(call, SET_FILTER, flags, pointer)
+    return result
 
 
 class _Model:

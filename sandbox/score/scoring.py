@@ -6,10 +6,11 @@ takes longer than the rest. No code of the candidate's runs in the second before
 (sandbox/score/scorer.py), so the two never run at the same time. Neither makes a socket, or a file
 that outlives its folder.
 
-The order matters, because a dead process can still leave word: in the page cache of files that both
-may read, or by the moment of its end. The first scorer does not know yet which places will be asked
-for, so it could only pass on the tokens themselves, bit by bit. The other way round, a few bits
-would tell at which places not to cheat.
+A dead process can still leave word in the kernel's memory of names and of files. So each scorer
+loses both before it sees hidden data (sandbox/score/gate.py). What is left is a few bits, such as
+the moment of its end, and for these the order matters. The first scorer does not know yet which
+places will be asked for, so it could only pass on the tokens themselves, bit by bit. The other way
+round, a few bits would tell at which places not to cheat.
 
 What leaves is a score, or one line in the harness's own words. The scorers' output is removed with
 their folders: they have seen the validation data.
@@ -21,7 +22,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeVar
 
@@ -53,10 +54,16 @@ from sandbox.score.audit import (
     choose_places,
     commit,
 )
-from sandbox.score.sealed import Validation, bits_per_byte, score
+from sandbox.score.gate import filters
+from sandbox.score.holdings import Holdings
+from sandbox.score.rehearsal import Rehearsal
+from sandbox.score.sealed import Validation, bits_per_byte, score, shapes_of
 from sandbox.score.wire import Ended, Failed, Floats, Invalid
 
 WORKSPACE = "workspace"
+PREFIXES = "prefixes"
+WHOLE = "whole"
+NO_FILES = "once validation data is shown, no file can be opened: read it in build_model"
 SCORER = str(Path(__file__).with_name("scorer.py"))
 
 # Scoring is a small part of a trial; a model that takes longer than training may is doing something
@@ -101,6 +108,8 @@ class Unscorable:
     detail: str
     learnt: bool = False
     """Whether the model may have learnt while it was scored, by the time that it took."""
+    shut: bool = False
+    """Whether its own code failed where it could name no file any more."""
 
 
 def score_weights(
@@ -110,17 +119,41 @@ def score_weights(
     runner: Runner,
     cancel: threading.Event,
 ) -> Scored | Unscorable | Cancelled:
-    """Return bits per byte, after the audit. Raise SandboxFault only."""
+    """Return bits per byte, after the audit. Raise SandboxFault only.
+
+    Code that fails once its files are shut off may load something for a shape of input that was not
+    rehearsed. It is scored once more, with every shape rehearsed.
+    """
+    answer = _scored(candidate, validation, audit, runner, cancel, complete=False)
+    if isinstance(answer, Unscorable) and answer.shut:
+        answer = _scored(candidate, validation, audit, runner, cancel, complete=True)
+    return answer
+
+
+def _scored(
+    candidate: Candidate,
+    validation: Validation,
+    audit: Audit,
+    runner: Runner,
+    cancel: threading.Event,
+    *,
+    complete: bool,
+) -> Scored | Unscorable | Cancelled:
     rng = np.random.default_rng(int.from_bytes(os.urandom(16)))
     places = choose_places(validation, FULL_PLACES if audit == "full" else PLACES, rng)
-    pair = _Pair(candidate, validation.vocabulary, runner, cancel)
+    vocabulary = validation.vocabulary
+    pair = _Pair(candidate, vocabulary, runner, cancel)
     first = Stopwatch()
     second = Stopwatch()
 
     def answer(stdin: BinaryIO, stdout: BinaryIO) -> Floats:
+        rehearsal = Rehearsal(shapes_of(validation), vocabulary, complete)
+        pair.shut(WHOLE, rehearsal.hold(stdin, stdout, rng, first))
         return score(validation, stdin, stdout, rng, first)
 
     def commit_to(stdin: BinaryIO, stdout: BinaryIO) -> Committed:
+        rehearsal = Rehearsal([frame.shape for frame in places], vocabulary, complete)
+        pair.shut(PREFIXES, rehearsal.hold(stdin, stdout, rng, second))
         return commit(validation, stdin, stdout, places, rng, second)
 
     outcomes = pair.run(answer, commit_to)
@@ -151,6 +184,11 @@ class _Pair:
         self._vocabulary = vocabulary
         self._runner = runner
         self._cancel = cancel
+        self._shut: dict[str, Holdings] = {}
+
+    def shut(self, name: str, holdings: Holdings) -> None:
+        """Note that a scorer's files are shut off. holdings: those that it can still read."""
+        self._shut[name] = holdings
 
     def run(
         self,
@@ -168,10 +206,11 @@ class _Pair:
             return commit_to(stdin, stdout)
 
         with ThreadPoolExecutor(1, thread_name_prefix="scorer") as thread:
-            second = thread.submit(self._converse, "prefixes", wait_and_commit)
+            second = thread.submit(self._converse, PREFIXES, wait_and_commit)
             try:
-                whole = self._converse("whole", answer)
+                whole = self._converse(WHOLE, answer)
                 if isinstance(whole, np.ndarray):
+                    self._efface(WHOLE)
                     needed.set()
             finally:
                 turn.set()
@@ -194,25 +233,46 @@ class _Pair:
             except Invalid as reason:
                 answers.append(reason)
 
-        outcome = self._runner.converse(self._spec(name), self._cancel, talk)
+        try:
+            outcome = self._runner.converse(self._spec(name), self._cancel, talk)
+        finally:
+            if name in self._shut:
+                self._shut[name].even_out(str(self._candidate.room / name))
         if isinstance(outcome, Cancelled):
             return outcome
         answer = answers[0] if answers else Ended()
-        return self._unscorable(answer, outcome) if isinstance(answer, Invalid) else answer
+        if not isinstance(answer, Invalid):
+            return answer
+        unscorable = self._unscorable(answer, outcome)
+        if name not in self._shut or unscorable.status != "invalid":
+            return unscorable
+        hint = ""
+        if isinstance(answer, Failed) and answer.wanted_a_file:
+            hint = f"; {NO_FILES}"
+        own = isinstance(answer, Failed | Ended)
+        return replace(unscorable, detail=unscorable.detail + hint, shut=own)
+
+    def _efface(self, name: str) -> None:
+        """Remove what a scorer that is dead has written: it takes room that can be measured."""
+        remove_tree(self._candidate.room / name)
+        self._log(name).unlink(missing_ok=True)
+
+    def _log(self, name: str) -> Path:
+        return self._candidate.room / f"{name}.log"
 
     def _spec(self, name: str) -> RunSpec:
         candidate = self._candidate
+        self._efface(name)  # of an earlier scoring
         scratch = candidate.room / name
-        remove_tree(scratch)  # of an earlier scoring
         scratch.mkdir()
         train = candidate.folder / candidate.train
-        vocabulary = str(self._vocabulary)
+        arguments = (str(train), candidate.weights, str(self._vocabulary), filters())
         seconds = SCORERS * max(MIN_SCORE_SECONDS, candidate.limits.wall_seconds)
         return RunSpec(
-            argv=(candidate.python, "-I", SCORER, str(train), candidate.weights, vocabulary),
+            argv=(candidate.python, "-I", SCORER, *arguments),
             folder=str(candidate.folder),
             scratch=str(scratch),
-            log=str(candidate.room / f"{name}.log"),
+            log=str(self._log(name)),
             limits=candidate.limits.model_copy(update={"wall_seconds": seconds}),
             read_only=(SCORER, candidate.weights),
             cpus=candidate.cpus,

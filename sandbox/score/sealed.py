@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from sandbox.ground.answering import Stopwatch
 from sandbox.ground.fault import SandboxFault
+from sandbox.score.rehearsal import Shape
 from sandbox.score.wire import Floats, Rows, Tokens, log_probabilities, receive, send
 
 # What one frame holds at most (but at least one window): 32 MiB of logits, and no more activations
@@ -107,7 +108,6 @@ def score(
     inputs, targets = validation.windows()
     logs = np.empty(inputs.shape, dtype=np.float32)
     frames = _frames(rng.permutation(len(inputs)), validation)
-    stopwatch.start()
     send(stdin, inputs[frames[0]])
     for rows, following in zip(frames, [*frames[1:], frames[0][:0]], strict=True):
         logits = receive(stdout, (*inputs[rows].shape, validation.vocabulary))
@@ -116,6 +116,12 @@ def score(
         send(stdin, inputs[following])
         logs[rows] = log_probabilities(logits, targets[rows])
     return logs
+
+
+def shapes_of(validation: Validation) -> list[Shape]:
+    """Return the shapes of the requests by which `score` asks."""
+    frames = _frames(np.arange(len(validation.windows()[0])), validation)
+    return [Shape(len(rows), validation.length, whole=True) for rows in frames]
 
 
 def _frames(order: Rows, validation: Validation) -> list[Rows]:

@@ -13,6 +13,8 @@ Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
 CHUNK_BYTES = 1 << 20
+FILE_ERRORS = ("ImportError", "ModuleNotFoundError", "OSError", "PermissionError", "RuntimeError")
+"""Those of ERRORS that Python and torch raise where a file cannot be opened."""
 
 
 class Invalid(Exception):
@@ -46,6 +48,11 @@ class Failed(Invalid):
         where = f" in train.py, line {self.line}" if 1 <= self.line <= lines else ""
         return f"scoring failed in {STAGES[self.stage]}: {ERRORS[self.error]}{where}"
 
+    @property
+    def wanted_a_file(self) -> bool:
+        """Whether the error may come from a file that could not be opened."""
+        return ERRORS[self.error] in FILE_ERRORS
+
 
 def send(stdin: BinaryIO, tokens: Tokens, positions: Rows | None = None) -> None:
     """Ask for the logits of `tokens` [rows, columns], or those at one position of each row."""
@@ -56,7 +63,7 @@ def send(stdin: BinaryIO, tokens: Tokens, positions: Rows | None = None) -> None
     try:
         stdin.write(data)
         stdin.flush()
-    except BrokenPipeError:
+    except ConnectionError:
         pass  # what it reported before it ended can still be read
 
 

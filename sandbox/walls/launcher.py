@@ -3,6 +3,7 @@
 import importlib
 import marshal
 import os
+import socket
 import subprocess
 import threading
 import weakref
@@ -70,13 +71,15 @@ class Launcher:
         """
         plan, plan_write = os.pipe()
         status, status_write = os.pipe()
+        # Not a pipe: a scorer passes a descriptor back (sandbox/score/gate.py).
+        stdin, theirs = socket.socketpair()
         # A second one, because bubblewrap closes the one it reports on before the launcher could
         # use it.
         second = os.dup(status_write)
         try:
             process = subprocess.Popen(
                 argv(plan, second),
-                stdin=subprocess.PIPE if talking else subprocess.DEVNULL,
+                stdin=theirs.fileno() if talking else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE if talking else subprocess.STDOUT,
                 env=environment,
@@ -89,10 +92,14 @@ class Launcher:
         except OSError as error:
             os.close(plan_write)
             os.close(status)
+            stdin.close()
             raise SandboxFault(f"cannot start the launcher: {error}") from error
         finally:
             for descriptor in (plan, status_write, second):
                 os.close(descriptor)
+            theirs.close()
+        with stdin:
+            process.stdin = stdin.makefile("wb") if talking else None
         return cls(process, plan_write, status, status_write)
 
     def send(self, plan: dict[str, Any]) -> None:

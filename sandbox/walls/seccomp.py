@@ -15,10 +15,26 @@ point (int 0x80 on x86_64) kills the process.
 
 import errno
 import functools
-import struct
 from typing import Literal
 
-AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+from sandbox.ground.bpf import (
+    ALLOW,
+    AND,
+    ARCHITECTURE,
+    ARGUMENTS,
+    AUDIT_ARCH,
+    CALL_NUMBER,
+    ERRNO,
+    JUMP_ANY_BIT,
+    JUMP_EQUAL,
+    JUMP_GREATER,
+    KILL_PROCESS,
+    LOAD,
+    RETURN,
+    column_of,
+    instruction,
+)
+
 LAST_KNOWN_CALL = 469  # file_setattr, Linux 6.17; the x32 entry points of x86_64 lie above it, too
 
 DENIED = {  # name: (x86_64, aarch64), None where the call does not exist
@@ -196,21 +212,7 @@ TIOCLINUX = 0x541C
 REQUEST_TYPE = 0xFF00
 """The bits of an ioctl's request that say which kind of driver answers it."""
 
-ALLOW = 0x7FFF0000
-KILL_PROCESS = 0x80000000
-ERRNO = 0x00050000
 SUCCESS = 0
-LOAD = 0x20
-JUMP_EQUAL = 0x15
-JUMP_GREATER = 0x25
-JUMP_ANY_BIT = 0x45
-AND = 0x54
-RETURN = 0x06
-# Offsets into struct seccomp_data.
-CALL_NUMBER = 0
-ARCHITECTURE = 4
-ARGUMENTS = 16
-
 
 Sockets = Literal["none", "unix", "loopback", "network"]
 """Which sockets may be made: none but pairs; AF_UNIX; TCP and UDP of the internet's two, too.
@@ -230,12 +232,12 @@ def assemble(machine: str, same_user: bool = False, sockets: Sockets = "unix") -
     kernel lets it do to those by that uid is denied. Changing a file's attributes does nothing
     and reports success, because compilers do it to their own output.
     """
-    column = ("x86_64", "aarch64").index(machine) if machine in AUDIT_ARCH else -1
+    column = column_of(machine)
     code = [
-        _instruction(LOAD, ARCHITECTURE),
-        _instruction(JUMP_EQUAL, AUDIT_ARCH[machine], 1, 0),
-        _instruction(RETURN, KILL_PROCESS),
-        _instruction(LOAD, CALL_NUMBER),
+        instruction(LOAD, ARCHITECTURE),
+        instruction(JUMP_EQUAL, AUDIT_ARCH[machine], 1, 0),
+        instruction(RETURN, KILL_PROCESS),
+        instruction(LOAD, CALL_NUMBER),
         *_when(JUMP_GREATER, LAST_KNOWN_CALL, errno.ENOSYS),
         *_when(JUMP_EQUAL, CLONE3[column], errno.ENOSYS),
         *_when(JUMP_EQUAL, OPENAT2[column], errno.ENOSYS),
@@ -261,7 +263,7 @@ def assemble(machine: str, same_user: bool = False, sockets: Sockets = "unix") -
         leases += _when(JUMP_EQUAL, kind, errno.EPERM)
     code += _on_argument(FCNTL[column], 1, leases)
     code += _on_argument(IOCTL[column], 1, _requests(same_user))
-    return b"".join([*code, _instruction(RETURN, ALLOW)])
+    return b"".join([*code, instruction(RETURN, ALLOW)])
 
 
 def _about_the_page_cache(column: int) -> list[bytes]:
@@ -280,9 +282,9 @@ def _against_the_same_user(column: int) -> list[bytes]:
         number = numbers[column]
         if number is not None:
             code += _when(JUMP_EQUAL, number, SUCCESS)
-    only_itself = [_instruction(JUMP_EQUAL, 0, 1, 0), _fail(errno.EPERM)]
+    only_itself = [instruction(JUMP_EQUAL, 0, 1, 0), _fail(errno.EPERM)]
     code += _on_argument(PRLIMIT[column], 0, only_itself)
-    other_kind = [*only_itself, _instruction(LOAD, ARGUMENTS + 8), *only_itself]
+    other_kind = [*only_itself, instruction(LOAD, ARGUMENTS + 8), *only_itself]
     return [*code, *_on_argument(SETPRIORITY[column], 0, other_kind)]
 
 
@@ -302,8 +304,8 @@ def _against_programs_for_others(column: int) -> list[bytes]:
             continue
         checks = _when(JUMP_ANY_BIT, SETUID_OR_SETGID, errno.EPERM)
         if flags is not None:
-            load = _instruction(LOAD, ARGUMENTS + 8 * place)
-            checks = [_instruction(JUMP_ANY_BIT, MAKES, 0, 3), load, *checks]
+            load = instruction(LOAD, ARGUMENTS + 8 * place)
+            checks = [instruction(JUMP_ANY_BIT, MAKES, 0, 3), load, *checks]
         code += _on_argument(number, place if flags is None else flags, checks)
     return code
 
@@ -312,30 +314,26 @@ def _requests(same_user: bool) -> list[bytes]:
     """Return the checks on the request of an ioctl, which is loaded."""
     checks = [*_when(JUMP_EQUAL, TIOCSTI, errno.EPERM), *_when(JUMP_EQUAL, TIOCLINUX, errno.EPERM)]
     if same_user:
-        checks.append(_instruction(AND, REQUEST_TYPE))
+        checks.append(instruction(AND, REQUEST_TYPE))
         for kind in OF_THE_SETTINGS_OF_FILES:
             checks += _when(JUMP_EQUAL, kind << 8, errno.ENOTTY)
     return checks
 
 
-def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
-    return struct.pack("=HBBI", code, if_true, if_false, value)
-
-
 def _fail(number: int) -> bytes:
-    return _instruction(RETURN, ERRNO | number)
+    return instruction(RETURN, ERRNO | number)
 
 
 def _when(jump: int, value: int, number: int) -> list[bytes]:
     """Return code that fails with `number` where the loaded word compares, else goes on."""
-    return [_instruction(jump, value, 0, 1), _fail(number)]
+    return [instruction(jump, value, 0, 1), _fail(number)]
 
 
 def _only(values: tuple[int, ...], number: int) -> list[bytes]:
     """Return code that fails with `number` unless the loaded word is one of `values`."""
     left = range(len(values), 0, -1)
     jumps = [
-        _instruction(JUMP_EQUAL, value, behind, 0)
+        instruction(JUMP_EQUAL, value, behind, 0)
         for value, behind in zip(values, left, strict=True)
     ]
     return [*jumps, _fail(number)]
@@ -350,20 +348,20 @@ def _families(sockets: Sockets) -> list[bytes]:
     interfaces = []
     if sockets == "loopback":
         routes = [
-            _instruction(LOAD, ARGUMENTS + 16),
+            instruction(LOAD, ARGUMENTS + 16),
             *_only((NETLINK_ROUTE,), errno.EPROTONOSUPPORT),
-            _instruction(RETURN, ALLOW),
+            instruction(RETURN, ALLOW),
         ]
-        interfaces = [_instruction(JUMP_EQUAL, AF_NETLINK, 0, len(routes)), *routes]
+        interfaces = [instruction(JUMP_EQUAL, AF_NETLINK, 0, len(routes)), *routes]
     return [
-        _instruction(JUMP_EQUAL, AF_UNIX, 0, 1),
-        _instruction(RETURN, ALLOW),
+        instruction(JUMP_EQUAL, AF_UNIX, 0, 1),
+        instruction(RETURN, ALLOW),
         *interfaces,
         *_only((AF_INET, AF_INET6), errno.EAFNOSUPPORT),
-        _instruction(LOAD, ARGUMENTS + 8),
-        _instruction(AND, SOCKET_TYPE),
+        instruction(LOAD, ARGUMENTS + 8),
+        instruction(AND, SOCKET_TYPE),
         *_only((SOCK_STREAM, SOCK_DGRAM), errno.ESOCKTNOSUPPORT),
-        _instruction(LOAD, ARGUMENTS + 16),
+        instruction(LOAD, ARGUMENTS + 16),
         *_only(PROTOCOLS, errno.EPROTONOSUPPORT),
     ]
 
@@ -373,5 +371,5 @@ def _on_argument(call: int, index: int, checks: list[bytes]) -> list[bytes]:
 
     The argument's low word is loaded, which comes first: both machines are little-endian.
     """
-    body = [_instruction(LOAD, ARGUMENTS + 8 * index), *checks, _instruction(RETURN, ALLOW)]
-    return [_instruction(JUMP_EQUAL, call, 0, len(body)), *body]
+    body = [instruction(LOAD, ARGUMENTS + 8 * index), *checks, instruction(RETURN, ALLOW)]
+    return [instruction(JUMP_EQUAL, call, 0, len(body)), *body]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.ground import bpf
 from sandbox.ground.devices import Device
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.outcome import GIB, MIB, Limits
@@ -260,22 +261,22 @@ def test_where_a_terminal_or_an_editor_of_the_user_s_listens_tier_c_refuses(monk
                 reach.check_sockets(None)
 
 
-@pytest.mark.parametrize("machine", seccomp.AUDIT_ARCH)
+@pytest.mark.parametrize("machine", bpf.AUDIT_ARCH)
 def test_against_its_own_user_a_run_can_do_no_more_than_to_itself(machine):
     column = ("x86_64", "aarch64").index(machine)
-    arch = seccomp.AUDIT_ARCH[machine]
+    arch = bpf.AUDIT_ARCH[machine]
     program = seccomp.assemble(machine, same_user=True)
-    denied = seccomp.ERRNO | 1
+    denied = bpf.ERRNO | 1
     for numbers in seccomp.CHANGES_ATTRIBUTES.values():
         if numbers[column] is not None:
             # It reports success, and does nothing.
-            assert decide(program, arch, numbers[column], 1) == seccomp.ERRNO | 0
-    assert decide(program, arch, seccomp.PRLIMIT[column], 0) == seccomp.ALLOW
+            assert decide(program, arch, numbers[column], 1) == bpf.ERRNO | 0
+    assert decide(program, arch, seccomp.PRLIMIT[column], 0) == bpf.ALLOW
     assert decide(program, arch, seccomp.PRLIMIT[column], 1234) == denied
-    assert decide(program, arch, seccomp.SETPRIORITY[column], 0, 0) == seccomp.ALLOW
+    assert decide(program, arch, seccomp.SETPRIORITY[column], 0, 0) == bpf.ALLOW
     for other in ((0, 7), (1, 0), (2, 0)):
         assert decide(program, arch, seccomp.SETPRIORITY[column], *other) == denied
-    assert decide(seccomp.assemble(machine), arch, seccomp.PRLIMIT[column], 1234) == seccomp.ALLOW
+    assert decide(seccomp.assemble(machine), arch, seccomp.PRLIMIT[column], 1234) == bpf.ALLOW
 
 
 # ---------------------------------------------------------------- Seatbelt, by its text alone

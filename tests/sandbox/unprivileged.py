@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 from sandbox.canary.canary import prove
+from sandbox.ground import bpf
 from sandbox.ground.outcome import MIB
 from sandbox.limits import cgroup
 from sandbox.proof.hostile import attack
@@ -32,15 +33,15 @@ FSOPEN = (430, 430)
 
 def allow_no_namespace() -> None:
     """Install a filter like docker's default, or a kernel without user namespaces."""
-    column = ("x86_64", "aarch64").index(platform.machine())
-    code = [seccomp._instruction(seccomp.LOAD, seccomp.CALL_NUMBER)]
+    column = bpf.column_of(platform.machine())
+    code = [bpf.instruction(bpf.LOAD, bpf.CALL_NUMBER)]
     for call in (UNSHARE, SETNS, MOUNT, MOVE_MOUNT, FSOPEN):
-        code += seccomp._when(seccomp.JUMP_EQUAL, call[column], 1)
-    code += seccomp._when(seccomp.JUMP_EQUAL, seccomp.CLONE3[column], 38)
-    namespaces = seccomp._when(seccomp.JUMP_ANY_BIT, seccomp.NEW_NAMESPACES, 1)
+        code += seccomp._when(bpf.JUMP_EQUAL, call[column], 1)
+    code += seccomp._when(bpf.JUMP_EQUAL, seccomp.CLONE3[column], 38)
+    namespaces = seccomp._when(bpf.JUMP_ANY_BIT, seccomp.NEW_NAMESPACES, 1)
     code += seccomp._on_argument(seccomp.CLONE[column], 0, namespaces)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    rights.install_filter(b"".join([*code, seccomp._instruction(seccomp.RETURN, seccomp.ALLOW)]))
+    rights.install_filter(b"".join([*code, bpf.instruction(bpf.RETURN, bpf.ALLOW)]))
 
 
 def become_nobody() -> None:

@@ -128,6 +128,24 @@ def test_weights_of_another_model_are_told_as_such(tier_a):
     assert result.detail == "scoring failed in loading the weights: RuntimeError"
 
 
+LOADS = "open(__file__).close()"
+
+
+def test_what_a_model_opens_at_its_first_input_of_some_shape_is_rehearsed(tier_a):
+    code = f"seen = self.__dict__.setdefault('seen', set())\nif idx.shape not in seen:\n    {LOADS}"
+    source = train_py(forward=f"{code}\nseen.add(idx.shape)\nreturn self.table(idx)")
+    result = tier_a.measure(source)
+    assert isinstance(result, Measured), result
+    assert result.value == tier_a.measure(train_py()).value
+
+
+def test_a_model_that_opens_a_file_beside_hidden_data_is_told_what_to_do(tier_a):
+    result = tier_a.measure(train_py(forward=f"{LOADS}\nreturn self.table(idx)"))
+    assert isinstance(result, Unscored)
+    assert result.detail.startswith("scoring failed in model(tokens): OSError in train.py, line ")
+    assert result.detail.endswith(scoring.NO_FILES)
+
+
 @pytest.mark.slow
 def test_the_full_audit_gives_the_same_score(tier_a):
     usual, full = (tier_a.measure(train_py(), audit=audit) for audit in ("usual", "full"))
@@ -152,8 +170,9 @@ return logits + 9.0 * torch.tensor(unasked)[..., None] * ahead
 
 
 def test_a_scorer_that_leaves_word_of_what_it_was_asked_for_gains_nothing(monkeypatch):
-    """Without a sandbox a file does it; within, it would be the page cache or the clock."""
+    """Without a sandbox a file that is not shut off does it; within, it would be the clock."""
     monkeypatch.setattr(scoring, "PLACES", 64)
+    monkeypatch.setattr(scoring, "filters", lambda: "")
     with miniature("none") as made:
         telling = TELLING.replace("LENGTH", str(LENGTH)).replace("WORD", repr(str(made.home / "w")))
         result = made.measure(train_py(forward=telling))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.ground import bpf
 from sandbox.walls import landlock, seccomp
 from tests.sandbox.as_user import place_of, whoever
 from tests.sandbox.every_tier import ISOLATING, folders, why_not
@@ -131,27 +132,27 @@ def test_a_loopback_of_its_own_works_and_leads_nowhere(tier, who):
         assert set(answers.values()) <= {"EAFNOSUPPORT", "gaierror"}
 
 
-@pytest.mark.parametrize("machine", seccomp.AUDIT_ARCH)
+@pytest.mark.parametrize("machine", bpf.AUDIT_ARCH)
 def test_the_filter_lets_the_internet_s_two_families_through_and_no_other(machine):
     column = ("x86_64", "aarch64").index(machine)
     program = seccomp.assemble(machine, sockets="network")
-    arch = seccomp.AUDIT_ARCH[machine]
+    arch = bpf.AUDIT_ARCH[machine]
     answers = {
         family: decide(program, arch, seccomp.SOCKET[column], family, 1) for family in range(50)
     }
-    assert {family for family, answer in answers.items() if answer == seccomp.ALLOW} == {1, 2, 10}
-    assert decide(program, arch, seccomp.SOCKETPAIR[column], 2) == seccomp.ERRNO | 97
+    assert {family for family, answer in answers.items() if answer == bpf.ALLOW} == {1, 2, 10}
+    assert decide(program, arch, seccomp.SOCKETPAIR[column], 2) == bpf.ERRNO | 97
 
 
-@pytest.mark.parametrize("machine", seccomp.AUDIT_ARCH)
+@pytest.mark.parametrize("machine", bpf.AUDIT_ARCH)
 @pytest.mark.parametrize("sockets", ["loopback", "network"])
 def test_of_the_internet_s_families_only_tcp_and_udp_are_let_through(machine, sockets):
     column = ("x86_64", "aarch64").index(machine)
     program = seccomp.assemble(machine, sockets=sockets)
-    arch = seccomp.AUDIT_ARCH[machine]
+    arch = bpf.AUDIT_ARCH[machine]
 
     def allowed(*arguments):
-        return decide(program, arch, seccomp.SOCKET[column], *arguments) == seccomp.ALLOW
+        return decide(program, arch, seccomp.SOCKET[column], *arguments) == bpf.ALLOW
 
     flags = 0o2004000
     for family in (2, 10):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.ground import bpf
 from sandbox.ground.devices import Device
 from sandbox.ground.outcome import Crashed, Usage
 from sandbox.tiers.scripted import ScriptedRunner
@@ -23,92 +24,92 @@ def decide(program, arch, call, *arguments):
     at = 0
     while True:
         operation, if_true, if_false, value = code[at]
-        if operation == seccomp.RETURN:
+        if operation == bpf.RETURN:
             return value
-        if operation == seccomp.LOAD:
+        if operation == bpf.LOAD:
             word = struct.unpack_from("=I", data, value)[0]
             at += 1
             continue
-        if operation == seccomp.AND:
+        if operation == bpf.AND:
             word &= value
             at += 1
             continue
         holds = {
-            seccomp.JUMP_EQUAL: word == value,
-            seccomp.JUMP_GREATER: word > value,
-            seccomp.JUMP_ANY_BIT: bool(word & value),
+            bpf.JUMP_EQUAL: word == value,
+            bpf.JUMP_GREATER: word > value,
+            bpf.JUMP_ANY_BIT: bool(word & value),
         }
         at += 1 + (if_true if holds[operation] else if_false)
 
 
-@pytest.mark.parametrize("machine", seccomp.AUDIT_ARCH)
+@pytest.mark.parametrize("machine", bpf.AUDIT_ARCH)
 def test_the_filter_decides_as_it_says(machine):
     column = ("x86_64", "aarch64").index(machine)
-    arch = seccomp.AUDIT_ARCH[machine]
+    arch = bpf.AUDIT_ARCH[machine]
     program = seccomp.assemble(machine)
     allowed = [
         number
         for number in range(seccomp.LAST_KNOWN_CALL + 1)
-        if decide(program, arch, number, 1) == seccomp.ALLOW
+        if decide(program, arch, number, 1) == bpf.ALLOW
     ]
     denied = {numbers[column] for numbers in seccomp.DENIED.values()} - {None}
     assert denied.isdisjoint(allowed)
     watches = {numbers[column] for numbers in seccomp.WATCHES.values()} - {None}
-    assert all(decide(program, arch, call) == seccomp.ERRNO | 24 for call in watches)
+    assert all(decide(program, arch, call) == bpf.ERRNO | 24 for call in watches)
     # The other four are clone3, openat2, sched_setaffinity and fadvise64.
     assert len(allowed) + len(denied) + len(watches) + 4 == seccomp.LAST_KNOWN_CALL + 1
     # The last two report success, and do nothing.
-    assert decide(program, arch, seccomp.SETAFFINITY[column], 0) == seccomp.ERRNO | 0
-    assert decide(program, arch, seccomp.FADVISE[column], 0) == seccomp.ERRNO | 0
+    assert decide(program, arch, seccomp.SETAFFINITY[column], 0) == bpf.ERRNO | 0
+    assert decide(program, arch, seccomp.FADVISE[column], 0) == bpf.ERRNO | 0
     for advice in range(30):
-        does = seccomp.ERRNO | 0 if advice in seccomp.EVICTING else seccomp.ALLOW
+        does = bpf.ERRNO | 0 if advice in seccomp.EVICTING else bpf.ALLOW
         assert decide(program, arch, seccomp.MADVISE[column], 0, 0, advice) == does
     flags = (0, 0, 0, 0, 0, seccomp.RWF_NOWAIT | 1)
-    assert decide(program, arch, seccomp.PREADV2[column], *flags) == seccomp.ERRNO | 95
-    assert decide(program, arch, seccomp.PREADV2[column], 0, 0, 0, 0, 0, 1) == seccomp.ALLOW
+    assert decide(program, arch, seccomp.PREADV2[column], *flags) == bpf.ERRNO | 95
+    assert decide(program, arch, seccomp.PREADV2[column], 0, 0, 0, 0, 0, 1) == bpf.ALLOW
     socket = seccomp.SOCKET[column]
     clone = seccomp.CLONE[column]
     ioctl = seccomp.IOCTL[column]
-    assert decide(program, arch, socket, 1) == seccomp.ALLOW
-    assert decide(program, arch, socket, 2) == seccomp.ERRNO | 97
-    assert decide(program, arch, socket, 1 << 32 | 2) == seccomp.ERRNO | 97
-    assert decide(program, arch, clone, 0x3D0F00) == seccomp.ALLOW  # a thread, as glibc makes one
-    assert decide(program, arch, clone, 0x10000011) == seccomp.ERRNO | 1
-    assert decide(program, arch, ioctl, 0, 0x5412) == seccomp.ERRNO | 1
-    assert decide(program, arch, ioctl, 0, 0x5401) == seccomp.ALLOW
-    assert decide(program, arch, 0x40000000 | 41, 1) == seccomp.ERRNO | 38  # x32
-    assert decide(program, 0x40000003, 102) == seccomp.KILL_PROCESS  # int 0x80
+    assert decide(program, arch, socket, 1) == bpf.ALLOW
+    assert decide(program, arch, socket, 2) == bpf.ERRNO | 97
+    assert decide(program, arch, socket, 1 << 32 | 2) == bpf.ERRNO | 97
+    assert decide(program, arch, clone, 0x3D0F00) == bpf.ALLOW  # a thread, as glibc makes one
+    assert decide(program, arch, clone, 0x10000011) == bpf.ERRNO | 1
+    assert decide(program, arch, ioctl, 0, 0x5412) == bpf.ERRNO | 1
+    assert decide(program, arch, ioctl, 0, 0x5401) == bpf.ALLOW
+    assert decide(program, arch, 0x40000000 | 41, 1) == bpf.ERRNO | 38  # x32
+    assert decide(program, 0x40000003, 102) == bpf.KILL_PROCESS  # int 0x80
 
 
-@pytest.mark.parametrize("machine", seccomp.AUDIT_ARCH)
+@pytest.mark.parametrize("machine", bpf.AUDIT_ARCH)
 def test_no_file_is_made_or_marked_that_gives_its_user_s_rights_to_others(machine):
     column = ("x86_64", "aarch64").index(machine)
-    arch = seccomp.AUDIT_ARCH[machine]
+    arch = bpf.AUDIT_ARCH[machine]
     program = seccomp.assemble(machine)
     openat = seccomp.MAKES_FILES["openat"][0][column]
     fchmodat = seccomp.CHANGES_MODES["fchmodat"][0][column]
-    denied = seccomp.ERRNO | 1
+    denied = bpf.ERRNO | 1
     for mode in (0o4755, 0o2755):
         assert decide(program, arch, openat, 3, 0, 0o101, mode) == denied
         assert decide(program, arch, openat, 3, 0, 0o20200002, mode) == denied  # without a name
-        assert decide(program, arch, openat, 3, 0, 0o2, mode) == seccomp.ALLOW  # no mode at all
-    assert decide(program, arch, openat, 3, 0, 0o101, 0o1777) == seccomp.ALLOW
+        assert decide(program, arch, openat, 3, 0, 0o2, mode) == bpf.ALLOW  # no mode at all
+    assert decide(program, arch, openat, 3, 0, 0o101, 0o1777) == bpf.ALLOW
     assert decide(program, arch, fchmodat, 3, 0, 0o4755) == denied
-    assert decide(program, arch, fchmodat, 3, 0, 0o2775) == seccomp.ALLOW  # as folders have it
+    assert decide(program, arch, fchmodat, 3, 0, 0o2775) == bpf.ALLOW  # as folders have it
 
 
-@pytest.mark.parametrize("machine", seccomp.AUDIT_ARCH)
+@pytest.mark.parametrize("machine", bpf.AUDIT_ARCH)
 def test_who_has_the_user_s_uid_cannot_set_what_a_file_system_keeps_of_a_file(machine):
     column = ("x86_64", "aarch64").index(machine)
-    arch = seccomp.AUDIT_ARCH[machine]
+    arch = bpf.AUDIT_ARCH[machine]
     ioctl = seccomp.IOCTL[column]
     # flags, their extended form, the version, verity, encryption, a snapshot of Btrfs
     requests = (0x40086602, 0x401C5820, 0x40087602, 0x40806685, 0x800C6613, 0x50009401)
-    for same_user, expected in ((True, seccomp.ERRNO | 25), (False, seccomp.ALLOW)):
+    for same_user, expected in ((True, bpf.ERRNO | 25), (False, bpf.ALLOW)):
         program = seccomp.assemble(machine, same_user)
         assert {decide(program, arch, ioctl, 3, request) for request in requests} == {expected}
-        assert decide(program, arch, ioctl, 3, 0x5401) == seccomp.ALLOW
-        assert decide(program, arch, ioctl, 3, 0xC0104601) == seccomp.ALLOW  # a GPU's
+        assert decide(program, arch, ioctl, 3, 0x5401) == bpf.ALLOW
+        assert decide(program, arch, ioctl, 3, 0xC0104601) == bpf.ALLOW  # a GPU's
 
 
 def test_an_unknown_machine_is_not_filtered_by_guess():

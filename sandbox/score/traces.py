@@ -1,0 +1,153 @@
+"""The system calls by which a process leaves traces in the kernel that outlive it, as a filter.
+
+Whoever looks up a name leaves it in the kernel's memory, also where no such file exists: the next
+one who looks it up, in any sandbox, is answered four times as fast. A process that has seen hidden
+data could so tell it to a later one. The filter lets none of these calls happen without leave
+(sandbox/score/gate.py). Pages of files are another such memory: see sandbox/score/holdings.py.
+"""
+
+import errno
+from collections.abc import Iterable
+
+from sandbox.ground.bpf import (
+    ALLOW,
+    ARCHITECTURE,
+    ARGUMENTS,
+    ASK,
+    AUDIT_ARCH,
+    CALL_NUMBER,
+    ERRNO,
+    JUMP_EQUAL,
+    LOAD,
+    RETURN,
+    Calls,
+    column_of,
+    instruction,
+)
+
+TRACING: Calls = {
+    # names
+    "open": (2, None),
+    "creat": (85, None),
+    "openat": (257, 56),
+    "openat2": (437, 437),
+    "stat": (4, None),
+    "lstat": (6, None),
+    "newfstatat": (262, 79),
+    "statx": (332, 291),
+    "access": (21, None),
+    "faccessat": (269, 48),
+    "faccessat2": (439, 439),
+    "readlink": (89, None),
+    "readlinkat": (267, 78),
+    "statfs": (137, 43),
+    "chdir": (80, 49),
+    "execve": (59, 221),
+    "execveat": (322, 281),
+    "truncate": (76, 45),
+    "rename": (82, None),
+    "renameat": (264, 38),
+    "renameat2": (316, 276),
+    "mkdir": (83, None),
+    "mkdirat": (258, 34),
+    "rmdir": (84, None),
+    "link": (86, None),
+    "linkat": (265, 37),
+    "unlink": (87, None),
+    "unlinkat": (263, 35),
+    "symlink": (88, None),
+    "symlinkat": (266, 36),
+    "mknod": (133, None),
+    "mknodat": (259, 33),
+    "chmod": (90, None),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, None),
+    "lchown": (94, None),
+    "fchownat": (260, 54),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "getxattr": (191, 8),
+    "lgetxattr": (192, 9),
+    "listxattr": (194, 11),
+    "llistxattr": (195, 12),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "setxattrat": (463, 463),
+    "getxattrat": (464, 464),
+    "listxattrat": (465, 465),
+    "removexattrat": (466, 466),
+    "file_getattr": (468, 468),
+    "file_setattr": (469, 469),
+    "inotify_add_watch": (254, 27),
+    # names of sockets
+    "bind": (49, 200),
+    "connect": (42, 203),
+    # what a folder holds
+    "getdents": (78, None),
+    "getdents64": (217, 61),
+    # numbers that the kernel gives out in turn
+    "pipe": (22, None),
+    "pipe2": (293, 59),
+    "socket": (41, 198),
+    "socketpair": (53, 199),
+    "memfd_create": (319, 279),
+}
+SENDTO = (44, 206)
+SENDS: Calls = {"sendmsg": (46, 211), "sendmmsg": (307, 269)}
+"""These may name a socket, too. The listener itself travels by one, so they are denied after it."""
+
+
+def assemble(machine: str) -> tuple[bytes, bytes]:
+    """Return the filter that asks, and the one that denies SENDS, for `machine`.
+
+    machine: as os.uname names it; raise KeyError for an unknown one. Each has eight bytes an
+    instruction. Other architectures' calls are left to the launcher's own filter, which kills for
+    them.
+    """
+    column = column_of(machine)
+    start = [
+        instruction(LOAD, ARCHITECTURE),
+        instruction(JUMP_EQUAL, AUDIT_ARCH[machine], 1, 0),
+        instruction(RETURN, ALLOW),
+        instruction(LOAD, CALL_NUMBER),
+    ]
+    # An address is a pointer of 64 bits.
+    addressed = [
+        instruction(LOAD, ARGUMENTS + 32),
+        instruction(JUMP_EQUAL, 0, 1, 0),
+        instruction(RETURN, ASK),
+        instruction(LOAD, ARGUMENTS + 36),
+        instruction(JUMP_EQUAL, 0, 1, 0),
+        instruction(RETURN, ASK),
+        instruction(RETURN, ALLOW),
+    ]
+    asking = [
+        *start,
+        *_when(_numbers(TRACING, column), ASK),
+        instruction(JUMP_EQUAL, SENDTO[column], 0, len(addressed)),
+        *addressed,
+        instruction(RETURN, ALLOW),
+    ]
+    denying = [
+        *start,
+        *_when(_numbers(SENDS, column), ERRNO | errno.ENOSYS),
+        instruction(RETURN, ALLOW),
+    ]
+    return b"".join(asking), b"".join(denying)
+
+
+def _numbers(calls: Calls, column: int) -> list[int]:
+    return [number for numbers in calls.values() if (number := numbers[column]) is not None]
+
+
+def _when(values: Iterable[int], answer: int) -> list[bytes]:
+    """Return code that answers so where the loaded word is one of `values`, else goes on."""
+    code = []
+    for value in values:
+        code += [instruction(JUMP_EQUAL, value, 0, 1), instruction(RETURN, answer)]
+    return code

@@ -1,0 +1,259 @@
+"""The gate of a scorer: before it is shut files may be named, and nothing afterwards."""
+
+import errno
+import json
+import mmap
+import os
+import threading
+
+import pytest
+
+from sandbox.ground.bpf import ALLOW, ASK, AUDIT_ARCH, ERRNO
+from sandbox.score import gate, holdings, traces
+from sandbox.score.gate import Gate, Restless, filters
+from sandbox.score.holdings import Hoarding, pages_in_memory
+from sandbox.score.rehearsal import Rehearsal, Shape
+from sandbox.score.scoring import SCORER
+from sandbox.score.wire import Ended
+from tests.sandbox.walls.test_walls import decide
+
+# Offers its gate as a scorer does, then tries all that it can as often as it is asked.
+OFFERING = f"""
+import importlib.util, json, mmap, os, socket, sys, threading
+spec = importlib.util.spec_from_file_location("scorer", {SCORER!r})
+scorer = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(scorer)
+scorer._offer_gate({filters()!r})
+"""
+TRYING = (
+    OFFERING
+    + """
+folder = os.open("/usr", os.O_RDONLY)
+line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+ways = {
+    "open": lambda: os.open("/usr", os.O_RDONLY),
+    "stat": lambda: os.stat("/usr/no/such/file"),
+    "stat a name in a folder": lambda: os.stat("bin", dir_fd=folder),
+    "readlink": lambda: os.readlink("/proc/self/exe"),
+    "execute": lambda: os.execv("/no/such/program", ["program"]),
+    "change a folder": lambda: os.mkdir("/usr/new"),
+    "attributes": lambda: os.listxattr("/usr"),
+    "list": lambda: os.listdir(folder),
+    "connect": lambda: line.connect("/no/such/socket"),
+    "send to": lambda: line.sendto(b"1", "/no/such/socket"),
+    "pipe": lambda: os.close(os.pipe()[0]),
+}
+def attempt(way):
+    try:
+        ways[way]()
+    except OSError as error:
+        return error.errno
+    return 0
+def in_a_thread():
+    results = []
+    thread = threading.Thread(target=lambda: results.append(attempt("stat")))
+    thread.start()
+    thread.join()
+    return results[0]
+def in_a_child():
+    child = os.fork()
+    if child == 0:
+        os._exit(attempt("stat"))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+for _ in range(2):
+    sys.stdin.buffer.read(1)
+    told = {way: attempt(way) for way in ways}
+    told |= {"in a thread": in_a_thread(), "in a child": in_a_child()}
+    os.write(1, json.dumps(told).encode() + b"\\n")
+    """
+)
+UNSHUT = {0, errno.ENOENT, errno.EROFS, errno.EACCES, errno.EEXIST, errno.EPERM, errno.ECONNREFUSED}
+
+
+def talk_with(place, code, dialogue):
+    return place.converse(code, dialogue, read_only=(SCORER,))
+
+
+def asked(stdin, stdout):
+    stdin.write(b"?")
+    stdin.flush()
+    return json.loads(stdout.readline())
+
+
+def test_what_a_scorer_may_name_before_its_gate_is_shut_it_may_not_afterwards(place):
+    told = []
+
+    def dialogue(stdin, stdout):
+        with Gate.of(stdin) as offered:
+            told.append(asked(stdin, stdout))
+            offered.shut()
+            told.append(asked(stdin, stdout))
+
+    talk_with(place, TRYING, dialogue)
+    before, after = told
+    assert set(before.values()) <= UNSHUT, before
+    assert set(after.values()) == {errno.ENOSYS}, after
+
+
+def test_it_stays_shut_when_nobody_holds_it_any_more(best):
+    told = []
+
+    def dialogue(stdin, stdout):
+        with Gate.of(stdin):
+            told.append(asked(stdin, stdout))
+        told.append(asked(stdin, stdout))
+
+    talk_with(best, TRYING, dialogue)
+    assert set(told[1].values()) == {errno.ENOSYS}
+
+
+def test_a_scorer_that_goes_on_working_is_not_shown_any_data(best, monkeypatch):
+    monkeypatch.setattr(gate, "REST_SECONDS", 0.2)
+    refused = threading.Event()
+    code = (
+        OFFERING
+        + """
+named = threading.Event()
+def restless():
+    os.stat("/usr")
+    named.set()
+    while True:
+        pass
+threading.Thread(target=restless, daemon=True).start()
+named.wait()
+sys.stdin.buffer.read(1)
+os.write(1, b"{}\\n")
+sys.stdin.buffer.read(1)
+"""
+    )
+
+    def dialogue(stdin, stdout):
+        with Gate.of(stdin) as offered:
+            asked(stdin, stdout)
+            try:
+                offered.shut()
+            except Restless:
+                refused.set()
+
+    talk_with(best, code, dialogue)
+    assert refused.is_set()
+
+
+def test_a_scorer_that_is_dead_offers_none(best):
+    ended = threading.Event()
+
+    def dialogue(stdin, _):
+        try:
+            Gate.of(stdin)
+        except Ended:
+            ended.set()
+
+    talk_with(best, "raise SystemExit(3)", dialogue)
+    assert ended.is_set()
+
+
+def skip_unless(seen):
+    """Skip where the harness is root without CAP_SYS_PTRACE, as in some containers."""
+    if seen == [False]:
+        pytest.skip("the files of another user's process cannot be seen here")
+
+
+HOLDING = (
+    OFFERING
+    + """
+names = sys.argv[1:]
+files = [os.open(name, os.O_RDONLY) for name in names]
+pages = mmap.mmap(files[0], 0, prot=mmap.PROT_READ)
+os.close(files[0])
+pages.madvise(mmap.MADV_RANDOM)
+for _ in range(2):
+    sys.stdin.buffer.read(1)
+    told = [pages[40 * mmap.PAGESIZE], len(os.pread(files[1], 1, 0))]
+    os.write(1, json.dumps(told).encode() + b"\\n")
+"""
+)
+
+
+def test_what_is_in_memory_of_a_file_does_not_tell_what_a_scorer_read_of_it(walled):
+    size = 64 * mmap.PAGESIZE
+    files = [walled.home / "folder" / name for name in ("mapped", "open")]
+    for file in files:
+        file.write_bytes(bytes(size))
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+            os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    held = []
+    seen = []
+
+    def dialogue(stdin, stdout):
+        with Gate.of(stdin) as offered:
+            asked(stdin, stdout)
+            seen.append(offered.visible)
+            held.append(offered.shut())
+            asked(stdin, stdout)
+
+    code = HOLDING.replace("sys.argv[1:]", repr([str(file) for file in files]))
+    talk_with(walled, code, dialogue)
+    skip_unless(seen)
+    held[0].even_out(str(walled.scratch))
+    for file in files:
+        with file.open("rb") as opened:
+            assert pages_in_memory(opened.fileno()) * mmap.PAGESIZE == size, file
+
+
+def test_a_scorer_that_holds_too_many_files_is_not_shown_any_data(best, monkeypatch):
+    monkeypatch.setattr(holdings, "MOST_OPEN", 5)
+    refused = threading.Event()
+    seen = []
+    code = (
+        OFFERING
+        + """
+files = [open(f"/tmp/{number}", "w") for number in range(6)]
+sys.stdin.buffer.read(1)
+os.write(1, b"{}\\n")
+sys.stdin.buffer.read(1)
+"""
+    )
+
+    def dialogue(stdin, stdout):
+        with Gate.of(stdin) as offered:
+            asked(stdin, stdout)
+            seen.append(offered.visible)
+            try:
+                offered.shut()
+            except Hoarding:
+                refused.set()
+
+    talk_with(best, code, dialogue)
+    skip_unless(seen)
+    assert refused.is_set()
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filters_ask_for_names_and_let_the_rest_through(machine):
+    asking, denying = traces.assemble(machine)
+    arch = AUDIT_ARCH[machine]
+    column = list(AUDIT_ARCH).index(machine)
+    read, write = ((0, 63), (1, 64))
+    for numbers in traces.TRACING.values():
+        if numbers[column] is not None:
+            assert decide(asking, arch, numbers[column], 0) == ASK
+    for call in (read, write):
+        assert decide(asking, arch, call[column], 0) == ALLOW
+        assert decide(denying, arch, call[column], 0) == ALLOW
+    sendto = traces.SENDTO[column]
+    assert decide(asking, arch, sendto, 3, 0, 1, 0, 0) == ALLOW
+    assert decide(asking, arch, sendto, 3, 0, 1, 0, 1 << 40) == ASK
+    for numbers in traces.SENDS.values():
+        assert decide(asking, arch, numbers[column], 0) == ALLOW  # the listener's own way
+        assert decide(denying, arch, numbers[column], 0) == ERRNO | errno.ENOSYS
+    with pytest.raises(KeyError):
+        traces.assemble("riscv64")
+
+
+def test_the_first_two_shapes_and_the_last_are_rehearsed_or_all():
+    shapes = [Shape(4, columns, whole=False) for columns in (2, 5, 5, 9, 11)]
+    few = Rehearsal(shapes, 24, complete=False)
+    assert [shape.columns for shape in few.rehearsed] == [2, 5, 11]
+    every = Rehearsal(shapes, 24, complete=True)
+    assert [shape.columns for shape in every.rehearsed] == [2, 5, 9, 11]
