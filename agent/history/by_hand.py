@@ -2,7 +2,7 @@
 
 from agent.errors import HistoryFault
 from agent.git.plumbing import Plumbing
-from agent.history.commits import FORM, Commit, parse_log
+from agent.history.commits import Commit, read_log
 from agent.history.entries import Copied, read_entry
 
 
@@ -16,8 +16,7 @@ def new_commits(git: Plumbing, branch: str, before: str, now: str | None) -> lis
     back = f"git update-ref {reference} {before}"
     if now is None:
         raise HistoryFault(f"{branch} was deleted", f"{back}   # brings it back, to resume")
-    log = git("log", "-z", "--first-parent", "--reverse", FORM, now, f"^{before}", "--")
-    commits = parse_log(log)
+    commits = read_log(git, "--first-parent", "--reverse", now, f"^{before}", "--")
     if not commits or commits[0].parents[:1] != [before]:
         message = (
             f"{branch} was set back or replaced by someone else: it is no longer at {before[:12]}"

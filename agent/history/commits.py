@@ -8,6 +8,8 @@ from agent.errors import HistoryFault, Unanswered
 from agent.git.plumbing import AUTHOR, Plumbing
 
 FORM = "--format=%H %T %P%n%B"
+MAX_MESSAGE = 1 << 25
+"""Bytes of a commit's message; a record holds new code."""
 LATEST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 """The last second that a commit's time may be."""
 
@@ -21,22 +23,28 @@ class Commit(NamedTuple):
     message: str
 
 
-def parse_log(log: str) -> list[Commit]:
-    """Return the entries of `git log -z` in FORM."""
+def read_log(git: Plumbing, *options: str, stdin: bytes | None = None) -> list[Commit]:
+    """Return the commits that `git log` lists. Raise HistoryFault for a giant message."""
     entries = []
-    for entry in log.split("\0"):
+    for entry in git.bytes("log", "-z", FORM, *options, stdin=stdin).split(b"\0"):
         if entry.strip():
-            head, _, message = entry.partition("\n")
-            commit, tree, *parents = head.split()
-            entries.append(Commit(commit, tree, parents, message))
+            head, _, message = entry.partition(b"\n")
+            commit, tree, *parents = head.decode().split()
+            if len(message) > MAX_MESSAGE:
+                size = f"{len(message) >> 20} MiB, and up to {MAX_MESSAGE >> 20} are read"
+                raise HistoryFault(
+                    f"the message of {commit[:12]} has {size}", f"git log -1 {commit[:12]}"
+                )
+            text = message.decode("utf-8", "surrogateescape")
+            entries.append(Commit(commit, tree, parents, text))
     return entries
 
 
 def read_commits(git: Plumbing, names: Iterable[str]) -> dict[str, Commit]:
     """Return these commits by name, read with one command."""
     wanted = "".join(f"{name}\n" for name in names).encode()
-    log = git("log", "-z", "--no-walk=unsorted", FORM, "--stdin", stdin=wanted) if wanted else ""
-    return {commit.id: commit for commit in parse_log(log)}
+    commits = read_log(git, "--no-walk=unsorted", "--stdin", stdin=wanted) if wanted else []
+    return {commit.id: commit for commit in commits}
 
 
 def times_of(git: Plumbing, names: Iterable[str]) -> dict[str, int]:

@@ -15,7 +15,7 @@ from agent.git.plumbing import INDEX, Plumbing, content_of
 from agent.git.references import names_of, references
 from agent.git.shallow import fault_of_depth
 from agent.history import format1, format2
-from agent.history.commits import FORM, Commit, parse_log, times_of
+from agent.history.commits import Commit, read_log, times_of
 from agent.history.veiled import refuse_veiled
 from agent.project.find import Project
 from agent.records.patterns import matches
@@ -114,12 +114,12 @@ def usual_run(project: Project, where: Path) -> str:
 def first_commit(git: Plumbing, tip: str) -> str | None:
     """Return the first commit of the run at `tip`; None if that is not a run's."""
     marks = (f"--grep={format1.FIRST_COMMIT}", f"--grep={format2.FIRST_COMMIT}")
-    options = ("log", "-z", "--first-parent", FORM, *marks)
-    nearest = parse_log(git(*options, "-1", tip, "--"))
+    options = ("--first-parent", *marks)
+    nearest = read_log(git, *options, "-1", tip, "--")
     if not nearest or _is_first(nearest[0]):
         return nearest[0].id if nearest else None
     # The words of a commit by hand may quote the record, such as those of squashed commits.
-    all_with_words = parse_log(git(*options, tip, "--"))
+    all_with_words = read_log(git, *options, tip, "--")
     return next(filter(_is_first, all_with_words), nearest[0]).id
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from agent.errors import HistoryFault
 from agent.git.plumbing import Plumbing
 from agent.history.branch import find_tip, no_run
-from agent.history.commits import FORM, Commit, ours, parse_log, read_commits
+from agent.history.commits import Commit, ours, read_commits, read_log
 from agent.history.entries import (
     Copied,
     Entry,
@@ -138,8 +138,7 @@ def read_timeline(git: Plumbing, files: Files, branch: str, tag: str) -> Timelin
     first = first_commit(git, tip)
     if not first:
         raise no_run(git, branch)
-    log = git("log", "-z", "--first-parent", "--reverse", FORM, tip, f"^{first}^@", "--")
-    start, *commits = parse_log(log)
+    start, *commits = read_log(git, "--first-parent", "--reverse", tip, f"^{first}^@", "--")
     _refuse_attempt_at_tip(commits, branch, tag)
     run, unknown = read_run(start)
     files.belong_to(run)

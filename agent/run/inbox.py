@@ -30,7 +30,7 @@ from agent.git.home import no_link, run_folder, write_whole
 from agent.git.lock import holder
 from agent.git.plumbing import Plumbing
 from agent.history.branch import tag_of
-from agent.history.commits import FORM, parse_log
+from agent.history.commits import read_log
 from agent.history.entries import read_entry
 from agent.history.runs import FLIGHTS, HEADS, lock_path, tip_of
 from agent.project.find import Project
@@ -139,8 +139,8 @@ def answer_of(project: Project, branch: str, id: str) -> Admitted | None:
     if tip is None or not is_input_id(id):
         return None
     mark = f'"record": "input", "input": {{"id": "{id}"'
-    log = git("log", "-z", "--first-parent", "--fixed-strings", f"--grep={mark}", FORM, tip, "--")
-    for commit in reversed(parse_log(log)):
+    options = ("--first-parent", "--fixed-strings", f"--grep={mark}")
+    for commit in reversed(read_log(git, *options, tip, "--")):
         entry = read_entry(commit)
         if isinstance(entry, Admitted) and entry.input.id == id:
             return entry

@@ -123,3 +123,15 @@ def test_a_giant_difference_is_not_taken(tmp_path: Path, monkeypatch: pytest.Mon
         with pytest.raises(HistoryFault, match="more than 1 MiB") as raised:
             history.diff("refs/heads/autoresearch/t^", "refs/heads/autoresearch/t")
     assert str(raised.value.next_command).startswith("git diff ")
+
+
+def test_a_giant_message_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.history.commits.MAX_MESSAGE", 1 << 20)
+    with study(tmp_path) as history:
+        tip = history.tip
+    assert History.read(project_of(tmp_path), "t").tip == tip
+    message = git(tmp_path, "log", "-1", "--format=%B", tip) + "\n\n" + "x\n" * (1 << 20)
+    commit = Plumbing(tmp_path)("commit-tree", f"{tip}^{{tree}}", "-p", tip, stdin=message.encode())
+    git(tmp_path, "update-ref", "refs/heads/autoresearch/t", commit.strip())
+    with pytest.raises(HistoryFault, match="has 2 MiB, and up to 1 are read"):
+        History.read(project_of(tmp_path), "t")
