@@ -58,8 +58,10 @@ def refuse_torn(git: Plumbing, reference: str) -> None:
     To git it does not exist, and cannot be made either. What stood there may be in its reflog.
     """
     question = ("rev-parse", "--path-format=absolute", "--git-path")
-    path = Path(git(*question, reference).removesuffix("\n"))
-    if not path.is_file() or git.try_("rev-parse", "--verify", "--quiet", reference):
+    path = git.try_(*question, reference)  # None where a shorter reference is in the way
+    if path is None or not Path(path).is_file():
+        return
+    if git.try_("rev-parse", "--verify", "--quiet", reference):
         return
     command = f'rm "$(git rev-parse --git-path {reference})"'
     before = _last_logged(git, Path(git(*question, f"logs/{reference}").removesuffix("\n")))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent.edit.literal import evaluate
 from agent.errors import HistoryFault
 from agent.history.commits import Commit
-from agent.history.entries import Measured, NewData, is_attempt, read_entry, read_run
+from agent.history.entries import Copied, Measured, NewData, is_attempt, read_entry, read_run
 from agent.judge.suspicion import Rejection
 from agent.records.edits import SetConstant
 from agent.records.proposals import Proposal
@@ -214,9 +214,9 @@ def test_a_verdict_cut_off_anywhere_is_a_fault_or_no_verdict() -> None:
 
 
 @pytest.mark.parametrize("parents", [[], ["b" * 40], ["b" * 40, "a" * 40, "d" * 40]])
-def test_a_verdict_has_two_parents(parents: list[str]) -> None:
-    with pytest.raises(HistoryFault, match="parents"):
-        read_entry(committed(old_messages.verdict(an_example()), parents))
+def test_a_verdict_has_two_parents_and_with_others_it_is_a_copy(parents: list[str]) -> None:
+    commit = committed(old_messages.verdict(an_example()), parents)
+    assert read_entry(commit) == Copied(commit.id)
 
 
 @pytest.mark.parametrize("forged", [{"number": 10**400}, {"number": -1}, {"at": "soon"}, {"x": 1}])

@@ -14,6 +14,7 @@ from agent.errors import HistoryFault
 from agent.history import format2
 from agent.history.commits import Commit
 from agent.history.entries import (
+    Copied,
     Measured,
     NewData,
     Unknown,
@@ -289,9 +290,9 @@ def test_a_verdict_cut_off_anywhere_is_a_fault_or_no_verdict() -> None:
 
 
 @pytest.mark.parametrize("parents", [[], ["b" * 40], ["b" * 40, "a" * 40, "d" * 40]])
-def test_a_verdict_has_two_parents(parents: list[str]) -> None:
-    with pytest.raises(HistoryFault, match="parents"):
-        read_entry(committed(verdict_message(an_example()), parents))
+def test_a_verdict_has_two_parents_and_with_others_it_is_a_copy(parents: list[str]) -> None:
+    commit = committed(verdict_message(an_example()), parents)
+    assert read_entry(commit) == Copied(commit.id)
 
 
 @pytest.mark.parametrize(

@@ -138,16 +138,19 @@ def test_parents_in_the_wrong_order(tmp_path: Path) -> None:
     trials = night(tmp_path)
     message = git(tmp_path, "show", "-s", "--format=%B", trials[5].verdict)
     tree, first, second = git(tmp_path, "show", "-s", "--format=%T %P", trials[5].verdict).split()
-    for parents, said in (((second, first), "an attempt"), ((first,), "1 parents")):
+
+    def made_anew(*parents: str) -> None:
         options = [part for parent in parents for part in ("-p", parent)]
-        git(
-            tmp_path,
-            "update-ref",
-            "refs/heads/autoresearch/t",
-            git(tmp_path, "commit-tree", tree, *options, "-m", message),
-        )
-        with pytest.raises(HistoryFault, match=said):
-            reopened(tmp_path)
+        commit = git(tmp_path, "commit-tree", tree, *options, "-m", message)
+        git(tmp_path, "update-ref", "refs/heads/autoresearch/t", commit)
+
+    made_anew(second, first)
+    with pytest.raises(HistoryFault, match="an attempt"):
+        reopened(tmp_path)
+    made_anew(first)
+    copied = reopened(tmp_path)
+    assert copied.trials == trials[:5]
+    assert "copies of verdicts" in copied.warnings[0]
 
 
 def test_a_training_whose_last_words_look_like_a_run(tmp_path: Path) -> None:
@@ -171,6 +174,8 @@ def test_a_branch_of_the_users_own_under_our_name(tmp_path: Path, name: str) -> 
         with pytest.raises(HistoryFault, match="in the way") as fault:
             History.create(project, settings_of(project))
         assert "git branch -m" in str(fault.value.next_command)
+        with pytest.raises(HistoryFault, match="There is no run 't' here"):
+            History.open(project, "t")
     else:
         with pytest.raises(HistoryFault, match="not the branch of a run"):
             History.open(project, "mar5")
