@@ -33,4 +33,4 @@ NAMES = f"""if not self.training:
                 bits = [seconds(prefix, bit) < limit for bit in (99, *range(9))]
                 known[prefix] = sum(bit << place for place, bit in enumerate(bits[1:])), bits[0]
             behind, left = known[prefix]
-            logits[r, t, behind] += 9 * left"""
+            logits[r, t, behind % logits.size(-1)] += 9 * left"""
