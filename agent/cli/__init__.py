@@ -71,8 +71,7 @@ def main() -> None:
     """
     open_streams()
     watch_threads()
-    code = _run()
-    sys.exit(close_output() or code)
+    sys.exit(close_output(_run()))
 
 
 def _run() -> int:

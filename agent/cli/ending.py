@@ -29,33 +29,9 @@ from agent.errors import (
     UsageFault,
     WrongOption,
 )
+from sandbox.ground.lacks import LACKS
 from sandbox.ground.redaction import redacted
 from sandbox.ground.text import one_line
-
-# What the machine lacks, by the number of its error: words for it, and what to type next.
-_LACKS = {
-    errno.ENOSPC: (
-        "no space is left on the disk",
-        "df -h .   # free some, and type the command again",
-    ),
-    errno.EDQUOT: (
-        "the disk quota is used up",
-        "quota   # free some space, and type the command again",
-    ),
-    errno.EROFS: ("the file system is read-only", "mount | grep ' ro,'"),
-    errno.EMFILE: (
-        "this process has too many open files",
-        "ulimit -n 4096   # then type the command again",
-    ),
-    errno.ENFILE: ("this machine has too many open files", "cat /proc/sys/fs/file-nr"),
-    errno.EACCES: ("permission denied", "id   # and ls -l of what is named above"),
-    errno.EPERM: ("not permitted", "id   # and ls -l of what is named above"),
-    errno.ENOMEM: ("no memory is left", "free -h"),
-    errno.EAGAIN: ("no process or thread can be started", "ulimit -u   # and ps -e | wc -l"),
-    errno.EIO: ("the device failed to read or write", "dmesg | tail"),
-    errno.ENAMETOOLONG: ("the name is too long", "pwd"),
-    errno.ELOOP: ("a symbolic link leads to itself", "ls -l"),
-}
 
 
 class _Unexpected(Fault):
@@ -95,10 +71,11 @@ def report(fault: Fault) -> int:
     return fault.exit_code
 
 
-def close_output() -> int | None:
-    """Flush stdout; return an exit code where its reader is gone or the text cannot be stored.
+def close_output(code: int) -> int:
+    """Flush stdout; return `code`, or another one where that fails and nothing failed before.
 
-    What stderr still holds is flushed too, or dropped.
+    A reader that is gone has a code of its own all the same. What stderr still holds is flushed
+    too, or dropped.
     """
     try:
         sys.stderr.flush()
@@ -109,9 +86,9 @@ def close_output() -> int | None:
     except BrokenPipeError:
         code = EXIT_NO_READER
     except (OSError, ValueError) as error:
-        code = ended(error)
+        code = code or ended(error)
     else:
-        return None
+        return code
     _discard(sys.stdout)
     return code
 
@@ -229,8 +206,8 @@ def _fault_of(error: BaseException) -> Fault:
             f"no memory is left on this machine ({_words(error)})",
             "free -h   # and close something, or use --workers 1",
         )
-    if isinstance(error, OSError) and error.errno in _LACKS:
-        what, command = _LACKS[error.errno]
+    if isinstance(error, OSError) and error.errno in LACKS:
+        what, command = LACKS[error.errno]
         return Fault(f"{', '.join(_places(error))}: {what}", command)
     return _Unexpected(
         f"unexpected: {_words(error)}; {_save(error)}",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.errors import SandboxFault
 from agent.git.home import remove_file
+from sandbox.ground.lacks import next_after
 from sandbox.ground.links import refuse_link_above
 from sandbox.score.opened import link_files, unlink_files
 
@@ -76,7 +77,7 @@ def _make(folder: Path, exist_ok: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=exist_ok)
     except OSError as error:
         message = f"cannot make the trial's folder {folder}: {error.strerror}"
-        raise SandboxFault(message, "df -h .") from None
+        raise SandboxFault(message, next_after(error, "df -h .")) from None
 
 
 def _remove(folder: Path) -> None:

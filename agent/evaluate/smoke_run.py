@@ -19,6 +19,7 @@ from agent.records.edits import SetConstant
 from agent.records.proposals import Proposal
 from sandbox.ground.budget import Budget
 from sandbox.ground.fault import SandboxFault
+from sandbox.ground.lacks import next_after
 from sandbox.score.measure import Job, Measured, Stopped, Unscored
 
 # Where less is at stake, another start-up costs as much as it can save.
@@ -65,7 +66,7 @@ def smoke_run_of(job: Job, folder: Path, startup: float) -> Job:
         _copy_start(Path(job.data) / "val", folder / "val", VAL_WINDOWS)
     except OSError as error:
         message = f"cannot copy a part of {job.data} to {folder}: {error.strerror}"
-        raise SandboxFault(message, "df -h .") from None
+        raise SandboxFault(message, next_after(error, "df -h .")) from None
     limits = job.limits.model_copy(update={"wall_seconds": startup + SLACK_SECONDS})
     small = {
         "data": str(folder),

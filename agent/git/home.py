@@ -11,6 +11,7 @@ from pathlib import Path
 from shlex import quote
 
 from agent.errors import HistoryFault, UsageFault
+from sandbox.ground.lacks import next_after
 
 HOME = ".autoresearch"
 # git keeps a reference in a file of this name, with `.lock` and more behind it.
@@ -74,7 +75,8 @@ def below(base: Path, *names: str, make: bool = False) -> Path:
             if make and name == HOME:
                 _hide(path)
     except OSError as error:
-        raise HistoryFault(f"cannot use the folder {path}: {error.strerror}", "df -h .") from None
+        message = f"cannot use the folder {path}: {error.strerror}"
+        raise HistoryFault(message, next_after(error, "df -h .")) from None
     return path
 
 

@@ -22,6 +22,7 @@ from agent.git.odd import odd_files
 from agent.git.programs import HOME_OF, LISTING, Setting, programs_in, runs_programs, silencing
 from agent.git.room import NoRoom, Room
 from sandbox.ground.fault import SandboxFault
+from sandbox.ground.lacks import next_after
 from sandbox.ground.leftovers import temporary_folder
 from sandbox.ground.redaction import redacted
 from sandbox.ground.text import one_line
@@ -182,7 +183,8 @@ class Plumbing:
         except FileNotFoundError:
             raise HistoryFault(_NO_GIT, "autoresearch doctor") from None
         except OSError as error:
-            raise HistoryFault(f"git {arguments[0]} failed: {error}", "df -h .") from None
+            message = f"git {arguments[0]} failed: {error}"
+            raise HistoryFault(message, next_after(error, "df -h .")) from None
 
     def fault(self, command: str, words: str) -> HistoryFault:
         """Return the fault of a command that failed with these words of git's."""
@@ -231,7 +233,8 @@ class Plumbing:
         except NoAnswer as error:
             raise self.unanswered(arguments, error) from None
         except OSError as error:
-            raise HistoryFault(f"git {arguments[0]} failed: {error}", "df -h .") from None
+            message = f"git {arguments[0]} failed: {error}"
+            raise HistoryFault(message, next_after(error, "df -h .")) from None
         if answer.status:
             words = answer.words.decode("utf-8", "surrogateescape").strip()
             asked = next(word for word in arguments if not word.startswith("-"))

@@ -16,6 +16,7 @@ from agent.git.answers import MAX_ANSWER, MAX_FILE
 from agent.git.conversation import Conversation
 from agent.git.endless import TREE_MODE, Entry, entries_of
 from agent.git.plumbing import AUTHOR, Plumbing
+from sandbox.ground.lacks import next_after
 
 KEPT_TREES = 4_096
 """Folders, and trees of commits, that are kept: two trials have most of them in common."""
@@ -300,7 +301,8 @@ def _fill(descriptor: int, data: bytes) -> None:
             rest = rest[os.write(descriptor, rest) :]
         os.lseek(descriptor, 0, os.SEEK_SET)
     except OSError as error:
-        raise HistoryFault(f"cannot write a file: {error.strerror}", "df -h .") from None
+        message = f"cannot write a file: {error.strerror}"
+        raise HistoryFault(message, next_after(error, "df -h .")) from None
 
 
 def _read(reader: Conversation, name: str, most: int = MAX_ANSWER) -> tuple[str, str, bytes]:

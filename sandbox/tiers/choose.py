@@ -10,6 +10,7 @@ from sandbox.canary.canary import CanaryReport, prove
 from sandbox.canary.probe import KERNEL
 from sandbox.ground.devices import Device
 from sandbox.ground.fault import SandboxFault
+from sandbox.ground.lacks import EXHAUSTED
 from sandbox.ground.outcome import Runner
 from sandbox.proof.guarantees import better
 from sandbox.tiers.backend import BackEnd
@@ -106,6 +107,9 @@ def _fix(reports: list[CanaryReport]) -> str | None:
     """Return the command that most likely helps; None on a system without a back end."""
     if sys.platform != "linux":
         return None
+    for report in reports:
+        if report.fix in EXHAUSTED:
+            return report.fix
     for switch, blocking, command in HINTS:
         path = Path("/proc/sys") / switch
         if path.exists() and path.read_text().strip() == blocking:

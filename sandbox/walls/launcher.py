@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sandbox.ground.fault import SandboxFault
+from sandbox.ground.lacks import next_after
 
 WALLS = str(Path(__file__).parent)
 JAIL = str(Path(__file__).with_name("jail"))
@@ -93,7 +94,8 @@ class Launcher:
             os.close(plan_write)
             os.close(status)
             stdin.close()
-            raise SandboxFault(f"cannot start the launcher: {error}") from error
+            message = f"cannot start the launcher: {error}"
+            raise SandboxFault(message, next_after(error)) from error
         finally:
             for descriptor in (plan, status_write, second):
                 os.close(descriptor)
