@@ -175,7 +175,7 @@ def _is_visible(process: int) -> bool:
     holdings = Holdings()
     try:
         holdings.add(process)
-    except (PermissionError, Hoarding):
+    except (OSError, Hoarding):
         return False
     finally:
         holdings.forget()
