@@ -77,6 +77,13 @@ def imports_in(node: ast.AST, path: Path) -> Iterator[str]:
                 yield f"{base}.{alias.name}"
 
 
+def attributes_of(path: Path) -> Iterator[str]:
+    """Yield each `module.name` of a file that is written out, such as tempfile.mkdtemp."""
+    for part in ast.walk(tree(path)):
+        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
+            yield f"{part.value.id}.{part.attr}"
+
+
 def room_of(path: Path) -> str | None:
     """Return the room that a file belongs to, or None for a package's own __init__ and __main__."""
     parts = path.relative_to(ROOT).with_suffix("").parts
@@ -215,6 +222,22 @@ def test_only_the_command_line_prints() -> None:
             used = {module.split(".")[0] for module in imports_of(path)}
             wrong += [f"{name} imports {module}" for module in used & {"rich", "typer"}]
     assert not wrong
+
+
+# In a run's own scratch, and in an evaluator's sandbox, which are removed as a whole.
+OWN_TEMPORARY = {
+    "sandbox/ground/leftovers.py",
+    "sandbox/walls/plan.py",
+    "sandbox/score/evaluator/inside/evaluator_main.py",
+}
+
+
+def test_every_temporary_folder_is_removed_also_after_a_kill() -> None:
+    makers = {f"tempfile.{name}" for name in ("TemporaryDirectory", "mkdtemp", "mkstemp")}
+    wrong = {
+        name_of(path) for path in MODULES if makers & {*imports_of(path), *attributes_of(path)}
+    }
+    assert wrong <= OWN_TEMPORARY, "temporary_folder of sandbox/ground/leftovers.py"
 
 
 def test_files_fit_a_sitting() -> None:

@@ -1,7 +1,6 @@
 """A run's trials as a study in optuna's SQLite storage, for optuna-dashboard and its samplers."""
 
 import logging
-import tempfile
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,6 +26,8 @@ from agent.records.objective import Sense
 from agent.records.proposals import Value
 from agent.records.results import FAILED, SCORED, UNBELIEVED, Trial, on_newest_data
 from agent.space import Parameter, Space
+from sandbox.ground.fault import SandboxFault
+from sandbox.ground.leftovers import temporary_folder
 from sandbox.ground.text import one_line
 
 CONSTRAINT = "outranked"
@@ -56,15 +57,15 @@ def write_study(path: Path, run: RunSettings, trials: Sequence[Trial], space: Sp
         ranges[p.name] = _distribution(p, tried)
     parent = path.absolute().parent
     try:
-        with tempfile.TemporaryDirectory(prefix=".autoresearch-", dir=parent) as folder:
-            written = Path(folder) / "study.db"
+        with temporary_folder("export", parent) as folder:
+            written = folder / "study.db"
             frozen = []
             for trial in ran:
                 by = best.number if best and trial.number in outranked else None
                 frozen.append(_frozen(trial, ranges, by))
             _write(written, run, frozen)
             written.replace(path)
-    except (OSError, SQLAlchemyError, StorageInternalError) as error:
+    except (OSError, SandboxFault, SQLAlchemyError, StorageInternalError) as error:
         why = error.strerror if isinstance(error, OSError) else one_line(str(error))
         raise UsageFault(
             f"cannot write {path}: {why}", "autoresearch export --format optuna -o study.db"

@@ -2,7 +2,6 @@
 
 import math
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from agent.errors import UsageFault
 from agent.records.bounded import MAX_ITEMS, MAX_PARTS
+from sandbox.ground.leftovers import temporary_folder
 from sandbox.ground.text import one_line
 
 SQLITE = b"SQLite format 3\0"
@@ -56,8 +56,8 @@ def _loaded(path: Path, study: str | None) -> tuple[list[Any], list[Any]]:
     """
     import optuna
 
-    with tempfile.TemporaryDirectory(prefix="autoresearch-warm-") as folder:
-        copy = Path(folder) / "study.db"
+    with temporary_folder("warm") as folder:
+        copy = folder / "study.db"
         original = f"{path.absolute().as_uri()}?mode=ro"
         with (
             closing(sqlite3.connect(original, uri=True)) as source,

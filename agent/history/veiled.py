@@ -5,7 +5,6 @@ one may have the sizes and times of files with another content.
 """
 
 import shlex
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from agent.git.plumbing import Plumbing, scratch_index
 from agent.git.store import Listed, Store
 from agent.project.find import Project
 from agent.records.patterns import matches
+from sandbox.ground.leftovers import temporary_folder
 from sandbox.ground.text import one_line
 
 PLAIN = ("100644", "100755")
@@ -28,7 +28,7 @@ def refuse_veiled(git: Plumbing, project: Project, commit: str) -> None:
     unlike = list(_unlike(git, project, commit))
     if not unlike:
         return
-    with tempfile.TemporaryDirectory() as folder, scratch_index(Path(folder)) as index:
+    with temporary_folder("veiled") as folder, scratch_index(folder) as index:
         git("read-tree", commit, index=index)
         options = ("--porcelain", "-z", "--no-renames", "--untracked-files=no")
         listing = git("status", *options, "--", *unlike, index=index)

@@ -15,7 +15,6 @@ import asyncio
 import os
 import shutil
 import signal
-import tempfile
 import time
 from asyncio.subprocess import Process, SubprocessStreamProtocol
 from collections.abc import Coroutine, Mapping, Sequence
@@ -33,6 +32,7 @@ from agent.llm.effort import Effort
 from agent.llm.model import Door, LooksBy, Reply, Request, declined
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.refusals import is_withheld
+from sandbox.ground.leftovers import temporary_folder
 from sandbox.ground.text import one_line
 from sandbox.walls.mask import check_mask, masked
 
@@ -166,8 +166,7 @@ class Command:
         return reply.model_copy(update={"seconds": seconds, "model": reply.model or self.name})
 
     async def _ask(self, request: Request, begun: Begun) -> Reply:
-        with tempfile.TemporaryDirectory(prefix="autoresearch-ask-") as folder:
-            beside = Path(folder)
+        with temporary_folder("ask") as beside:
             work = beside / "work"
             work.mkdir()
             call = Call(self._model, request, beside, self._environment, self._effort)

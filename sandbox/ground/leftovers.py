@@ -16,17 +16,18 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
-def temporary_folder(kind: str, parent: Path | None = None) -> Iterator[Path]:
+def temporary_folder(kind: str, parent: Path | None = None, prefix: str = PREFIX) -> Iterator[Path]:
     """Yield a new folder `autoresearch-KIND-…` in `parent`, removed on leaving.
 
-    parent: by default the system's folder for temporary files. The owner holds a lock on the
-    folder, which the kernel drops however the owner dies; those of the same kind whose owner has
-    died are removed first. Raise SandboxFault if none can be made.
+    parent: by default the system's folder for temporary files. prefix: for a shorter name. The
+    owner holds a lock on the folder, which the kernel drops however the owner dies; those of the
+    same kind whose owner has died are removed first. Raise SandboxFault if none can be made.
     """
     where = parent or Path(tempfile.gettempdir())
-    sweep(kind, where)
+    start = f"{prefix}{kind}-"
+    _sweep(start, where)
     while True:
-        path = _make(kind, where)
+        path = _make(start, where)
         try:
             lock = os.open(path, FOLDER)
         except FileNotFoundError:  # a sweep took it before it was locked
@@ -42,9 +43,9 @@ def temporary_folder(kind: str, parent: Path | None = None) -> Iterator[Path]:
         os.close(lock)
 
 
-def _make(kind: str, where: Path) -> Path:
+def _make(start: str, where: Path) -> Path:
     try:
-        return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{kind}-", dir=where))
+        return Path(tempfile.mkdtemp(prefix=start, dir=where))
     except OSError as error:
         raise SandboxFault(
             f"cannot make a folder in {where}: {error.strerror}", f"df -h {quote(str(where))}"
@@ -53,7 +54,11 @@ def _make(kind: str, where: Path) -> Path:
 
 def sweep(kind: str, parent: Path) -> None:
     """Remove this user's folders of `kind` in `parent` whose owners are gone."""
-    for path in parent.glob(f"{PREFIX}{kind}-*"):
+    _sweep(f"{PREFIX}{kind}-", parent)
+
+
+def _sweep(start: str, parent: Path) -> None:
+    for path in parent.glob(f"{start}*"):
         with suppress(OSError):
             lock = os.open(path, FOLDER)
             try:

@@ -10,12 +10,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
 from sandbox.ground.fault import SandboxFault
+from sandbox.ground.leftovers import temporary_folder
 from sandbox.walls.launcher import program
 from sandbox.walls.mounts import launcher_interpreter
 
@@ -89,7 +89,7 @@ def _own(argv: Sequence[str], paths: Sequence[str]) -> list[str]:
 
 def _reason_against(build: Build) -> str:
     """Return why this way cannot be trusted here, in one line; "" where it hides what it should."""
-    with tempfile.TemporaryDirectory(prefix="autoresearch-mask-") as folder:
+    with temporary_folder("mask") as folder:
         place = os.path.realpath(folder)
         (Path(place) / "planted").write_text("seen")
         probe = [launcher_interpreter(), "-I", "-S", "-c", PROOF, place, str(os.getpid())]

@@ -8,7 +8,6 @@ memory and into the wall-clock limit, and so what fails, depends on the machine 
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import cast
 
 from agent.benchmark.task import Evaluate, Outcome, Task
@@ -26,6 +25,7 @@ from agent.records.results import Attempt, Failure, Order, Result
 from agent.space import constant_edits, read_constants, read_space
 from sandbox.ground.budget import Budget
 from sandbox.ground.deadline import Usual
+from sandbox.ground.leftovers import temporary_folder
 from sandbox.tiers.choose import choose_runner
 
 BUDGET = "30steps"
@@ -76,8 +76,8 @@ def make(budget: Budget, seed: int) -> Evaluate:
             memory_bytes=None,
             hidden=held_out(data.data, files[PREPARE]),
         )
-        with TemporaryDirectory(prefix="autoresearch-bench-") as folder:
-            room = Path(folder) / "search"
+        with temporary_folder("bench") as folder:
+            room = folder / "search"
             search_room(room, plan, data, lambda target: _exporter(files)("", target))
     slot = Slot(number=0, cpus=())
     usual: Usual | None = None
@@ -88,8 +88,8 @@ def make(budget: Budget, seed: int) -> Evaluate:
         attempt = Attempt(number=trial, commit="", parent="", proposal=proposal)
         assignment = Assignment(attempt, Order(commit="", seed=seed), slot, 1, usual)
         export = _exporter({**files, TRAIN: _source(files[TRAIN], configuration)})
-        with TemporaryDirectory(prefix="autoresearch-bench-") as folder:
-            bench = Bench(plan, runner, (slot,), Path(folder), export)
+        with temporary_folder("bench") as folder:
+            bench = Bench(plan, runner, (slot,), folder, export)
             result = bench.run(assignment, lambda _: None, threading.Event())
         assert result is not None, "nobody cancels"
         if usual is None and result.status == "scored" and budget.unit == "s":

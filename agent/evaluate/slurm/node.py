@@ -6,12 +6,10 @@ head ends the job when no driver has been connected for a while, as the kernel l
 
 import os
 import pwd
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +18,7 @@ from pathlib import Path
 
 from agent.evaluate.slurm.folder import Folder, Head, write_json
 from sandbox.ground.devices import VARIABLES
+from sandbox.ground.leftovers import temporary_folder
 from sandbox.limits.meter import descendants
 from sandbox.walls.jail.kernel import PR_SET_CHILD_SUBREAPER, prctl
 
@@ -153,11 +152,8 @@ def _scratch() -> Iterator[Path]:
 
     Its path is short, since Ray keeps sockets in it.
     """
-    path = Path(tempfile.mkdtemp(prefix="ar-", dir="/tmp"))
-    try:
+    with temporary_folder("", Path("/tmp"), prefix="ar") as path:
         yield path / "r"  # which Ray opens to everybody
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def _end_all() -> None:

@@ -8,8 +8,6 @@ TIMEOUT); the forest learns from a cost beside it, which is that of the worst sc
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from ConfigSpace import (
@@ -31,6 +29,7 @@ from agent.propose.search.scale import draw, generator, levels, nearest_level
 from agent.propose.search.study import Axes, quiet
 from agent.records.proposals import Configuration, Value
 from agent.space import Parameter, Space
+from sandbox.ground.leftovers import temporary_folder
 
 # Random trials before the forest is trusted, as many as tpe and gp have.
 STARTUP_TRIALS = 10
@@ -79,14 +78,14 @@ def _facade(axes: Axes, seed: int) -> Iterator[Facade]:
     """Yield a facade that was told nothing; it writes its files to a temporary folder."""
     cube = ConfigurationSpace(seed=seed)
     cube.add(*[_hyperparameter(parameter) for parameter in axes.free.values()])
-    with TemporaryDirectory(prefix="autoresearch-smac-") as folder:
+    with temporary_folder("smac") as folder:
         scenario = Scenario(
             cube,
             deterministic=True,
             n_trials=MAX_TRIALS,
             n_workers=1,
             seed=seed,
-            output_directory=Path(folder),
+            output_directory=folder,
         )
         maximizer = Facade.get_acquisition_maximizer(scenario)
         _sort_start_points(maximizer._local_search)
