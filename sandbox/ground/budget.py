@@ -11,11 +11,14 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from sandbox.ground.record import Record
+from sandbox.ground.text import shortened
 
 MAX_AMOUNT = 10**12  # seconds or steps; a float holds it exactly
 MAX_TIMES = 100.0
 VARIABLES = ("AUTORESEARCH_BUDGET", "AUTORESEARCH_DEADLINE")
 """By which a training learns of its budget."""
+SHOWN = 60
+"""Characters that are shown of a text that is none."""
 _UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
 
 
@@ -36,7 +39,8 @@ class Budget(Record):
                 return cls(amount=amount, unit="steps")
             if unit in _UNITS:
                 return cls(amount=amount * _UNITS[unit])
-        raise ValueError(f"not a budget: {text!r} (write 5m, 20s, 1h or 200steps)")
+        shown = shortened(text, SHOWN)
+        raise ValueError(f"not a budget: {shown!r} (write 5m, 20s, 1h or 200steps)")
 
     def __str__(self) -> str:
         return f"{self.amount}{self.unit}"
@@ -68,7 +72,8 @@ class Limit(Record):
             if match[2] in _UNITS and 0 < number * _UNITS[match[2]] <= MAX_AMOUNT:
                 return cls(duration=math.ceil(number * _UNITS[match[2]]))
         raise ValueError(
-            f"not a limit: {text!r} (write 1.1x, of the baseline's time, or a duration such as 90s)"
+            f"not a limit: {shortened(text, SHOWN)!r} "
+            "(write 1.1x, of the baseline's time, or a duration such as 90s)"
         )
 
     def __str__(self) -> str:

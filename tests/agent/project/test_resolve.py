@@ -330,6 +330,7 @@ def test_none_lifts_every_bound(record: RunSettings) -> None:
         ("budget", "five minutes", "write 5m, 20s, 1h or 200steps"),
         ("budget", "-3s", "not a budget"),
         ("budget", "1.5m", "not a budget"),
+        ("budget", "9x" * 5_000, "9…' (write 5m"),
         ("budget", "9" * 20 + "s", "--budget"),
         ("limit", "0.5x", "not a limit"),
         ("limit", "", "not a limit"),
