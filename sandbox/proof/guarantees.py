@@ -7,6 +7,7 @@ from typing import Literal
 
 from sandbox.ground.record import Record
 from sandbox.limits import cgroup
+from sandbox.score import gate
 from sandbox.walls import landlock
 
 LACKS = {
@@ -17,6 +18,8 @@ IN_A_CONTAINER = (
     "docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
     " --security-opt systempaths=unconfined …"
 )
+IN_A_CONTAINER_WITH_A_LOOK = "docker run --cap-add SYS_PTRACE …"
+CAP_SYS_PTRACE = 19
 GPU_MEMORY = (
     "polled through NVML (NVIDIA's, MIG slices too; not AMD's or Intel's);"
     " from documentation, not run on a GPU yet"
@@ -72,6 +75,7 @@ def guarantees(tier: str) -> tuple[Guarantee, ...]:
         _disk(tier),
         _cores(tier),
         Guarantee(what="GPU memory", held="partly", how=GPU_MEMORY),
+        _scorers(),
         Guarantee(
             what="kernel and drivers", held="no", how="a bug of theirs is a way out of every tier"
         ),
@@ -179,6 +183,32 @@ def _cores(tier: str) -> Guarantee:
         return Guarantee(what="cores", held="no", how="macOS binds no process to cores")
     how = "those that a run was given; to ask for others does nothing"
     return Guarantee(what="cores", held="yes", how=how)
+
+
+def _scorers() -> Guarantee:
+    what = "validation data"
+    if not gate.can_shut():
+        how = (
+            "hidden from trainings; but code that is scored beside it can leave word of it in"
+            " the kernel's memory of names for a later one: no seccomp notification here"
+        )
+        return Guarantee(what=what, held="partly", how=how)
+    if os.geteuid() == 0 and not _may_look():
+        how = (
+            "code that is scored beside it can name no file; but which pages it reads of those"
+            " that it has open may tell a later training: no CAP_SYS_PTRACE here"
+        )
+        return Guarantee(what=what, held="partly", how=how, fix=IN_A_CONTAINER_WITH_A_LOOK)
+    how = "hidden from trainings; code that is scored beside it leaves no word of it for later ones"
+    return Guarantee(what=what, held="yes", how=how)
+
+
+def _may_look() -> bool:
+    """Return whether this process may look at those of other users."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            return bool(int(line.split()[1], 16) >> CAP_SYS_PTRACE & 1)
+    return False
 
 
 def better() -> str:
