@@ -199,7 +199,7 @@ def _scorers() -> Guarantee:
             " that it has open may tell a later training: no CAP_SYS_PTRACE here"
         )
         return Guarantee(what=what, held="partly", how=how, fix=IN_A_CONTAINER_WITH_A_LOOK)
-    how = "hidden from trainings; code that is scored beside it leaves no word of it for later ones"
+    how = "hidden from trainings; a sealed scoring leaves no word of it for later ones"
     return Guarantee(what=what, held="yes", how=how)
 
 
