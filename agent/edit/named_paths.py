@@ -13,7 +13,6 @@ CALLED = "()"
 _LONGEST = 60
 """Parts of an expression that are looked at."""
 _NAMESPACES = ("__dict__", "__globals__")
-_IMPORTING = ("import_module", "__import__")
 _READING = ("get", "__getitem__", "setdefault", "pop")
 
 
@@ -67,22 +66,26 @@ class NamedPaths:
 
     def _of_call(self, node: ast.Call, depth: int) -> str:
         name = called(node)
-        first = self.of(node.args[0], depth) if node.args else ""
-        text = text_of(node.args[0]) if node.args else ""
-        if name in _IMPORTING and text:
-            return self._known(text)
-        if name in ("globals", "locals") or (name == "vars" and not node.args):
-            return f"{OWN}.__dict__"
-        if name == "vars":
-            return _joined(first, "__dict__")
-        if name == "getattr" and len(node.args) > 1:
-            return _joined(first, text_of(node.args[1]))
-        if name == "getmodule":
-            return first.partition(".")[0]
+        first = node.args[0] if node.args else node
+        text = text_of(first)
+        match name:
+            case "import_module" | "__import__" if text:
+                return self._known(text)
+            case "globals" | "locals":
+                return f"{OWN}.__dict__"
+            case "vars":
+                inner = self.of(first, depth) if node.args else OWN
+                return _joined(inner, "__dict__")
+            case "getattr" if len(node.args) > 1:
+                return _joined(self.of(first, depth), text_of(node.args[1]))
+            case "getmodule" if node.args:
+                return self.of(first, depth).partition(".")[0]
+        # What a method is of is looked at once: twice each would be without end in a long chain.
         held = self.of(node.func.value, depth) if isinstance(node.func, ast.Attribute) else ""
         if name in _READING and text and is_namespace(held):
             return _item(held, text)
-        path = self.of(node.func, depth)
+        is_method = isinstance(node.func, ast.Attribute)
+        path = _joined(held, name) if is_method else self.of(node.func, depth)
         return f"{path}{CALLED}" if path.startswith(f"{self.module}.") else ""
 
     def _known(self, name: str) -> str:

@@ -33,6 +33,16 @@ _SETTING = ("setattr", "delattr", "object")
 _SETTING_ITSELF = ("__setattr__", "__delattr__")
 _FILLING = ("update", "setdefault", "__setitem__", "__delitem__", "pop", "setitem")
 _RUNNING = ("exec", "eval")
+_SCOPES = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Lambda,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+)
 
 
 def replaced_in(before: Sources, after: Sources, path: str, text: str, every: bool = True) -> str:
@@ -284,10 +294,20 @@ def _is_plain(value: ast.expr, paths: NamedPaths) -> bool:
     return nothing or paths.of(value).endswith(CALLED)
 
 
+def _in_scopes(nodes: Iterable[ast.AST]) -> set[int]:
+    """Return the ids of the nodes in functions and classes, whose names are no module's."""
+    inner: set[int] = set()
+    for scope in nodes:
+        if isinstance(scope, _SCOPES):
+            inner.update(id(node) for node in ast.walk(scope) if node is not scope)
+    return inner
+
+
 @lru_cache(maxsize=1)
 def _needs(text: str, module: str) -> _Needs:
     nodes = _nodes(text)
     paths = NamedPaths(nodes, module)
+    inner = _in_scopes(nodes)
     defined: set[str] = set()
     used: set[str] = set()
     methods: set[str] = set()
@@ -295,10 +315,10 @@ def _needs(text: str, module: str) -> _Needs:
     for node in nodes:
         match node:
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                defined.add(name)
+                defined |= {name} if id(node) not in inner else set()
                 methods.add(name)
             case ast.Name(id=name, ctx=ast.Store()):
-                defined.add(name)
+                defined |= {name} if id(node) not in inner else set()
             case ast.Name(id=name):
                 used.add(paths.of(node) or f"builtins.{name}")
             case ast.Attribute(attr=name):

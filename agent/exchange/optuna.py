@@ -57,7 +57,7 @@ def write_study(path: Path, run: RunSettings, trials: Sequence[Trial], space: Sp
         ranges[p.name] = _distribution(p, tried)
     parent = path.absolute().parent
     try:
-        with temporary_folder("export", parent) as folder:
+        with temporary_folder("export", parent, prefix=".autoresearch-") as folder:
             written = folder / "study.db"
             frozen = []
             for trial in ran:

@@ -131,6 +131,7 @@ def _chunks(
         ready = _ready(poll, watch)
         for descriptor, _ in ready:
             chunk = os.read(descriptor, CHUNK)
+            idle.hear()
             if chunk:
                 yield descriptor, chunk
             else:
@@ -169,6 +170,10 @@ class _Idleness:
         self._first: int | None = None
         self._looks = 0
         self.words = ""
+
+    def hear(self) -> None:
+        """Note that the command says something: its processor time counts from here on."""
+        self._first = None
 
     def is_over(self) -> bool:
         """Look once more; return whether the command is to be ended, and `words` says why."""

@@ -12,6 +12,8 @@ from shlex import quote
 from sandbox.ground.fault import SandboxFault
 
 PREFIX = "autoresearch-"
+RANDOM = "[a-z0-9_]" * 8
+"""Behind the kind, in the name of each folder that is made here."""
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -19,7 +21,8 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 def temporary_folder(kind: str, parent: Path | None = None, prefix: str = PREFIX) -> Iterator[Path]:
     """Yield a new folder `autoresearch-KIND-…` in `parent`, removed on leaving.
 
-    parent: by default the system's folder for temporary files. prefix: for a shorter name. The
+    parent: by default the system's folder for temporary files. prefix: in place of the usual one,
+    for a shorter or a hidden name; with the kind it must be one that no user gives a folder. The
     owner holds a lock on the folder, which the kernel drops however the owner dies; those of the
     same kind whose owner has died are removed first. Raise SandboxFault if none can be made.
     """
@@ -58,7 +61,7 @@ def sweep(kind: str, parent: Path) -> None:
 
 
 def _sweep(start: str, parent: Path) -> None:
-    for path in parent.glob(f"{start}*"):
+    for path in parent.glob(f"{start}{RANDOM}"):
         with suppress(OSError):
             lock = os.open(path, FOLDER)
             try:

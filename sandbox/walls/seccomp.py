@@ -151,10 +151,16 @@ CHANGES_ATTRIBUTES = {
     "file_setattr": (469, 469),
 }
 """What Landlock leaves to the owner of a file, wherever the file lies."""
-OF_THE_SETTINGS_OF_FILES = (0x66, 0x76, 0x58, 0x94)
+OF_THE_SETTINGS_OF_FILES = {
+    0x66: errno.ENOTTY,
+    0x76: errno.ENOTTY,
+    0x58: errno.ENOTTY,
+    0x94: errno.EOPNOTSUPP,
+}
 """Types of ioctl requests that file systems answer: attributes, versions, quotas, snapshots.
 
-Like the calls above, they need no more than a file of one's own that is open for reading.
+Like the calls above, they need no more than a file of one's own that is open for reading. The last
+type also asks for a copy that shares its blocks: at this error programs copy the bytes.
 """
 WATCHES = {"inotify_init": (253, None), "inotify_init1": (294, 26)}
 LEASES = (1024, 1026, 1040)
@@ -315,8 +321,8 @@ def _requests(same_user: bool) -> list[bytes]:
     checks = [*_when(JUMP_EQUAL, TIOCSTI, errno.EPERM), *_when(JUMP_EQUAL, TIOCLINUX, errno.EPERM)]
     if same_user:
         checks.append(instruction(AND, REQUEST_TYPE))
-        for kind in OF_THE_SETTINGS_OF_FILES:
-            checks += _when(JUMP_EQUAL, kind << 8, errno.ENOTTY)
+        for kind, number in OF_THE_SETTINGS_OF_FILES.items():
+            checks += _when(JUMP_EQUAL, kind << 8, number)
     return checks
 
 

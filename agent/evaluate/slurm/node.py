@@ -152,7 +152,7 @@ def _scratch() -> Iterator[Path]:
 
     Its path is short, since Ray keeps sockets in it.
     """
-    with temporary_folder("", Path("/tmp"), prefix="ar") as path:
+    with temporary_folder("ray", Path("/tmp"), prefix="ar-") as path:
         yield path / "r"  # which Ray opens to everybody
 
 

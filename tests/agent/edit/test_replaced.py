@@ -4,6 +4,7 @@ from ast import Module
 
 import pytest
 
+from agent.edit.named_paths import NamedPaths
 from agent.edit.replaced import replaced_in
 from agent.edit.source import file_tree
 from agent.records.edits import Refused
@@ -125,6 +126,19 @@ def test_what_a_star_brings_is_known_from_the_module_itself() -> None:
     star = "from prepare import *\n\nprint(evaluate_bpb(1))\n"
     assert reason(f"{star}EVAL_TOKENS = 1\n", star) == BINDS.format("EVAL_TOKENS")
     assert reason(f"{star}ANYTHING = 1\n", star) == ""
+    assert reason(f"{star}ids = 1\n\n\ndef decode():\n    pass\n", star) == "", "inner names"
+
+
+def test_a_long_chain_of_calls_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+    of = NamedPaths.of
+    monkeypatch.setattr(NamedPaths, "of", lambda *given: looked.append(1) or of(*given))
+    counts = []
+    for length in (8, 16):
+        looked.clear()
+        reason(f"{BEFORE}y = x{'.f().get(1)' * length}\n")
+        counts.append(len(looked))
+    assert counts[1] < 8 * counts[0]
 
 
 def test_another_meaning_of_what_was_replaced_before_is_found_again() -> None:

@@ -289,8 +289,8 @@ def test_what_a_killed_process_left_is_removed_when_the_run_is_opened(tmp_path: 
     begun(tmp_path)
     runs = tmp_path / ".autoresearch" / "runs" / "t"
     for left in (
-        "autoresearch-index-dead",
-        "trials/0003/autoresearch-index-dead",
+        "autoresearch-index-deadly_1",
+        "trials/0003/autoresearch-index-deadly_1",
         "trials/0003/train-0/scratch",
         "trials/rooms/0/scratch",
     ):

@@ -54,9 +54,16 @@ def test_what_a_killed_owner_left_is_swept_and_what_is_held_is_not(tmp_path, own
 def test_a_link_that_looks_like_a_folder_of_ours_is_not_followed(tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious/file").write_text("x")
-    (tmp_path / "autoresearch-test-link").symlink_to("precious")
+    (tmp_path / "autoresearch-test-link1234").symlink_to("precious")
     sweep("test", tmp_path)
     assert (tmp_path / "precious/file").exists()
+
+
+def test_a_folder_of_the_users_with_such_a_name_stays(tmp_path):
+    (tmp_path / "autoresearch-test-results").mkdir()
+    (tmp_path / "autoresearch-test-a1b2c3d4").mkdir()
+    sweep("test", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["autoresearch-test-results"]
 
 
 def test_a_sweep_beside_new_folders_takes_none_of_them(tmp_path):
