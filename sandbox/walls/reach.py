@@ -106,7 +106,8 @@ def check_sockets(identity: tuple[int, int] | None) -> None:
                 f"a run could reach {path},"
                 " behind which programs and keys are used for whoever asks",
                 "sudo apt-get install bubblewrap"
-                "   # or end that program, or start as a user who may not use its socket",
+                "   # or end that program (a run with --detach needs no tmux),"
+                " or start as a user who may not use its socket",
             )
 
 
