@@ -12,6 +12,8 @@ CALLED = "()"
 """Stands behind the path of a function of the module's for what it returns."""
 _LONGEST = 60
 """Parts of an expression that are looked at."""
+_LONGEST_PATH = 1_000
+"""Characters of a path; one that grows from line to line would take quadratic time."""
 _NAMESPACES = ("__dict__", "__globals__")
 _READING = ("get", "__getitem__", "setdefault", "pop")
 
@@ -53,10 +55,7 @@ class NamedPaths:
                 path = self.of(value, depth + 1)
             case ast.Call():
                 path = self._of_call(node, depth + 1)
-        for package in self._packages:
-            if path == package or path.startswith(f"{package}."):
-                return self.module + path.removeprefix(package)
-        return path
+        return self._without_packages(path) if len(path) <= _LONGEST_PATH else ""
 
     def of_module(self, node: ast.AST) -> str:
         """Return the name of the module's that an expression begins with; "" for none."""
@@ -87,6 +86,16 @@ class NamedPaths:
         is_method = isinstance(node.func, ast.Attribute)
         path = _joined(held, name) if is_method else self.of(node.func, depth)
         return f"{path}{CALLED}" if path.startswith(f"{self.module}.") else ""
+
+    def _without_packages(self, path: str) -> str:
+        """Return a path that begins with the module, where that is in a package."""
+        tail = f".{self.module}"
+        end = 0
+        while self._packages and (start := path.find(tail, end)) >= 0:
+            end = start + len(tail)
+            if path[:end] in self._packages and path[end : end + 1] in ("", "."):
+                return self.module + path[end:]
+        return path
 
     def _known(self, name: str) -> str:
         return self.module if name.rpartition(".")[2] == self.module else name

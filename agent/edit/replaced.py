@@ -72,12 +72,11 @@ def replaced_in(before: Sources, after: Sources, path: str, text: str, every: bo
             return reason
     if not every:
         return ""
-    lost = filter(_MEASURES.search, sorted(_used_by(old) - _used_by(new)))
-    others = [name for name in after.files if name not in changed]
-    for attribute in lost:
-        if attribute not in _used_by(_uses_of(after, others, file.stem)):
-            return f"it no longer uses {attribute} of {file.name}"
-    return ""
+    lost = set(filter(_MEASURES.search, _used_by(old) - _used_by(new)))
+    if lost:
+        others = [name for name in after.files if name not in changed]
+        lost -= _used_by(_uses_of(after, others, file.stem))
+    return f"it no longer uses {min(lost)} of {file.name}" if lost else ""
 
 
 def _changed_in(earlier: "_Uses", uses: "_Uses", name: str, needs: "_Needs", every: bool) -> str:
@@ -184,6 +183,7 @@ def _uses(text: str, module: str) -> _Uses:
     paths = NamedPaths(nodes, module)
     uses = _Uses(module, paths.imported, paths.has_star)
     methods: set[int] = set()
+    written: set[int] = set()
     for node in nodes:
         methods.update(map(id, node.body) if isinstance(node, ast.ClassDef) else ())
         for name, meaning in _binds(node, paths) if id(node) not in methods else ():
@@ -191,8 +191,11 @@ def _uses(text: str, module: str) -> _Uses:
         uses.patched.update(filter(None, _sets(node, paths)))
         if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
             uses.used |= set(filter(None, [paths.of_module(node)]))
-        for attribute in filter(_MEASURES.search, _alters(node, paths)):
-            uses.altered.setdefault(attribute, set()).add(normalised(node))
+        altered = list(filter(_MEASURES.search, _alters(node, paths)))
+        if altered and id(node) not in written:  # what is inside of another is written with it
+            written.update(map(id, ast.walk(node)))
+            for attribute in altered:
+                uses.altered.setdefault(attribute, set()).add(normalised(node))
     for path in [path for path in uses.patched if path.startswith(f"{OWN}.")]:
         uses.bound.setdefault(path.partition(".")[2], set()).add("")
     return uses  # cached, so callers must not change it
@@ -205,8 +208,10 @@ def _binds(node: ast.AST, paths: NamedPaths) -> Iterator[tuple[str, str]]:
             matters = name in paths.imported or paths.has_star
             yield name, normalised(node) if matters else ""
         case ast.Assign(targets=targets, value=value):
-            named = [target.id for target in targets if isinstance(target, ast.Name)]
-            yield from ((name, normalised(value)) for name in named if name in paths.imported)
+            named = {target.id for target in targets if isinstance(target, ast.Name)}
+            known = named & paths.imported.keys()
+            if known:
+                yield from dict.fromkeys(known, normalised(value)).items()
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
             yield name, ""
         case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):

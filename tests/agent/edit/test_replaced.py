@@ -4,6 +4,7 @@ from ast import Module
 
 import pytest
 
+from agent.edit import replaced
 from agent.edit.named_paths import NamedPaths
 from agent.edit.replaced import replaced_in
 from agent.edit.source import file_tree
@@ -139,6 +140,14 @@ def test_a_long_chain_of_calls_is_looked_at_once(monkeypatch: pytest.MonkeyPatch
         reason(f"{BEFORE}y = x{'.f().get(1)' * length}\n")
         counts.append(len(looked))
     assert counts[1] < 8 * counts[0]
+
+
+def test_a_long_sum_of_what_measured_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+    write = replaced.normalised
+    monkeypatch.setattr(replaced, "normalised", lambda *given: written.append(1) or write(*given))
+    assert reason(f"{BEFORE}y = {' + '.join(['evaluate_bpb(x)'] * 50)}\n") == ALTERS
+    assert len(written) == 1
 
 
 def test_another_meaning_of_what_was_replaced_before_is_found_again() -> None:
