@@ -1,17 +1,14 @@
 """Finds unlinked files that processes hold: by descriptors, mappings, or in sockets."""
 
-import ctypes
-import functools
 import os
-import platform
 import stat
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-KCMP = {"x86_64": 312, "aarch64": 272}.get(platform.machine())
-KCMP_FILES = 2
+from sandbox.ground.processes import descriptor_tables, with_memory
+
 MEMORY_FILES = (b"/dev/zero ", b"/memfd:", b"/dev/shm/")
 """How the paths of shared memory begin in the list of mappings."""
 LASTING_SECONDS = 2.0
@@ -96,37 +93,9 @@ def _waiting_descriptors(path: str) -> int:
     return 0
 
 
-def _descriptor_tables(pid: int) -> Iterator[str]:
-    """Yield the folder in /proc of each table of descriptors that the threads of `pid` have.
-
-    Most often they share one. But a thread may have its own, and the first thread may have ended
-    before the others.
-    """
-    threads: list[int] = []
-    with suppress(OSError):
-        threads = [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208
-    owners: list[int] = []
-    for thread in threads:
-        if not any(_share_descriptors(thread, owner) for owner in owners):
-            owners.append(thread)
-            yield f"/proc/{pid}/task/{thread}/fd"
-
-
-def _share_descriptors(thread: int, other: int) -> bool:
-    """Return whether both are known to use the same table; False where the kernel does not say."""
-    if KCMP is None:
-        return False
-    return bool(_libc().syscall(KCMP, thread, other, KCMP_FILES, 0, 0) == 0)
-
-
-@functools.cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None)
-
-
 def _open_files(pid: int) -> Iterator[tuple[str, os.stat_result]]:
     """Yield (path in /proc, status) of what the threads of `pid` have open."""
-    for table in _descriptor_tables(pid):
+    for table in descriptor_tables(pid):
         with suppress(OSError):
             for name in os.listdir(table):  # noqa: PTH208
                 path = f"{table}/{name}"
@@ -179,23 +148,3 @@ def _deleted_mappings(pid: int) -> Iterator[_Mapping]:
             span, _, _, _, inode, path = line.split(maxsplit=5)
             start, end = span.split(b"-")
             yield _Mapping(int(start, 16), int(end, 16), int(inode), path)
-
-
-def with_memory(pid: int) -> str:
-    """Return the folder in /proc of a thread of `pid` that still runs.
-
-    The first thread may have ended before the others.
-    """
-    path = f"/proc/{pid}"
-    with suppress(OSError):
-        if not _has_memory(path):
-            for thread in os.listdir(f"{path}/task"):  # noqa: PTH208
-                if _has_memory(f"{path}/task/{thread}"):
-                    return f"{path}/task/{thread}"
-    return path
-
-
-def _has_memory(path: str) -> bool:
-    with suppress(OSError), open(f"{path}/statm", "rb") as stream:  # noqa: PTH123
-        return not stream.read().startswith(b"0 ")
-    return False

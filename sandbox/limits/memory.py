@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from sandbox.ground.processes import read_file
+from sandbox.ground.processes import read_file, with_memory
 from sandbox.limits import held, ps
 from sandbox.limits.meter import HAS_PROC
 
@@ -30,7 +30,7 @@ def tree_memory(pids: list[int], scratch: str, *, private_tmpfs: bool, segments:
     anonymous = 0
     shared = 0
     for pid in pids:
-        thread = held.with_memory(pid)
+        thread = with_memory(pid)
         # Of one process alone nothing is split, and its status is cheaper to read.
         fields = _fields(f"{thread}/smaps_rollup") if len(pids) > 1 else {}
         status = {} if fields else _fields(f"{thread}/status")
@@ -53,7 +53,7 @@ def _private_tmpfs(pids: list[int]) -> int:
     They are looked at through the first process that shows them.
     """
     for pid in pids:
-        root = f"{held.with_memory(pid)}/root"
+        root = f"{with_memory(pid)}/root"
         with suppress(OSError):
             return sum(_filled(f"{root}/{mount}") for mount in TMPFS_INSIDE)
     return 0

@@ -15,6 +15,8 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -37,7 +39,7 @@ GONE = (errno.ENOENT, errno.EINTR, errno.ENOTCONN)
 """What the kernel answers about a thread that has just died."""
 PAUSE_SECONDS = 0.001
 REST_SECONDS = 10.0
-"""How long what was let through may take to end."""
+"""How long what was let through may take to end, and all threads to rest."""
 RESTING = "SZX"
 """The states of a thread that has nothing under way: it sleeps, or is dead."""
 
@@ -112,14 +114,30 @@ class Gate:
     def shut(self) -> Holdings:
         """Let no call through any more; return the files that the scorer can still read.
 
-        Wait until the calls that were let through have ended, and raise Restless if they do not: a
-        thread that is kept from running could name a file later. Raise Hoarding for too many files.
+        Look while nothing of the scorer runs. A thread that is kept from running could name a file
+        later, and one that runs could hand files on faster than they are listed. Raise Restless if
+        no such moment comes, Hoarding for too many files.
         """
         self._close()
-        self._wait_for_rest()
+        if self._scorer is None:
+            return Holdings()
+        end = time.monotonic() + REST_SECONDS
+        while True:
+            processes = _processes_of(self._scorer)
+            before = self._activity(processes)
+            if all(activity.rests for activity in before.values()):
+                holdings = self._held_by(processes)
+                if self._activity(_processes_of(self._scorer)) == before:
+                    return holdings
+                holdings.forget()
+            if time.monotonic() > end:
+                raise Restless
+            time.sleep(PAUSE_SECONDS)
+
+    def _held_by(self, processes: list[int]) -> Holdings:
         holdings = Holdings()
         try:
-            for process in _processes_of(self._scorer) if self._scorer else ():
+            for process in processes:
                 holdings.add(process)
         except PermissionError:
             holdings.forget()
@@ -130,13 +148,13 @@ class Gate:
             raise
         return holdings
 
-    def _wait_for_rest(self) -> None:
-        end = time.monotonic() + REST_SECONDS
-        while busy := {thread for thread in self._threads if not _rests(thread)}:
-            if time.monotonic() > end:
-                raise Restless
-            self._threads = busy
-            time.sleep(PAUSE_SECONDS)
+    def _activity(self, processes: list[int]) -> dict[int, "_Activity"]:
+        """Return what is known of all threads of these processes, and of those let through."""
+        threads = self._threads | set(processes)
+        for process in processes:
+            with suppress(OSError):
+                threads |= {int(name) for name in os.listdir(f"/proc/{process}/task")}  # noqa: PTH208
+        return {thread: _activity_of(thread) for thread in threads}
 
     def _close(self) -> None:
         if self._keeper.is_alive():
@@ -196,10 +214,33 @@ def _is_visible(process: int) -> bool:
     return True
 
 
-def _rests(thread: int) -> bool:
-    """Return whether a thread has no system call under way that it was let through for."""
-    state = _status(thread)[0]
-    return state in ("", *RESTING)
+@dataclass(frozen=True)
+class _Activity:
+    """What the kernel tells of a thread: as long as it is the same, the thread has not run."""
+
+    rests: bool
+    switches: tuple[str, ...]
+    """How often it gave up a processor, and how often one was taken from it."""
+
+
+def _activity_of(thread: int) -> _Activity:
+    lines = read_file(f"/proc/{thread}/status").splitlines()
+    fields = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    if not fields:
+        return _Activity(_is_gone(thread), ())
+    switches = tuple(text for name, text in fields.items() if name.endswith("_ctxt_switches"))
+    return _Activity(fields.get("State", "?")[0] in RESTING, switches)
+
+
+def _is_gone(thread: int) -> bool:
+    """Return whether a thread has ended, and is not just hidden (hidepid of /proc)."""
+    try:
+        os.kill(thread, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
 
 
 def _status(task: int) -> list[str]:

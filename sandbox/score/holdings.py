@@ -2,13 +2,13 @@
 
 Such a file it can still read, page by page, and by its share of memory have pages thrown out. So
 what is in memory of the file could tell a later process something. Once the scorer is dead, the
-harness brings all of each file into memory, which also sets its time of access.
+harness brings all of each file into memory. It reads a byte of each before the scorer sees data:
+with that the time of access is set, for a day.
 """
 
 import ctypes
 import mmap
 import os
-import re
 import stat
 import struct
 import sys
@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.ground.processes import descriptor_tables, with_memory
 from sandbox.score.wire import Invalid
 
 POPULATE_READ = 22
@@ -53,13 +54,19 @@ class Holdings:
         Raise Hoarding if there are too many, PermissionError where they may not be looked at.
         """
         with suppress(FileNotFoundError, ProcessLookupError):
-            for link in os.listdir(f"/proc/{process}/fd"):  # noqa: PTH208
-                shown = f"/proc/{process}/fd/{link}"
+            for table in descriptor_tables(process):
+                self._add_opened(table)
+            alive = with_memory(process)
+            for name in _mapped(alive):
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    self._add(f"{alive}/root{name}", name)
+
+    def _add_opened(self, table: str) -> None:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for link in os.listdir(table):  # noqa: PTH208
+                shown = f"{table}/{link}"
                 with suppress(FileNotFoundError):
                     self._add(shown, os.readlink(shown))  # noqa: PTH115
-            for name in _mapped(process):
-                with suppress(FileNotFoundError):
-                    self._add(f"/proc/{process}/root{name}", name)
 
     def _add(self, shown: str, name: str) -> None:
         """Add a file that is `shown` in /proc, and that its process knows by a name."""
@@ -70,6 +77,7 @@ class Holdings:
             if identity in self._paths or identity in self._descriptors:
                 return
             self._bytes += status.st_size
+            _mark_as_read(shown)
             if _identity_of(name) == identity:
                 self._paths[identity] = name
             else:
@@ -99,13 +107,17 @@ class Holdings:
         self._descriptors.clear()
 
 
-def _mapped(process: int) -> set[str]:
-    """Return the names of the files that a process has mapped, as it knows them."""
-    names = set()
-    for line in Path(f"/proc/{process}/maps").read_bytes().splitlines():
+def _mapped(process: str) -> set[str]:
+    """Return the names of the files that a process has mapped, as it knows them.
+
+    process: its folder in /proc. Where a name can be read in two ways, both are returned.
+    """
+    names: set[bytes] = set()
+    for line in Path(f"{process}/maps").read_bytes().splitlines():
         words = line.split(b" ", 5)
         if len(words) == 6 and words[4] != b"0":
-            names.add(re.sub(rb"\\012", b"\n", words[5].lstrip()))
+            name = words[5].lstrip()
+            names |= {name, name.replace(rb"\012", b"\n")}
     return {os.fsdecode(name) for name in names if name.startswith(b"/")}
 
 
@@ -118,6 +130,16 @@ def _looked_at(shown: str) -> Iterator[tuple[int, os.stat_result]]:
         yield descriptor, os.fstat(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _mark_as_read(shown: str) -> None:
+    with suppress(OSError):
+        descriptor = os.open(shown, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if os.fstat(descriptor).st_size:
+                os.pread(descriptor, 1, 0)
+        finally:
+            os.close(descriptor)
 
 
 def _identity_of(name: str) -> Identity | None:

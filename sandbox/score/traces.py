@@ -87,6 +87,13 @@ TRACING: Calls = {
     # names of sockets
     "bind": (49, 200),
     "connect": (42, 203),
+    # locks of files, which others meet
+    "flock": (73, 32),
+    # on which node of memory a file's pages lie
+    "mbind": (237, 235),
+    "migrate_pages": (256, 238),
+    "move_pages": (279, 239),
+    "set_mempolicy": (238, 237),
     # what a folder holds
     "getdents": (78, None),
     "getdents64": (217, 61),
@@ -97,13 +104,20 @@ TRACING: Calls = {
     "socketpair": (53, 199),
     "memfd_create": (319, 279),
 }
+FCNTL = (72, 25)
+LOCKS = (5, 6, 7, 36, 37, 38)
+"""Commands of fcntl that set a lock on a part of a file, or ask for one."""
 SENDTO = (44, 206)
 SENDS: Calls = {"sendmsg": (46, 211), "sendmmsg": (307, 269)}
-"""These may name a socket, too. The listener itself travels by one, so they are denied after it."""
+"""These may name a socket, too, and wait for room before they look up the name.
+
+So they are never let through: a thread that waited could look up its name once it has seen data.
+The listener itself travels by one, so they are denied after it.
+"""
 
 
 def assemble(machine: str) -> tuple[bytes, bytes]:
-    """Return the filter that asks, and the one that denies SENDS, for `machine`.
+    """Return the filter that asks, and the one that denies SENDS and SENDTO a name, for `machine`.
 
     machine: as os.uname names it; raise KeyError for an unknown one. Each has eight bytes an
     instruction. Other architectures' calls are left to the launcher's own filter, which kills for
@@ -117,25 +131,33 @@ def assemble(machine: str) -> tuple[bytes, bytes]:
         instruction(LOAD, CALL_NUMBER),
     ]
     # An address is a pointer of 64 bits.
+    denied = instruction(RETURN, ERRNO | errno.ENOSYS)
     addressed = [
         instruction(LOAD, ARGUMENTS + 32),
         instruction(JUMP_EQUAL, 0, 1, 0),
-        instruction(RETURN, ASK),
+        denied,
         instruction(LOAD, ARGUMENTS + 36),
         instruction(JUMP_EQUAL, 0, 1, 0),
-        instruction(RETURN, ASK),
+        denied,
+        instruction(RETURN, ALLOW),
+    ]
+    locks = [
+        instruction(LOAD, ARGUMENTS + 8),
+        *_when(LOCKS, ASK),
         instruction(RETURN, ALLOW),
     ]
     asking = [
         *start,
         *_when(_numbers(TRACING, column), ASK),
-        instruction(JUMP_EQUAL, SENDTO[column], 0, len(addressed)),
-        *addressed,
+        instruction(JUMP_EQUAL, FCNTL[column], 0, len(locks)),
+        *locks,
         instruction(RETURN, ALLOW),
     ]
     denying = [
         *start,
         *_when(_numbers(SENDS, column), ERRNO | errno.ENOSYS),
+        instruction(JUMP_EQUAL, SENDTO[column], 0, len(addressed)),
+        *addressed,
         instruction(RETURN, ALLOW),
     ]
     return b"".join(asking), b"".join(denying)

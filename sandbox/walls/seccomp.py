@@ -165,6 +165,8 @@ type also asks for a copy that shares its blocks: at this error programs copy th
 WATCHES = {"inotify_init": (253, None), "inotify_init1": (294, 26)}
 LEASES = (1024, 1026, 1040)
 """F_SETLEASE, F_NOTIFY, F_SETDELEG of fcntl: others wait or are watched when they open a file."""
+WRITE_HINTS = (1036, 1038)
+"""F_SET_RW_HINT, F_SET_FILE_RW_HINT of fcntl: the kernel keeps a hint with the file, for all."""
 CHANGES_MODES = {  # name: ((x86_64, aarch64), the place of the mode among the arguments)
     "chmod": ((90, None), 1),
     "fchmod": ((91, 52), 1),
@@ -211,6 +213,8 @@ PROTOCOLS = (0, 6, 17)
 """A family's usual one, TCP and UDP: others would have the kernel load what few have looked at."""
 EVICTING = (20, 21)
 """MADV_COLD and MADV_PAGEOUT."""
+COLLAPSE = 25
+"""MADV_COLLAPSE makes one large page of a file's small ones, which stays so for others."""
 RWF_NOWAIT = 8
 # Both type into the terminal that the harness was started from.
 TIOCSTI = 0x5412
@@ -265,7 +269,7 @@ def assemble(machine: str, same_user: bool = False, sockets: Sockets = "unix") -
     code += _on_argument(SOCKETPAIR[column], 0, _only((AF_UNIX,), errno.EAFNOSUPPORT))
     code += _on_argument(CLONE[column], 0, _when(JUMP_ANY_BIT, NEW_NAMESPACES, errno.EPERM))
     leases: list[bytes] = []
-    for kind in LEASES:
+    for kind in (*LEASES, *WRITE_HINTS):
         leases += _when(JUMP_EQUAL, kind, errno.EPERM)
     code += _on_argument(FCNTL[column], 1, leases)
     code += _on_argument(IOCTL[column], 1, _requests(same_user))
@@ -274,10 +278,14 @@ def assemble(machine: str, same_user: bool = False, sockets: Sockets = "unix") -
 
 def _about_the_page_cache(column: int) -> list[bytes]:
     cold, pageout = EVICTING
-    evicting = [*_when(JUMP_EQUAL, cold, SUCCESS), *_when(JUMP_EQUAL, pageout, SUCCESS)]
+    advice = [
+        *_when(JUMP_EQUAL, cold, SUCCESS),
+        *_when(JUMP_EQUAL, pageout, SUCCESS),
+        *_when(JUMP_EQUAL, COLLAPSE, errno.EINVAL),
+    ]
     return [
         *_when(JUMP_EQUAL, FADVISE[column], SUCCESS),
-        *_on_argument(MADVISE[column], 2, evicting),
+        *_on_argument(MADVISE[column], 2, advice),
         *_on_argument(PREADV2[column], 5, _when(JUMP_ANY_BIT, RWF_NOWAIT, errno.EOPNOTSUPP)),
     ]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.ground import processes
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.leftovers import remove_tree
 from sandbox.ground.log import Log
@@ -112,15 +113,15 @@ def test_descriptors_in_a_socket_are_seen_and_told_from_those_on_their_way(monke
         assert not queues.hide([os.getpid()])
 
 
-@pytest.mark.skipif(held.KCMP is None, reason="this kernel is not asked which threads share")
+@pytest.mark.skipif(processes.KCMP is None, reason="this kernel is not asked which threads share")
 def test_descriptors_that_threads_share_are_looked_at_once(monkeypatch):
     over = threading.Event()
     thread = threading.Thread(target=over.wait)
     thread.start()
     try:
-        assert len(list(held._descriptor_tables(os.getpid()))) == 1
-        monkeypatch.setattr(held, "KCMP", None)
-        assert len(list(held._descriptor_tables(os.getpid()))) >= 2, "where nobody knows, of each"
+        assert len(list(processes.descriptor_tables(os.getpid()))) == 1
+        monkeypatch.setattr(processes, "KCMP", None)
+        assert len(list(processes.descriptor_tables(os.getpid()))) >= 2, "else of each"
     finally:
         over.set()
         thread.join()

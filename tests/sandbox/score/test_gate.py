@@ -4,6 +4,8 @@ import errno
 import json
 import mmap
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -19,7 +21,7 @@ from tests.sandbox.walls.test_walls import decide
 
 # Offers its gate as a scorer does, then tries all that it can as often as it is asked.
 OFFERING = f"""
-import importlib.util, json, mmap, os, socket, sys, threading
+import ctypes, fcntl, importlib.util, json, mmap, os, socket, sys, threading, time
 spec = importlib.util.spec_from_file_location("scorer", {SCORER!r})
 scorer = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(scorer)
@@ -29,6 +31,7 @@ TRYING = (
     OFFERING
     + """
 folder = os.open("/usr", os.O_RDONLY)
+program = os.open("/proc/self/exe", os.O_RDONLY)
 line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 ways = {
     "open": lambda: os.open("/usr", os.O_RDONLY),
@@ -40,7 +43,8 @@ ways = {
     "attributes": lambda: os.listxattr("/usr"),
     "list": lambda: os.listdir(folder),
     "connect": lambda: line.connect("/no/such/socket"),
-    "send to": lambda: line.sendto(b"1", "/no/such/socket"),
+    "lock": lambda: fcntl.flock(folder, fcntl.LOCK_SH),
+    "lock a part": lambda: fcntl.lockf(program, fcntl.LOCK_SH, 1),
     "pipe": lambda: os.close(os.pipe()[0]),
 }
 def attempt(way):
@@ -139,6 +143,96 @@ sys.stdin.buffer.read(1)
     assert refused.is_set()
 
 
+@pytest.mark.parametrize(
+    "restless",
+    [
+        """
+def work():
+    while True:
+        os.dup2(8, 9)
+        os.close(9)
+threading.Thread(target=work, daemon=True).start()
+""",
+        """
+def work():
+    while os.fork() == 0:
+        pass
+    os._exit(0)
+if os.fork() == 0:
+    work()
+""",
+    ],
+    ids=["a thread that hands descriptors on", "processes that go on in their children"],
+)
+def test_what_could_hide_a_file_while_files_are_listed_is_not_shown_any_data(
+    best, monkeypatch, restless
+):
+    monkeypatch.setattr(gate, "REST_SECONDS", 0.2)
+    refused = threading.Event()
+    ready = 'os.open("/usr", os.O_RDONLY)\nos.dup2(0, 8)\n'
+    asking = 'sys.stdin.buffer.read(1)\nos.write(1, b"{}\\n")\nsys.stdin.buffer.read(1)\n'
+
+    def dialogue(stdin, stdout):
+        with Gate.of(stdin) as offered:
+            asked(stdin, stdout)
+            try:
+                offered.shut()
+            except Restless:
+                refused.set()
+
+    talk_with(best, OFFERING + ready + restless + asking, dialogue)
+    assert refused.is_set()
+
+
+def test_a_thread_may_have_any_name(best):
+    shut = threading.Event()
+    code = (
+        OFFERING
+        + """
+ctypes.CDLL(None).prctl(15, b"\\xff) R", 0, 0, 0)
+sys.stdin.buffer.read(1)
+os.write(1, b"{}\\n")
+sys.stdin.buffer.read(1)
+"""
+    )
+
+    def dialogue(stdin, stdout):
+        with Gate.of(stdin) as offered:
+            asked(stdin, stdout)
+            offered.shut()
+            shut.set()
+
+    talk_with(best, code, dialogue)
+    assert shut.is_set()
+
+
+def test_files_of_a_thread_with_descriptors_of_its_own_are_found(tmp_path):
+    """Also where the first thread of the process has ended."""
+    file = tmp_path / "file"
+    file.write_bytes(bytes(10))
+    code = """
+import ctypes, os, sys, threading
+libc = ctypes.CDLL(None)
+def own():
+    libc.unshare(0x400)  # CLONE_FILES
+    descriptor = os.open(sys.argv[1], os.O_RDONLY)
+    print("ready", flush=True)
+    sys.stdin.read()
+    os._exit(0)
+threading.Thread(target=own).start()
+libc.pthread_exit(None) if len(sys.argv) > 2 else threading.Event().wait()
+"""
+    for more in ([], ["end"]):
+        argv = [sys.executable, "-c", code, str(file), *more]
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            process.stdout.readline()
+            held = holdings.Holdings()
+            held.add(process.pid)
+            process.stdin.close()
+        assert str(file) in held._paths.values(), more
+        held.forget()
+
+
 def test_a_scorer_that_is_dead_offers_none(best):
     ended = threading.Event()
 
@@ -201,6 +295,19 @@ def test_what_is_in_memory_of_a_file_does_not_tell_what_a_scorer_read_of_it(wall
             assert pages_in_memory(opened.fileno()) * mmap.PAGESIZE == size, file
 
 
+def test_the_time_of_access_does_not_tell_what_is_read_later(tmp_path):
+    file = tmp_path / "file"
+    file.write_bytes(bytes(10))
+    os.utime(file, (1, 2))
+    with file.open("rb") as opened:
+        held = holdings.Holdings()
+        held.add(os.getpid())
+        told = file.stat().st_atime
+        opened.read()
+    held.forget()
+    assert file.stat().st_atime == told
+
+
 def test_a_scorer_that_holds_too_many_files_is_not_shown_any_data(best, monkeypatch):
     monkeypatch.setattr(holdings, "MOST_OPEN", 5)
     refused = threading.Event()
@@ -242,8 +349,8 @@ def test_the_filters_ask_for_names_and_let_the_rest_through(machine):
         assert decide(asking, arch, call[column], 0) == ALLOW
         assert decide(denying, arch, call[column], 0) == ALLOW
     sendto = traces.SENDTO[column]
-    assert decide(asking, arch, sendto, 3, 0, 1, 0, 0) == ALLOW
-    assert decide(asking, arch, sendto, 3, 0, 1, 0, 1 << 40) == ASK
+    assert decide(denying, arch, sendto, 3, 0, 1, 0, 0) == ALLOW
+    assert decide(denying, arch, sendto, 3, 0, 1, 0, 1 << 40) == ERRNO | errno.ENOSYS
     for numbers in traces.SENDS.values():
         assert decide(asking, arch, numbers[column], 0) == ALLOW  # the listener's own way
         assert decide(denying, arch, numbers[column], 0) == ERRNO | errno.ENOSYS

@@ -62,9 +62,14 @@ def test_the_filter_decides_as_it_says(machine):
     # The last two report success, and do nothing.
     assert decide(program, arch, seccomp.SETAFFINITY[column], 0) == bpf.ERRNO | 0
     assert decide(program, arch, seccomp.FADVISE[column], 0) == bpf.ERRNO | 0
+    answers = dict.fromkeys(seccomp.EVICTING, bpf.ERRNO | 0) | {seccomp.COLLAPSE: bpf.ERRNO | 22}
     for advice in range(30):
-        does = bpf.ERRNO | 0 if advice in seccomp.EVICTING else bpf.ALLOW
+        does = answers.get(advice, bpf.ALLOW)
         assert decide(program, arch, seccomp.MADVISE[column], 0, 0, advice) == does
+    for command in range(1024, 1042):
+        refused = command in (*seccomp.LEASES, *seccomp.WRITE_HINTS)
+        does = bpf.ERRNO | 1 if refused else bpf.ALLOW
+        assert decide(program, arch, seccomp.FCNTL[column], 3, command) == does
     flags = (0, 0, 0, 0, 0, seccomp.RWF_NOWAIT | 1)
     assert decide(program, arch, seccomp.PREADV2[column], *flags) == bpf.ERRNO | 95
     assert decide(program, arch, seccomp.PREADV2[column], 0, 0, 0, 0, 0, 1) == bpf.ALLOW
