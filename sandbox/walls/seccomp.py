@@ -5,8 +5,9 @@ and Landlock hold the rest. Denied calls answer EPERM. Sockets other than AF_UNI
 DataLoader workers need) answer EAFNOSUPPORT; where the internet's families are let through, those
 of other protocols than TCP and UDP answer EPROTONOSUPPORT. sched_setaffinity does nothing and
 reports success: libraries pin their threads and go on, and a run has the cores that it was given.
-So does what takes a file out of the page cache, where one run could leave word for the next; what
-asks whether a file lies there fails.
+So does what takes a file out of the page cache, where one run could leave word for the next. What
+asks whether a file lies there fails, and so does what else the kernel would keep with a file: hints
+about writing, large pages, keys.
 clone3, openat2 and calls newer than this list answer ENOSYS, so that libraries take their fallback.
 inotify answers as where a user has no more of them: a watch sees what other runs do to a file that
 both are shown, and takes from the number that this user may have. A prior architecture's entry
@@ -219,6 +220,8 @@ RWF_NOWAIT = 8
 # Both type into the terminal that the harness was started from.
 TIOCSTI = 0x5412
 TIOCLINUX = 0x541C
+ADD_ENCRYPTION_KEY = 0xC0506617
+"""FS_IOC_ADD_ENCRYPTION_KEY: a file system keeps the key, and tells whoever asks for it by name."""
 REQUEST_TYPE = 0xFF00
 """The bits of an ioctl's request that say which kind of driver answers it."""
 
@@ -326,7 +329,9 @@ def _against_programs_for_others(column: int) -> list[bytes]:
 
 def _requests(same_user: bool) -> list[bytes]:
     """Return the checks on the request of an ioctl, which is loaded."""
-    checks = [*_when(JUMP_EQUAL, TIOCSTI, errno.EPERM), *_when(JUMP_EQUAL, TIOCLINUX, errno.EPERM)]
+    checks = []
+    for request in (TIOCSTI, TIOCLINUX, ADD_ENCRYPTION_KEY):
+        checks += _when(JUMP_EQUAL, request, errno.EPERM)
     if same_user:
         checks.append(instruction(AND, REQUEST_TYPE))
         for kind, number in OF_THE_SETTINGS_OF_FILES.items():

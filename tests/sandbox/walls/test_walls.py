@@ -82,6 +82,7 @@ def test_the_filter_decides_as_it_says(machine):
     assert decide(program, arch, clone, 0x3D0F00) == bpf.ALLOW  # a thread, as glibc makes one
     assert decide(program, arch, clone, 0x10000011) == bpf.ERRNO | 1
     assert decide(program, arch, ioctl, 0, 0x5412) == bpf.ERRNO | 1
+    assert decide(program, arch, ioctl, 0, seccomp.ADD_ENCRYPTION_KEY) == bpf.ERRNO | 1
     assert decide(program, arch, ioctl, 0, 0x5401) == bpf.ALLOW
     assert decide(program, arch, 0x40000000 | 41, 1) == bpf.ERRNO | 38  # x32
     assert decide(program, 0x40000003, 102) == bpf.KILL_PROCESS  # int 0x80
