@@ -46,7 +46,7 @@ def read_rows(text: str, name: str, metric: str = VAL_BPB.metric) -> tuple[Row, 
     metric: the one that the project measures, which is the name of the column of scores.
     """
     if len(_LINE_END.findall(text)) > MAX_LINES:
-        raise UsageFault(f"{name} has more than {MAX_LINES} lines, as no ledger has", NEXT)
+        raise UsageFault(f"{name} has more than {MAX_LINES} lines, too many for a ledger", NEXT)
     try:
         lines = list(csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
     except csv.Error as error:

@@ -46,6 +46,10 @@ class NoAnswer(Exception):
     """A command that was ended, and why in words that follow its name."""
 
 
+class Computes(NoAnswer):
+    """A command that computes without an end."""
+
+
 class TooLong(NoAnswer):
     """A command whose answer would be larger than what is taken of it."""
 
@@ -108,7 +112,7 @@ def await_answer(process: "subprocess.Popen[bytes]", output: IO[bytes]) -> None:
     while not poll.poll(LOOK_MILLISECONDS):
         if idle.is_over():
             _end(process)
-            raise NoAnswer(idle.words)
+            raise idle.error
 
 
 def _chunks(
@@ -138,7 +142,7 @@ def _chunks(
                 poll.unregister(descriptor)
                 open_ones.remove(descriptor)
         if not ready and idle.is_over():
-            raise NoAnswer(idle.words)
+            raise idle.error
 
 
 def _ready(poll: select.poll, watch: Callable[[], None] | None) -> list[tuple[int, int]]:
@@ -169,23 +173,23 @@ class _Idleness:
         self._before: tuple[int, ...] | None = None
         self._first: int | None = None
         self._looks = 0
-        self.words = ""
+        self.error = NoAnswer()
 
     def hear(self) -> None:
         """Note that the command says something: its processor time counts from here on."""
         self._first = None
 
     def is_over(self) -> bool:
-        """Look once more; return whether the command is to be ended, and `words` says why."""
+        """Look once more; return whether the command is to be ended, and `error` says why."""
         processes = list(_processes_of(self._session))
         if sum(process.memory for process in processes) > MAX_MEMORY:
-            self.words = f"it took more than {MAX_MEMORY >> 30} GiB of memory"
+            self.error = NoAnswer(f"it took more than {MAX_MEMORY >> 30} GiB of memory")
             return True
         own = sum(process.ticks for process in processes if process.number == self._session)
         self._first = own if self._first is None else self._first
         computed = (own - self._first) / os.sysconf("SC_CLK_TCK")
         if computed > self._computing:
-            self.words = f"it computed for {computed:.0f} s; {PATTERNS}"
+            self.error = Computes(f"it computed for {computed:.0f} s; {PATTERNS}")
             return True
         now = tuple(sorted(process.ticks for process in processes))
         busy = any(process.state in _BUSY for process in processes)
@@ -195,7 +199,8 @@ class _Idleness:
             return False
         self._looks += 1
         usual = PATIENCE if len(processes) == 1 else PATIENCE_WITH_CHILDREN
-        self.words = f"it did nothing for {self._looks * LOOK_MILLISECONDS // 1_000} s"
+        seconds = self._looks * LOOK_MILLISECONDS // 1_000
+        self.error = NoAnswer(f"it did nothing for {seconds} s")
         return self._looks >= (self._patience or usual)
 
 

@@ -15,7 +15,7 @@ from typing import IO, BinaryIO
 import git
 
 from agent.errors import FULL_BYTES, HistoryFault, Unanswered
-from agent.git.answers import MAX_FILE, Answer, NoAnswer, TooLong, answer_of
+from agent.git.answers import MAX_FILE, Answer, Computes, NoAnswer, TooLong, answer_of
 from agent.git.bond import Bond
 from agent.git.endless import refuse_endless, walked_by
 from agent.git.odd import odd_files
@@ -115,6 +115,7 @@ _DAMAGED = re.compile(r"\bis (?:corrupt|empty)\b|\bmissing\b|bad object|unable t
 _FULL = ("no space left", "out of diskspace", "quota exceeded")
 # What git says of an index that is torn.
 _INDEX = re.compile(r"index file (?:smaller|corrupt)|bad (?:index|signature)|index uses \S+ ext")
+_FIND_PATTERNS = r"grep -rn --include='.git[ai]*' --include=exclude --include=attributes '\*\*' ."
 _FSCK = "git fsck --full   # names what is damaged; a clone or a backup may have it whole"
 # What a hook, an alias or a wrapper script leaves set: it would send these commands to another
 # repository or index.
@@ -250,6 +251,8 @@ class Plumbing:
         message = f"git {arguments[0]} was ended: {error}"
         if isinstance(error, NoRoom):
             return Unanswered(message, error.next_command)
+        if isinstance(error, Computes):
+            return Unanswered(message, _FIND_PATTERNS)
         if isinstance(error, TooLong):
             return Unanswered(message, one_line(shlex.join(("git", *arguments)), MAX_COMMAND))
         pipe = next(odd_files(self.folder), None)

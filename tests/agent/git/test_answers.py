@@ -1,6 +1,7 @@
 """Answers of git: what never comes, and what would fill the memory, ends in a fault."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -139,5 +140,23 @@ def test_a_pattern_that_git_would_try_for_ever(
     with (folder / name).open("a") as file:
         file.write("*a*a**/" * 10 + "b" + (" text\n" if name == ".gitattributes" else "\n"))
     (deep / "ac").write_text("y")
-    with pytest.raises(HistoryFault, match=r"computed for \d+ s; a pattern in \.gitattributes"):
+    words = r"computed for \d+ s; a pattern in \.gitattributes"
+    with pytest.raises(HistoryFault, match=words) as fault:
         Plumbing(folder)("status", "--porcelain", "--untracked-files=all")
+    assert fault.value.next_command is not None
+    listed = subprocess.run(fault.value.next_command, cwd=folder, shell=True, capture_output=True)
+    assert b"*a*a**" in listed.stdout
+
+
+def test_what_a_command_computed_before_it_spoke_does_not_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ticks = iter((0, 100_000, 200_000))
+    process = answers._Process(1, "R", 0, 0)
+    monkeypatch.setattr(answers, "_processes_of", lambda _: [process._replace(ticks=next(ticks))])
+    idle = answers._Idleness(1)
+    assert not idle.is_over()
+    idle.hear()
+    assert not idle.is_over()
+    assert idle.is_over()
+    assert isinstance(idle.error, answers.Computes)
