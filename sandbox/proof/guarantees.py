@@ -7,7 +7,7 @@ from typing import Literal
 
 from sandbox.ground.record import Record
 from sandbox.limits import cgroup
-from sandbox.score import gate
+from sandbox.score import traces
 from sandbox.walls import landlock
 
 LACKS = {
@@ -187,7 +187,7 @@ def _cores(tier: str) -> Guarantee:
 
 def _scorers() -> Guarantee:
     what = "validation data"
-    if not gate.can_shut():
+    if not traces.can_shut():
         how = (
             "hidden from trainings; but code that is scored beside it can leave word of it in"
             " the kernel's memory of names for a later one: no seccomp notification here"

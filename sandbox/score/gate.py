@@ -5,11 +5,9 @@ runs in it, and sends the filter's listener here. While the gate is open each su
 through. Once it is shut they fail with ENOSYS, in all threads and children, for good.
 """
 
-import ctypes
 import errno
 import fcntl
 import os
-import platform
 import select
 import socket
 import sys
@@ -22,13 +20,8 @@ from typing import BinaryIO, Self
 
 from sandbox.ground.processes import read_file, tree
 from sandbox.score.holdings import Hoarding, Holdings
-from sandbox.score.scorer import SECCOMP_CALL
-from sandbox.score.traces import assemble
 from sandbox.score.wire import Ended, Invalid
 
-GET_NOTIF_SIZES = 3
-NOTIF_SIZES = 6
-"""Bytes of struct seccomp_notif_sizes."""
 RECEIVE = 0xC0502100
 SEND = 0xC0182101
 NOTICE_BYTES = 80
@@ -49,26 +42,6 @@ class Restless(Invalid):
 
     def __init__(self) -> None:
         super().__init__("the model's process went on working between two answers")
-
-
-def filters() -> str:
-    """Return the filters for a scorer on this machine as its argument; "" where there are none."""
-    if sys.platform != "linux":
-        return ""
-    try:
-        asking, denying = assemble(platform.machine())
-    except KeyError:
-        return ""
-    return f"{asking.hex()} {denying.hex()}"
-
-
-def can_shut() -> bool:
-    """Return whether this kernel lets the harness shut a scorer's files off."""
-    if not filters():
-        return False
-    sizes = ctypes.create_string_buffer(NOTIF_SIZES)
-    call = SECCOMP_CALL[platform.machine()]
-    return bool(ctypes.CDLL(None).syscall(call, GET_NOTIF_SIZES, 0, sizes) == 0)
 
 
 class Gate:

@@ -54,10 +54,10 @@ from sandbox.score.audit import (
     choose_places,
     commit,
 )
-from sandbox.score.gate import filters
 from sandbox.score.holdings import Holdings
 from sandbox.score.rehearsal import Rehearsal
 from sandbox.score.sealed import Validation, bits_per_byte, score, shapes_of
+from sandbox.score.traces import filters
 from sandbox.score.wire import Ended, Failed, Floats, Invalid
 
 WORKSPACE = "workspace"

@@ -6,7 +6,10 @@ data could so tell it to a later one. The filter lets none of these calls happen
 (sandbox/score/gate.py). Pages of files are another such memory: see sandbox/score/holdings.py.
 """
 
+import ctypes
 import errno
+import platform
+import sys
 from collections.abc import Iterable
 
 from sandbox.ground.bpf import (
@@ -24,7 +27,11 @@ from sandbox.ground.bpf import (
     column_of,
     instruction,
 )
+from sandbox.score.scorer import SECCOMP_CALL
 
+GET_NOTIF_SIZES = 3
+NOTIF_SIZES = 6
+"""Bytes of struct seccomp_notif_sizes."""
 TRACING: Calls = {
     # names
     "open": (2, None),
@@ -173,3 +180,23 @@ def _when(values: Iterable[int], answer: int) -> list[bytes]:
     for value in values:
         code += [instruction(JUMP_EQUAL, value, 0, 1), instruction(RETURN, answer)]
     return code
+
+
+def filters() -> str:
+    """Return the filters for a scorer on this machine as its argument; "" where there are none."""
+    if sys.platform != "linux":
+        return ""
+    try:
+        asking, denying = assemble(platform.machine())
+    except KeyError:
+        return ""
+    return f"{asking.hex()} {denying.hex()}"
+
+
+def can_shut() -> bool:
+    """Return whether this kernel lets the harness shut a scorer's files off."""
+    if not filters():
+        return False
+    sizes = ctypes.create_string_buffer(NOTIF_SIZES)
+    call = SECCOMP_CALL[platform.machine()]
+    return bool(ctypes.CDLL(None).syscall(call, GET_NOTIF_SIZES, 0, sizes) == 0)

@@ -166,7 +166,7 @@ def test_what_a_tier_promises_is_told_with_what_it_does_not(tier):
 
 @pytest.mark.parametrize(("can_shut", "held"), [(True, "yes"), (False, "partly")])
 def test_what_scored_code_can_leave_behind_is_told(can_shut, held, monkeypatch):
-    monkeypatch.setattr("sandbox.proof.guarantees.gate.can_shut", lambda: can_shut)
+    monkeypatch.setattr("sandbox.proof.guarantees.traces.can_shut", lambda: can_shut)
     monkeypatch.setattr("sandbox.proof.guarantees._may_look", lambda: True)
     [promise] = [p for p in guarantees("A") if p.what == "validation data"]
     assert promise.held == held

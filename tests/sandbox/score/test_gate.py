@@ -12,10 +12,11 @@ import pytest
 
 from sandbox.ground.bpf import ALLOW, ASK, AUDIT_ARCH, ERRNO
 from sandbox.score import gate, holdings, traces
-from sandbox.score.gate import Gate, Restless, filters
+from sandbox.score.gate import Gate, Restless
 from sandbox.score.holdings import Hoarding, pages_in_memory
 from sandbox.score.rehearsal import Rehearsal, Shape
 from sandbox.score.scoring import SCORER
+from sandbox.score.traces import filters
 from sandbox.score.wire import Ended
 from tests.sandbox.walls.test_walls import decide
 

@@ -308,8 +308,15 @@ class Leaving:
         self.slept: list[float] = []
         self.left = threading.Event()
         self.station: Station | None = None
-        clock = SimpleNamespace(monotonic=time.monotonic, sleep=self.slept.append)
+        self.others = {*threading.enumerate()}
+        """A station of an earlier test may be about to leave, too."""
+        clock = SimpleNamespace(monotonic=time.monotonic, sleep=self.sleep)
         monkeypatch.setattr(f"{STATION}.time", clock)
+
+    def sleep(self, seconds: float) -> None:
+        """Note a pause of this station's."""
+        if threading.current_thread() not in self.others:
+            self.slept.append(seconds)
 
     def __call__(self) -> None:
         """Leave."""
