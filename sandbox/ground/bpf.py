@@ -20,14 +20,6 @@ CALL_NUMBER = 0
 ARCHITECTURE = 4
 ARGUMENTS = 16
 
-Calls = dict[str, tuple[int | None, int | None]]
-"""The numbers of system calls by name: (x86_64, aarch64), None where the call does not exist."""
-
-
-def column_of(machine: str) -> int:
-    """Return the place of a machine's numbers in Calls. Raise KeyError for an unknown machine."""
-    return {"x86_64": 0, "aarch64": 1}[machine]
-
 
 def instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
     """Return one instruction, eight bytes; the jumps count the instructions that are left out."""

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 
 from sandbox.ground.processes import descriptor_tables, with_memory
@@ -77,7 +78,7 @@ class Holdings:
             if identity in self._paths or identity in self._descriptors:
                 return
             self._bytes += status.st_size
-            _mark_as_read(shown)
+            _mark_as_read(descriptor)
             if _identity_of(name) == identity:
                 self._paths[identity] = name
             else:
@@ -132,14 +133,10 @@ def _looked_at(shown: str) -> Iterator[tuple[int, os.stat_result]]:
         os.close(descriptor)
 
 
-def _mark_as_read(shown: str) -> None:
-    with suppress(OSError):
-        descriptor = os.open(shown, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            if os.fstat(descriptor).st_size:
-                os.pread(descriptor, 1, 0)
-        finally:
-            os.close(descriptor)
+def _mark_as_read(descriptor: int) -> None:
+    """Read a byte of a file, by a descriptor that only names it."""
+    with suppress(OSError), _opened(f"/proc/self/fd/{descriptor}") as file:
+        file.read(1)
 
 
 def _identity_of(name: str) -> Identity | None:
@@ -159,9 +156,14 @@ def pages_in_memory(descriptor: int) -> int:
     return int.from_bytes(answer.raw[:8], sys.byteorder)
 
 
+def _opened(path: str) -> FileIO:
+    """Return a file open for reading; where a pipe stands instead, do not wait for its writer."""
+    return FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+
+
 def _bring_in(path: str) -> None:
     """Have all of a file in memory."""
-    with Path(path).open("rb", buffering=0) as file:
+    with _opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         if not size or pages_in_memory(file.fileno()) * mmap.PAGESIZE >= size:
             return

@@ -23,16 +23,16 @@ from sandbox.ground.bpf import (
     JUMP_EQUAL,
     LOAD,
     RETURN,
-    Calls,
-    column_of,
     instruction,
 )
+from sandbox.ground.calls import CHANGES_BY_NAME, Calls, column_of, numbers_of
 from sandbox.score.scorer import SECCOMP_CALL
 
 GET_NOTIF_SIZES = 3
 NOTIF_SIZES = 6
 """Bytes of struct seccomp_notif_sizes."""
 TRACING: Calls = {
+    **CHANGES_BY_NAME,
     # names
     "open": (2, None),
     "creat": (85, None),
@@ -66,30 +66,13 @@ TRACING: Calls = {
     "symlinkat": (266, 36),
     "mknod": (133, None),
     "mknodat": (259, 33),
-    "chmod": (90, None),
-    "fchmodat": (268, 53),
-    "fchmodat2": (452, 452),
-    "chown": (92, None),
-    "lchown": (94, None),
-    "fchownat": (260, 54),
-    "utime": (132, None),
-    "utimes": (235, None),
-    "futimesat": (261, None),
-    "utimensat": (280, 88),
-    "setxattr": (188, 5),
-    "lsetxattr": (189, 6),
     "getxattr": (191, 8),
     "lgetxattr": (192, 9),
     "listxattr": (194, 11),
     "llistxattr": (195, 12),
-    "removexattr": (197, 14),
-    "lremovexattr": (198, 15),
-    "setxattrat": (463, 463),
     "getxattrat": (464, 464),
     "listxattrat": (465, 465),
-    "removexattrat": (466, 466),
     "file_getattr": (468, 468),
-    "file_setattr": (469, 469),
     "inotify_add_watch": (254, 27),
     # names of sockets
     "bind": (49, 200),
@@ -155,23 +138,19 @@ def assemble(machine: str) -> tuple[bytes, bytes]:
     ]
     asking = [
         *start,
-        *_when(_numbers(TRACING, column), ASK),
+        *_when(numbers_of(TRACING, column), ASK),
         instruction(JUMP_EQUAL, FCNTL[column], 0, len(locks)),
         *locks,
         instruction(RETURN, ALLOW),
     ]
     denying = [
         *start,
-        *_when(_numbers(SENDS, column), ERRNO | errno.ENOSYS),
+        *_when(numbers_of(SENDS, column), ERRNO | errno.ENOSYS),
         instruction(JUMP_EQUAL, SENDTO[column], 0, len(addressed)),
         *addressed,
         instruction(RETURN, ALLOW),
     ]
     return b"".join(asking), b"".join(denying)
-
-
-def _numbers(calls: Calls, column: int) -> list[int]:
-    return [number for numbers in calls.values() if (number := numbers[column]) is not None]
 
 
 def _when(values: Iterable[int], answer: int) -> list[bytes]:

@@ -32,13 +32,13 @@ from sandbox.ground.bpf import (
     KILL_PROCESS,
     LOAD,
     RETURN,
-    column_of,
     instruction,
 )
+from sandbox.ground.calls import CHANGES_BY_NAME, Calls, column_of, numbers_of
 
 LAST_KNOWN_CALL = 469  # file_setattr, Linux 6.17; the x32 entry points of x86_64 lie above it, too
 
-DENIED = {  # name: (x86_64, aarch64), None where the call does not exist
+DENIED: Calls = {
     # other processes and the kernel's insides
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
@@ -128,28 +128,12 @@ DENIED = {  # name: (x86_64, aarch64), None where the call does not exist
     "sched_setparam": (142, 118),
     "sched_setattr": (314, 274),
 }
-CHANGES_ATTRIBUTES = {
-    "chmod": (90, None),
+CHANGES_ATTRIBUTES: Calls = {
+    **CHANGES_BY_NAME,
     "fchmod": (91, 52),
-    "fchmodat": (268, 53),
-    "fchmodat2": (452, 452),
-    "chown": (92, None),
     "fchown": (93, 55),
-    "lchown": (94, None),
-    "fchownat": (260, 54),
-    "utime": (132, None),
-    "utimes": (235, None),
-    "futimesat": (261, None),
-    "utimensat": (280, 88),
-    "setxattr": (188, 5),
-    "lsetxattr": (189, 6),
     "fsetxattr": (190, 7),
-    "removexattr": (197, 14),
-    "lremovexattr": (198, 15),
     "fremovexattr": (199, 16),
-    "setxattrat": (463, 463),
-    "removexattrat": (466, 466),
-    "file_setattr": (469, 469),
 }
 """What Landlock leaves to the owner of a file, wherever the file lies."""
 OF_THE_SETTINGS_OF_FILES = {
@@ -163,7 +147,7 @@ OF_THE_SETTINGS_OF_FILES = {
 Like the calls above, they need no more than a file of one's own that is open for reading. The last
 type also asks for a copy that shares its blocks: at this error programs copy the bytes.
 """
-WATCHES = {"inotify_init": (253, None), "inotify_init1": (294, 26)}
+WATCHES: Calls = {"inotify_init": (253, None), "inotify_init1": (294, 26)}
 LEASES = (1024, 1026, 1040)
 """F_SETLEASE, F_NOTIFY, F_SETDELEG of fcntl: others wait or are watched when they open a file."""
 WRITE_HINTS = (1036, 1038)
@@ -255,14 +239,10 @@ def assemble(machine: str, same_user: bool = False, sockets: Sockets = "unix") -
         *_when(JUMP_EQUAL, CLONE3[column], errno.ENOSYS),
         *_when(JUMP_EQUAL, OPENAT2[column], errno.ENOSYS),
     ]
-    for numbers in DENIED.values():
-        number = numbers[column]
-        if number is not None:
-            code += _when(JUMP_EQUAL, number, errno.EPERM)
-    for numbers in WATCHES.values():
-        number = numbers[column]
-        if number is not None:
-            code += _when(JUMP_EQUAL, number, errno.EMFILE)
+    for number in numbers_of(DENIED, column):
+        code += _when(JUMP_EQUAL, number, errno.EPERM)
+    for number in numbers_of(WATCHES, column):
+        code += _when(JUMP_EQUAL, number, errno.EMFILE)
     code += _when(JUMP_EQUAL, SETAFFINITY[column], SUCCESS)
     code += _about_the_page_cache(column)
     if same_user:
@@ -295,10 +275,8 @@ def _about_the_page_cache(column: int) -> list[bytes]:
 
 def _against_the_same_user(column: int) -> list[bytes]:
     code = []
-    for numbers in CHANGES_ATTRIBUTES.values():
-        number = numbers[column]
-        if number is not None:
-            code += _when(JUMP_EQUAL, number, SUCCESS)
+    for number in numbers_of(CHANGES_ATTRIBUTES, column):
+        code += _when(JUMP_EQUAL, number, SUCCESS)
     only_itself = [instruction(JUMP_EQUAL, 0, 1, 0), _fail(errno.EPERM)]
     code += _on_argument(PRLIMIT[column], 0, only_itself)
     other_kind = [*only_itself, instruction(LOAD, ARGUMENTS + 8), *only_itself]

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 from sandbox.canary.canary import prove
-from sandbox.ground import bpf
+from sandbox.ground import bpf, calls
 from sandbox.ground.outcome import MIB
 from sandbox.limits import cgroup
 from sandbox.proof.hostile import attack
@@ -33,7 +33,7 @@ FSOPEN = (430, 430)
 
 def allow_no_namespace() -> None:
     """Install a filter like docker's default, or a kernel without user namespaces."""
-    column = bpf.column_of(platform.machine())
+    column = calls.column_of(platform.machine())
     code = [bpf.instruction(bpf.LOAD, bpf.CALL_NUMBER)]
     for call in (UNSHARE, SETNS, MOUNT, MOVE_MOUNT, FSOPEN):
         code += seccomp._when(bpf.JUMP_EQUAL, call[column], 1)

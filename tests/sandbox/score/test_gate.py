@@ -85,6 +85,34 @@ def asked(stdin, stdout):
     return json.loads(stdout.readline())
 
 
+def shut_off(place, code):
+    """Let a scorer go on until it answers, and shut it off.
+
+    Return why it is not shown any data, if it is not, and whether its files could be seen.
+    """
+    came = []
+
+    def dialogue(stdin, stdout):
+        with Gate.of(stdin) as offered:
+            asked(stdin, stdout)
+            came.append(offered.visible)
+            try:
+                offered.shut()
+            except (Restless, Hoarding) as reason:
+                came.append(type(reason))
+
+    talk_with(place, code, dialogue)
+    visible, *reasons = came
+    return (reasons or [None])[0], visible
+
+
+ANSWERING = """
+sys.stdin.buffer.read(1)
+os.write(1, b"{}\\n")
+sys.stdin.buffer.read(1)
+"""
+
+
 def test_what_a_scorer_may_name_before_its_gate_is_shut_it_may_not_afterwards(place):
     told = []
 
@@ -114,10 +142,7 @@ def test_it_stays_shut_when_nobody_holds_it_any_more(best):
 
 def test_a_scorer_that_goes_on_working_is_not_shown_any_data(best, monkeypatch):
     monkeypatch.setattr(gate, "REST_SECONDS", 0.2)
-    refused = threading.Event()
-    code = (
-        OFFERING
-        + """
+    restless = """
 named = threading.Event()
 def restless():
     os.stat("/usr")
@@ -126,22 +151,8 @@ def restless():
         pass
 threading.Thread(target=restless, daemon=True).start()
 named.wait()
-sys.stdin.buffer.read(1)
-os.write(1, b"{}\\n")
-sys.stdin.buffer.read(1)
 """
-    )
-
-    def dialogue(stdin, stdout):
-        with Gate.of(stdin) as offered:
-            asked(stdin, stdout)
-            try:
-                offered.shut()
-            except Restless:
-                refused.set()
-
-    talk_with(best, code, dialogue)
-    assert refused.is_set()
+    assert shut_off(best, OFFERING + restless + ANSWERING)[0] is Restless
 
 
 @pytest.mark.parametrize(
@@ -169,42 +180,13 @@ def test_what_could_hide_a_file_while_files_are_listed_is_not_shown_any_data(
     best, monkeypatch, restless
 ):
     monkeypatch.setattr(gate, "REST_SECONDS", 0.2)
-    refused = threading.Event()
     ready = 'os.open("/usr", os.O_RDONLY)\nos.dup2(0, 8)\n'
-    asking = 'sys.stdin.buffer.read(1)\nos.write(1, b"{}\\n")\nsys.stdin.buffer.read(1)\n'
-
-    def dialogue(stdin, stdout):
-        with Gate.of(stdin) as offered:
-            asked(stdin, stdout)
-            try:
-                offered.shut()
-            except Restless:
-                refused.set()
-
-    talk_with(best, OFFERING + ready + restless + asking, dialogue)
-    assert refused.is_set()
+    assert shut_off(best, OFFERING + ready + restless + ANSWERING)[0] is Restless
 
 
 def test_a_thread_may_have_any_name(best):
-    shut = threading.Event()
-    code = (
-        OFFERING
-        + """
-ctypes.CDLL(None).prctl(15, b"\\xff) R", 0, 0, 0)
-sys.stdin.buffer.read(1)
-os.write(1, b"{}\\n")
-sys.stdin.buffer.read(1)
-"""
-    )
-
-    def dialogue(stdin, stdout):
-        with Gate.of(stdin) as offered:
-            asked(stdin, stdout)
-            offered.shut()
-            shut.set()
-
-    talk_with(best, code, dialogue)
-    assert shut.is_set()
+    named = 'ctypes.CDLL(None).prctl(15, b"\\xff) R", 0, 0, 0)\n'
+    assert shut_off(best, OFFERING + named + ANSWERING)[0] is None
 
 
 def test_files_of_a_thread_with_descriptors_of_its_own_are_found(tmp_path):
@@ -311,30 +293,10 @@ def test_the_time_of_access_does_not_tell_what_is_read_later(tmp_path):
 
 def test_a_scorer_that_holds_too_many_files_is_not_shown_any_data(best, monkeypatch):
     monkeypatch.setattr(holdings, "MOST_OPEN", 5)
-    refused = threading.Event()
-    seen = []
-    code = (
-        OFFERING
-        + """
-files = [open(f"/tmp/{number}", "w") for number in range(6)]
-sys.stdin.buffer.read(1)
-os.write(1, b"{}\\n")
-sys.stdin.buffer.read(1)
-"""
-    )
-
-    def dialogue(stdin, stdout):
-        with Gate.of(stdin) as offered:
-            asked(stdin, stdout)
-            seen.append(offered.visible)
-            try:
-                offered.shut()
-            except Hoarding:
-                refused.set()
-
-    talk_with(best, code, dialogue)
-    skip_unless(seen)
-    assert refused.is_set()
+    hoarding = 'files = [open(f"/tmp/{number}", "w") for number in range(6)]\n'
+    reason, visible = shut_off(best, OFFERING + hoarding + ANSWERING)
+    skip_unless([visible])
+    assert reason is Hoarding
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
@@ -342,7 +304,8 @@ def test_the_filters_ask_for_names_and_let_the_rest_through(machine):
     asking, denying = traces.assemble(machine)
     arch = AUDIT_ARCH[machine]
     column = list(AUDIT_ARCH).index(machine)
-    read, write = ((0, 63), (1, 64))
+    read = (0, 63)
+    write = (1, 64)
     for numbers in traces.TRACING.values():
         if numbers[column] is not None:
             assert decide(asking, arch, numbers[column], 0) == ASK
