@@ -142,7 +142,7 @@ def agreed_run(
         raised = not bound_typed and _is_raised(history)
         if asks and (raised or not consent.is_own(_first(history))):
             asking = _recorded(history, bound_typed)
-        # What its record says of its evaluator counts, whatever the checkout's settings say.
+        # The evaluator is the one of the run's record, not the one of the checkout's settings.
         items = _reach(history.project, settings, trackers, asking).items()
         if asks:
             items += (*items_of_notes(history, consent), *_items_of_inputs(history, consent))

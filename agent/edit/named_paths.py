@@ -1,6 +1,6 @@
 """Says what expressions of a Python file stand for: `F.relu` is torch.nn.functional.relu.
 
-By the file's imports and plain assignments, whatever the scope; nothing is executed.
+It reads the imports and plain assignments of all scopes of the file, and executes nothing.
 """
 
 import ast

@@ -30,7 +30,7 @@ MAX_COMPUTING = 60
 """Seconds of processor time that a command may take while it says nothing. A pattern such as
 `*a*a**/*a*a**/b` in a file .gitattributes or .gitignore takes git for ever."""
 MAX_WRITING = 900
-"""Likewise for one that writes the files of a commit."""
+"""The same bound for a command that writes the files of a commit."""
 MAX_MEMORY = 4 << 30
 """Bytes of memory of a command's own: one that reads a device takes all there is."""
 LOOK_MILLISECONDS = 1_000

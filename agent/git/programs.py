@@ -137,7 +137,7 @@ def runs_programs(arguments: tuple[str, ...]) -> bool:
 def silencing(programs: list[Setting], home: str) -> dict[str, str]:
     """Return the environment in which git runs no hook, and only filters that the user agreed to.
 
-    Git LFS is not run either while the repository has settings for it that nobody agreed to.
+    Nor is Git LFS run while the repository has settings for it that the user has not agreed to.
     programs: what the settings of the repository with the folder `home` name. Hooks that settings
     name (git 2.54) are run besides those of core.hooksPath. A setting in the environment holds
     against one of the repository, also in a submodule.

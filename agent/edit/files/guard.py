@@ -42,8 +42,12 @@ def guard_files(
     mark = fingerprint_of(new)
     if mark == fingerprint_of(old):
         return refuse("no-op", "only comments, layout or spelling of numbers would change")
-    refused = planted(old, new) or _protected(old, new, protected) or _required(old, new, required)
-    refused = refused or _seeds(old, new)
+    refused = (
+        planted(old, new)
+        or _protected(old, new, protected)
+        or _required(old, new, required)
+        or _seeds(old, new)
+    )
     if refused:
         return refused
     if mark in tried:
