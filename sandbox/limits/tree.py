@@ -140,11 +140,16 @@ class Tree:
             self.reports.error = f"the run cannot be put into its control group: {error}"
 
     def members(self) -> list[int]:
-        """Return the tree's processes, without the launcher's and the namespace's first one."""
+        """Return the tree's processes, without the launcher's and the namespace's first one.
+
+        None are returned before the launcher has reported its own: the command may be quicker.
+        """
         if self.launch.namespace:
             if not self.reports.child:
                 return []
             return meter.descendants(self.reports.child, inclusive=False)
+        if self.launch.subreaper and not self.reports.inner:
+            return []
         pids = meter.descendants(self.process.pid, inclusive=not self.launch.subreaper)
         return [pid for pid in pids if pid != self.reports.inner]
 

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -157,3 +158,20 @@ def test_a_tree_without_a_first_process_is_swept_until_nobody_is_left():
         tree.kill()
         assert tree.dead and process.returncode == -signal.SIGKILL
     assert swept == [process.pid] * 3
+
+
+def test_a_launcher_that_is_slow_to_name_its_second_process_is_not_taken_for_the_run():
+    """The second one may use all cores: a run without a sandbox was ended for that."""
+    launch = Launch(pytest.fail, {"supervise": "subreaper"}, namespace=False)
+    script = "import subprocess; subprocess.run(['cat'])"
+    argv = [sys.executable, "-c", script]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        tree = Tree(launch, None, talking=False)
+        tree.process = process
+        process.stdin.write(b"x")
+        process.stdin.flush()
+        process.stdout.read(1)  # of the process below it
+        assert tree.members() == []
+        tree.reports.add({"inner": process.pid})
+        assert len(tree.members()) == 1
+        process.stdin.close()
