@@ -118,8 +118,8 @@ def test_an_outage_is_waited_for_and_the_optimizer_goes_on(
         return good[1] if over.is_set() else Status(503, "down for maintenance")
 
     with OpenAIServer([good[0], *[down] * 500]) as server, study(tmp_path) as history:
-        model = OpenAI("gpt-5", "key", Patience(0.5, threading.Event(), 0.05), f"{server.url}/v1")
-        work = run_of(history, Code(model), Staff(1, filler()), trials=40)
+        model = OpenAI("gpt-5", "key", Patience(1.5, threading.Event(), 0.05), f"{server.url}/v1")
+        work = run_of(history, Code(model), Staff(1, filler()), trials=400)
         waits = []
         for event in work.events():
             if isinstance(event, ModelWaited) and event.until:
@@ -131,7 +131,8 @@ def test_an_outage_is_waited_for_and_the_optimizer_goes_on(
                 work.stop()
     assert "down for maintenance" in waits[0]
     methods = [trial.proposal.by.method for trial in history.trials[1:]]
-    assert methods[0] == methods[-1] == "code" and "random" in methods
+    before, after, *_ = [place for place, method in enumerate(methods) if method == "code"]
+    assert "random" in methods[before:after]
 
 
 @pytest.mark.slow
