@@ -150,15 +150,19 @@ INDEX = "index"
 
 
 class Plumbing:
-    """Git commands in `folder`. Every failure is a HistoryFault with git's own words."""
+    """Git commands in `folder`. Every failure is a HistoryFault with git's own words.
 
-    def __init__(self, folder: Path) -> None:
+    heeds: whether filters run that the repository's settings name and the user agreed to.
+    """
+
+    def __init__(self, folder: Path, *, heeds: bool = True) -> None:
         self.folder = folder.absolute()
+        self._heeds = heeds
         self._git = git.Git(self.folder)
         self._programs: list[Setting] | None = None
         """What the repository's settings name, once it matters."""
         self._home = ""
-        """The repository's folder, likewise."""
+        """The repository's folder, likewise; empty where nothing is heeded."""
 
     def start(
         self, arguments: tuple[str, ...], words: IO[bytes], bond: Bond, passed: tuple[int, ...] = ()
@@ -294,7 +298,8 @@ class Plumbing:
             self._programs = programs_in(self(*LISTING))
         if not self._programs:
             return {}
-        self._home = self._home or self.try_(*HOME_OF) or ""
+        if self._heeds:
+            self._home = self._home or self.try_(*HOME_OF) or ""
         return silencing(self._programs, self._home)
 
     def _command(self, arguments: tuple[str, ...], environment: dict[str, str]) -> list[str]:

@@ -150,7 +150,7 @@ def _fill(place: Path) -> None:
     `git worktree add` would do so in a process that heeds further settings: those that .git/config
     includes for this branch or folder alone.
     """
-    git = Plumbing(place)
+    git = _in_worktree(place)
     index = git("rev-parse", "--path-format=absolute", "--git-path", "index").removesuffix("\n")
     if os.path.lexists(index):
         return
@@ -167,7 +167,7 @@ def follow(place: Path, trees: Collection[str], tip: str) -> None:
 
     Raise HistoryFault if its index is none of `trees`, that is, if the user has changes in it.
     """
-    git = Plumbing(place)
+    git = _in_worktree(place)
     if git("rev-parse", "--show-toplevel").rstrip("\n") != str(place):
         raise HistoryFault(f"{place} is no worktree any more", f"rm -r {quote(str(place))}")
     git.try_("update-index", "-q", "--refresh")
@@ -175,9 +175,19 @@ def follow(place: Path, trees: Collection[str], tip: str) -> None:
     if tree not in trees:
         message = f"{place} has changes of yours in its index"
         raise HistoryFault(message, f"git -C {quote(str(place))} status")
+    room = Room(place)
     with Store(git) as store:
-        Room(place).refuse(tip, store.sizes_of(_changed(git, tree, tip)))
-    git("read-tree", "-m", "-u", tree, tip)
+        room.refuse(tip, store.sizes_of(_changed(git, tree, tip)))
+    git("read-tree", "-m", "-u", tree, tip, room=room)
+
+
+def _in_worktree(place: Path) -> Plumbing:
+    """Return the git that writes a run's worktree.
+
+    It runs no filter of the repository's settings: where these name a file, the user agreed to the
+    one in the checkout, and here lies the branch's.
+    """
+    return Plumbing(place, heeds=False)
 
 
 def _changed(git: Plumbing, before: str, after: str) -> Iterator[Listed]:

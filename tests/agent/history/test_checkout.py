@@ -98,6 +98,33 @@ def test_attributes_of_the_whole_repository_count(tmp_path: Path) -> None:
     assert "helper.py" in got
 
 
+def test_no_program_of_a_branch_runs_where_its_worktree_is_written(tmp_path: Path) -> None:
+    """The user agreed to the ./tool of the checkout; in a worktree lies the branch's, a model's."""
+    mark = tmp_path / "mark"
+    files: dict[str, str | bytes] = {
+        ".gitattributes": "z.txt filter=x\n",
+        "tool": f"#!/bin/sh\ntouch {mark}\ncat\n",
+        "z.txt": "old\n",
+    }
+    home = committed(tmp_path / "r", files)
+    (home / "tool").chmod(0o755)
+    git(home, "commit", "-qam", "executable")
+    git(home, "config", "filter.x.smudge", "./tool")
+    heed(str(home / ".git"), "filter.x.smudge", "./tool")
+    project = project_of(home)
+    with History.create(project, settings_of(project)) as history:
+        assert (history.worktree / "z.txt").read_text() == "old\n"
+        (home / "z.txt").write_text("new\n")
+        git(home, "add", "z.txt")
+        tree = git(home, "write-tree")
+        by_hand = git(home, "commit-tree", tree, "-p", history.tip, "-m", "by hand")
+        git(home, "update-ref", f"refs/heads/{history.branch}", by_hand)
+        history.take_in()
+        assert (history.worktree / "z.txt").read_text() == "new\n"
+        assert history.warnings == []
+    assert not mark.exists()
+
+
 def test_a_filter_that_fails_is_a_fault_with_its_words(tmp_path: Path) -> None:
     home = committed(tmp_path / "r", {})
     with study_of(home) as history:
