@@ -200,7 +200,7 @@ class Commands(TyperGroup):
 
 def summary(command: Any) -> str:
     """Return the first sentence of a command's help."""
-    return " ".join(command.help.partition("\n\n")[0].split())
+    return " ".join((command.help or "").partition("\n\n")[0].split())
 
 
 def command_groups(group: Any) -> Iterator[tuple[str, list[tuple[str, Any]]]]:

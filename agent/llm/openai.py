@@ -241,9 +241,10 @@ def _ignores_the_tool(reply: Reply) -> bool:
 
 
 async def _as_azure(request: httpx2.Request) -> None:
-    """Hand the key over as Azure's addresses with a version want it."""
-    bearer = request.headers.pop("Authorization", "")
-    request.headers["api-key"] = bearer.removeprefix("Bearer ")
+    """Hand the key over as Azure's addresses with a version want it; a redirect has it already."""
+    bearer = request.headers.pop("Authorization", None)
+    if bearer is not None:
+        request.headers["api-key"] = bearer.removeprefix("Bearer ")
 
 
 class _Client(BoundedClient, openai.DefaultAsyncHttpxClient):

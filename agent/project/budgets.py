@@ -14,7 +14,7 @@ PROSE = (".md", ".rst")
 """Endings of what may name the variables and reads none."""
 MOST_BYTES = 1 << 24
 """A larger file is data."""
-MOST_TOTAL = 1 << 30
+MOST_TOTAL = 1 << 28
 """Bytes that are searched, the files that the project names first, then from small to large."""
 PORTION = 1 << 26
 """Bytes that are asked of git at once."""

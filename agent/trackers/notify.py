@@ -131,7 +131,8 @@ class Command:
 def _end_of(errors: IO[bytes]) -> str:
     """Return the end of what a command wrote, in one line."""
     errors.seek(max(0, errors.seek(0, os.SEEK_END) - MAX_ERRORS))
-    return one_line(errors.read(MAX_ERRORS).decode("utf-8", "replace")[-MAX_SHOWN_ERRORS:])
+    words = redacted(errors.read(MAX_ERRORS).decode("utf-8", "replace"))
+    return one_line(words[-MAX_SHOWN_ERRORS:])
 
 
 def _words(command: str) -> list[str]:

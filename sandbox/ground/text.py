@@ -32,6 +32,7 @@ TRACEBACK = "Traceback (most recent call last):"
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _PLAIN = re.compile(r"[\n\t -~]*")
+_LINE_END = re.compile(r"[\r\n]")
 _NO_WORDS = re.compile(r"[^\w\x00-\x7f]{256}")
 _FEWER = re.compile(r"[^\w\x00-\x7f]{32}")
 """Of these more than any script piles up, so that hundreds of megabytes are composed quickly."""
@@ -98,13 +99,7 @@ def whole_number(text: str) -> int | None:
 
 def read_end(path: Path, size: int) -> str:
     """Return the last `size` bytes of a file as raw text, or nothing if there is no file."""
-    try:
-        with path.open("rb") as file:
-            end = file.seek(0, 2)
-            file.seek(max(0, end - size))
-            return file.read(size).decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
+    return _end_of(path, size)[0]
 
 
 def tail(path: Path, limit: int = TAIL_CHARACTERS) -> str:
@@ -113,7 +108,12 @@ def tail(path: Path, limit: int = TAIL_CHARACTERS) -> str:
     At most `limit` characters. Of a line that carriage returns overwrote (a progress bar), only the
     last state is kept.
     """
-    end = redacted(read_end(path, 4 * limit))
+    end, is_cut = _end_of(path, 8 * limit)
+    end = redacted(end)
+    if is_cut:  # it may begin with half a secret
+        line_end = _LINE_END.search(end)
+        half = len(end) // 2
+        end = end[min(line_end.end(), half) if line_end else half :]
     lines = end.replace("\r\n", "\n").split("\n")
     return printable("\n".join(line.rpartition("\r")[2] for line in lines))[-limit:]
 
@@ -131,6 +131,17 @@ def last_words(path: Path) -> str:
         if line.strip():
             return one_line(line)
     return ""
+
+
+def _end_of(path: Path, size: int) -> tuple[str, bool]:
+    """Return the last `size` bytes of a file as raw text, and whether more stands before them."""
+    try:
+        with path.open("rb") as file:
+            start = max(0, file.seek(0, 2) - size)
+            file.seek(start)
+            return file.read(size).decode("utf-8", "replace"), start > 0
+    except FileNotFoundError:
+        return "", False
 
 
 def _is_piled(text: str, runs: re.Pattern[str]) -> bool:

@@ -62,6 +62,11 @@ def test_help_starts_no_heavy_library(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("\n", "")
 
 
+def test_help_needs_no_docstrings(tmp_path: Path) -> None:
+    done = autoresearch("--help", cwd=tmp_path, PYTHONOPTIMIZE="2")
+    assert done.returncode == 0 and all(name in done.stdout for name in commands())
+
+
 @pytest.mark.parametrize("command", commands())
 def test_every_command_has_help_with_an_example(command: str) -> None:
     done = CliRunner().invoke(app, [command, "--help"], prog_name="autoresearch")

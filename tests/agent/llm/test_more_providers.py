@@ -280,11 +280,12 @@ def test_what_gpt_oss_thinks_is_no_answer(text: str, visible: str) -> None:
 # ---------------------------------------------------------------- Azure
 
 
-def keys_at(path: str, key: str) -> Received:
-    with OpenAIServer([GOOD]) as server:
+def keys_at(path: str, key: str, *before: Status) -> Received:
+    """Return the last question. before: answers before the good one."""
+    with OpenAIServer([*before, GOOD]) as server:
         model = OpenAI("gpt", key, Patience(20.0, threading.Event()), f"{server.url}{path}")
         assert model.complete(REQUEST).arguments == IDEA
-    return server.questions[0]
+    return server.questions[-1]
 
 
 @pytest.mark.parametrize(
@@ -295,6 +296,14 @@ def test_an_address_of_azure_with_a_version_gets_the_key_as_it_wants_it(path: st
     assert question.headers["api-key"] == "an-azure-key"
     assert "authorization" not in question.headers
     assert question.path == path.replace("?", "/chat/completions?")
+
+
+def test_a_redirect_of_azure_gets_the_key_too() -> None:
+    elsewhere = "/openai/elsewhere?api-version=1"
+    moved = Status(307, headers={"location": elsewhere})
+    question = keys_at("/openai/deployments/gpt?api-version=1", "an-azure-key", moved)
+    assert question.path == elsewhere
+    assert question.headers["api-key"] == "an-azure-key"
 
 
 @pytest.mark.parametrize(

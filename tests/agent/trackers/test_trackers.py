@@ -373,6 +373,13 @@ def test_a_command_that_fails_or_hangs_is_a_warning(tmp_path: Path) -> None:
     assert time.monotonic() - began < 300, "the sleep was ended with it"
 
 
+def test_no_half_of_a_secret_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK_TOKEN", "0123456789" * 5)
+    failing = Command(f"sh -c 'echo {'x' * 99}{'0123456789' * 5}{'y' * 170} >&2; exit 3'")
+    [warning] = session(Trackers([Aside("--notify", Notify(failing))]), EVENTS[:1])
+    assert "456789" not in warning and warning.endswith("yyy")
+
+
 @pytest.mark.parametrize(
     ("command", "warnings"),
     [("setsid sleep 9 & echo told", []), ("setsid sleep 9 & wait", ["took longer than 3 s"])],

@@ -112,6 +112,19 @@ def test_no_half_of_a_secret_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert "456789" not in one_line("z" * (pad - 3700) + "0123456789" * 5)
 
 
+def test_no_half_of_a_secret_stays_where_most_was_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEPLOY_TOKEN", "0123456789" * 5)
+    log = tmp_path / "log"
+    bar = "".join(f"\r{step:5} steps" for step in range(5000))
+    for read in (4 * TAIL_CHARACTERS, 8 * TAIL_CHARACTERS):
+        for half in range(10, 50, 8):
+            end = bar[half + len("\n\nends\n") - read :]
+            log.write_text("begins\nkey: " + "0123456789" * 5 + f"\n{end}\nends\n")
+            assert "456789" not in tail(log) and tail(log).endswith("4999 steps\nends\n")
+
+
 def test_a_tail_is_what_a_terminal_would_have_shown_last(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_bytes(b"head" * 9000 + b"\n\rstep 1\rstep 2\rstep 3\nTraceback\r\n\xff\xfe\x07 bad\n")
