@@ -12,6 +12,10 @@ LACKS: Mapping[int | None, tuple[str, str]] = {
         "the disk quota is used up",
         "quota   # free some space, and type the command again",
     ),
+    errno.EFBIG: (
+        "a file is as large as a file may be",
+        "ulimit -f unlimited   # then type the command again",
+    ),
     errno.EROFS: ("the file system is read-only", "mount | grep ' ro,'"),
     errno.EMFILE: (
         "this process has too many open files",

@@ -364,8 +364,7 @@ def test_a_command_that_fails_or_hangs_is_a_warning(tmp_path: Path) -> None:
     failing = f"{sys.executable} -c 'import sys; sys.exit(\"no network\\x1b[2J\")'"
     [warning] = session(open_trackers([], Targets(command=failing), tmp_path))
     assert warning.startswith("the notify command failed, the run goes on: ")
-    assert "no network\\x1b" in warning
-    assert warning.isprintable()
+    assert "no network\\x1b" in warning and warning.isprintable()
     began = time.monotonic()
     hanging = Notify(Command("sh -c 'sleep 600 & wait'", timeout=0.2))
     [warning] = session(Trackers([Aside("--notify", hanging)]), EVENTS[:1])
