@@ -31,7 +31,7 @@ class Answering(Record):
     """How long a run's code took to answer, on the harness's clock."""
 
     opening: Seconds
-    """Before the first answer: imports, building, loading."""
+    """Until the first answer that counts: imports, building, loading, a rehearsal."""
     later: Seconds
     """For all later answers."""
 

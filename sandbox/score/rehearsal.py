@@ -50,13 +50,14 @@ class Rehearsal:
     ) -> Holdings:
         """Rehearse with a scorer, shut its gate, and return the files that it can still read.
 
-        Raise Invalid for answers that are not complete, and for a scorer that cannot be shut off.
+        stopwatch: started, without a lap: what code learns in a rehearsal it has learnt for all
+        answers that count. Raise Invalid for answers that are not complete, and for a scorer that
+        cannot be shut off.
         """
         with Gate.of(stdin) as gate:
             stopwatch.start()
             for shape in self.rehearsed:
                 self._ask(shape, stdin, stdout, rng)
-                stopwatch.lap()
             return gate.shut()
 
     def _ask(

@@ -8,14 +8,17 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 
+from sandbox.ground.answering import Stopwatch
 from sandbox.ground.bpf import ALLOW, ASK, AUDIT_ARCH, ERRNO
 from sandbox.score import gate, holdings, traces
 from sandbox.score.gate import Gate, Restless
 from sandbox.score.holdings import Hoarding, pages_in_memory
 from sandbox.score.rehearsal import Rehearsal, Shape
 from sandbox.score.scoring import SCORER
+from sandbox.score.sealed import Validation, score, shapes_of
 from sandbox.score.traces import filters
 from sandbox.score.wire import Ended
 from tests.sandbox.walls.test_walls import decide
@@ -328,3 +331,35 @@ def test_the_first_two_shapes_and_the_last_are_rehearsed_or_all():
     assert [shape.columns for shape in few.rehearsed] == [2, 5, 11]
     every = Rehearsal(shapes, 24, complete=True)
     assert [shape.columns for shape in every.rehearsed] == [2, 5, 9, 11]
+
+
+LEARNING = (
+    OFFERING
+    + """
+import struct
+for number in range(9):
+    rows, columns, _ = struct.unpack("<III", sys.stdin.buffer.read(12))
+    if rows == 0:
+        break
+    sys.stdin.buffer.read(4 * rows * columns)
+    if number == 1:
+        time.sleep(0.5)
+    os.write(1, bytes(1 + 2 * rows * columns * 24))
+"""
+)
+
+
+def test_what_is_learnt_behind_a_rehearsal_counts_as_opening(best):
+    """It holds for all answers that count, as what is learnt where the weights are loaded."""
+    tokens = np.arange(33, dtype=np.int32) % 24
+    validation = Validation(tokens, np.ones(24, np.int64), length=4)
+    rng = np.random.default_rng(0)
+    stopwatch = Stopwatch()
+
+    def dialogue(stdin, stdout):
+        rehearsal = Rehearsal(shapes_of(validation), validation.vocabulary, complete=False)
+        rehearsal.hold(stdin, stdout, rng, stopwatch)
+        score(validation, stdin, stdout, rng, stopwatch)
+
+    talk_with(best, LEARNING, dialogue)
+    assert stopwatch.answering.opening >= 0.5
