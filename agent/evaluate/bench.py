@@ -218,13 +218,13 @@ class Bench:
             place=slot.place,
         )
         listen(started)
-        outcome: Outcome | None = self._smoke_test(assignment, cancel)
-        if outcome is None:
-            outcome = self._measure(assignment, listen, cancel)
-        result = self._result(outcome, assignment)
-        if result is None or not result.overshot or not self._may_be_slow(assignment):
+        failed = self._smoke_test(assignment, cancel)
+        if failed is not None:
+            return self._result(failed, assignment)
+        result, stood_still = self._measure(assignment, listen, cancel)
+        if result is None or not self._is_doubtful(result, stood_still, assignment):
             return result
-        again = self._result(self._measure(assignment, listen, cancel), assignment)
+        again, _ = self._measure(assignment, listen, cancel)
         if again is None:
             return None
         seconds = round(result.seconds + again.seconds, 2)
@@ -237,16 +237,14 @@ class Bench:
 
         Each check gets a fresh export and a sandbox of its own, on the cores of the slot.
         """
-        home = self._home(assignment)
         slot = assignment.slot
         done: list[Check] = []
         for number, command in enumerate(assignment.order.checks, 1):
             listen(Checking(assignment.attempt, slot.number, command, slot.place))
-            log = home / f"{_named(f'check-{number}', slot)}.log"
+            log = self._log(assignment, f"check-{number}")
             with exported(self._room(slot), assignment.order.commit, self._export) as here:
                 job = self._job(here, log, assignment)
                 limits = self._plan.limits(max(job.limits.wall_seconds, LEAST_CHECK_SECONDS))
-                new_log(job.log)
                 job = job.model_copy(update={"limits": limits})
                 outcome = check(job, tuple(shlex.split(command)), self._runner, cancel)
             if isinstance(outcome, Stopped):
@@ -264,14 +262,19 @@ class Bench:
         with exported(self._room(slot), wanted.commit, self._export) as here:
             put_files(here / WORKSPACE, wanted)
             job = self._job(here, log, assignment)
-            new_log(job.log)
             return run_probe(job, wanted, self._runner, cancel)
 
-    def _may_be_slow(self, assignment: Assignment) -> bool:
-        """Return whether to measure a training that took too long a second time.
+    def _is_doubtful(self, result: Result, stood_still: bool, assignment: Assignment) -> bool:
+        """Return whether to measure a training a second time, since its time tells little.
 
-        The machine may be slow if the code kept to its budget before, or if the budget is in steps.
+        stood_still: whether this process was stopped meanwhile. The baseline's time is that by
+        which all others are judged. The machine may be slow if the code kept to its budget before,
+        or if the budget is in steps.
         """
+        if stood_still and (result.status != "scored" or assignment.usual is None):
+            return True
+        if not result.overshot:
+            return False
         is_incumbent = assignment.order.role in ("incumbent", "reference")
         is_baseline = assignment.attempt.proposal.is_baseline
         budget = self._plan.budget
@@ -305,35 +308,37 @@ class Bench:
         ):
             return None
         slot = assignment.slot
-        log = self._home(assignment) / f"{_named('smoke', slot)}.log"
+        log = self._log(assignment, "smoke")
         with exported(self._room(slot), assignment.order.commit, self._export) as here:
             full = self._job(here, log, assignment)
             job = smoke_run_of(full, here / "data", smoke_run_cap(plan.budget, assignment.usual))
-            new_log(job.log)
             outcome = measure(job, self._runner, cancel)
             return foretold(outcome, plan.budget, assignment.baseline_speed)
 
     def _measure(
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
-    ) -> Outcome:
+    ) -> tuple[Result | None, bool]:
+        """Train and score once; None if cancelled. Return also whether this process stood still."""
         order = assignment.order
         role = "train" if order.role == "candidate" else order.role
         slot = assignment.slot
-        log = self._home(assignment) / f"{_named(f'{role}-{order.seed}', slot)}.log"
+        log = self._log(assignment, f"{role}-{order.seed}")
         with (
             exported(self._room(slot), order.commit, self._export) as here,
             own_data(self._plan.data, here / "data") as data,
         ):
             put_texts(here / WORKSPACE, order.texts)
             job = self._job(here, log, assignment, data)
-            new_log(job.log)
             number = assignment.attempt.number
             rivals = assignment.rivals if assignment.is_first else ()
             with Watch(number, slot, log, rivals, listen, cancel) as watch:
+                outcome: Outcome | Measured
                 outcome = measure(job, self._runner, watch.stop, watch.trained, self._export_whole)
         if isinstance(outcome, Stopped) and watch.hopeless and not cancel.is_set():
-            return Pruned(watch.hopeless, outcome, read_curve(log))
-        return Scored(outcome, watch.conditions) if isinstance(outcome, Measured) else outcome
+            outcome = Pruned(watch.hopeless, outcome, read_curve(log))
+        elif isinstance(outcome, Measured):
+            outcome = Scored(outcome, watch.conditions)
+        return self._result(outcome, assignment), watch.stood_still
 
     def _room(self, slot: Slot) -> Path:
         """Return the folder in which a slot's runs, checks and probes work, one at a time.
@@ -342,15 +347,18 @@ class Bench:
         """
         return below(self._folder, "rooms", str(slot.number))
 
-    def _home(self, assignment: Assignment) -> Path:
-        """Return the folder of an attempt's logs."""
-        return below(self._folder, f"{assignment.attempt.number:04d}")
+    def _log(self, assignment: Assignment, name: str) -> Path:
+        """Return a log that no other run of the attempt has at the same time."""
+        slot = assignment.slot
+        suffix = f"-slot{slot.number}" if slot.place else ""
+        return below(self._folder, f"{assignment.attempt.number:04d}") / f"{name}{suffix}.log"
 
     def _job(self, here: Path, log: Path, assignment: Assignment, data: str | None = None) -> Job:
-        """Return the job of an assignment in the folder `here`.
+        """Return the job of an assignment in the folder `here`, with a new log.
 
         data: the link to the training data that only this training opens, or None.
         """
+        new_log(str(log))
         plan = self._plan
         slot = assignment.slot
         deadline: Deadline | None = None
@@ -386,11 +394,6 @@ class Bench:
             deadline=deadline,
             audit=assignment.order.audit,
         )
-
-
-def _named(name: str, slot: Slot) -> str:
-    """Return a name for a run's files that no other run of the attempt has at the same time."""
-    return f"{name}-slot{slot.number}" if slot.place else name
 
 
 def _on_split(evaluation: Evaluation | None, split: Split) -> Evaluation | None:

@@ -1,6 +1,7 @@
 """Follows a training: reports progress, prunes it, and reads the state of the machine."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -10,6 +11,7 @@ from agent.evaluate.slots import Slot
 from agent.judge.pruning import LATEST, hopeless, passed
 from agent.records.curves import Curve
 from agent.records.events import Event, Progress, Scoring
+from sandbox.ground.deadline import LATE_SECONDS
 from sandbox.score.printed import parse_progress, read_curve
 
 POLL_SECONDS = 0.5
@@ -47,6 +49,8 @@ class Watch:
         """Why it was pruned; empty otherwise."""
         self.conditions = Conditions()
         """Of the machine, near the end of the training."""
+        self.stood_still = False
+        """Whether this process was stopped meanwhile, as by Ctrl-Z: times are too long then."""
         self._passed = 0
         self._over = threading.Event()
         self._trained = threading.Event()
@@ -69,7 +73,7 @@ class Watch:
     def _follow(self) -> None:
         last: tuple[float, float] | None = None
         polls = 0
-        while not self._over.wait(POLL_SECONDS):
+        while not self._is_over():
             if polls % POLLS_PER_READING == 0 and not self._trained.is_set():
                 self.conditions = conditions(self._slot.cpus, self._slot.gpus)
             polls += 1
@@ -80,6 +84,14 @@ class Watch:
                 last = points[-1]
                 self._listen(Progress(self._number, *last, self._slot.number))
                 self._prune(last[0])
+
+    def _is_over(self) -> bool:
+        """Return whether the block has ended, at the latest when it is time for the next poll."""
+        before = time.monotonic()
+        over = self._over.wait(POLL_SECONDS)
+        if time.monotonic() - before > POLL_SECONDS + LATE_SECONDS:
+            self.stood_still = True
+        return over
 
     def _prune(self, fraction: float) -> None:
         """Decide about pruning once at each checkpoint, by the whole curve so far."""

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -124,6 +125,33 @@ def test_two_starts_on_one_tag(tmp_path: Path) -> None:
         assert "next:" in second.stderr
     kill(process)
     assert type_in(home, *START).returncode == 3, "the branch is still there"
+
+
+@pytest.mark.slow
+def test_the_time_for_which_the_harness_was_stopped_is_nobodys_fault(tmp_path: Path) -> None:
+    """As by Ctrl-Z and `fg`, or by a container that was paused."""
+    waits = """import os, time
+LR = 0.1  # [0.01 .. 1 log]
+time.sleep(float(os.environ["AUTORESEARCH_BUDGET"].rstrip("s")))
+print("---")
+print("val_bpb:", 1 + abs(LR - 0.4))
+"""
+    home = miniature(tmp_path, waits)
+    budget = ("--budget", "2s", "--baseline-repeats", "1", "--trials", "1")
+    process = start_typing(home, *START[:7], *budget)
+    for number in (0, 1):
+        log = home / f".autoresearch/runs/t/trials/000{number}/train-0.log"
+        wait_for(log.exists, what=f"trial {number}")
+        time.sleep(1)  # it has its plan, and trains on
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(8)
+        process.send_signal(signal.SIGCONT)
+    process.communicate(timeout=60)
+    baseline, trial = ledger(home, "t")
+    assert trial["status"] in ("keep", "discard"), trial["result"]["detail"]
+    times = [score["seconds"] for each in (baseline, trial) for score in each["result"]["scores"]]
+    assert max(times) < 8, "a time that is stretched is no yardstick"
+    assert baseline["result"]["seconds"] > 8, "but it is told"
 
 
 def test_ctrl_c_once_finishes_the_trial(tmp_path: Path) -> None:
