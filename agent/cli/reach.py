@@ -20,8 +20,8 @@ from agent.git.programs import Program
 from agent.git.repository import git_folder, repository_programs
 from agent.git.store import Store
 from agent.history.checkout import export
+from agent.history.firsts import first_commit
 from agent.history.history import History
-from agent.history.runs import first_commit
 from agent.project.data import OWN_FOLDERS, NetworkWanted, Source
 from agent.project.find import CORPORA, Project
 from agent.project.interpreter import interpreter_of

@@ -26,7 +26,7 @@ from agent.git.plumbing import Plumbing
 from agent.history.branch import tag_of
 from agent.history.history import History
 from agent.history.homes import Run, find_run, homes, runs_of
-from agent.history.lineage import MARK, Firsts, first_commits, tag_now
+from agent.history.lineage import MARK, Firsts, tag_now, tags_by_first
 from agent.history.removal import Remains, delete, half_renamed, remains_of, rename
 from agent.history.runs import lock_path, log_path
 from agent.judge.decide import incumbent_of
@@ -84,7 +84,7 @@ def list_command(as_json: Json = False) -> None:
     it.
     """
     places = homes(Path.cwd())
-    firsts = first_commits(places[0])
+    firsts = tags_by_first(places[0])
     lines = [_line(run, places, firsts) for run in runs_of(places)]
     if as_json:
         typer.echo(json.dumps([line.model_dump(mode="json") for line in lines], indent=2))

@@ -25,9 +25,10 @@ from agent.git.home import is_tag
 from agent.git.lock import holder
 from agent.git.plumbing import Plumbing
 from agent.history.branch import run_tags, tag_of
+from agent.history.firsts import first_commits, readable_first
 from agent.history.history import History
 from agent.history.lineage import MARK
-from agent.history.runs import checked_out_run, list_runs, lock_path, readable_first
+from agent.history.runs import checked_out_run, list_runs, lock_path
 from agent.project.around import project_around
 from agent.project.find import Project
 from agent.records.inputs import MAX_REMARK, Try, words_of
@@ -148,11 +149,12 @@ def _meant(project: Project, sister: History) -> str:
     own = checked_out_run(project, Path.cwd())
     if own is not None and tag_of(own) != sister.tag:
         return own
-    git = Plumbing(Path(project.root))
+    runs = list_runs(project)
+    firsts = first_commits(Plumbing(Path(project.root)), (run.commit for run in runs))
     parent = sister.run.parent
     others = []
-    for run in list_runs(project):
-        first = readable_first(git, run.commit)
+    for run in runs:
+        first = firsts.get(run.commit)
         if first is None or run.tag == sister.tag:
             continue
         if parent is not None and first == parent.first:

@@ -12,8 +12,9 @@ from agent.errors import HistoryFault
 from agent.git.home import checked
 from agent.git.lock import holder
 from agent.git.plumbing import Plumbing
+from agent.history.firsts import first_commits
 from agent.history.history import History
-from agent.history.runs import FLIGHTS, HEADS, list_runs, lock_path, readable_first, transcripts_of
+from agent.history.runs import FLIGHTS, HEADS, list_runs, lock_path, transcripts_of
 from agent.llm.recorded import read_exchanges
 from agent.project.find import Project
 from agent.records.results import Trial
@@ -56,9 +57,9 @@ class Watch:
 
     def tags(self) -> list[str]:
         """Return the tags of the runs, the newest first."""
-        return [
-            run.tag for run in list_runs(self._project) if readable_first(self._git, run.commit)
-        ]
+        runs = list_runs(self._project)
+        firsts = first_commits(self._git, (run.commit for run in runs))
+        return [run.tag for run in runs if firsts.get(run.commit)]
 
     def is_active(self, tag: str) -> bool:
         """Return whether a process works on the run."""

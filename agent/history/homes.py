@@ -1,17 +1,17 @@
 """Finds the runs of a repository: its branches, and local files in its checkouts."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.errors import Fault, HistoryFault
+from agent.errors import Fault
 from agent.git.home import HOME, run_folder, worktree_path
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign
 from agent.git.shallow import fault_of_depth
 from agent.history.branch import tag_of, unknown_run
 from agent.history.checkout import checkouts, is_checkout
-from agent.history.runs import RunSummary, first_commit, list_runs
+from agent.history.firsts import first_commits
+from agent.history.runs import RunSummary, list_runs
 from agent.project.find import Project, find_project, root_of
 from agent.project.settings import read_settings
 
@@ -52,10 +52,12 @@ def runs_of(places: tuple[Project, ...]) -> list[Run]:
     runs = []
     is_cut = fault_of_depth(git, "a run") is not None
     listings = [_by_tag(home) for home in places]
-    for summary in list_runs(places[0]):
-        with suppress(HistoryFault):  # what is damaged is listed, and said to be
-            if first_commit(git, summary.commit) is None and not is_cut:
-                continue
+    summaries = list_runs(places[0])
+    firsts = first_commits(git, (summary.commit for summary in summaries))
+    for summary in summaries:
+        # What is damaged is not among them; it is listed, and said to be.
+        if firsts.get(summary.commit, "") is None and not is_cut:
+            continue
         working = (
             Run(listing[summary.tag], home)
             for listing, home in zip(listings, places, strict=True)

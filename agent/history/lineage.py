@@ -9,8 +9,9 @@ from agent.git.plumbing import Plumbing
 from agent.history.branch import run_tags, tag_of
 from agent.history.commits import read_commits
 from agent.history.entries import is_attempt, read_run
+from agent.history.firsts import first_commit, first_commits
 from agent.history.history import History
-from agent.history.runs import first_commit, list_runs, readable_first
+from agent.history.runs import list_runs
 from agent.project.find import Project
 from agent.project.settings import RunSettings
 from agent.records.lineage import Parent
@@ -133,15 +134,16 @@ Firsts = Mapping[str, Sequence[str]]
 """The tags of the runs that are here, by their first commits."""
 
 
-def first_commits(project: Project) -> Firsts:
+def tags_by_first(project: Project) -> Firsts:
     """Return the tags of all runs by first commit, which copies of a run share."""
-    git = Plumbing(Path(project.root))
-    firsts: dict[str, list[str]] = {}
-    for other in list_runs(project):
-        first = readable_first(git, other.commit)
+    runs = list_runs(project)
+    firsts = first_commits(Plumbing(Path(project.root)), (run.commit for run in runs))
+    tags: dict[str, list[str]] = {}
+    for run in runs:
+        first = firsts.get(run.commit)
         if first is not None:
-            firsts.setdefault(first, []).append(other.tag)
-    return firsts
+            tags.setdefault(first, []).append(run.tag)
+    return tags
 
 
 def tag_now(parent: Parent, firsts: Firsts) -> str | None:
@@ -160,7 +162,7 @@ def parent_text(project: Project, run: RunSettings) -> str:
     parent = run.parent
     if parent is None:
         return ""
-    now = tag_now(parent, first_commits(project))
+    now = tag_now(parent, tags_by_first(project))
     if now is None:
         return f"{parent}, whose branch is not here; its state is {run.start_commit[:12]}"
     return str(parent) if now == parent.tag else f"{parent}, which is called {now} now"

@@ -7,8 +7,8 @@ from agent.errors import HistoryFault
 from agent.git.answers import MAX_CHANGES
 from agent.git.plumbing import Plumbing
 from agent.history.branch import has_file
+from agent.history.firsts import first_commit
 from agent.history.messages import prior_message
-from agent.history.runs import first_commit
 from agent.records.bounded import finite, reason_of
 from agent.records.results import FAILED, SCORED, Failure, PriorTrial, Trial
 

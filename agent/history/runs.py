@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from agent.git.lock import holder
 from agent.git.plumbing import INDEX, Plumbing, content_of
 from agent.git.references import names_of, references
 from agent.git.shallow import fault_of_depth
-from agent.history import format1, format2
-from agent.history.commits import Commit, read_log, times_of
+from agent.history.commits import times_of
+from agent.history.firsts import first_commits, readable_first
 from agent.history.veiled import refuse_veiled
 from agent.project.find import Project
 from agent.records.patterns import matches
@@ -76,12 +76,18 @@ def newest(project: Project) -> str:
     """Return the branch of the newest run. Raise HistoryFault if there is none."""
     git = Plumbing(Path(project.root))
     runs = list_runs(project)
-    branches = (run.branch for run in runs if readable_first(git, run.commit))
-    branch = next(branches, None)
+    branch = next(_of_runs(git, runs), None)
     if branch is None:
         cut = fault_of_depth(git, runs[0].branch) if runs else None
         raise cut or HistoryFault("There is no run here yet.", "autoresearch start")
     return branch
+
+
+def _of_runs(git: Plumbing, runs: Sequence[RunSummary]) -> Iterator[str]:
+    """Yield the branches that are runs'. The first one nearly always is, and is read alone."""
+    for some in (runs[:1], runs[1:]):
+        firsts = first_commits(git, (run.commit for run in some))
+        yield from (run.branch for run in some if firsts.get(run.commit))
 
 
 def checked_out_run(project: Project, where: Path) -> str | None:
@@ -109,38 +115,6 @@ def usual_run(project: Project, where: Path) -> str:
     if cut is not None:
         raise cut
     return newest(project)
-
-
-def first_commit(git: Plumbing, tip: str) -> str | None:
-    """Return the first commit of the run at `tip`; None if that is not a run's."""
-    marks = (f"--grep={format1.FIRST_COMMIT}", f"--grep={format2.FIRST_COMMIT}")
-    options = ("--first-parent", *marks)
-    nearest = read_log(git, *options, "-1", tip, "--")
-    if not nearest or _is_first(nearest[0]):
-        return nearest[0].id if nearest else None
-    # The words of a commit by hand may quote the record, such as those of squashed commits.
-    all_with_words = read_log(git, *options, tip, "--")
-    return next(filter(_is_first, all_with_words), nearest[0]).id
-
-
-def _is_first(commit: Commit) -> bool:
-    """Return whether a commit's record is that of a run's beginning, or a torn one."""
-    try:
-        record = format2.read(commit.message) or format1.read(commit.message)
-    except ValueError:
-        return True
-    return record is not None and record["record"] == "run"
-
-
-def readable_first(git: Plumbing, tip: str) -> str | None:
-    """Return the first commit likewise; None also for a branch that git cannot read.
-
-    For who looks through all branches: one that is damaged is not in the way of the others.
-    """
-    try:
-        return first_commit(git, tip)
-    except HistoryFault:
-        return None
 
 
 def next_tag(project: Project) -> str:

@@ -19,7 +19,8 @@ from agent.history.entries import (
     refuse_off_scale,
 )
 from agent.history.files import Files
-from agent.history.runs import HEADS, first_commit
+from agent.history.firsts import first_commit
+from agent.history.runs import HEADS
 from agent.history.short import base_of
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection

@@ -11,10 +11,10 @@ from agent.history.history import History
 from agent.history.homes import find_run, homes, is_local, runs_of
 from agent.history.lineage import (
     find_state,
-    first_commits,
     parent_text,
     root_commit,
     tag_now,
+    tags_by_first,
 )
 from agent.records.lineage import Parent
 from agent.records.results import Attempt, Claim, Result, Score, Trial
@@ -137,14 +137,14 @@ def test_a_parent_is_known_by_its_first_commit_whatever_it_is_called(here: Path)
     assert parent_text(project, run) == "a#2"
     assert parent_text(project, run_of(here, "a").run) == ""
     git(here, "branch", "autoresearch/copy", "autoresearch/a")
-    firsts = first_commits(project)
+    firsts = tags_by_first(project)
     assert sorted(firsts[run.parent.first]) == ["a", "copy"]
     assert tag_now(run.parent, firsts) == "a", "its own name first"
     assert tag_now(run.parent, {run.parent.first: ["z", "a"]}) == "a"
     git(here, "update-ref", "-d", "refs/heads/autoresearch/a")
     assert parent_text(project, run) == "a#2, which is called copy now"
     git(here, "update-ref", "-d", "refs/heads/autoresearch/copy")
-    assert tag_now(run.parent, first_commits(project)) is None
+    assert tag_now(run.parent, tags_by_first(project)) is None
     assert parent_text(project, run) == (
         f"a#2, whose branch is not here; its state is {run.start_commit[:12]}"
     )

@@ -1,6 +1,7 @@
 """Which runs there are, which tag is free, and what may be started from."""
 
 import re
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from agent.errors import HistoryFault, UsageFault
 from agent.git.home import checked
 from agent.git.plumbing import Plumbing
+from agent.history.firsts import first_commit, first_commits
 from agent.history.history import History
 from agent.history.runs import (
     checked_out_run,
@@ -63,6 +65,39 @@ def test_a_branch_of_an_agent_of_upstreams_is_not_taken_for_a_run(
     git(tmp_path, "switch", "-q", "autoresearch/mar5")
     assert checked_out_run(project, tmp_path) is None
     assert usual_run(project, tmp_path) == "autoresearch/mine"
+
+
+def test_branches_read_together_begin_where_each_alone_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = project_of(make_repository(tmp_path))
+    start(project, "a", 0, monkeypatch)
+    git(tmp_path, "tag", "-a", "-m", "a tag object", "t", "autoresearch/a")
+    tag, own, head, blob = git(
+        tmp_path, "rev-parse", "t", "autoresearch/a", "HEAD", "HEAD:program.md"
+    ).split("\n")
+    record = git(tmp_path, "log", "-1", "--format=%B", own)
+    quote = f"squashed\n\n{record}\n\nnothing new"
+
+    def commit(*parents: str, message: str = "by hand") -> str:
+        options = chain.from_iterable(("-p", parent) for parent in parents)
+        return git(tmp_path, "commit-tree", "HEAD^{tree}", *options, "-m", message)
+
+    inner = commit(own, message=record)
+    quoting = commit(head, message=quote)
+    damaged = Plumbing(tmp_path)(
+        *("hash-object", "-t", "commit", "-w", "--stdin", "--literally"),
+        stdin=git(tmp_path, "cat-file", "commit", own).replace(head, "1" * 40).encode(),
+    ).strip()
+    expected = {
+        **dict.fromkeys((head, commit(head, own))),
+        **dict.fromkeys((own, tag, commit(own, head), commit(own, message=quote)), own),
+        **dict.fromkeys((inner, commit(inner)), inner),
+        **dict.fromkeys((quoting, commit(quoting)), quoting),
+    }
+    together = first_commits(Plumbing(tmp_path), [damaged, *expected, blob, "0" * 40])
+    assert together == expected
+    assert {tip: first_commit(Plumbing(tmp_path), tip) for tip in expected} == expected
 
 
 def test_a_remote_tracking_branch_counts_where_there_is_no_local_one(
