@@ -60,9 +60,14 @@ def commit_prior(git: Plumbing, prior: Sequence[PriorTrial], source: str | None)
 
 
 def read_prior(git: Plumbing, tip: str) -> tuple[PriorTrial, ...]:
-    """Return the prior trials of the run at `tip`. Raise HistoryFault if they are damaged."""
-    commit = f"{first_commit(git, tip)}^2"
-    where = f"{commit}:{FILE if has_file(git, commit, FILE) else OLD_FILE}"
+    """Return the prior trials of the run at `tip`. Raise HistoryFault if they cannot be read."""
+    first = first_commit(git, tip)
+    commit = f"{first}^2"
+    name = next((name for name in (FILE, OLD_FILE) if has_file(git, commit, name)), None)
+    if name is None:
+        message = "the run's first commit names prior trials, and has none beside it"
+        raise HistoryFault(message, f"git show {first}")
+    where = f"{commit}:{name}"
     try:
         text = git("cat-file", "blob", where, most=MAX_CHANGES)
         return tuple(

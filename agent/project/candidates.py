@@ -61,6 +61,7 @@ _BAD_NAME = re.compile(
     r"evaluate|predict|infer|inference|sample|generate|models?|configs?|serve|app|export|convert|"
     r"deploy|visuali[sz]e|demo|metrics?)([_\-].*)?"
 )
+_EVALUATORS = ("eval*.py", "score.py", "scorer.py", "grade*.py", "judge*.py")
 _NO_SCRIPT = re.compile(r"(test_.*|.*_test|conftest|setup|__init__|noxfile|fabfile|tasks)")
 _NO_FOLDER = words_of("tests test docs doc site-packages node_modules build dist")
 MAX_HEADERS = 40
@@ -143,16 +144,27 @@ def find_candidates(folder: Path) -> Found:
         scripts = _compiled(folder, files) or _interpreted(files)
     notebooks = tuple(name for name in files if name.endswith(".ipynb"))
     code = tuple(name for name in files if name.endswith(CODE) or name in MAKEFILES)
-    guess = None if scripts else _guess(weighed, code)
+    guess = None if scripts else _guess(weighed, code, read, frozenset(named))
     return Found(scripts=tuple(scripts), notebooks=notebooks, code=code, guess=guess)
 
 
-def _guess(weighed: Sequence[Candidate | None], code: tuple[str, ...]) -> tuple[str, str] | None:
-    """Return the likeliest of scripts that look like no training, and the command that runs it."""
+def _guess(
+    weighed: Sequence[Candidate | None],
+    code: tuple[str, ...],
+    read: Reader,
+    scripts: frozenset[str],
+) -> tuple[str, str] | None:
+    """Return the likeliest of scripts that look like no training, and the command that runs it.
+
+    Of one that is an evaluator by its name it is what it imports of the project that is edited.
+    """
     light = sorted(filter(None, weighed), key=lambda candidate: -candidate.weight)
     if light:
         path = light[0].path
-        return path, light[0].command or f"python {shlex.quote(path)}"
+        command = light[0].command or f"python {shlex.quote(path)}"
+        tree = tree_of(read(path)) if is_evaluator(path) else None
+        measured = _own_imports(path, tree, scripts) if tree else ()
+        return (measured or (path,))[0], command
     for name in code:
         command = _interpreting(name)
         if command:
@@ -219,6 +231,11 @@ def is_no_script(name: str) -> bool:
     """Return whether a path alone says that a file is no script of the project's own work."""
     path = PurePosixPath(name)
     return bool(_NO_SCRIPT.fullmatch(path.stem)) or bool(_NO_FOLDER & set(path.parts[:-1]))
+
+
+def is_evaluator(name: str) -> bool:
+    """Return whether a path alone says that a script computes a score."""
+    return any(PurePosixPath(name).match(pattern) for pattern in _EVALUATORS)
 
 
 def _of_name(name: str) -> tuple[int, str]:
@@ -305,10 +322,7 @@ def _printing(names: tuple[str, ...], read: Reader) -> Callable[[str], bool]:
         tree = tree_of(read(name))
         if tree is None:
             return False, ()
-        modules = [f"{module.lstrip('.').replace('.', '/')}.py" for module in imports_of(tree)]
-        roots = (PurePosixPath(name).parent, PurePosixPath(), PurePosixPath("src"))
-        paths = [str(root / module) for root, module in product(roots, modules)]
-        own = tuple(path for path in paths if path in present)
+        own = _own_imports(name, tree, present)
         return any(number.direction for number in _results(tree)), own
 
     def prints(name: str) -> bool:
@@ -318,6 +332,14 @@ def _printing(names: tuple[str, ...], read: Reader) -> Callable[[str], bool]:
         return result or any(look(path)[0] for path in imported)
 
     return prints
+
+
+def _own_imports(name: str, tree: ast.Module, scripts: frozenset[str]) -> tuple[str, ...]:
+    """Return which of the project's scripts a file imports."""
+    modules = [f"{module.lstrip('.').replace('.', '/')}.py" for module in imports_of(tree)]
+    roots = (PurePosixPath(name).parent, PurePosixPath(), PurePosixPath("src"))
+    paths = [str(root / module) for root, module in product(roots, modules)]
+    return tuple(path for path in paths if path in scripts)
 
 
 def _results(tree: ast.Module) -> tuple[Number, ...]:

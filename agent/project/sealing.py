@@ -1,12 +1,13 @@
 """Finds the script of a repository that could compute the score where no run reaches it."""
 
 import ast
+import re
 import shlex
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from agent.project.candidates import MAX_READ, files_of, is_no_script, text_in
+from agent.project.candidates import MAX_READ, files_of, is_evaluator, is_no_script, text_in
 from agent.project.evaluator import warnings_of
 from agent.project.evolved import evolved_in, returned_lines
 from agent.project.look import Look
@@ -27,12 +28,13 @@ from agent.records.evaluator import CODE, Evaluator
 from sandbox.ground.record import Record
 from sandbox.ground.text import is_plain
 
-_NAMES = ("eval*.py", "score.py", "scorer.py", "grade*.py", "judge*.py")
 _WRITES = words_of(
     """save savez savez_compressed savetxt tofile to_csv to_json to_parquet to_excel to_feather
     write_text write_bytes write_csv write_parquet save_file save_model save_weights imwrite"""
 )
 """Calls that write the file that they are given."""
+_FILE = re.compile(r"\S+\.[A-Za-z][A-Za-z0-9]*")
+"""A text that names a file wherever it stands: no column, encoding or `__main__`."""
 _SPLITS = ("val", "test")
 
 
@@ -138,7 +140,8 @@ class _Training:
         """Return whether the training is seen to leave this file for others."""
         if PurePosixPath(path).suffix in CODE:
             return False
-        return path in self.written or (path in self.named and path not in self.files)
+        is_left = path in self.written or (path in self.named and path not in self.files)
+        return is_left and bool(_FILE.fullmatch(path))
 
     def names(self, path: str) -> bool:
         """Return whether the training names a file or folder, or one in it or around it."""
@@ -154,8 +157,7 @@ def _sealing(folder: Path, name: str, training: _Training) -> Sealing | None:
     """Return a script as an evaluator, or None where nothing says that it is one."""
     text = text_in(folder, name)
     helped = HELPER in text
-    path = PurePosixPath(name)
-    if not helped and not any(path.match(pattern) for pattern in _NAMES):
+    if not helped and not is_evaluator(name):
         return None
     tree = tree_of(text)
     if tree is None or not is_script(tree) or (name in training.modules and not helped):

@@ -206,6 +206,11 @@ def test_prior_trials_come_back_in_their_order(tmp_path: Path) -> None:
         git(tmp_path, "update-ref", "refs/heads/autoresearch/t", damaged)
         with pytest.raises(HistoryFault, match=rf"prior trials in \w+\^2:\S+ cannot be .*{why}"):
             _ = reopened(tmp_path).prior
+    words = git(tmp_path, "show", "-s", "--format=%B", damaged)
+    alone = git(tmp_path, "commit-tree", f"{damaged}^{{tree}}", "-p", f"{damaged}^", "-m", words)
+    git(tmp_path, "update-ref", "refs/heads/autoresearch/t", alone.strip())
+    with pytest.raises(HistoryFault, match="names prior trials, and has none beside it"):
+        _ = reopened(tmp_path).prior
 
 
 def test_a_start_that_fails_leaves_neither_a_branch_nor_a_lock(tmp_path: Path) -> None:

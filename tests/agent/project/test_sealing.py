@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.project.candidates import find_candidates
 from agent.project.look import look_at
 from agent.project.sealing import Sealing, sealings_in
 from tests.e2e.researcher import git
@@ -56,6 +57,27 @@ def test_a_script_that_reads_what_the_training_writes_and_prints_a_number(tmp_pa
     assert (sealing.doubts, sealing.outputs) == ((), ("predictions.csv",))
     assert (sealing.hidden, sealing.shared) == (("labels.csv",), ())
     assert [number.name for number in sealing.numbers] == ["accuracy"]
+
+
+def test_a_text_that_both_have_is_no_file_for_that(tmp_path: Path) -> None:
+    both = """
+import csv
+def main():
+    rows = list(csv.DictReader(open("{}.csv", encoding="utf-8")))
+    open("{}", "{}", encoding="utf-8")
+    print("val/acc: 0.5. Done.", rows[0]["y"])
+if __name__ == "__main__":
+    main()
+"""
+    fit = both.format("inputs", "predictions.csv", "w+")
+    judge = both.format("labels", "predictions.csv", "r")
+    [sealing] = known(tmp_path, {**DATA, "fit.py": fit, "evaluate.py": judge})
+    assert (sealing.doubts, sealing.outputs) == ((), ("predictions.csv",))
+
+
+def test_what_only_an_evaluator_runs_is_edited_rather_than_the_evaluator(tmp_path: Path) -> None:
+    known(tmp_path, {"judge.py": "import model\nprint(model.f(3))\n", "model.py": "", "fit.py": ""})
+    assert find_candidates(tmp_path).guess == ("model.py", "python judge.py")
 
 
 def test_a_function_called_report_of_somebody_else_hands_nothing_in(tmp_path: Path) -> None:
