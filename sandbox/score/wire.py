@@ -13,8 +13,15 @@ Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
 CHUNK_BYTES = 1 << 20
-FILE_ERRORS = ("ImportError", "ModuleNotFoundError", "OSError", "PermissionError", "RuntimeError")
-"""Those of ERRORS that Python and torch raise where a file cannot be opened."""
+FILE_ERRORS = (
+    "an exception",
+    "ImportError",
+    "ModuleNotFoundError",
+    "OSError",
+    "PermissionError",
+    "RuntimeError",
+)
+"""Those of ERRORS that Python, torch and others raise where a file cannot be opened."""
 
 
 class Invalid(Exception):

@@ -139,10 +139,22 @@ def test_what_a_model_opens_at_its_first_input_of_some_shape_is_rehearsed(tier_a
     assert result.value == tier_a.measure(train_py()).value
 
 
-def test_a_model_that_opens_a_file_beside_hidden_data_is_told_what_to_do(tier_a):
-    result = tier_a.measure(train_py(forward=f"{LOADS}\nreturn self.table(idx)"))
+LIBRARY = """
+import sqlite3
+if not hasattr(self, "words"):
+    self.words = sqlite3.connect("/tmp/words")
+self.words.execute("select * from sqlite_master").fetchall()
+"""
+
+
+@pytest.mark.parametrize(
+    ("loads", "error"),
+    [(LOADS, "OSError"), pytest.param(LIBRARY, "an exception", marks=pytest.mark.slow)],
+)
+def test_a_model_that_opens_a_file_beside_hidden_data_is_told_what_to_do(tier_a, loads, error):
+    result = tier_a.measure(train_py(forward=f"{loads}\nreturn self.table(idx)"))
     assert isinstance(result, Unscored)
-    assert result.detail.startswith("scoring failed in model(tokens): OSError in train.py, line ")
+    assert result.detail.startswith(f"scoring failed in model(tokens): {error} in train.py, line ")
     assert result.detail.endswith(scoring.NO_FILES)
 
 
