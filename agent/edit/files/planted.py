@@ -31,10 +31,8 @@ def planted(old: Sources, new: Sources) -> Refused | None:
     for name in sorted(new.files.keys() - old.files.keys()):
         path = PurePosixPath(name)
         if path.name in _LOADED:
-            what = f"a new {path.name}"
-            return refuse(
-                "protected", f"{name} would be new", f"{what} is loaded unasked; leave it"
-            )
+            hint = "it is loaded unasked; only a commit by hand on the run's branch adds it"
+            return refuse("protected", f"{name} would be new", hint)
         module = _module(path, str(PurePosixPath(new.main).parent))
         if module in sys.stdlib_module_names or module in _RUNNERS:
             hint = f"import {module} would find it first; give it another name"
