@@ -6,10 +6,12 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 from sandbox.ground.agreed import agreed
 from sandbox.ground.devices import device_files
+from sandbox.ground.fault import SandboxFault
 from sandbox.ground.outcome import SYSTEM, RunSpec
 
 SETTINGS = (
@@ -76,7 +78,10 @@ def binds(spec: RunSpec, interpreters: tuple[str, ...] = ()) -> tuple[Bind, ...]
     """
     own = (spec.python,) if spec.python else ()
     executables = (spec.argv[0], *own, *interpreters)
-    shown = {bind.target: bind for bind in _machine(executables, bool(spec.gpus))}
+    machine = _machine(executables, bool(spec.gpus))
+    for bind in machine:
+        _refuse_turned(bind.source)
+    shown = {bind.target: bind for bind in machine}
     if spec.network:
         shown |= {bind.target: bind for bind in _network()}
     folders = () if spec.folder_is_writable else (spec.folder,)
@@ -123,6 +128,19 @@ def _machine(executables: tuple[str, ...], gpus: bool) -> tuple[Bind, ...]:
         wanted += interpreter_paths(executable)
     present = [path for path in wanted if Path(path).exists() and path not in SYSTEM]
     return tuple(Bind(os.path.realpath(path), path) for path in (*system, *present))
+
+
+def _refuse_turned(source: str) -> None:
+    """Raise SandboxFault if a part of an environment has become a link since it was looked at.
+
+    It may lie in a repository, which a `git pull` changes while a run goes on.
+    """
+    if source.startswith(tuple(f"{folder}/" for folder in SYSTEM)):
+        return
+    real = os.path.realpath(source)
+    if real != source:
+        message = f"{source} leads to {real} now; when this session began it was no link"
+        raise SandboxFault(message, f"ls -ld {quote(source)}   # then: autoresearch resume")
 
 
 @functools.cache

@@ -99,6 +99,27 @@ def test_what_was_agreed_to_leads_where_it_led_then(
         binds(spec)
 
 
+def test_an_environment_whose_part_becomes_a_link_is_not_shown(tmp_path: Path) -> None:
+    """A repository may track it, and the user pull while a run trains."""
+    environment = tmp_path / "r" / ".venv"
+    (environment / LIBRARY).mkdir(parents=True)
+    (environment / "bin").mkdir()
+    python = environment / "bin" / "python"
+    python.symlink_to(os.path.realpath(sys.executable))
+    spec = RunSpec(
+        argv=(str(python),),
+        folder=str(tmp_path),
+        scratch=str(tmp_path),
+        log="x",
+        limits=Limits(wall_seconds=1),
+    )
+    assert str(environment / "lib") in [bind.source for bind in binds(spec)]
+    (environment / "lib").rename(environment / "old")
+    (environment / "lib").symlink_to(tmp_path)
+    with pytest.raises(SandboxFault, match="it was no link"):
+        binds(spec)
+
+
 @pytest.mark.parametrize("path", ["inner", "alias.x", "pager.x"])
 def test_programs_of_a_submodule_are_asked_about_whatever_it_is_called(
     tmp_path: Path, path: str
