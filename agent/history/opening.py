@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from agent.errors import HistoryFault
 from agent.git.home import checked, run_folder
 from agent.git.lock import hold
 from agent.git.plumbing import Plumbing
@@ -11,7 +12,7 @@ from agent.git.repository import refuse_tracked
 from agent.history.branch import find_tip, refuse_taken, tag_of
 from agent.history.messages import run_message
 from agent.history.prior import commit_prior
-from agent.history.runs import HEADS, lock_path, tip_of
+from agent.history.runs import HEADS, lock_path
 from agent.project.find import Project
 from agent.project.settings import RunSettings
 from agent.records.results import PriorTrial
@@ -48,7 +49,16 @@ def create_branch(project: Project, run: RunSettings, prior: Sequence[PriorTrial
 
 
 def ensure_branch(git: Plumbing, branch: str) -> None:
-    """Create the local branch of a run that only a remote has."""
+    """Create the local branch of a run that only a remote has.
+
+    Raise HistoryFault for a branch that leads to the object of a tag: no commit can follow it.
+    """
     reference = HEADS + tag_of(branch)
-    if not tip_of(git, reference):
+    answer = git.try_("rev-parse", reference, f"{reference}^{{commit}}")
+    if answer is None:
         git("update-ref", reference, find_tip(git, branch), "")
+        return
+    head, tip = answer.split("\n")
+    if head != tip:
+        command = f"git update-ref {reference} {tip}   # leads to what was tagged"
+        raise HistoryFault(f"{reference} leads to a tag, and not to a commit", command)

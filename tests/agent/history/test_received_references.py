@@ -160,6 +160,20 @@ def test_a_run_whose_references_lead_to_the_users_branches_goes_on_beside_them(
     assert git(tmp_path, "rev-parse", "heads/autor").strip() == attempt.commit
 
 
+def test_a_run_whose_branch_leads_to_a_tag_is_brought_to_its_commit(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        tip = history.tip
+    git(tmp_path, "tag", "-a", "-m", "a tag object", "v1", tip)
+    point(tmp_path, "heads/autoresearch/t", git(tmp_path, "rev-parse", "v1"))
+    project = project_of(tmp_path)
+    assert History.read(project, "t").tip == tip
+    with pytest.raises(HistoryFault, match="leads to a tag") as refused:
+        History.open(project, "t")
+    git(tmp_path, *refused.value.next_command.partition("#")[0].split()[1:])
+    with History.open(project, "t") as history:
+        assert history.tip == tip
+
+
 def test_a_copied_command_runs_nothing_of_a_branchs_name() -> None:
     """`origin/…/autoresearch/t` is a name that whoever pushed it chose."""
     commands = next_commands("origin/$(touch${IFS}evil)/autoresearch/t", ())
