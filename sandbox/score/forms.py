@@ -64,11 +64,12 @@ _UNSEEN = (
     r"\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
 # What makes a number another one than it seems: 1.2.3, 0,9, 0.8 -> 0.9, 3 of 10, 2026-01-31, 2x10,
-# 2 min 3 s, and more digits behind characters that are not seen.
+# 2**-3, 2⁻³, 2 e-3, 2 min 3 s, and more digits behind characters that are not seen.
 _NOT_BEHIND = rf"""
     (?! \w | [.,'’٫٬·\#\u00a0\u202f\u2009][0-9] | [\-+–:][0-9] | [ \t]{{0,2}}(?: -> | => | → | ⟶ )
     | [ \t]{{1,2}}(?: out[ \t] )?of[ \t] | [ \t]{{1,2}}to[ \t]{{1,2}}[0-9]
-    | [ \t]?[×x*^]{{1,2}}[ \t]?[0-9] | [ \t]{{0,2}}/[ \t]{{0,2}}[0-9]
+    | [ \t]?[×x*^]{{1,2}}[ \t]?[+\-−]?[0-9] | [⁺⁻] | [ ][eE][+\-−][0-9]
+    | [ \t]{{0,2}}/[ \t]{{0,2}}[0-9]
     | [{_UNSEEN}]{{1,400}}[0-9.,]
     | [ \t]?(?: h | hrs? | hours? | m | mins? | minutes? )
       [ \t]{{1,3}}[0-9.]{{1,6}}[ \t]?[ms](?![/%]) )
