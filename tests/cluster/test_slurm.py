@@ -107,7 +107,7 @@ def test_ctrl_c_in_the_queue_takes_the_job_out_of_it(night: Night, here: Slurm) 
     wait_for(lambda: "waits in the queue" in night.errors(), 60, "the queue to be said")
     night.kill(signal.SIGINT)
     assert night.end(60) == 130
-    again = "autoresearch resume t --workers=2 --trust --on=slurm --partition=cpu"
+    again = "autoresearch resume t --workers=2 --on=slurm --partition=cpu"
     assert f"the job is cancelled; `{again}` asks for another" in night.errors()
     assert here.jobs() == [blocker]
     here("scancel", blocker)
