@@ -13,8 +13,6 @@ def read(folder: str | os.PathLike[str] = ".", run: str | None = None) -> list[d
     locked or changed, so this also works while the run goes on. Raise Fault if there is no such
     folder or run.
     """
-    # GitPython runs git as soon as it is imported.
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     from agent.exchange.write import flat_records
     from agent.history.history import History
     from agent.history.runs import usual_run

@@ -88,13 +88,10 @@ def _run() -> int:
     return code if isinstance(code, int) else 0
 
 
-# Without git, GitPython would refuse to be imported, and nobody could be told what is missing.
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 # The searches' matrices are small: threads for them take longer than they save, and take cores
 # from what trains. Read when NumPy and SciPy load; a run's own environment is made from nothing.
 for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
-# GitPython runs git as soon as it is imported.
 keep_to_own_programs()
 
 # Each module registers its commands on `app`; grouping.py says in which order --help lists them.

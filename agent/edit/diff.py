@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from agent.edit.apply import Applied, apply, made_text
 from agent.edit.chunks import MAX_CHUNKS, Chunk, Pairing, chunks, pair
-from agent.edit.lines import changes
 from agent.edit.piece import read_piece
 from agent.edit.places import places_of
 from agent.edit.replace_text import passages
@@ -26,8 +25,8 @@ from agent.records.edits import (
 
 # A neighbour with more lines is not repeated in an edit only to say where it is.
 MAX_NEIGHBOUR = 5
-# Each difference is tried on the whole file. Where that adds up to more characters, passages, which
-# are found at once, are all that is looked for.
+# Each statement that differs is tried on the whole file. Where that adds up to more characters,
+# passages, which are found at once, are all that is looked for.
 MAX_WORK = 3_000_000
 
 
@@ -43,10 +42,8 @@ def diff(old: str, new: str) -> Edits:
     after = read(new)
     if isinstance(before, Refused) or isinstance(after, Refused) or before.mark != after.mark:
         return whole
-    parts = changes(old.splitlines(keepends=True), new.splitlines(keepends=True))
     try:
-        small = len(parts) * len(new) <= MAX_WORK
-        step = _by_statement(before, after) if small else None
+        step = _by_statement(before, after)
     except RecursionError:
         return whole
     around = Step(passages(old, new) or (), new)
@@ -72,7 +69,7 @@ def _by_statement(before: Source, after: Source) -> Step | None:
     new_chunks = chunks(after, after.tree.body)
     if max(len(old_chunks), len(new_chunks)) > MAX_CHUNKS:
         return None
-    step = _Level(before, after, old_chunks, new_chunks, "").solve(end.text)
+    step = _Level(before, after, old_chunks, new_chunks, "", _Work()).solve(end.text)
     return None if step is None else Step(end.edits + step.edits, step.text)
 
 
@@ -109,6 +106,13 @@ class _Span:
     new: str
 
 
+@dataclass
+class _Work:
+    """How many characters may still be tried."""
+
+    left: int = MAX_WORK
+
+
 @dataclass(frozen=True)
 class _Level:
     """Two versions of one block, cut into chunks."""
@@ -119,6 +123,7 @@ class _Level:
     new: list[Chunk]
     scope: str
     """The qualified name of the definition around the block; "" is the module."""
+    work: _Work
 
     def solve(self, current: str) -> Step | None:
         """Return the edits of this block, or None if a difference cannot be expressed.
@@ -152,7 +157,13 @@ class _Level:
         return joined if joined.is_better_than(each) else each
 
     def _solve_one(self, pairing: Pairing, current: str) -> Step | None:
-        """Return the cheapest edits of one difference; among equal ones the most specific kinds."""
+        """Return the cheapest edits of one difference; among equal ones the most specific kinds.
+
+        None if no work is left.
+        """
+        self.work.left -= len(current)
+        if self.work.left < 0:
+            return None
         span = self._span(pairing)
         mark = len(self.before.mark)
         wanted = current[: mark + span.start] + span.new + current[mark + span.end :]
@@ -207,7 +218,8 @@ class _Level:
             new_chunks = chunks(self.after, new_body)
             if not old_chunks or not new_chunks:
                 continue
-            step = _Level(self.before, self.after, old_chunks, new_chunks, scope).solve(current)
+            level = _Level(self.before, self.after, old_chunks, new_chunks, scope, self.work)
+            step = level.solve(current)
             if step is None:
                 return None
             edits += step.edits

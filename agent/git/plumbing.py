@@ -12,12 +12,11 @@ from pathlib import Path
 from shlex import quote
 from typing import IO, BinaryIO
 
-import git
-
 from agent.errors import FULL_BYTES, HistoryFault, Unanswered
 from agent.git.answers import MAX_FILE, Answer, Computes, NoAnswer, TooLong, answer_of
 from agent.git.bond import Bond
 from agent.git.endless import refuse_endless, walked_by
+from agent.git.library import git
 from agent.git.odd import odd_files
 from agent.git.programs import HOME_OF, LISTING, Setting, programs_in, runs_programs, silencing
 from agent.git.room import NoRoom, Room

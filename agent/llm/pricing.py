@@ -4,9 +4,7 @@ They are the list prices in the installed release, without discounts for a contr
 nothing is looked up on the network.
 """
 
-from math import isfinite
-
-from agent.records.bounded import is_number
+from agent.records.bounded import MAX_QUANTITY, is_number
 
 ANTHROPIC = "anthropic"
 OPENAI = "openai"
@@ -50,6 +48,6 @@ def cost_of(
 
 def dollars_in(value: object) -> float | None:
     """Return the dollars that a command or a router reports for an answer; None if invalid."""
-    if not is_number(value) or not isfinite(value) or value < 0:
+    if not is_number(value) or not 0 <= value <= MAX_QUANTITY:
         return None
     return float(value)

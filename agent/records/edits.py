@@ -7,6 +7,9 @@ from pydantic import Field
 from agent.records.bounded import Text
 from sandbox.ground.record import Record
 
+MAX_PROPOSED = 100
+"""The most edits that a model or an agent may propose at once: each reads the whole file anew."""
+
 
 class _FileEdit(Record):
     """An edit to one file."""

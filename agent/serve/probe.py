@@ -7,14 +7,12 @@ from pydantic import Field
 from agent.edit.files import Sources, apply_edits
 from agent.errors import UsageFault
 from agent.propose.looking import Asker, LookMeter
-from agent.records.edits import Edit, Refused
+from agent.records.edits import MAX_PROPOSED, Edit, Refused
 from agent.run.probing import NotProbed, Probing
 from agent.serve.look_answers import ProbePage, ProbeText
 from agent.serve.quoted import block, line
 from agent.serve.read import MAX_POINTS
 from agent.serve.tool_answers import Curve
-
-MAX_EDITS = 100
 
 
 class ProbeTools:
@@ -29,7 +27,7 @@ class ProbeTools:
         self,
         edits: Annotated[
             list[Edit],
-            Field(max_length=MAX_EDITS, description="As in `propose`; none for the incumbent."),
+            Field(max_length=MAX_PROPOSED, description="As in `propose`; none for the incumbent."),
         ] = [],  # noqa: B006 -- pydantic copies it
         seconds: Annotated[
             float, Field(gt=0, le=3_600, description="How long it may run; the bound is lower.")

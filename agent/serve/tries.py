@@ -11,7 +11,7 @@ from mcp.server.mcpserver import Context
 from pydantic import Field
 
 from agent.errors import UsageFault
-from agent.records.edits import Edit
+from agent.records.edits import MAX_PROPOSED, Edit
 from agent.records.inputs import MAX_REMARK, Comment, InputId, Try
 from agent.records.proposals import Value
 from agent.serve.read import Run
@@ -20,7 +20,6 @@ from agent.serve.sending import InputSender, input_state
 from agent.serve.served import Repository
 from agent.serve.tool_answers import InputState, Waited
 
-MAX_EDITS = 100
 MAX_PATCH = 200_000
 """Characters."""
 MAX_WAIT = 300
@@ -52,7 +51,7 @@ class TryTools:
         context: Context[Any, Any],
         hypothesis: Annotated[Words, Field(description="What you expect of it, and why.")],
         edits: Annotated[
-            list[Edit], Field(max_length=MAX_EDITS, description="Typed edits, made in order.")
+            list[Edit], Field(max_length=MAX_PROPOSED, description="Typed edits, made in order.")
         ] = [],  # noqa: B006 -- pydantic copies it
         constants: Annotated[
             dict[str, Value] | None,

@@ -16,7 +16,7 @@ from agent.propose.code.patch import patch_edits
 from agent.propose.code.places import placed
 from agent.propose.code.tool import MAX_CANDIDATES, PROPOSE
 from agent.records.bounded import MAX_DERIVED, Derived
-from agent.records.edits import Edit, Refused, RewriteFile
+from agent.records.edits import MAX_PROPOSED, Edit, Refused, RewriteFile
 from agent.records.objective import LOWER, Sense
 from sandbox.ground.record import Record
 from sandbox.ground.redaction import redacted, secrets_in
@@ -42,7 +42,7 @@ class Draft(Record):
     rationale: str = ""
     expected: Derived | None = None
     """The change that the model predicts, as a difference of losses: negative is better."""
-    edits: tuple[Edit, ...] = Field(min_length=1)
+    edits: tuple[Edit, ...] = Field(min_length=1, max_length=MAX_PROPOSED)
 
 
 def read_reply(reply: Reply, sources: Sources, sense: Sense = LOWER) -> tuple[Draft, ...] | Refused:
@@ -272,6 +272,8 @@ def _from_text(text: str, sources: Sources) -> Draft | Refused:
     edits = _diffs_in(text, sources) or _file_in(text, sources.text)
     if isinstance(edits, Refused):
         return edits
+    if len(edits) > MAX_PROPOSED:
+        return _unreadable(f"the diff makes {len(edits)} edits", f"make at most {MAX_PROPOSED}")
     prose = re.sub(r"```.*?```", " ", text, flags=re.DOTALL).strip()
     first, _, _ = prose.partition("\n")
     return Draft(

@@ -67,6 +67,15 @@ def test_help_needs_no_docstrings(tmp_path: Path) -> None:
     assert done.returncode == 0 and all(name in done.stdout for name in commands())
 
 
+def test_a_mistake_in_the_settings_of_git_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".gitconfig").write_text("[user\n")
+    home = str(tmp_path)
+    assert autoresearch("--help", cwd=tmp_path, HOME=home).returncode == 0
+    done = autoresearch("log", cwd=tmp_path, HOME=home)
+    assert done.stderr.startswith("error: ") and "bad config line 1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("command", commands())
 def test_every_command_has_help_with_an_example(command: str) -> None:
     done = CliRunner().invoke(app, [command, "--help"], prog_name="autoresearch")

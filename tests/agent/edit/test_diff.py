@@ -223,6 +223,15 @@ def test_what_no_kind_expresses_is_a_rewrite() -> None:
     assert [e.kind for e in diff("x = (", BASE)] == ["rewrite_file"]
 
 
+def test_many_statements_are_not_tried_one_by_one() -> None:
+    """Each would read the whole file anew."""
+    doc = "x" * 900
+    new = BASE + "".join(f'\n\ndef f{n}(x):\n    """{doc}"""\n' for n in range(900))
+    edits = diff(BASE, new)
+    assert len(edits) == 1
+    assert apply(BASE, edits) == Applied(source=new)
+
+
 @pytest.mark.parametrize("newline", ["\r\n", "\r"])
 def test_other_line_breaks(newline: str) -> None:
     base = BASE.replace("\n", newline)

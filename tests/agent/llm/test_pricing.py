@@ -7,7 +7,7 @@ import pytest
 from agent.llm.anthropic import Anthropic
 from agent.llm.model import Request, Tool
 from agent.llm.patience import Patience
-from agent.llm.pricing import cost_of
+from agent.llm.pricing import cost_of, dollars_in
 
 
 def test_cached_tokens_have_a_price_of_their_own() -> None:
@@ -30,6 +30,12 @@ def test_a_compatible_server_is_known_by_its_address_and_ones_own_has_no_price()
         cost_of("gpt-5", "openai", fresh=1000, output=100, url="http://127.0.0.1:8000/v1") is None
     )
     assert cost_of("a-model-of-tomorrow", "anthropic", fresh=1000, output=100) is None
+
+
+def test_dollars_that_nobody_can_pay_are_none() -> None:
+    assert dollars_in(0.25) == 0.25
+    for reported in (-1, True, "1", float("nan"), float("inf"), 1e300, 10**4_000):
+        assert dollars_in(reported) is None
 
 
 def test_an_estimate_is_the_most_that_a_question_may_cost() -> None:

@@ -107,3 +107,16 @@ def test_what_a_file_holds_already_may_be_written_again(monkeypatch: pytest.Monk
     assert not isinstance(
         read_reply(Reply(model="m", arguments={**IDEA, "edits": [edit]}), sources), Refused
     )
+
+
+def test_more_edits_than_one_experiment_needs_are_refused() -> None:
+    edits = [{"kind": "insert_definition", "code": f"def f{n}():\n    pass\n"} for n in range(999)]
+    refused = read_reply(Reply(model="m", arguments={**IDEA, "edits": edits}), SOURCES)
+    assert isinstance(refused, Refused) and "at most 100 items" in str(refused)
+
+
+def test_so_are_more_files_of_a_diff() -> None:
+    renamed = [f"diff --git a/f{n} b/g{n}" for n in range(150)]
+    text = "\n".join(("Rename all.", "```diff", *renamed, "```"))
+    refused = read_reply(Reply(model="m", text=text), Sources({"f0": "x\n"}, patterns=("**",)))
+    assert isinstance(refused, Refused) and "at most 100" in str(refused)
