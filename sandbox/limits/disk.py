@@ -5,6 +5,7 @@ import os
 import shlex
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from sandbox.ground.fault import SandboxFault
@@ -95,19 +96,22 @@ class Disk:
             )
 
     def _used(self) -> int:
-        status = os.statvfs(self._mounted)
+        status = self._device_now()
         return (status.f_blocks - status.f_bfree) * status.f_frsize
 
     def _free(self) -> int:
-        status = os.statvfs(self._mounted)
+        status = self._device_now()
         return status.f_bavail * status.f_frsize
 
-    @property
-    def _mounted(self) -> str:
-        """The folder, or the one above it where a run without walls has removed it."""
-        if os.path.isdir(self.scratch):  # noqa: PTH112
-            return self.scratch
-        return os.path.dirname(self.scratch)  # noqa: PTH120
+    def _device_now(self) -> os.statvfs_result:
+        """Return how full the device is. A run without walls may have removed its folder."""
+        for folder in (self.scratch, os.path.dirname(self.scratch)):  # noqa: PTH120
+            with suppress(FileNotFoundError, NotADirectoryError):
+                return os.statvfs(folder)
+        raise SandboxFault(
+            f"{self.scratch} was removed, and what it lies in, while a run used it",
+            "autoresearch resume   # makes it anew",
+        )
 
 
 def bytes_written(pids: list[int]) -> int:

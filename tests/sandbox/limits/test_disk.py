@@ -1,6 +1,7 @@
 """What a run holds on the disk is counted; a full disk is the harness's own failure."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -204,6 +205,18 @@ def test_a_run_that_removes_its_folder_breaks_nothing(place):
         """
     assert isinstance(place.run(code).outcome, Finished)
     place.scratch.mkdir(exist_ok=True)
+
+
+def test_a_folder_that_somebody_else_removes_is_named(tmp_path):
+    """As by `rm -r .autoresearch` while a run works."""
+    scratch = tmp_path / "room" / "scratch"
+    scratch.mkdir(parents=True)
+    measured = Disk(str(scratch), 8 * MIB, list)
+    shutil.rmtree(scratch)
+    measured.check_floor()
+    shutil.rmtree(scratch.parent)
+    with pytest.raises(SandboxFault, match="was removed"):
+        measured.read()
 
 
 def two_kinds_of_shared_memory(tier):
