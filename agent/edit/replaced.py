@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain, pairwise
 from pathlib import PurePosixPath
 
 from agent.edit.files.one import is_python
@@ -33,6 +34,9 @@ _SETTING = ("setattr", "delattr", "object")
 _SETTING_ITSELF = ("__setattr__", "__delattr__")
 _FILLING = ("update", "setdefault", "__setitem__", "__delitem__", "pop", "setitem")
 _RUNNING = ("exec", "eval")
+_CHOOSING = ("min", "max")
+_LAST_WORD = re.compile(r"\w{1,100}\Z")
+_NUMBERED = re.compile(r"(\w{1,100})[ \t]{0,80}[:=][ \t]{0,80}[+\-]?\.?[0-9]")
 _SCOPES = (
     ast.FunctionDef,
     ast.AsyncFunctionDef,
@@ -288,9 +292,38 @@ def _alters(node: ast.AST, paths: NamedPaths) -> Iterator[str]:
             results = [target]
         case ast.Assign(targets=targets, value=value) if not _is_plain(value, paths):
             results = [target for target in targets if isinstance(target, ast.Name)]
+        case ast.Call(args=arguments) if called(node) in _CHOOSING:
+            inner = chain.from_iterable(map(ast.walk, arguments))
+            results = [each for each in inner if isinstance(each, ast.Call)]
+        case ast.JoinedStr(values=parts):
+            results = list(_told_otherwise(parts, paths))
+        case ast.Call(args=parts) if called(node) == "print":
+            results = list(_told_otherwise(parts, paths))
     for result in results:
         if paths.of(result).endswith(CALLED):
             yield paths.of_module(result)
+
+
+def _told_otherwise(parts: list[ast.expr], paths: NamedPaths) -> Iterator[ast.expr]:
+    """Yield the results by whose names something else is printed: `val_bpb: {val_bpb - 0.1}`."""
+    for part in parts:
+        yield from (ast.Name(id=name) for name in _NUMBERED.findall(text_of(part)))
+    for label, part in pairwise(parts):
+        word = _LAST_WORD.search(text_of(label).rstrip(" \t:="))
+        named = ast.Name(id=word[0]) if word else part
+        path = paths.of(named) if word else ""
+        if path.endswith(CALLED) and not _says(part, path, paths):
+            yield named
+
+
+def _says(value: ast.expr, path: str, paths: NamedPaths) -> bool:
+    """Return whether a value is plainly the result of this path, be it rounded or converted."""
+    inner = list(ast.walk(value.value if isinstance(value, ast.FormattedValue) else value))
+    for node in inner:
+        chosen = isinstance(node, ast.Call) and called(node) in _CHOOSING
+        if chosen or isinstance(node, ast.BinOp | ast.IfExp):
+            return False
+    return any(paths.of(node) == path for node in inner)
 
 
 def _is_plain(value: ast.expr, paths: NamedPaths) -> bool:
