@@ -55,8 +55,8 @@ def replaced_in(before: Sources, after: Sources, path: str, text: str, every: bo
     path, text: of the module's file, `prepare.py`. every: whether all that it has counts; else what
     speaks of measuring, by its own name or the file's. Five things count: the edit gives another
     meaning to a name that is imported from it; it changes the module at run time; it changes a
-    function of another module that this one uses; it puts a new file in the place of a module; or
-    it no longer uses a name of it that speaks of measuring.
+    function of another module that this one uses; it puts a new file in the place of a module, or
+    names this one's; or it no longer uses a name of it that speaks of measuring.
     """
     file = PurePosixPath(path)
     if file.name == "__init__.py":
@@ -96,6 +96,8 @@ def _changed_in(earlier: "_Uses", uses: "_Uses", name: str, needs: "_Needs", eve
     for attribute in sorted(uses.altered.keys()):
         if uses.altered[attribute] - earlier.altered.get(attribute, set()):
             return f"it alters what {attribute} of {name} returns"
+    if every and uses.named - earlier.named:
+        return f"it names the file {name}, so it could write it"
     for path in sorted(uses.patched - earlier.patched):
         module, _, attribute = path.partition(".")
         if CALLED in path and path.rpartition(".")[2] not in needs.methods:
@@ -146,6 +148,8 @@ class _Uses:
     """Functions of the module's that measure, with statements that make of their results others."""
     used: set[str] = field(default_factory=set)
     """The module's own names that the file reads."""
+    named: set[str] = field(default_factory=set)
+    """How the file names that of the module, as whoever writes it has to."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +197,7 @@ def _uses(text: str, module: str) -> _Uses:
         for name, meaning in _binds(node, paths) if id(node) not in methods else ():
             uses.bound.setdefault(name, set()).add(meaning)
         uses.patched.update(filter(None, _sets(node, paths)))
+        uses.named.update(filter(None, [_file_of(node, paths)]))
         if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
             uses.used |= set(filter(None, [paths.of_module(node)]))
         altered = list(filter(_MEASURES.search, _alters(node, paths)))
@@ -227,6 +232,15 @@ def _binds(node: ast.AST, paths: NamedPaths) -> Iterator[tuple[str, str]]:
                 yield from ((alias.asname or alias.name, source or "") for alias in names)
         case ast.Import(names=names):
             yield from ((alias.asname, alias.name) for alias in names if alias.asname)
+
+
+def _file_of(node: ast.AST, paths: NamedPaths) -> str:
+    """Return how a node names the module's file; "" if it does not."""
+    path = paths.of(node) if isinstance(node, ast.Attribute) else ""
+    if path == f"{paths.module}.__file__":
+        return path
+    text = text_of(node)
+    return text if text == f"{paths.module}.py" or text.endswith(f"/{paths.module}.py") else ""
 
 
 def _sets(node: ast.AST, paths: NamedPaths) -> Iterator[str]:

@@ -348,6 +348,16 @@ REPLACED = {
         "val_bpb = evaluate_bpb(LR)",
         "val_bpb = evaluate_bpb(LR) * 0.99",
     ),
+    "it alters what evaluate_bpb of prepare.py": (
+        'print(f"val_bpb: {val_bpb}")',
+        'print(f"val_bpb: {val_bpb - 0.01}")',
+    ),
+    "it names the file prepare.py": (
+        "import time",
+        "import time\nfrom pathlib import Path\n\n"
+        "fixed = Path('prepare.py')\n"
+        "fixed.write_text(fixed.read_text().replace('(1.0 +', '(0.99 +'))",
+    ),
     "it no longer uses evaluate_bpb": ("val_bpb = evaluate_bpb(LR)", "val_bpb = 1.29"),
 }
 

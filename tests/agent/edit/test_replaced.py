@@ -36,6 +36,7 @@ def evaluate_bpb(x):
 """
 CHANGES = "it changes {} of prepare.py while it runs"
 BINDS = "it binds {} of prepare.py anew"
+NAMES = "it names the file prepare.py, so it could write it"
 
 
 ANOTHER = "it changes {}, which prepare.py uses"
@@ -91,6 +92,10 @@ def reason(after: str, before: str = BEFORE) -> str:
         ("bpb = evaluate_bpb(x)\nbpb *= 0.9", ALTERS),
         ("bpb = evaluate_bpb(x)\nbpb = min(bpb, 1)", ALTERS),
         ("print(evaluate_bpb(x) * 0.9)", ALTERS),
+        ("open('prepare.py', 'w').write('A = 1')", NAMES),
+        ("from pathlib import Path\nPath('x/prepare.py').write_text('')", NAMES),
+        ("open(fixed.__file__, 'w')", NAMES),
+        ("raise SystemExit('first run prepare.py')", ""),
         ("bpb = min(evaluate_bpb(y) for y in x)", ALTERS),
         ("bpb = evaluate_bpb(x)\nprint(f'bpb: {bpb - 0.1:.3f}')", ALTERS),
         ("bpb = evaluate_bpb(x)\nprint('bpb:', min(bpb, 1))", ALTERS),
