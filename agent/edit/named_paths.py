@@ -134,6 +134,8 @@ class NamedPaths:
                 pass
             case ast.NamedExpr(target=ast.Name(id=name), value=value):
                 pass
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                pass
             case _:
                 return
         path = self.of(value)

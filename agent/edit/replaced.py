@@ -305,7 +305,15 @@ def _alters(node: ast.AST, paths: NamedPaths) -> Iterator[str]:
         case ast.AugAssign(target=target):
             results = [target]
         case ast.Assign(targets=targets, value=value) if not _is_plain(value, paths):
-            results = [target for target in targets if isinstance(target, ast.Name)]
+            single = chain.from_iterable(map(_parts, targets))
+            results = [target for target in single if isinstance(target, ast.Name)]
+        case (
+            ast.AnnAssign(target=target, value=ast.expr() as value)
+            | ast.NamedExpr(target=target, value=value)
+        ) if not _is_plain(value, paths):
+            results = [target]
+        case ast.For(target=target):
+            results = [target]
         case ast.Call(args=arguments) if called(node) in _CHOOSING:
             inner = chain.from_iterable(map(ast.walk, arguments))
             results = [each for each in inner if isinstance(each, ast.Call)]
@@ -316,6 +324,10 @@ def _alters(node: ast.AST, paths: NamedPaths) -> Iterator[str]:
     for result in results:
         if paths.of(result).endswith(CALLED):
             yield paths.of_module(result)
+
+
+def _parts(target: ast.expr) -> list[ast.expr]:
+    return target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
 
 
 def _told_otherwise(parts: list[ast.expr], paths: NamedPaths) -> Iterator[ast.expr]:
