@@ -109,7 +109,10 @@ _TORN = re.compile(r"unable to resolve reference '(refs/[\w./-]+)': reference br
 # What git says of a reference that was deleted or moved since it was read.
 _MOVED = re.compile(r"unable to resolve reference '[^'\n]+'$|is at \w+ but expected", re.MULTILINE)
 # What git says of an object that is torn or gone.
-_DAMAGED = re.compile(r"\bis (?:corrupt|empty)\b|\bmissing\b|bad object|unable to read")
+_DAMAGED = re.compile(
+    r"\bis (?:corrupt|empty)\b|\bmissing\b|bad object|unable to read"
+    r"|[Cc]ould not read|failed to unpack"
+)
 # What git says of a disk that is full.
 _FULL = ("no space left", "out of diskspace", "quota exceeded")
 # What git says of an index that is torn.
@@ -374,6 +377,8 @@ def _next_command(words: str, folder: Path) -> str:
         return f'rm "$(git rev-parse --git-path {torn[1]})"   # it is damaged, and leads nowhere'
     if _MOVED.search(words):
         return "autoresearch resume   # somebody else deleted or moved that reference meanwhile"
+    if "nonexistent object" in words:
+        return "autoresearch resume   # `git gc --prune=now` or `git prune` took it away meanwhile"
     if _INDEX.search(words):
         return 'rm "$(git rev-parse --git-path index)" && git reset   # makes the index anew'
     full = any(sign in words.lower() for sign in _FULL)

@@ -159,6 +159,18 @@ class Store:
                 below = path + b"/" + name if path else name
                 waiting.append((below, inner[0].get(name), inner[1].get(name)))
 
+    def is_whole(self, before: str, commit: str) -> bool:
+        """Return whether a commit, and what it changed since `before`, is still here."""
+        if _read(self._reader, f"{commit}^{{tree}}")[1] == "missing":
+            return False
+        names = {commit}
+        for path in self.changed(before, commit):
+            parts = path.split("/")
+            places = ("/".join(parts[: end + 1]) for end in range(len(parts)))
+            entries = (self.find(commit, place) for place in places)
+            names |= {entry.name for entry in entries if entry and entry.mode != SUBMODULE}
+        return all(_read(self._reader, name)[1] != "missing" for name in names)
+
     def refuse_endless(self, *states: str) -> None:
         """Raise HistoryFault for a commit that unpacks to more files than a machine has room for.
 

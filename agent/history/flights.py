@@ -63,6 +63,10 @@ def read_flights(git: Plumbing, tag: str) -> tuple[list[Flight], list[Unknown]]:
     commits = read_commits(git, heads.values())
     notes = {name: read_entry(commit) for name, commit in commits.items()}
     attempt_of = {name: _attempt_below(commits[name], notes[name]) for name in commits}
+    here = commits.keys() | kinds_of(git, set(attempt_of.values()) - commits.keys()).keys()
+    for reference, head in heads.items():
+        if attempt_of[head] not in here:
+            raise _lost(reference)
     attempts = read_commits(git, set(attempt_of.values()))
     flights = []
     unknown = []
@@ -88,7 +92,9 @@ def _heads(git: Plumbing, tag: str) -> dict[str, str]:
     heads = {name: head for name, head in listed if not name.startswith(inputs)}
     kinds = kinds_of(git, heads.values())
     for reference, head in heads.items():
-        if kinds.get(head, ("missing", 0))[0] != "commit":
+        if head not in kinds:
+            raise _lost(reference)
+        if kinds[head][0] != "commit":
             raise _no_attempt(reference)
     return heads
 
@@ -130,6 +136,15 @@ def _no_attempt(reference: str) -> HistoryFault:
     return HistoryFault(message, f"git update-ref -d {quote(reference)}")
 
 
+def _lost(reference: str) -> HistoryFault:
+    message = (
+        f"the attempt {one_line(reference)} is gone from the repository, or a part of it: "
+        "`git gc --prune=now` and `git prune` take away what a run has just written"
+    )
+    command = f"git update-ref -d {quote(reference)}   # unless you have its objects elsewhere"
+    return HistoryFault(message, command)
+
+
 class Flights:
     """The attempts in flight of one run; changes their refs."""
 
@@ -153,6 +168,12 @@ class Flights:
     def __iter__(self) -> Iterator[Flight]:
         """Yield the attempts in flight, by number."""
         return iter(sorted(self._flights.values(), key=_by_number))
+
+    def refuse_lost(self, attempt: Attempt) -> None:
+        """Raise HistoryFault if an attempt in flight is gone in part: no branch may have a gap."""
+        flight = self._flights.get(attempt.commit)
+        if flight and not self._store.is_whole(attempt.parent, attempt.commit):
+            raise _lost(flight.reference)
 
     def measured(self, attempt: Attempt) -> Result | None:
         """Return the result of an attempt's runs so far."""

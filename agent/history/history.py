@@ -135,6 +135,8 @@ class History(Reading):
         start = self.run.start_commit
         self.warnings += refuse_incomplete(self._git, self.project, self.branch, self.tip, start)
         self._store.refuse_endless(self.tip)
+        for flight in self._flights:
+            self._flights.refuse_lost(flight.attempt)
         mend(self._git, self.project, self)
         self.warnings += unlike_remotes(self._git, self.tag, self.tip)
 
@@ -180,6 +182,7 @@ class History(Reading):
                     raise
 
     def _merge(self, attempt: Attempt, trial: Trial) -> Trial:
+        self._flights.refuse_lost(attempt)
         taken = trial.status in TAKEN
         sources = self.sources_at(attempt.commit if taken else self.tip)
         tree = self._tree_of_keep(attempt, sources) if taken else f"{self.tip}^{{tree}}"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.errors import HistoryFault
 from agent.git.conversation import Conversation
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
@@ -133,6 +134,27 @@ def check_whole(folder: Path) -> None:
             wanted = trial.proposal.edits[0].value  # type: ignore[union-attr]
             assert trial.configuration["LR"] == float(wanted)
             assert read_constants(history.sources_at(trial.attempt).text)["LR"] == float(wanted)
+
+
+@pytest.mark.parametrize("part", ["", "^{tree}", ":train.py"])
+def test_no_verdict_leads_to_an_attempt_that_git_has_thrown_away(tmp_path: Path, part: str) -> None:
+    """As `git gc --prune=now` does to what is written while it looks."""
+    with study(tmp_path) as history:
+        ledger = Ledger(history, read_space)
+        settle(ledger, ledger.begin_baseline(), scored(100.0))
+        attempt = ledger.begin(proposal(LR=0.3))
+        assert not isinstance(attempt, Trial)
+        name = git(tmp_path, "rev-parse", attempt.commit + part)
+        (tmp_path / ".git/objects" / name[:2] / name[2:]).unlink()
+        with pytest.raises(HistoryFault, match="t/1 is gone from the repository") as gone:
+            settle(ledger, attempt, scored(1.0))
+    with pytest.raises(HistoryFault, match="t/1 is gone from the repository"):
+        History.open(project_of(tmp_path), "t")
+    subprocess.run(gone.value.next_command, shell=True, cwd=tmp_path, check=True)
+    with History.open(project_of(tmp_path), "t") as history:
+        assert [trial.status for trial in history.trials] == ["baseline"]
+        work(history, 0)
+    fsck(tmp_path)
 
 
 # ---------------------------------------------------------------- speed
