@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import PurePosixPath
 
 from agent.edit.files.one import is_python
@@ -25,6 +25,7 @@ from agent.edit.named_paths import (
     text_of,
 )
 from agent.edit.source import KEPT_TREES, file_tree, parse_tree
+from agent.edit.told import CHOOSING, told_otherwise
 from agent.records.edits import Refused
 from agent.records.sources import Sources
 
@@ -34,9 +35,6 @@ _SETTING = ("setattr", "delattr", "object")
 _SETTING_ITSELF = ("__setattr__", "__delattr__")
 _FILLING = ("update", "setdefault", "__setitem__", "__delitem__", "pop", "setitem")
 _RUNNING = ("exec", "eval")
-_CHOOSING = ("min", "max")
-_LAST_WORD = re.compile(r"\w{1,100}\Z")
-_NUMBERED = re.compile(r"(\w{1,100})[ \t]{0,80}[:=][ \t]{0,80}[+\-]?\.?[0-9]")
 _SCOPES = (
     ast.FunctionDef,
     ast.AsyncFunctionDef,
@@ -300,7 +298,7 @@ def _alters(node: ast.AST, paths: NamedPaths) -> Iterator[str]:
     """Yield the functions of the module whose results a node makes others of."""
     results: list[ast.expr] = []
     match node:
-        case ast.BinOp(left=left, right=right):
+        case ast.BinOp(left=left, right=right) if not text_of(left):
             results = [each for each in (left, right) if isinstance(each, ast.Call)]
         case ast.AugAssign(target=target):
             results = [target]
@@ -314,42 +312,16 @@ def _alters(node: ast.AST, paths: NamedPaths) -> Iterator[str]:
             results = [target]
         case ast.For(target=target):
             results = [target]
-        case ast.Call(args=arguments) if called(node) in _CHOOSING:
+        case ast.Call(args=arguments) if called(node) in CHOOSING:
             inner = chain.from_iterable(map(ast.walk, arguments))
             results = [each for each in inner if isinstance(each, ast.Call)]
-        case ast.JoinedStr(values=parts):
-            results = list(_told_otherwise(parts, paths))
-        case ast.Call(args=parts) if called(node) == "print":
-            results = list(_told_otherwise(parts, paths))
-    for result in results:
+    for result in (*results, *told_otherwise(node, paths)):
         if paths.of(result).endswith(CALLED):
             yield paths.of_module(result)
 
 
 def _parts(target: ast.expr) -> list[ast.expr]:
     return target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
-
-
-def _told_otherwise(parts: list[ast.expr], paths: NamedPaths) -> Iterator[ast.expr]:
-    """Yield the results by whose names something else is printed: `val_bpb: {val_bpb - 0.1}`."""
-    for part in parts:
-        yield from (ast.Name(id=name) for name in _NUMBERED.findall(text_of(part)))
-    for label, part in pairwise(parts):
-        word = _LAST_WORD.search(text_of(label).rstrip(" \t:="))
-        named = ast.Name(id=word[0]) if word else part
-        path = paths.of(named) if word else ""
-        if path.endswith(CALLED) and not _says(part, path, paths):
-            yield named
-
-
-def _says(value: ast.expr, path: str, paths: NamedPaths) -> bool:
-    """Return whether a value is plainly the result of this path, be it rounded or converted."""
-    inner = list(ast.walk(value.value if isinstance(value, ast.FormattedValue) else value))
-    for node in inner:
-        chosen = isinstance(node, ast.Call) and called(node) in _CHOOSING
-        if chosen or isinstance(node, ast.BinOp | ast.IfExp):
-            return False
-    return any(paths.of(node) == path for node in inner)
 
 
 def _is_plain(value: ast.expr, paths: NamedPaths) -> bool:
