@@ -303,7 +303,7 @@ def _alters(node: ast.AST, paths: NamedPaths) -> Iterator[str]:
         case ast.AugAssign(target=target):
             results = [target]
         case ast.Assign(targets=targets, value=value) if not _is_plain(value, paths):
-            single = chain.from_iterable(map(_parts, targets))
+            single = chain.from_iterable(map(_items, targets))
             results = [target for target in single if isinstance(target, ast.Name)]
         case (
             ast.AnnAssign(target=target, value=ast.expr() as value)
@@ -313,15 +313,21 @@ def _alters(node: ast.AST, paths: NamedPaths) -> Iterator[str]:
         case ast.For(target=target):
             results = [target]
         case ast.Call(args=arguments) if called(node) in CHOOSING:
-            inner = chain.from_iterable(map(ast.walk, arguments))
+            inner = chain.from_iterable(map(_items, arguments))
             results = [each for each in inner if isinstance(each, ast.Call)]
     for result in (*results, *told_otherwise(node, paths)):
         if paths.of(result).endswith(CALLED):
             yield paths.of_module(result)
 
 
-def _parts(target: ast.expr) -> list[ast.expr]:
-    return target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+def _items(node: ast.expr) -> list[ast.expr]:
+    """Return what a list or a comprehension is made of; any other expression as it is."""
+    match node:
+        case ast.Tuple(elts=items) | ast.List(elts=items):
+            return items
+        case ast.GeneratorExp(elt=item) | ast.ListComp(elt=item):
+            return [item]
+    return [node]
 
 
 def _is_plain(value: ast.expr, paths: NamedPaths) -> bool:

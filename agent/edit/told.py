@@ -3,11 +3,13 @@
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from agent.edit.named_paths import CALLED, NamedPaths, called, text_of
 
 CHOOSING = ("min", "max")
+_LONGEST = 100
+"""Parts of what is printed that are looked at: more is not plainly a result."""
 _LAST_WORD = re.compile(r"\w{1,100}\Z")
 _NUMBERED = re.compile(r"(\w{1,100})[ \t]{0,80}[:=][ \t]{0,80}[+\-]?\.?[0-9]")
 
@@ -42,9 +44,10 @@ def _parts(node: ast.AST) -> Sequence[ast.expr]:
 
 def _says(value: ast.expr, path: str, paths: NamedPaths) -> bool:
     """Return whether a value is plainly the result of this path, be it rounded or converted."""
-    inner = list(ast.walk(value.value if isinstance(value, ast.FormattedValue) else value))
+    told = value.value if isinstance(value, ast.FormattedValue) else value
+    inner = list(islice(ast.walk(told), _LONGEST))
     for node in inner:
         chosen = isinstance(node, ast.Call) and called(node) in CHOOSING
         if chosen or isinstance(node, ast.BinOp | ast.IfExp):
             return False
-    return any(paths.of(node) == path for node in inner)
+    return len(inner) < _LONGEST and any(paths.of(node) == path for node in inner)
