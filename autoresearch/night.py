@@ -45,15 +45,7 @@ def _follow(
     argv += _typed(flags)
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
-        subprocess.Popen(
-            argv,
-            cwd=Path(folder),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            encoding="utf-8",
-        ) as process,
+        _begin(argv, Path(folder), errors) as process,
     ):
         assert process.stdout is not None
         try:
@@ -65,6 +57,22 @@ def _follow(
             raise
         if process.wait():
             raise _fault(process.returncode, errors)
+
+
+def _begin(argv: list[str], folder: Path, errors: IO[str]) -> subprocess.Popen[str]:
+    """Return the process of the command. Raise Fault if it cannot be started there."""
+    try:
+        return subprocess.Popen(
+            argv,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            encoding="utf-8",
+        )
+    except (OSError, ValueError) as error:
+        raise Fault(f"cannot start in {str(folder)!r}: {error}", "autoresearch log") from None
 
 
 def _typed(flags: dict[str, Flag]) -> Iterator[str]:

@@ -144,7 +144,7 @@ def agreed_run(
             asking = _recorded(history, bound_typed)
         # The evaluator is the one of the run's record, not the one of the checkout's settings.
         items = _reach(history.project, settings, trackers, asking).items()
-        if asks:
+        if asks and history.run.model is not None:
             items += (*items_of_notes(history, consent), *_items_of_inputs(history, consent))
         consent.require(items)
         leave_checked_out(project, branch, leave)
@@ -184,9 +184,11 @@ def _items_of_inputs(history: History, consent: Consent) -> tuple[Item, ...]:
 
 
 def _raises_cost(asked: Input) -> bool:
-    """Return whether an input sets or lifts the bound on cost."""
+    """Return whether an input may raise or lift the bound on cost."""
     ask = asked.ask
-    return isinstance(ask, Set) and (ask.max_cost is not None or "max_cost" in ask.lift)
+    if not isinstance(ask, Set) or ask.only_down:
+        return False
+    return ask.max_cost is not None or "max_cost" in ask.lift
 
 
 def items_of_network(

@@ -21,6 +21,9 @@ Group = Literal["methods", "providers", "trackers", "engines"]
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 """What a plug-in may be called: such a name has no colon and can be printed anywhere."""
 
+RAISED = (Exception, SystemExit)
+"""Whatever other people's code raises is its own, also where it ends the process."""
+
 
 @dataclass(frozen=True)
 class Plugin:
@@ -46,7 +49,7 @@ class Plugin:
         package = self.packages[0].partition(" ")[0]
         try:
             return self.entry.load()
-        except Exception as error:  # other people's code: whatever it raises is its own
+        except RAISED as error:
             raise UsageFault(
                 f"the plug-in {self.name!r} ({self.origin}) cannot be imported: {_words(error)}",
                 f"pip install --upgrade {package}",
@@ -75,7 +78,7 @@ def load_reference(reference: str, flag: str) -> Any:
     module, _, name = reference.partition(":")
     try:
         loaded = import_module(module)
-    except Exception as error:  # other people's code: whatever it raises is its own
+    except RAISED as error:
         raise UsageFault(
             f"{flag} {reference}: cannot import {module!r}: {_words(error)}",
             f'python -c "import {module}"   # install it, or put its folder on PYTHONPATH',
@@ -95,7 +98,7 @@ def blaming(what: str, next_command: str) -> Iterator[None]:
         yield
     except Fault:
         raise
-    except Exception as error:
+    except RAISED as error:
         raise UsageFault(f"{what} failed: {_words(error)}", next_command) from error
 
 

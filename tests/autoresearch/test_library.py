@@ -72,6 +72,19 @@ def test_a_fault_has_the_message_the_next_command_and_the_exit_code(project: Pat
     assert (fault.value.exit_code, fault.value.next_command) == (2, "autoresearch methods")
 
 
+def test_a_place_where_nothing_can_be_started_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", tmp_path / "none", "nul\0"):
+        with pytest.raises(autoresearch.Fault, match="cannot start in"):
+            list(autoresearch.start(place))
+
+
+def test_a_score_that_no_float_holds_is_refused() -> None:
+    for score in (10**400, float("nan"), float("-inf")):
+        with pytest.raises(ValueError, match="is not a score"):
+            autoresearch.Observation(configuration={}, outcome=score)
+
+
 def test_records_are_flat(project: Path) -> None:
     list(autoresearch.start(project, model="none", trials=1, budget="5s", baseline_repeats=1))
     first = autoresearch.read(project)[0]

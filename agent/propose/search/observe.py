@@ -1,6 +1,6 @@
 """Turns the ledger into what a search method learns from: configurations and their outcomes."""
 
-import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -52,7 +52,7 @@ class Observation:
         if isinstance(self.outcome, str) and self.outcome not in {*FAILED, PRUNED}:
             kinds = ", ".join(sorted({*FAILED, PRUNED}))
             raise ValueError(f"Unknown failure {self.outcome!r}. Choose from: {kinds}.")
-        if self.value is not None and not math.isfinite(self.value):
+        if self.value is not None and not abs(self.value) <= sys.float_info.max:
             raise ValueError(f"{self.outcome} is not a score: give the name of the failure instead")
 
     @property

@@ -227,6 +227,15 @@ def test_a_reference_that_leads_nowhere_is_named(reference: str, message: str) -
         load_reference(reference, "--method")
 
 
+def test_what_ends_the_process_as_it_is_imported_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ends_at_once.py").write_text("raise SystemExit(0)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageFault, match="cannot import 'ends_at_once': SystemExit: 0"):
+        load_reference("ends_at_once:suggest", "--method")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
