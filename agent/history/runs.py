@@ -25,6 +25,8 @@ from sandbox.ground.text import one_line
 
 HEADS = "refs/heads/autoresearch/"
 FLIGHTS = "refs/autoresearch/"
+UNSTARTED = "before"
+"""The kind of folder for trainings without a run, such as the first ones of `init`."""
 GIT_LOCK_SECONDS = 1.0
 _REMOTES = "refs/remotes"
 _LOCAL_BRANCH = re.compile(r"refs/heads/(autoresearch/([^/]+))")
@@ -237,11 +239,13 @@ def trackers_folder(project: Project, tag: str) -> Path:
 
 
 def sweep_trials(project: Project, tag: str) -> None:
-    """Remove the folders that a killed process left beside the logs of a run's trials.
+    """Remove the folders that killed processes left among the logs of a run, and before any run.
 
     The caller must hold the run's lock.
     """
-    sweep(INDEX, run_folder(Path(project.root), tag))
+    folder = run_folder(Path(project.root), tag)
+    sweep(INDEX, folder)
+    sweep(UNSTARTED, folder.parent)
     for folder in trials_folder(project, tag).glob("*/*"):
         if folder.is_dir() and not folder.parent.is_symlink():
             remove_tree(folder)

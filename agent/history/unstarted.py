@@ -8,6 +8,7 @@ from agent.git.home import HOME, below
 from agent.git.plumbing import Plumbing
 from agent.git.store import Store
 from agent.history.files import Files
+from agent.history.runs import UNSTARTED
 from agent.project.find import Project
 from agent.project.settings import RunSettings
 from sandbox.ground.leftovers import temporary_folder
@@ -20,7 +21,8 @@ def passing_tag(project: Project) -> Iterator[str]:
 
     Folders that killed processes left are removed first.
     """
-    with temporary_folder("before", below(Path(project.root), HOME, "runs", make=True)) as folder:
+    runs = below(Path(project.root), HOME, "runs", make=True)
+    with temporary_folder(UNSTARTED, runs) as folder:
         yield folder.name
 
 

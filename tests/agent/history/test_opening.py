@@ -11,6 +11,7 @@ from agent.git.plumbing import Plumbing
 from agent.history.commits import times_of
 from agent.history.history import History
 from agent.history.runs import head_of, sweep_trials, trackers_folder, trials_folder, unlike_remotes
+from agent.history.unstarted import passing_tag
 from tests.agent.git.test_endless import bomb
 from tests.agent.history.nights import commit
 from tests.agent.study import make_repository, project_of, settings_of, study
@@ -91,7 +92,10 @@ def test_nothing_is_removed_or_written_through_a_link_of_a_run(tmp_path: Path) -
     trials = trials_folder(project, "t")
     (trials / "rooms" / "0").mkdir(parents=True)
     (trials / "0002").symlink_to(tmp_path / "precious")
-    sweep_trials(project, "t")
+    with passing_tag(project) as live:
+        dead = run_folder(tmp_path / "r", f"{live[:-8]}00000000", make=True)
+        sweep_trials(project, "t")
+        assert run_folder(tmp_path / "r", live).exists() and not dead.exists()
     assert (tmp_path / "precious" / "folder").exists()
     assert not list((trials / "rooms").iterdir())
     folder = trackers_folder(project, "t")
