@@ -7,7 +7,7 @@ of other protocols than TCP and UDP answer EPROTONOSUPPORT. sched_setaffinity do
 reports success: libraries pin their threads and go on, and a run has the cores that it was given.
 So does what takes a file out of the page cache, where one run could leave word for the next. What
 asks whether a file lies there fails, and so does what else the kernel would keep with a file: hints
-about writing, large pages, keys.
+about writing, large pages, keys, places of blocks.
 clone3, openat2 and calls newer than this list answer ENOSYS, so that libraries take their fallback.
 inotify answers as where a user has no more of them: a watch sees what other runs do to a file that
 both are shown, and takes from the number that this user may have. A prior architecture's entry
@@ -136,16 +136,15 @@ CHANGES_ATTRIBUTES: Calls = {
     "fremovexattr": (199, 16),
 }
 """What Landlock leaves to the owner of a file, wherever the file lies."""
-OF_THE_SETTINGS_OF_FILES = {
-    0x66: errno.ENOTTY,
-    0x76: errno.ENOTTY,
-    0x58: errno.ENOTTY,
-    0x94: errno.EOPNOTSUPP,
-}
-"""Types of ioctl requests that file systems answer: attributes, versions, quotas, snapshots.
+OF_FILE_SYSTEMS = {0x66: errno.ENOTTY}
+"""Types of ioctl requests that file systems answer to whoever may read a file.
 
-Like the calls above, they need no more than a file of one's own that is open for reading. The last
-type also asks for a copy that shares its blocks: at this error programs copy the bytes.
+By ext4's a run could have the kernel remember where a file's blocks lie, and a later run ask.
+"""
+OF_THE_SETTINGS_OF_FILES = {0x76: errno.ENOTTY, 0x58: errno.ENOTTY, 0x94: errno.EOPNOTSUPP}
+"""Types that set attributes, versions, quotas, snapshots, for which its owner needs to read a file.
+
+The last type also asks for a copy that shares its blocks: at this error programs copy the bytes.
 """
 WATCHES: Calls = {"inotify_init": (253, None), "inotify_init1": (294, 26)}
 LEASES = (1024, 1026, 1040)
@@ -310,10 +309,10 @@ def _requests(same_user: bool) -> list[bytes]:
     checks = []
     for request in (TIOCSTI, TIOCLINUX, ADD_ENCRYPTION_KEY):
         checks += _when(JUMP_EQUAL, request, errno.EPERM)
-    if same_user:
-        checks.append(instruction(AND, REQUEST_TYPE))
-        for kind, number in OF_THE_SETTINGS_OF_FILES.items():
-            checks += _when(JUMP_EQUAL, kind << 8, number)
+    checks.append(instruction(AND, REQUEST_TYPE))
+    kinds = OF_FILE_SYSTEMS | (OF_THE_SETTINGS_OF_FILES if same_user else {})
+    for kind, number in kinds.items():
+        checks += _when(JUMP_EQUAL, kind << 8, number)
     return checks
 
 

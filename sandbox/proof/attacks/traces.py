@@ -1,6 +1,7 @@
 """Attacks on later runs: modules, caches, profiles and variables that they might use."""
 
 import ctypes
+import fcntl
 import json
 import mmap
 import os
@@ -15,6 +16,8 @@ MODULES = ("hostile.pth", "sitecustomize.py", "json.py", "pyvenv.cfg")
 CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "XDG_CACHE_HOME")
 NOTES = (".profile", ".pythonrc")
 """What an attack leaves for another run to find, besides files that begin with its mark."""
+GET_STATE = 0x40046629
+"""EXT4_IOC_GETSTATE: whether ext4 remembers where all blocks of a file lie."""
 SHARED_FOLDERS = ("/tmp", "/dev/shm", "/var/tmp", "/run")
 
 
@@ -69,7 +72,7 @@ def find_traces(target: Target) -> Answers:
 
 
 def leave_word(_: Target) -> Answers:
-    """Take a file that every run may read out of the page cache, and ask what lies there."""
+    """Take a file that every run may read out of the page cache, and ask what the kernel keeps."""
     path = os.path.join(sysconfig.get_path("stdlib"), "turtle.py")
     with open(path, "rb", buffering=0) as file:
         return attempts(
@@ -77,6 +80,7 @@ def leave_word(_: Target) -> Answers:
             read=lambda: bool(os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)),
             mincore=partial(_mincore, file.fileno()),
             cachestat=partial(_cachestat, file.fileno()),
+            blocks=lambda: bool(fcntl.ioctl(file, GET_STATE, bytes(4))),
         )
 
 
