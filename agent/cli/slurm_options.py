@@ -114,7 +114,7 @@ class OnSlurm:
             qos=self.qos,
             constraint=self.constraint,
         )
-        return shlex.join(["srun", *where_to, sys.executable, "-m", "autoresearch", "doctor"])
+        return shlex.join(["srun", *where_to, sys.executable, "-P", "-m", "autoresearch", "doctor"])
 
     @property
     def flags(self) -> dict[str, Flag]:

@@ -47,7 +47,7 @@ def test_what_the_nodes_lack_is_asked_where_they_are() -> None:
     )
     on_nodes = OnSlurm(account="a", gpus="16").doctor(Where("slurm", "gpu"))
     assert on_nodes.startswith("srun --partition=gpu --account=a ")
-    assert on_nodes.endswith(" -m autoresearch doctor")
+    assert on_nodes.endswith(" -P -m autoresearch doctor")
 
 
 def test_the_process_that_goes_on_is_told_the_same_words() -> None:
