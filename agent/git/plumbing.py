@@ -154,7 +154,8 @@ INDEX = "index"
 class Plumbing:
     """Git commands in `folder`. Every failure is a HistoryFault with git's own words.
 
-    heeds: whether filters run that the repository's settings name and the user agreed to.
+    heeds: whether filters run that the user's settings name, or the repository's once the user
+    agreed. Git LFS, where it is the user's own, runs in any case.
     """
 
     def __init__(self, folder: Path, *, heeds: bool = True) -> None:
@@ -162,7 +163,7 @@ class Plumbing:
         self._heeds = heeds
         self._git = git.Git(self.folder)
         self._programs: list[Setting] | None = None
-        """What the repository's settings name, once it matters."""
+        """What settings name, once it matters."""
         self._home = ""
         """The repository's folder, likewise; empty where nothing is heeded."""
 
@@ -297,10 +298,8 @@ class Plumbing:
         if not runs_programs(arguments):
             return {}
         if self._programs is None:
-            self._programs = programs_in(self(*LISTING))
-        if not self._programs:
-            return {}
-        if self._heeds:
+            self._programs = programs_in(self(*LISTING), with_users=not self._heeds)
+        if self._programs and self._heeds:
             self._home = self._home or self.try_(*HOME_OF) or ""
         return silencing(self._programs, self._home)
 

@@ -107,13 +107,17 @@ _heeded: set[tuple[str, Setting]] = set()
 """What this process's user agreed to: a repository's folder, and a setting of it."""
 
 
-def programs_in(listing: str) -> list[Setting]:
-    """Return the settings of a LISTING by which git would run a program."""
+def programs_in(listing: str, *, with_users: bool = False) -> list[Setting]:
+    """Return the repository's settings in a LISTING by which git would run a program.
+
+    with_users: also the filters that the user's own settings name, but for Git LFS.
+    """
     parts = listing.split("\0")
     programs = []
     for scope, entry in zip(parts[::2], parts[1::2], strict=False):
         name, _, value = entry.partition("\n")
-        if scope not in ("local", "worktree"):
+        filters = _FILTER.fullmatch(name) and not name.startswith("filter.lfs.")
+        if scope not in ("local", "worktree") and not (with_users and filters):
             continue
         if not _PROGRAMS.fullmatch(name) and not _LFS.fullmatch(name):
             continue
@@ -137,6 +141,9 @@ def runs_programs(arguments: tuple[str, ...]) -> bool:
 def silencing(programs: list[Setting], home: str) -> dict[str, str]:
     """Return the environment in which git runs no hook, and only filters that the user agreed to.
 
+    One of the user's own that is Python, such as `python -m nbstripout`, imports nothing from the
+    folder that git starts it in.
+
     Nor is Git LFS run while the repository has settings for it that the user has not agreed to.
     programs: what the settings of the repository with the folder `home` name. Hooks that settings
     name (git 2.54) are run besides those of core.hooksPath. A setting in the environment holds
@@ -145,7 +152,8 @@ def silencing(programs: list[Setting], home: str) -> dict[str, str]:
     settings = list(dict.fromkeys(_replacements(programs, home)))
     count = os.environ.get("GIT_CONFIG_COUNT", "")
     first = whole_number(count) or 0
-    environment = {}
+    is_agreed = any((home, setting) in _heeded for setting in programs)
+    environment = {} if is_agreed else {"PYTHONSAFEPATH": "1"}
     for number, (name, value) in enumerate(settings, first):
         environment[f"GIT_CONFIG_KEY_{number}"] = name
         environment[f"GIT_CONFIG_VALUE_{number}"] = value

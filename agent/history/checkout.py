@@ -184,8 +184,8 @@ def follow(place: Path, trees: Collection[str], tip: str) -> None:
 def _in_worktree(place: Path) -> Plumbing:
     """Return the git that writes a run's worktree.
 
-    It runs no filter of the repository's settings: where these name a file, the user agreed to the
-    one in the checkout, and here lies the branch's.
+    It runs no filter: one may be a file, or load files, of the folder that it runs in. The user
+    agreed to those of the checkout, and here lie the branch's.
     """
     return Plumbing(place, heeds=False)
 

@@ -159,6 +159,7 @@ def test_a_hook_that_settings_name_does_nothing(monkeypatch: pytest.MonkeyPatch)
         "GIT_CONFIG_KEY_2": "hook.x.command",
         "GIT_CONFIG_VALUE_2": "true",
         "GIT_CONFIG_COUNT": "3",
+        "PYTHONSAFEPATH": "1",
     }
 
 
