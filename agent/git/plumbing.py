@@ -117,7 +117,7 @@ _DAMAGED = re.compile(
 _FULL = ("no space left", "out of diskspace", "quota exceeded")
 # What git says of an index that is torn.
 _INDEX = re.compile(r"index file (?:smaller|corrupt)|bad (?:index|signature)|index uses \S+ ext")
-_FIND_PATTERNS = r"find . -name '.git[ai]*' -type f -exec grep -n '\*\*' {} +"
+_FIND_PATTERNS = r"grep -rn '\*\*' . --include='.git[ai]*' --include=exclude --include=attributes"
 _FSCK = "git fsck --full   # names what is damaged; a clone or a backup may have it whole"
 # What a hook, an alias or a wrapper script leaves set: it would send these commands to another
 # repository or index.

@@ -253,7 +253,7 @@ def test_a_full_disk_is_a_fault(home: Path) -> None:
         [sys.executable, "-c", script, str(home)], capture_output=True, text=True, check=True
     )
     assert "cannot write a file" in done.stdout
-    assert "df -h" in done.stdout
+    assert "ulimit -f" in done.stdout
 
 
 def test_its_commands_end_with_a_harness_that_is_killed(home: Path) -> None:
