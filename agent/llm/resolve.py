@@ -15,6 +15,7 @@ from agent.llm.effort import Effort
 from agent.llm.keys import SERVICE, key_of, key_place
 from agent.llm.model import Model
 from agent.llm.patience import Patience
+from agent.llm.plugged_in import PluggedIn
 from agent.llm.scripted import Scripted
 from agent.plugins import Plugin, blaming, installed
 
@@ -133,8 +134,10 @@ def open_model(
     plugins = plugin_providers()
     if provider in plugins:
         plugin = plugins[provider]
-        with blaming(f"the provider {provider!r} ({plugin.origin})", "autoresearch models"):
-            return cast(Provider, plugin.load())(rest, environment, patience)
+        blame = f"the provider {provider!r} ({plugin.origin})"
+        with blaming(blame, "autoresearch models"):
+            model = cast(Provider, plugin.load())(rest, environment, patience)
+            return PluggedIn(model, blame)
     if name and environment.get("OPENAI_BASE_URL"):
         return _openai(name, environment, patience, effort)
     raise _unknown_model(name, plugins)

@@ -96,9 +96,9 @@ def blaming(what: str, next_command: str) -> Iterator[None]:
     """Turn what other people's code raises here into a fault that names them. what: its words."""
     try:
         yield
-    except Fault:
+    except (Fault, KeyboardInterrupt):
         raise
-    except RAISED as error:
+    except BaseException as error:
         raise UsageFault(f"{what} failed: {_words(error)}", next_command) from error
 
 

@@ -242,4 +242,7 @@ class _Proposer:
     def propose(self, context: Context) -> Proposal | Unreadable:
         """Return the package's proposal."""
         with blaming(self._blame, GO_ON):
-            return self._proposer.propose(context)
+            proposal = self._proposer.propose(context)
+            if not isinstance(proposal, Proposal | Unreadable):
+                raise TypeError(f"propose() returned a {type(proposal).__name__}, no Proposal")
+            return proposal

@@ -12,6 +12,7 @@ from agent.errors import UsageFault
 from agent.evaluate.bench import Bench
 from agent.evaluate.engines import find_engine
 from agent.llm.catalog import offers
+from agent.llm.model import Request, Tool
 from agent.llm.patience import Patience
 from agent.llm.resolve import open_model
 from agent.llm.scripted import Scripted
@@ -176,6 +177,28 @@ def test_what_fails_later_is_a_fault_that_names_its_package(
 def test_a_proposer_that_fails_in_a_run_names_its_package() -> None:
     with pytest.raises(UsageFault, match=r"'careful'.*failed: NotImplementedError"):
         find_method("careful").build(MODEL).propose(context())
+
+
+def test_what_a_package_answers_wrongly_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = import_module("lab")
+    monkeypatch.setattr(lab.Proposer, "propose", lambda *_: {"edits": []})
+    with pytest.raises(UsageFault, match=r"'careful'.*returned a dict, no Proposal"):
+        find_method("careful").build(MODEL).propose(context())
+    model = open_model("lab:big", {"LAB": "there"}, 1.0, threading.Event())
+    request = Request(
+        system="", blocks=("b",), tool=Tool(name="propose", description="", parameters={})
+    )
+    monkeypatch.setattr(lab.Model, "complete", lambda *_: None, raising=False)
+    with pytest.raises(UsageFault, match=r"the provider 'lab'.*returned a NoneType, no Reply"):
+        model.complete(request)
+    monkeypatch.setattr(lab.Model, "complete", exits, raising=False)
+    with pytest.raises(UsageFault, match=r"the provider 'lab'.*failed: SystemExit"):
+        model.complete(request)
+
+
+def exits(*_: object) -> None:
+    """End the process, as other people's code may."""
+    sys.exit()
 
 
 def test_what_a_package_suggests_is_made_valid(monkeypatch: pytest.MonkeyPatch) -> None:
