@@ -78,10 +78,11 @@ DENIED: Calls = {
     "quotactl": (179, 60),
     "quotactl_fd": (443, 443),
     "acct": (163, 89),
-    # a second way to make every other call
+    # a second way to make every other call, or to read
     "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
+    "io_setup": (206, 0),
     # the machine
     "kexec_load": (246, 104),
     "kexec_file_load": (320, 294),

@@ -80,6 +80,7 @@ def leave_word(_: Target) -> Answers:
             read=lambda: bool(os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)),
             mincore=partial(_mincore, file.fileno()),
             cachestat=partial(_cachestat, file.fileno()),
+            aio=lambda: call(206, 0, 1, (ctypes.c_uint64 * 1)()),
             blocks=lambda: bool(fcntl.ioctl(file, GET_STATE, bytes(4))),
         )
 
