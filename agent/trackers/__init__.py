@@ -82,7 +82,9 @@ def open_channels(targets: Targets) -> list[tuple[str, Channel]]:
     """
     channels: list[tuple[str, Channel]] = []
     if targets.command is not None:
-        channels.append(("the notify command", Command(targets.command)))
+        # One that holds for all runs may be `./tell` or `python -m tell`: a stranger's, here.
+        folder = Path() if targets.typed else Path.home()
+        channels.append(("the notify command", Command(targets.command, folder=folder)))
     conceal({f"address {n}": address for n, address in enumerate(targets.apprise, 1)})
     for address in targets.apprise:
         service = Service(address)

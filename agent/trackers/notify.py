@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Collection
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Protocol
 
 from agent.errors import Fault, UsageFault
@@ -79,11 +80,14 @@ class Command:
     The message is in its environment, with control characters escaped, and unchanged as one JSON
     object on its standard input. Variables: AUTORESEARCH_EVENT (one of OCCASIONS), _TITLE, _TEXT,
     _NEXT, _RUN, _BRANCH, and about a trial _TRIAL, _METRIC, _VALUE, _DELTA (as the metric's readers
-    expect its sign), _HYPOTHESIS.
+    expect its sign), _HYPOTHESIS. folder: where it is started.
     """
 
-    def __init__(self, command: str, timeout: float = TIMEOUT_SECONDS) -> None:
-        self._argv = _words(command)
+    def __init__(
+        self, command: str, timeout: float = TIMEOUT_SECONDS, folder: Path = Path()
+    ) -> None:
+        self._argv = _words(command, folder)
+        self._folder = folder
         self._timeout = timeout
 
     def send(self, message: Message) -> None:
@@ -112,6 +116,7 @@ class Command:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 env=environment,
+                cwd=self._folder,
                 start_new_session=True,
             )
             try:
@@ -135,13 +140,14 @@ def _end_of(errors: IO[bytes]) -> str:
     return one_line(words[-MAX_SHOWN_ERRORS:])
 
 
-def _words(command: str) -> list[str]:
-    """Return the command's words; raise UsageFault if it cannot be run."""
+def _words(command: str, folder: Path) -> list[str]:
+    """Return the command's words; raise UsageFault if it cannot be run in a folder."""
     hint = "autoresearch notify --test   # tries what you have set"
     try:
         words = shlex.split(command)
     except ValueError as error:
         raise UsageFault(f"--notify {command!r}: {error}", hint) from None
-    if not words or shutil.which(words[0]) is None:
+    program = words[0] if words else ""
+    if shutil.which(str(folder.absolute() / program) if "/" in program else program) is None:
         raise UsageFault(f"--notify: command not found: {words[0] if words else command!r}", hint)
     return words

@@ -37,6 +37,11 @@ class Targets(Record):
     apprise: Annotated[tuple[Address, ...], Field(max_length=MAX_ADDRESSES)] = ()
     """Addresses."""
     events: tuple[Occasion, ...] = OCCASIONS
+    typed: bool = False
+    """Whether the command was typed, and so means the working folder's files."""
+
+
+_SETTINGS = tuple(name for name in Targets.model_fields if name != "typed")
 
 
 def config_file() -> Path:
@@ -60,7 +65,7 @@ def targets_of(
         changes["apprise"] = tuple(environment[ADDRESSES].split())
     command = typed or environment.get(COMMAND, "").strip()
     if command:
-        changes["command"] = command
+        changes |= {"command": command, "typed": bool(typed)}
     if len(changes.get("apprise", ())) > MAX_ADDRESSES:  # type: ignore[arg-type]
         message = f"{ADDRESSES} has more than {MAX_ADDRESSES} addresses."
         raise UsageFault(message, f"unset {ADDRESSES}")
@@ -82,8 +87,8 @@ def read_targets(file: Path, root: Path | None) -> Targets:
     if not isinstance(table, dict):
         raise UsageFault(f"{file}: notify is a table: [notify]", edit)
     for key in table:
-        if key not in Targets.model_fields:
-            raise UsageFault(f"{file}: {unknown('setting', key, Targets.model_fields)}", edit)
+        if key not in _SETTINGS:
+            raise UsageFault(f"{file}: {unknown('setting', key, _SETTINGS)}", edit)
     try:
         targets = Targets.model_validate(table)
     except ValidationError as error:

@@ -324,6 +324,27 @@ def test_a_flag_comes_before_variables_and_these_before_the_file(usual: Path) ->
     assert targets_of(variables, None, "none") == Targets()
 
 
+def test_a_command_for_all_runs_is_no_file_of_the_folder_it_tells_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a typed one means the file here, which may be a stranger's."""
+    home = tmp_path / "home"
+    here = tmp_path / "here"
+    for folder in (home, here):
+        folder.mkdir()
+        (folder / "tell").write_text("#!/bin/sh\ntouch told\n")
+        (folder / "tell").chmod(0o755)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.chdir(here)
+    for typed, teller in ((None, home), ("./tell", here)):
+        targets = targets_of({"AUTORESEARCH_NOTIFY_COMMAND": "./tell"}, here, typed)
+        [(_, channel)] = open_channels(targets)
+        channel.send(sample())
+        assert [folder for folder in (home, here) if (folder / "told").exists()] == [teller]
+        (teller / "told").unlink()
+
+
 def test_nobody_is_told_without_settings(tmp_path: Path) -> None:
     assert read_targets(tmp_path / "nothing.toml", None) == Targets()
     assert Targets().events == OCCASIONS
