@@ -1,6 +1,7 @@
 """Ends a command: its exit code, two lines for a fault, a saved report of an unexpected one."""
 
 import errno
+import logging
 import os
 import platform
 import select
@@ -152,7 +153,11 @@ def keep_to_own_modules() -> None:
 
 
 def watch_threads() -> None:
-    """Turn errors in threads and finalisers into a line and a saved report, not a traceback."""
+    """Turn errors in threads and finalisers into a line and a saved report, not a traceback.
+
+    What a library logs, such as asyncio of a server without a free descriptor, is not printed.
+    """
+    logging.getLogger().addHandler(logging.NullHandler())
 
     def in_thread(args: threading.ExceptHookArgs) -> None:
         if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):

@@ -343,6 +343,7 @@ def unforeseen(how: str, state: Path, **more: Any) -> subprocess.CompletedProces
         ),
         ("raise KeyboardInterrupt", 130, ""),
         ("raise SystemExit(3)", 3, ""),
+        ("import logging as l; l.getLogger('asyncio').error('x', exc_info=OSError(24))", 0, ""),
         ("thread", 0, "note: unexpected in the thread aside: ZeroDivisionError"),
     ],
 )
