@@ -297,7 +297,8 @@ def _contents(home: Project, tag: str) -> str:
 
 def _changes(worktree: Path) -> str:
     """Return a warning about files in a worktree that are in no commit."""
-    changed = Plumbing(worktree).try_("status", "--porcelain") if worktree.exists() else None
+    git = Plumbing(worktree, heeds=False)
+    changed = git.try_("status", "--porcelain") if worktree.exists() else None
     return f", with {len(changed.splitlines())} files that you changed" if changed else ""
 
 
