@@ -37,7 +37,7 @@ from agent.project.candidates import (
 from agent.project.find import PROGRAM, Project, root_of
 from agent.project.interpreter import interpreter_of
 from agent.project.look import Look, configs_of, look_at, with_results
-from agent.project.sealing import Sealing, sealings_in
+from agent.project.sealing import Sealing, sealings_in, without_evaluator
 from agent.project.settings import FILE, Settings
 from agent.project.upstream import time_budget
 from agent.project.written import Plan, program_of, toml_of
@@ -136,8 +136,9 @@ def _first_plan(
 ) -> Plan:
     """Return the plan before anything has run."""
     command = answers.command if answers.command is not None else candidate.command
-    if sealing and sealing.program and not answers.command:
-        command = compiling(sealing.program)
+    if sealing and not answers.command:
+        command = without_evaluator(command, sealing.script)
+        command = compiling(sealing.program) if sealing.program else command
     if not command and look.is_module:
         command = look.command
     if not answers.command and look.writes and not look.numbers:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from agent.project.candidates import MAX_READ, files_of, is_evaluator, is_no_script, text_in
+from agent.project.command_words import inner_command
 from agent.project.evaluator import warnings_of
 from agent.project.evolved import evolved_in, returned_lines
 from agent.project.look import Look
@@ -85,6 +86,16 @@ def sealings_in(folder: Path, look: Look) -> tuple[Sealing, ...]:
     ]
     sealings.append(_evolved(folder, training))
     return tuple(sorted(filter(None, sealings), key=lambda sealing: bool(sealing.doubts)))
+
+
+def without_evaluator(command: str, script: str) -> str:
+    """Return a command without those of its parts that run the script, which no run may see."""
+    parts = inner_command(command).split(" && ")
+    names = {script, f"./{script}", script.removesuffix(".py").replace("/", ".")}
+    left = [part for part in parts if not names & set(part.split())]
+    if len(left) in (0, len(parts)):
+        return command
+    return left[0] if len(left) == 1 else f"sh -c {shlex.quote(' && '.join(left))}"
 
 
 def _evolved(folder: Path, training: "_Training") -> Sealing | None:

@@ -41,6 +41,7 @@ def settings(folder: Path) -> dict[str, object]:
 @pytest.mark.slow
 def test_a_plain_evaluator_is_sealed_and_the_first_start_works(tmp_path: Path) -> None:
     folder = repository(tmp_path, evaluate=EVALUATE)
+    (folder / "Makefile").write_text("all:\n\tpython fit.py\n\tpython evaluate.py\n")
     done = type_in(folder, "init", "--yes", "--repeats", "0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "evaluate.py computes the score, where no run reaches it" in done.stdout

@@ -6,7 +6,7 @@ import pytest
 
 from agent.project.candidates import find_candidates
 from agent.project.look import look_at
-from agent.project.sealing import Sealing, sealings_in
+from agent.project.sealing import Sealing, sealings_in, without_evaluator
 from tests.e2e.researcher import git
 
 FIT = """
@@ -78,6 +78,23 @@ if __name__ == "__main__":
 def test_what_only_an_evaluator_runs_is_edited_rather_than_the_evaluator(tmp_path: Path) -> None:
     known(tmp_path, {"judge.py": "import model\nprint(model.f(3))\n", "model.py": "", "fit.py": ""})
     assert find_candidates(tmp_path).guess == ("model.py", "python judge.py")
+
+
+@pytest.mark.parametrize(
+    ("command", "left"),
+    [
+        ("sh -c 'python fit.py && python judge.py'", "python fit.py"),
+        (
+            "sh -c 'python a.py && python fit.py && python -m judge'",
+            "sh -c 'python a.py && python fit.py'",
+        ),
+        ("sh -c 'python fit.py && cat out.json'", "sh -c 'python fit.py && cat out.json'"),
+        ("make -s all", "make -s all"),
+        ("", ""),
+    ],
+)
+def test_a_training_does_not_run_its_evaluator(command: str, left: str) -> None:
+    assert without_evaluator(command, "judge.py") == left
 
 
 def test_a_function_called_report_of_somebody_else_hands_nothing_in(tmp_path: Path) -> None:
