@@ -53,21 +53,24 @@ def kinds_of(git: Plumbing, heads: Iterable[str]) -> dict[str, tuple[str, int]]:
 
 
 def refuse_torn(git: Plumbing, reference: str) -> None:
-    """Raise HistoryFault if the file of a reference is there and names no object.
+    """Raise HistoryFault if the file of a reference names no object, or only its reflog is left.
 
-    To git it does not exist, and cannot be made either. What stood there may be in its reflog.
+    To git it does not exist. What stood there may be in the reflog, which git removes together with
+    a reference.
     """
     question = ("rev-parse", "--path-format=absolute", "--git-path")
     path = git.try_(*question, reference)  # None where a shorter reference is in the way
-    if path is None or not Path(path).is_file():
+    if path is None or git.try_("rev-parse", "--verify", "--quiet", reference):
         return
-    if git.try_("rev-parse", "--verify", "--quiet", reference):
-        return
-    command = f'rm "$(git rev-parse --git-path {reference})"'
     before = _last_logged(git, Path(git(*question, f"logs/{reference}").removesuffix("\n")))
+    steps = []
+    if Path(path).is_file():
+        steps.append(f'rm "$(git rev-parse --git-path {reference})"')
     if before:
-        command += f" && git update-ref {reference} {before}   # as its reflog has it"
-    raise HistoryFault(f"{reference} is damaged: its file names no commit", command)
+        steps.append(f"git update-ref {reference} {before}   # as its reflog has it")
+    if steps:
+        message = f"{reference} is damaged: its file names no commit"
+        raise HistoryFault(message, " && ".join(steps))
 
 
 def _last_logged(git: Plumbing, log: Path) -> str | None:

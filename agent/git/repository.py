@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
-from agent.errors import HistoryFault, ProjectFault, UsageFault
+from agent.errors import HistoryFault, NoRepository, ProjectFault, UsageFault
 from agent.git.home import HOME, no_link
 from agent.git.plumbing import Plumbing
 from agent.git.programs import HOME_OF, LISTING, Program, programs_in
@@ -31,6 +31,23 @@ _WRITTEN_BELOW = ("refs", "logs", "worktrees")
 
 MAX_PATH = 4096
 """Bytes of a file that holds the path of a checkout."""
+
+
+def no_repository(where: Path) -> ProjectFault:
+    """Return the fault of a folder that git takes to be in no repository.
+
+    It tells of a .git that is damaged: a power cut may leave an empty HEAD.
+    """
+    around = (folder / ".git" for folder in (where, *where.absolute().parents))
+    damaged = next((git for git in around if (git / "refs").is_dir()), None)
+    asked = ("rev-parse", "--git-dir")
+    if damaged is None or not where.is_dir() or Plumbing(damaged.parent).try_(*asked):
+        return NoRepository(f"{where} is not in a git repository.", "autoresearch init")
+    head = quote(str(damaged / "HEAD"))
+    command = f"echo ref: refs/heads/main > {head}   # or the branch that you were on"
+    if (damaged / "HEAD").is_file() and (damaged / "HEAD").stat().st_size:
+        command = f"cat {head}; ls -l {quote(str(damaged))}   # a clone or a backup may be whole"
+    return ProjectFault(f"{damaged} is damaged: git takes it for no repository.", command)
 
 
 def git_folder(root: Path) -> Path:

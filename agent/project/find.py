@@ -5,10 +5,10 @@ import re
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
-from agent.errors import HistoryFault, NoRepository, ProjectFault, UsageFault, unknown
+from agent.errors import HistoryFault, ProjectFault, UsageFault, unknown
 from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
-from agent.git.repository import refuse_foreign, refuse_links
+from agent.git.repository import no_repository, refuse_foreign, refuse_links
 from agent.project.candidates import find_candidates, way_out
 from agent.project.evaluator import check_evaluator, text_of
 from agent.project.settings import FILE, ScoreKind, Settings
@@ -342,7 +342,7 @@ _BARE = ("must be run in a work tree", "cannot use bare repository")
 
 def _no_root(where: Path, fault: HistoryFault) -> ProjectFault:
     if "not a git repository" in fault.message or not where.is_dir():
-        return NoRepository(f"{where} is not in a git repository.", "autoresearch init")
+        return no_repository(where)
     if any(words in fault.message for words in _BARE):
         return ProjectFault(
             f"{where} is in a bare repository or a .git folder.", "git clone it, and start there"

@@ -91,9 +91,12 @@ def test_a_reference_that_makes_no_sense_is_not_in_the_way(
         assert again.trials == trials
 
 
-@pytest.mark.parametrize("where", ["heads/autoresearch/t", "autoresearch/t/2"])
+@pytest.mark.parametrize(
+    ("where", "is_folder"),
+    [("heads/autoresearch/t", False), ("heads/autoresearch/t", True), ("autoresearch/t/2", False)],
+)
 def test_a_torn_reference_is_named_and_the_next_command_mends_it(
-    tmp_path: Path, where: str
+    tmp_path: Path, where: str, is_folder: bool
 ) -> None:
     """What it named is not on a remote either, where an older state may be."""
     with study(tmp_path) as history:
@@ -101,6 +104,10 @@ def test_a_torn_reference_is_named_and_the_next_command_mends_it(
         trials = history.trials
     point(tmp_path, "remotes/origin/autoresearch/t", git(tmp_path, "rev-parse", "main"))
     point(tmp_path, where, "")
+    if is_folder:
+        (tmp_path / ".git/refs" / where).unlink()
+        (tmp_path / ".git/refs" / where).mkdir()
+        git(tmp_path, "update-ref", "-d", "refs/remotes/origin/autoresearch/t")
 
     def go_on() -> None:
         with History.open(project_of(tmp_path), "t") as again:

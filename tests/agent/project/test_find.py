@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import ProjectFault, UsageFault
+from agent.errors import NoRepository, ProjectFault, UsageFault
 from agent.project.around import project_around
 from agent.project.find import find_project
 from agent.project.settings import Settings
@@ -145,6 +145,20 @@ def test_a_folder_reached_through_a_link(tmp_path: Path) -> None:
     make_repository(tmp_path / "real")
     (tmp_path / "link").symlink_to("real")
     assert find_project(tmp_path / "link", Settings()).root == str(tmp_path / "real")
+
+
+def test_a_damaged_repository_is_not_taken_for_none(tmp_path: Path) -> None:
+    """A power cut may leave an empty HEAD."""
+    make_repository(tmp_path)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / ".git/HEAD").write_text("")
+    with pytest.raises(ProjectFault, match="is damaged") as fault:
+        find_project(tmp_path / "sub", Settings())
+    assert not isinstance(fault.value, NoRepository), "or init would make another one"
+    subprocess.run(fault.value.next_command, shell=True, check=True)
+    assert find_project(tmp_path, Settings()).root == str(tmp_path)
+    with pytest.raises(NoRepository):
+        find_project(tmp_path / "gone", Settings())
 
 
 def test_no_train_py_and_no_repository(tmp_path: Path) -> None:
