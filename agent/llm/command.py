@@ -77,6 +77,8 @@ OF_PROVIDERS = ("ANTHROPIC_", "OPENAI_", "CODEX_API_KEY", "CLAUDE_CODE_USE_")
 """Prefixes of variables that decide who answers and who is billed."""
 MAX_OUTPUT_BYTES = 2**24
 MAX_ERROR_BYTES = 2**16
+MAX_ALL_ERRORS_BYTES = 2**28
+"""A command that writes more of them does nothing else."""
 MAX_REFUSED = 10
 """How often a command may call tools after it was told to propose; one answer may call many."""
 LOOKED_ON = "(it kept looking things up after it was told to propose, and was ended)"
@@ -237,7 +239,7 @@ class Command:
         """Ask, and return the command's output and errors."""
         assert process.stdin and process.stdout and process.stderr, "all three are pipes"
         out, err, _ = await asyncio.gather(
-            self._lines(process.stdout), _end_of(process.stderr), _say(process.stdin, question)
+            self._lines(process.stdout), self._errors(process.stderr), _say(process.stdin, question)
         )
         return out, err
 
@@ -261,12 +263,24 @@ class Command:
                 return b"".join(lines)
             lines.append(line)
             size += len(line)
-            if size > MAX_OUTPUT_BYTES:
-                text = f"{self.name} wrote more than {MAX_OUTPUT_BYTES} bytes"
-                raise Transient(text, astray=True)
+            self._bound(size, MAX_OUTPUT_BYTES)
             notice = self._dialect.notice(line.decode("utf-8", "replace"))
             if notice:
                 self._patience.tell(f"{self.name}: {one_line(notice)}")
+
+    async def _errors(self, stream: asyncio.StreamReader) -> bytes:
+        """Read a command's errors, and return the end of them."""
+        end = b""
+        size = 0
+        while chunk := await stream.read(MAX_ERROR_BYTES):
+            end = (end + chunk)[-MAX_ERROR_BYTES:]
+            size += len(chunk)
+            self._bound(size, MAX_ALL_ERRORS_BYTES)
+        return end
+
+    def _bound(self, size: int, most: int) -> None:
+        if size > most:
+            raise Transient(f"{self.name} wrote more than {most} bytes", astray=True)
 
 
 async def _end(transport: asyncio.SubprocessTransport) -> int:
@@ -318,14 +332,6 @@ def _close(transport: asyncio.SubprocessTransport) -> None:
             pipe.abort()
         else:
             pipe.close()
-
-
-async def _end_of(stream: asyncio.StreamReader) -> bytes:
-    """Read a command's errors, and return the end of them."""
-    end = b""
-    while chunk := await stream.read(MAX_ERROR_BYTES):
-        end = (end + chunk)[-MAX_ERROR_BYTES:]
-    return end
 
 
 async def _say(stream: asyncio.StreamWriter, question: bytes) -> None:

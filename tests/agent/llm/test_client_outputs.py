@@ -172,11 +172,14 @@ print({claude()!r})
         model.complete(REQUEST)
 
 
+@pytest.mark.parametrize(
+    ("stream", "bound"), [("stdout", "MAX_OUTPUT_BYTES"), ("stderr", "MAX_ALL_ERRORS_BYTES")]
+)
 def test_a_flood_is_ended_at_once_and_not_at_the_deadline(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, stream: str, bound: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.llm.command.MAX_OUTPUT_BYTES", 2**12)
-    body = 'sys.stdout.write(("x" * 200 + "\\n") * 20_000)'
+    monkeypatch.setattr(f"agent.llm.command.{bound}", 2**12)
+    body = f'sys.{stream}.write(("x" * 200 + "\\n") * 20_000)'
     patience = Patience(60.0, threading.Event(), first_wait=120.0)
     model = Command("claude-code", stand_in(tmp_path, "claude", body), patience)
     with pytest.raises(ModelUnavailable, match="wrote more than 4096 bytes"):
