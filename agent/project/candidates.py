@@ -15,6 +15,7 @@ from agent.project.commands import program_command, uses_in
 from agent.project.evolved import evolved_in
 from agent.project.measured import measured_in
 from agent.project.numbers import Number, likely, numbers_in, words_of
+from agent.project.prose import prose_in
 from agent.project.recipes import MAKEFILES, Reader
 from agent.project.scripts import (
     TRAINS,
@@ -24,7 +25,6 @@ from agent.project.scripts import (
     is_script,
     needs_arguments,
     printed_lines,
-    texts_of,
     tree_of,
 )
 from sandbox.ground.plain_files import is_file, start_of
@@ -49,8 +49,6 @@ _INTERPRETERS = {
     ".r": "Rscript",
     ".R": "Rscript",
 }
-PROSE = (".txt", ".md", ".prompt", ".j2", ".jinja", ".jinja2", ".tmpl", ".tpl")
-NO_PROSE = re.compile(r"(?i)(readme|license|licence|requirements|changelog|program|notice).*")
 _BEST_NAME = re.compile(r"(.*[_\-])?(pre|fine[_\-]?)?(train|tune|fit|training|trainer)([_\-].*)?")
 _GOOD_NAME = re.compile(
     r"(.*[_\-])?(main|run|experiment|search|solve|solver|optimi[sz]e|evolve|backtest|simulate|"
@@ -194,19 +192,6 @@ def _interpreted(files: tuple[str, ...]) -> list[Candidate]:
     return sorted(found, key=lambda candidate: (-candidate.weight, candidate.path))
 
 
-def prose_in(tree: ast.Module, script: str, files: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the files of text, such as prompts, that strings of a script name."""
-    here = PurePosixPath(script).parent
-    texts = {name for name in files if name.endswith(PROSE)}
-    texts = {name for name in texts if not NO_PROSE.fullmatch(PurePosixPath(name).name)}
-    named: dict[str, None] = {}
-    for text in texts_of(tree):
-        for path in (text.removeprefix("./"), str(here / text)):
-            if path in texts:
-                named[path] = None
-    return tuple(named)
-
-
 def text_in(folder: Path, name: str) -> str:
     """Return the text of a file; "" for a link, and for one that is too long."""
     try:
@@ -279,7 +264,7 @@ def _weighed(
     if results:
         weight += 10 + 10 * (results[0].direction is not None)
         why.append(f"it prints {results[0].name}")
-    prose = prose_in(tree, name, files)
+    prose = prose_in(folder, tree, name, files)
     if prose and results:
         weight += 50
         why.append(f"it reads {prose[0]}")

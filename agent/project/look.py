@@ -7,10 +7,11 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from agent.git.plumbing import Plumbing
-from agent.project.candidates import COMPILED, files_of, is_no_script, prose_in, text_in
+from agent.project.candidates import COMPILED, files_of, is_no_script, text_in
 from agent.project.command_words import inner_command
 from agent.project.groups import composed
 from agent.project.numbers import Number, likely, numbers_in
+from agent.project.prose import is_data, prose_in
 from agent.project.scripts import imports_of, options_of, paths_of, printed_lines, tree_of
 from sandbox.ground.record import Record
 
@@ -130,11 +131,11 @@ def look_at(folder: Path, script: str) -> Look:
     texts = {name: text_in(folder, name) for name in (script, *modules)}
     lines = list(chain.from_iterable(map(_lines, texts.values())))
     words = {name: tuple(_words(text)) for name, text in texts.items()}
-    configs = composed(folder, tuple(_configs(script, words, files)))
+    configs = composed(folder, tuple(_configs(folder, script, words, files)))
     sources = tuple(_sources(script, words[script], files))
     reads = any(variable in "".join(texts.values()) for variable in BUDGET_VARIABLES)
     tree = tree_of(texts[script]) if script.endswith(".py") else None
-    prose = prose_in(tree, script, files) if tree else ()
+    prose = prose_in(folder, tree, script, files) if tree else ()
     deciding = modules if not prose else (script, *modules)
     return Look(
         script=script,
@@ -201,7 +202,7 @@ def _path_of(imported: str, importer: str, script: str, present: set[str]) -> st
 
 
 def _configs(
-    script: str, words: dict[str, tuple[str, ...]], files: tuple[str, ...]
+    folder: Path, script: str, words: dict[str, tuple[str, ...]], files: tuple[str, ...]
 ) -> Iterator[str]:
     """Yield the configuration files that strings name: whole paths, or a folder of Hydra's."""
     configs = {name for name in files if name.endswith(CONFIGS)}
@@ -212,11 +213,11 @@ def _configs(
             for path in (text.removeprefix("./"), str(here / text)):
                 if path in configs:
                     named[path] = None
-            folder = str(here / text) if text and "/" not in text else text
+            group = str(here / text) if text and "/" not in text else text
             if text in ("conf", "config", "configs") or text.endswith("/conf"):
-                inside = [name for name in sorted(configs) if name.startswith(f"{folder}/")]
+                inside = [name for name in sorted(configs) if name.startswith(f"{group}/")]
                 named.update(dict.fromkeys(inside))
-    yield from named
+    yield from (name for name in named if not is_data(folder, name))
 
 
 def _sources(script: str, words: tuple[str, ...], files: tuple[str, ...]) -> Iterator[str]:

@@ -269,6 +269,33 @@ subprocess.run(["cc", "./walk.c", "csrc/step.cpp", "csrc/evaluate.c", "test_a.c"
     assert look_at(folder, "b/go.py").files == ("b/go.py", "b/walk.c", "csrc/step.cpp")
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "edited"),
+    [
+        ("prompt.txt", "Answer.", True),
+        ("answer_prompt.md", "Answer.", True),
+        ("tests/judge.j2", "Answer.", True),
+        ("style.txt", "x" * 40_000, False),
+        ("data/val.txt", "0 1", False),
+        ("val.txt", "0 1", False),
+        ("input.txt", "to be", False),
+        ("test_cases.md", "0 1", False),
+        ("data/val.json", "{}", False),
+        ("labels.yaml", "a: 1", False),
+        ("train.yaml", "a: 1", True),
+        ("train_config.json", "{}", True),
+        ("conf/data/small.yaml", "a: 1", True),
+        ("big.yaml", f"a: {'1' * 40_000}", False),
+    ],
+)
+def test_a_text_is_edited_that_is_no_data(
+    tmp_path: Path, name: str, text: str, edited: bool
+) -> None:
+    source = f"open({name!r})\nprint('val_acc:', 1.0)\n"
+    folder = repository(tmp_path, {"run.py": source, name: text})
+    assert look_at(folder, "run.py").files == (("run.py", name) if edited else ("run.py",))
+
+
 def test_of_a_script_that_measures_prompts_only_they_are_edited(tmp_path: Path) -> None:
     source = "open('prompt.txt')\nprint('val_acc:', 1.0)\n"
     folder = repository(tmp_path, {"evaluate.py": source, "run.py": source, "prompt.txt": ""})
