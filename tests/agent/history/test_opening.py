@@ -93,6 +93,8 @@ def test_nothing_is_removed_or_written_through_a_link_of_a_run(tmp_path: Path) -
     (trials / "rooms" / "0").mkdir(parents=True)
     (trials / "0002").symlink_to(tmp_path / "precious")
     with passing_tag(project) as live:
+        mode = run_folder(tmp_path / "r", live).stat().st_mode
+        assert mode & 0o777 == 0o711, "a training of root's may have another uid"
         dead = run_folder(tmp_path / "r", f"{live[:-8]}00000000", make=True)
         sweep_trials(project, "t")
         assert run_folder(tmp_path / "r", live).exists() and not dead.exists()
