@@ -13,7 +13,7 @@ from anthropic.types import ModelInfo
 from agent.llm.address import place_of, without_query
 from agent.llm.anthropic_reply import broken_reply, message_reply, so_far
 from agent.llm.begun import Begun
-from agent.llm.clients import BoundedClient, making_client
+from agent.llm.clients import MISSHAPEN, BoundedClient, making_client
 from agent.llm.effort import EFFORTS, MOST_STRETCH, STRETCH, THINKING_SHARE, Effort
 from agent.llm.faults import failed, fault_of
 from agent.llm.limits import allowed_output
@@ -124,16 +124,15 @@ class Anthropic:
             try:
                 with begun.kept(lambda: so_far(stream, self.name)):
                     message = await stream.get_final_message()
+                if message.stop_reason is None:
+                    raise Transient(f"{PROVIDER}'s reply broke off")
+                return message_reply(message, self.name, request)
             except ValueError as error:
                 if not str(error).startswith(BROKEN_CALL):
                     raise
                 return broken_reply(stream, self.name, request, str(error))
-            except (AssertionError, RuntimeError, LookupError, AttributeError, TypeError) as error:
-                # The SDK does not check that the events of a stream belong to a message.
+            except MISSHAPEN as error:
                 raise Transient(f"{PROVIDER}'s reply is not a message", astray=True) from error
-        if message.stop_reason is None:
-            raise Transient(f"{PROVIDER}'s reply broke off")
-        return message_reply(message, request)
 
 
 class _Client(BoundedClient, anthropic.DefaultAsyncHttpxClient):

@@ -26,7 +26,13 @@ def so_far(stream: AsyncMessageStream, name: str) -> Reply:
     shown = sum(least_tokens(_text_of(block)) for block in message.content)
     output = max(_count(usage.output_tokens), shown)
     least = usage.model_copy(update={"output_tokens": output})
-    return _told(message.model, least)
+    return _told(_model_of(message, name), least)
+
+
+def _model_of(message: Message, asked: str) -> str:
+    """Return the model that answered; servers that imitate this API may not name it."""
+    named: object = message.model
+    return named if isinstance(named, str) and named else asked
 
 
 def _text_of(block: ContentBlock) -> str:
@@ -52,8 +58,8 @@ def broken_reply(stream: AsyncMessageStream, name: str, request: Request, error:
     return reply.model_copy(update={"text": json_text, "arguments": arguments})
 
 
-def message_reply(message: Message, request: Request) -> Reply:
-    """Return a whole answer as a Reply."""
+def message_reply(message: Message, name: str, request: Request) -> Reply:
+    """Return a whole answer as a Reply. name: the model that was asked."""
     uses = [block for block in message.content if block.type == "tool_use"]
     looks = [use for use in uses if request.tools and use.name != request.tool.name]
     answers = [use.input for use in uses if use not in looks]
@@ -67,7 +73,7 @@ def message_reply(message: Message, request: Request) -> Reply:
     if not text and message.stop_reason == "refusal":
         text = DECLINED
     return _told(
-        message.model,
+        _model_of(message, name),
         message.usage,
         text=text,
         arguments=arguments,

@@ -14,6 +14,15 @@ MAX_STREAM_BYTES = 2**28
 MAX_BODY_BYTES = 2**24
 """The most bytes of any other body, unpacked: an error, a list of models."""
 MAX_REDIRECTS = 5
+MISSHAPEN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+)
+"""What reading an answer raises whose parts are of other types: the SDKs do not check them."""
 _PACKING = ("content-encoding", "content-length", "transfer-encoding")
 """Headers of a body as it travels; it is unpacked here."""
 

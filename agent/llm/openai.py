@@ -24,7 +24,7 @@ from openai.types.responses import (
 from agent.llm.address import place_of, without_query
 from agent.llm.begun import Begun
 from agent.llm.chat_answer import ONLY_THOUGHT, Answer
-from agent.llm.clients import BoundedClient, making_client
+from agent.llm.clients import MISSHAPEN, BoundedClient, making_client
 from agent.llm.conversation import as_text, chat_messages, response_items
 from agent.llm.effort import STRETCH, Effort
 from agent.llm.events import values_in
@@ -201,8 +201,11 @@ class OpenAI:
             store=False,
             stream=True,
         )
-        with begun.kept(lambda: Reply(model=self.name)):
-            response = await self._ended(events)
+        try:
+            with begun.kept(lambda: Reply(model=self.name)):
+                response = await self._ended(events)
+        except MISSHAPEN as error:
+            raise Transient(f"{self._api.who}'s answer is not a response", astray=True) from error
         return response_reply(response, self.name, request, self._url)
 
     async def _ended(self, events: AsyncStream[ResponseStreamEvent]) -> dict[str, Any]:

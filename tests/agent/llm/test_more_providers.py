@@ -17,9 +17,9 @@ from agent.llm.refusals import is_withheld, reason_in
 from sandbox.ground.redaction import redacted, without
 from tests.agent.llm.test_called import reply_to
 from tests.agent.llm.test_dialects import GOOD, IDEA, REQUEST, asked, chunk, whole
-from tests.loopback.anthropic_server import AnthropicServer
+from tests.loopback.anthropic_server import AnthropicServer, _events, _message
 from tests.loopback.openai_server import OpenAIServer
-from tests.loopback.wire import Events, Nonsense, Received, Status, Text
+from tests.loopback.wire import Events, Nonsense, Received, Status, Text, ToolCall
 
 ARGUMENTS = json.dumps(IDEA)
 DRAFT = '{"hypothesis": "a draft", "edits": []}'
@@ -383,3 +383,16 @@ def test_keys_of_further_shapes_are_removed_from_every_text(key: str) -> None:
 )
 def test_names_that_only_begin_like_keys_stay(text: str) -> None:
     assert redacted(text, {}) == text
+
+
+# ---------------------------------------------------------------- imitations of Anthropic
+
+
+@pytest.mark.parametrize("name", [None, ""])
+def test_a_server_need_not_name_the_model_that_it_was_asked_for(name: str | None) -> None:
+    message = _message({"model": name}, ToolCall(IDEA, name="propose"))
+    with AnthropicServer([Events(tuple(_events(message))), GOOD]) as server:
+        patience = Patience(20.0, threading.Event(), first_wait=0.01)
+        reply = Anthropic("claude-opus-4-6", "k", patience, server.url).complete(REQUEST)
+    assert (reply.arguments, reply.model) == (IDEA, "claude-opus-4-6")
+    assert reply.cost

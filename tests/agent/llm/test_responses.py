@@ -160,6 +160,12 @@ def test_a_refusal_and_a_filtered_answer_are_said() -> None:
     assert reply.text == DECLINED and not reply.cut_off
 
 
+@pytest.mark.parametrize("broken", [{"response": True}, {"response": {"created_at": 10**400}}])
+def test_an_answer_of_other_types_is_asked_for_again(broken: dict[str, Any]) -> None:
+    asked = Asked([Events(({"type": "response.completed", **broken},)), ANSWERS])
+    assert asked.replies[-1].arguments == IDEA
+
+
 def test_an_answer_that_ends_among_its_thoughts_gets_more_room() -> None:
     details = {"reason": "max_output_tokens"}
     only = streamed((thoughts("x"),), "gpt-5", used(), "incomplete", incomplete_details=details)
