@@ -146,6 +146,7 @@ def read_timeline(git: Plumbing, files: Files, branch: str, tag: str) -> Timelin
     timeline = Timeline(run.model_copy(update={"tag": tag}), start)
     timeline.unknown += unknown
     entries = list(_read(commits))
+    _refuse_attempts([commit for commit, entry in entries if isinstance(entry, Attempt)], tag)
     _refuse_torn(git, [commit for commit, entry in entries if entry is None], tag)
     taken = files.trees_of(
         entry.attempt for _, entry in entries if isinstance(entry, Trial) and entry.status in TAKEN
@@ -197,12 +198,6 @@ def _add_note(timeline: Timeline, commit: Commit, entry: Entry | None) -> None:
             timeline.begin_data(entry.fingerprint, commit.id)
         case Unknown():
             timeline.unknown.append(entry)
-        case Attempt():
-            raise HistoryFault(
-                f"{commit.id[:12]} is an attempt without its verdict: "
-                "a rebase or a fast-forward put it on the branch",
-                _back_by(timeline.run.tag),
-            )
         case Copied():
             timeline.copies.append(entry)
         case _:
@@ -232,6 +227,23 @@ def _refuse_attempt_at_tip(commits: list[Commit], branch: str, tag: str) -> None
         "a fast-forward put it there"
     )
     command = f"git update-ref {HEADS}{tag} {attempt.parents[0]}   # takes it off the branch again"
+    raise HistoryFault(message, command)
+
+
+def _refuse_attempts(attempts: Sequence[Commit], tag: str) -> None:
+    """Raise HistoryFault for attempts on the branch itself, further down than its tip."""
+    if not attempts:
+        return
+    if len(attempts) > 1:
+        how = "a rebase or a fast-forward"
+        command = _back_by(tag)
+    else:
+        how = "a cherry-pick or a fast-forward"
+        command = (
+            f"git update-ref {HEADS}{tag} {attempts[0].parents[0]}   # the state before it; "
+            f"git reflog autoresearch/{tag} has what came behind"
+        )
+    message = f"{attempts[0].id[:12]} is an attempt without its verdict: {how} put it on the branch"
     raise HistoryFault(message, command)
 
 

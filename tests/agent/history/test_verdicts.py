@@ -143,6 +143,24 @@ def test_a_fast_forward_to_an_attempt_or_a_note_is_named(tmp_path: Path) -> None
     assert [one.number for one in read(tmp_path, "t").in_flight] == [3]
 
 
+def test_a_cherry_picked_attempt_is_taken_off_with_what_came_behind(tmp_path: Path) -> None:
+    attempt = begun(tmp_path)
+    branch = "refs/heads/autoresearch/t"
+    picked = attempt.commit
+    for message in (git(tmp_path, "log", "-1", "--format=%B", picked), "by hand", "by hand"):
+        options = ("-p", branch, "-m", message)
+        git(
+            tmp_path,
+            "update-ref",
+            branch,
+            git(tmp_path, "commit-tree", f"{picked}^{{tree}}", *options),
+        )
+    with pytest.raises(HistoryFault, match="a cherry-pick or a fast-forward") as fault:
+        read(tmp_path, "t")
+    git(tmp_path, *str(fault.value.next_command).split("#")[0].split()[1:])
+    assert [one.number for one in read(tmp_path, "t").in_flight] == [3]
+
+
 def test_squashed_trials_are_gone_and_the_rest_goes_on(tmp_path: Path) -> None:
     begun(tmp_path)
     trials = read(tmp_path, "t").trials
