@@ -27,7 +27,7 @@ RECORDS = {"transcript.md", "fuzz.md", "report.html"}
 """Pages of past runs quote what was typed and printed then."""
 FOREIGN = re.compile(
     r"\b(?:git|pip|uv|cp|cargo|optuna|ssh|apt|apt-get|conda|docker|bwrap|claude|codex|vllm|python3?|sysctl|make|rm"
-    r"|ls|df|keyring|systemd-run|sudo|ollama|nvidia-smi|pytest|curl|srun|sbatch|squeue|scancel|scontrol|sacctmgr|ray)\b[^`&;]*"
+    r"|ls|df|grep|keyring|systemd-run|sudo|ollama|nvidia-smi|pytest|curl|srun|sbatch|squeue|scancel|scontrol|sacctmgr|ray)\b[^`&;]*"
 )
 """A command of somebody else, with its options."""
 _OPTION = re.compile(r"(?:(?<=[\s`(])|^)(--[a-z][a-z-]+)(?![\w-])")

@@ -34,7 +34,7 @@ _WRITES = words_of(
     write_text write_bytes write_csv write_parquet save_file save_model save_weights imwrite"""
 )
 """Calls that write the file that they are given."""
-_FILE = re.compile(r"\S+\.[A-Za-z][A-Za-z0-9]*")
+_FILE = re.compile(r"\./\S+|\S+\.[A-Za-z][A-Za-z0-9]*")
 """A text that names a file wherever it stands: no column, encoding or `__main__`."""
 _SPLITS = ("val", "test")
 
@@ -151,8 +151,7 @@ class _Training:
         """Return whether the training is seen to leave this file for others."""
         if PurePosixPath(path).suffix in CODE:
             return False
-        is_left = path in self.written or (path in self.named and path not in self.files)
-        return is_left and bool(_FILE.fullmatch(path))
+        return path in self.written or (path in self.named and path not in self.files)
 
     def names(self, path: str) -> bool:
         """Return whether the training names a file or folder, or one in it or around it."""
@@ -175,7 +174,7 @@ def _sealing(folder: Path, name: str, training: _Training) -> Sealing | None:
         return None
     helped = HELPER in imports_of(tree)
     named = dict.fromkeys(map(_plain, paths_of(tree)))
-    outputs = _outputs(tree, named, training, folder)
+    outputs = _outputs(tree, training, folder)
     data, test = _data(folder, tree, [path for path in named if path not in outputs])
     shared = [path for path in data if training.names(path)]
     hidden = [path for path in data if path not in shared and path != name]
@@ -201,15 +200,14 @@ def _plain(path: str) -> str:
 # ---------------------------------------------------------------- what it is given
 
 
-def _outputs(
-    tree: ast.Module, named: dict[str, None], training: _Training, folder: Path
-) -> list[str]:
+def _outputs(tree: ast.Module, training: _Training, folder: Path) -> list[str]:
     """Return the files that a run leaves for it, and for the code that it calls."""
     paths: dict[str, None] = {}
     for call, _, path in calls_with_paths(tree):
         if call == "output":
             paths[_plain(path)] = None
-    for path in named:
+    for text in filter(_FILE.fullmatch, paths_of(tree)):
+        path = _plain(text)
         is_old = (folder / path).exists() and path not in training.written
         if path and not is_old and training.leaves(path):
             paths[path] = None
