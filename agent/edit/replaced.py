@@ -51,10 +51,11 @@ def replaced_in(before: Sources, after: Sources, path: str, text: str, every: bo
     """Return why an edit changes how a score comes about; "" if it plainly does not.
 
     path, text: of the module's file, `prepare.py`. every: whether all that it has counts; else what
-    speaks of measuring, by its own name or the file's. Five things count: the edit gives another
+    speaks of measuring, by its own name or the file's. Six things count: the edit gives another
     meaning to a name that is imported from it; it changes the module at run time; it changes a
-    function of another module that this one uses; it puts a new file in the place of a module, or
-    names this one's; or it no longer uses a name of it that speaks of measuring.
+    function of another module that this one uses; it puts a new file in the place of a module; it
+    names the module's file, as code does that writes it; or it no longer uses a name of it that
+    speaks of measuring.
     """
     file = PurePosixPath(path)
     if file.name == "__init__.py":
@@ -147,7 +148,7 @@ class _Uses:
     used: set[str] = field(default_factory=set)
     """The module's own names that the file reads."""
     named: set[str] = field(default_factory=set)
-    """How the file names that of the module, as whoever writes it has to."""
+    """The expressions by which the file names the module's file: code that writes it needs one."""
 
 
 @dataclass(frozen=True)

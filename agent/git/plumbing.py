@@ -165,7 +165,7 @@ class Plumbing:
         self._programs: list[Setting] | None = None
         """What settings name, once it matters."""
         self._home = ""
-        """The repository's folder, likewise; empty where nothing is heeded."""
+        """The repository's folder, once it matters; empty where no filter may run."""
 
     def start(
         self, arguments: tuple[str, ...], words: IO[bytes], bond: Bond, passed: tuple[int, ...] = ()

@@ -26,9 +26,9 @@ def first_commit(git: Plumbing, tip: str) -> str | None:
 
 
 def readable_first(git: Plumbing, tip: str) -> str | None:
-    """Return the first commit likewise; None also for a branch that git cannot read.
+    """Return the first commit of the run at `tip`; None if it is not a run's or cannot be read.
 
-    For who looks through all branches: one that is damaged is not in the way of the others.
+    It is for a search through all branches, which a damaged one must not end.
     """
     return first_commits(git, [tip]).get(tip)
 

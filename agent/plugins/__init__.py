@@ -22,7 +22,7 @@ NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 """What a plug-in may be called: such a name has no colon and can be printed anywhere."""
 
 RAISED = (Exception, SystemExit)
-"""Whatever other people's code raises is its own, also where it ends the process."""
+"""What the import of other people's code may raise; a script may end the process."""
 
 
 @dataclass(frozen=True)

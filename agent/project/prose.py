@@ -43,7 +43,7 @@ def prose_in(
 def is_data(folder: Path, name: str) -> bool:
     """Return whether a text that a script names holds what is learnt or measured, by name or size.
 
-    Whoever may change that could make a score of it.
+    An edit that may change such a text could choose its own score.
     """
     path = PurePosixPath(name)
     parts = path.parts if path.suffix in _HOLDING else (*path.parts[:-1], _TRAIN.sub("", path.stem))

@@ -8,7 +8,7 @@ from agent.records.bounded import Text
 from sandbox.ground.record import Record
 
 MAX_PROPOSED = 100
-"""The most edits that a model or an agent may propose at once: each reads the whole file anew."""
+"""The most edits in one proposal of a model or an agent. Each edit parses the whole file again."""
 
 
 class _FileEdit(Record):

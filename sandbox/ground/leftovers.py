@@ -15,14 +15,19 @@ PREFIX = "autoresearch-"
 RANDOM = "[a-z0-9_]" * 8
 """Behind the kind, in the name of each folder that is made here."""
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+PASSED = 0o711
+"""Of a folder that a run's own user passes through, and cannot list."""
 
 
 @contextmanager
-def temporary_folder(kind: str, parent: Path | None = None, prefix: str = PREFIX) -> Iterator[Path]:
+def temporary_folder(
+    kind: str, parent: Path | None = None, prefix: str = PREFIX, *, passed: bool = False
+) -> Iterator[Path]:
     """Yield a new folder `autoresearch-KIND-…` in `parent`, removed on leaving.
 
     parent: by default the system's folder for temporary files. prefix: in place of the usual one,
-    for a shorter or a hidden name; with the kind it must be one that no user gives a folder. The
+    for a shorter or a hidden name; with the kind it must be one that no user gives a folder.
+    passed: whether runs pass through it, which have another uid in tier C of root's. The
     owner holds a lock on the folder, which the kernel drops however the owner dies; those of the
     same kind whose owner has died are removed first. Raise SandboxFault if none can be made.
     """
@@ -40,6 +45,8 @@ def temporary_folder(kind: str, parent: Path | None = None, prefix: str = PREFIX
             break
         os.close(lock)
     try:
+        if passed:
+            path.chmod(PASSED)
         yield path
     finally:
         remove_tree(path)

@@ -110,7 +110,7 @@ class Disk:
                 return os.statvfs(folder)
         raise SandboxFault(
             f"{self.scratch} was removed, and what it lies in, while a run used it",
-            "autoresearch resume   # makes it anew",
+            "autoresearch resume   # makes the folder again",
         )
 
 

@@ -158,8 +158,7 @@ def _shortened(private: str, stack: ExitStack) -> str:
     if len(private) <= LONGEST_TEMPORARY:
         return private
     try:
-        folder = stack.enter_context(temporary_folder("short"))
-        folder.chmod(0o711)  # the run may have another uid
+        folder = stack.enter_context(temporary_folder("short", passed=True))
         link = folder / "t"
         link.symlink_to(private)
     except (OSError, SandboxFault):

@@ -138,7 +138,7 @@ CHANGES_ATTRIBUTES: Calls = {
 }
 """What Landlock leaves to the owner of a file, wherever the file lies."""
 OF_FILE_SYSTEMS = {0x66: errno.ENOTTY}
-"""Types of ioctl requests that file systems answer to whoever may read a file.
+"""Types of ioctl requests that a file system answers for any file that is open for reading.
 
 By ext4's a run could have the kernel remember where a file's blocks lie, and a later run ask.
 """

@@ -76,8 +76,7 @@ def make(budget: Budget, seed: int) -> Evaluate:
             memory_bytes=None,
             hidden=held_out(data.data, files[PREPARE]),
         )
-        with temporary_folder("bench") as folder:
-            folder.chmod(0o711)  # in tier C, trainings of root's have another uid
+        with temporary_folder("bench", passed=True) as folder:
             room = folder / "search"
             search_room(room, plan, data, lambda target: _exporter(files)("", target))
     slot = Slot(number=0, cpus=())
@@ -89,8 +88,7 @@ def make(budget: Budget, seed: int) -> Evaluate:
         attempt = Attempt(number=trial, commit="", parent="", proposal=proposal)
         assignment = Assignment(attempt, Order(commit="", seed=seed), slot, 1, usual)
         export = _exporter({**files, TRAIN: _source(files[TRAIN], configuration)})
-        with temporary_folder("bench") as folder:
-            folder.chmod(0o711)
+        with temporary_folder("bench", passed=True) as folder:
             bench = Bench(plan, runner, (slot,), folder, export)
             result = bench.run(assignment, lambda _: None, threading.Event())
         assert result is not None, "nobody cancels"

@@ -12,7 +12,7 @@ from shlex import quote
 
 from agent.errors import SandboxFault
 from agent.evaluate.cluster.trees import Tree, hash_of, make_tree
-from sandbox.ground.leftovers import remove_tree
+from sandbox.ground.leftovers import PASSED, remove_tree
 
 KEEP_SECONDS = 7 * 24 * 3600.0
 """What nobody used for so long is removed."""
@@ -20,8 +20,6 @@ FILES = "files"
 TREES = "trees"
 PARTS = "parts"
 PRIVATE = 0o700
-PASSED = 0o711
-"""Of a folder that a run's own user passes through, and cannot list."""
 
 
 def usual_root(base: Path) -> Path:

@@ -152,8 +152,8 @@ class Station:
         if free < LEAST_FREE_BYTES:
             message = f"{self._cache.root} has {free >> 20} MiB left, too little for a trial"
             raise SandboxFault(message, f"df -h {quote(str(self._scratch))}")
-        self._folder = self._stack.enter_context(temporary_folder("place", self._cache.root))
-        self._folder.chmod(0o711)
+        place = temporary_folder("place", self._cache.root, passed=True)
+        self._folder = self._stack.enter_context(place)
         cpus, gpus = this_machine()
         cpus = claim(cpus, setup.cores, self._cache.root, self._stack)
         self._workers = max(1, setup.slots or len(gpus))

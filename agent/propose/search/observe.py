@@ -52,6 +52,7 @@ class Observation:
         if isinstance(self.outcome, str) and self.outcome not in {*FAILED, PRUNED}:
             kinds = ", ".join(sorted({*FAILED, PRUNED}))
             raise ValueError(f"Unknown failure {self.outcome!r}. Choose from: {kinds}.")
+        # An int may be larger than any float.
         if self.value is not None and not abs(self.value) <= sys.float_info.max:
             raise ValueError(f"{self.outcome} is not a score: give the name of the failure instead")
 

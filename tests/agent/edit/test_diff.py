@@ -224,7 +224,7 @@ def test_what_no_kind_expresses_is_a_rewrite() -> None:
 
 
 def test_many_statements_are_not_tried_one_by_one() -> None:
-    """Each would read the whole file anew."""
+    """Each attempt parses the whole file."""
     doc = "x" * 900
     new = BASE + "".join(f'\n\ndef f{n}(x):\n    """{doc}"""\n' for n in range(900))
     edits = diff(BASE, new)
